@@ -1,0 +1,84 @@
+/**
+ * Every coded error, once: code, HTTP status, title. The API, the workers and the CLI all take them from here;
+ * docs/errors.md is generated from it.
+ */
+export const ERRORS = {
+  // requests
+  BAD_REQUEST: { status: 400, title: 'The request is malformed' },
+  VALIDATION_FAILED: { status: 422, title: 'The request body or query is not valid' },
+  UNAUTHORIZED: { status: 401, title: 'An API key is needed' },
+  NOT_FOUND: { status: 404, title: 'No such resource' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed' },
+  PAYLOAD_TOO_LARGE: { status: 413, title: 'The upload is too large' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported media type' },
+  INTERNAL: { status: 500, title: 'Internal error' },
+  UNAVAILABLE: { status: 503, title: 'The service can not do this right now' },
+  // archives and model files
+  ARCHIVE_INVALID: { status: 422, title: 'The archive can not be read' },
+  ARCHIVE_UNSAFE_PATH: { status: 422, title: 'The archive holds a path that leaves it' },
+  ARCHIVE_TOO_LARGE: { status: 422, title: 'The archive unpacks to too much' },
+  FORMAT_UNKNOWN: { status: 422, title: 'No known model or data format' },
+  MODEL_INVALID: { status: 422, title: 'The model file is not valid' },
+  WEIGHTS_MISSING: { status: 422, title: 'A weight file is missing' },
+  WEIGHTS_LENGTH: { status: 422, title: 'A weight file has the wrong length' },
+  LAYER_UNSUPPORTED: { status: 422, title: 'The model has a layer that is not supported' },
+  LAYER_INVALID: { status: 422, title: 'A layer of the model is not valid' },
+  LAMBDA_LAYER: { status: 422, title: 'Lambda layers hold code, and code in models is never run' },
+  SHAPE_OVERFLOW: { status: 422, title: 'A shape of the model is too large' },
+  // data
+  DATASET_INVALID: { status: 422, title: 'The data set can not be read' },
+  DATASET_NOT_FINITE: { status: 422, title: 'The data set holds NaN or infinite values' },
+  DATASET_SHAPE: { status: 422, title: 'The data do not fit the model' },
+  LABELS_INVALID: { status: 422, title: 'The labels do not fit the model' },
+  // configs
+  CONFIG_INVALID: { status: 422, title: 'The config is not valid' },
+  UNIT_UNKNOWN: { status: 422, title: 'No such channel unit' },
+  OUTPUT_UNKNOWN: { status: 422, title: 'No such output' },
+  CHOICE_INVALID: { status: 422, title: 'A choice that the unit can not take' },
+  TARGET_UNREACHABLE: { status: 422, title: 'The target can not be reached' },
+  NOTHING_TO_PRUNE: { status: 422, title: 'The model has no prunable channels' },
+  NOT_TRAINABLE: { status: 422, title: 'The model can not be trained here' },
+  // jobs
+  JOB_NOT_FINISHED: { status: 409, title: 'The job has not finished' },
+  JOB_FINISHED: { status: 409, title: 'The job has finished already' },
+  JOB_NO_RESULT: { status: 409, title: 'The job has no result' },
+  RESOURCE_IN_USE: { status: 409, title: 'The resource is in use by a job' },
+  IDEMPOTENCY_CONFLICT: { status: 409, title: 'The idempotency key was used with another request' },
+  CERTIFICATE_FAILED: { status: 500, title: 'The pruned model does not compute what the masked model computes' },
+  TRAINING_DIVERGED: { status: 422, title: 'Training produced NaN' },
+  WORKER_CRASHED: { status: 500, title: 'The worker died' },
+  OUT_OF_MEMORY: { status: 500, title: 'The job used more memory than it may' },
+  DEADLINE_EXCEEDED: { status: 500, title: 'The job ran longer than it may' },
+  CANCELED: { status: 409, title: 'The job was canceled' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** One fault of bad input; `pointer` is a JSON pointer into what was sent (`/config/target/macs`). */
+export interface FieldError {
+  readonly pointer: string;
+  readonly message: string;
+}
+
+/** A fault with a code from {@link ERRORS}; what a caller may read is `message` and `errors`. */
+export class EspalierError extends Error {
+  readonly code: ErrorCode;
+  readonly errors: readonly FieldError[];
+  readonly retryable: boolean;
+
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    options: { errors?: readonly FieldError[]; retryable?: boolean; cause?: unknown } = {},
+  ) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'EspalierError';
+    this.code = code;
+    this.errors = options.errors ?? [];
+    this.retryable = options.retryable ?? false;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+}

@@ -1,0 +1,40 @@
+import type { Graph } from '../graph/graph.js';
+
+export type FormatId = 'tfjs-layers' | 'tfjs-graph' | 'keras-h5' | 'keras-v3' | 'onnx';
+
+/** The files of one model, by their relative POSIX path. Nothing outside can be reached through it. */
+export interface FileSet {
+  readonly names: readonly string[];
+  sizeBytes(name: string): number;
+  /** @throws EspalierError ARCHIVE_INVALID when there is no such file. */
+  read(name: string): Promise<Uint8Array>;
+}
+
+export interface Warning {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A model read from a user's file, which can be written back narrower. */
+export interface LoadedModel {
+  readonly format: FormatId;
+  /** The model's own name, where the file has one. */
+  readonly name: string;
+  /** All outputs, all weights. Constant ids and node names are stable: equal bytes give equal ids. */
+  readonly graph: Graph;
+  readonly warnings: readonly Warning[];
+  /**
+   * The user's files with the tensors and counts of `graph`, a graph made from this model's own by selecting outputs,
+   * changing constants' data and slicing: node names and constant ids are still those of {@link LoadedModel.graph}.
+   * Gives the complete set of files, path → bytes.
+   */
+  write(graph: Graph): Promise<Map<string, Uint8Array>>;
+}
+
+/** One model file format. `match` sniffs cheaply and never throws. */
+export interface ModelFormat {
+  readonly id: FormatId;
+  match(files: FileSet): Promise<boolean>;
+  /** @throws EspalierError naming the layer or file at fault. */
+  read(files: FileSet): Promise<LoadedModel>;
+}

@@ -1,0 +1,89 @@
+import type { DType, Tensor } from './tensor.js';
+
+/**
+ * The intermediate representation: a small SSA graph, immutable by convention. Channels-first only, as ONNX.
+ *
+ * - **value**: a tensor that flows; named by an id; graph input, constant, or output of exactly one node.
+ * - **constant**: a value whose data are known: weights, running statistics, literals.
+ * - **node**: one op applied to values. `inputs` may hold `''` for an optional input that is absent, as in ONNX.
+ */
+
+/** A dimension: a whole number, or the name of one that is known only at run time (the batch is `'N'`). */
+export type Dim = number | string;
+export type Shape = readonly Dim[];
+
+export interface TensorSpec {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+export type AttrValue = number | string | boolean | readonly number[] | readonly string[];
+export type Attrs = Readonly<Record<string, AttrValue>>;
+
+export interface Node {
+  /** Unique in the graph. */
+  readonly name: string;
+  /** An op kind of the registry in `ops/`, named and defined as in ONNX. */
+  readonly op: string;
+  readonly attrs: Attrs;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** The layer in the user's file that this node came from; several nodes may share one. */
+  readonly layer?: string;
+}
+
+/** `parameter`: trained by gradients. `statistic`: running mean or variance. `literal`: neither. */
+export type ConstantRole = 'parameter' | 'statistic' | 'literal';
+
+export interface Constant {
+  readonly tensor: Tensor;
+  readonly role: ConstantRole;
+  /** The tensor's name in the user's file. */
+  readonly source?: string;
+}
+
+export interface GraphOutput {
+  /** The name the user knows it by (`outputs` in a config selects by it). */
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface Graph {
+  readonly name: string;
+  /** Value ids of the inputs, in the user's order. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly GraphOutput[];
+  /** In topological order: a node stands after the producers of its inputs. */
+  readonly nodes: readonly Node[];
+  /** Dtype and shape of every value: inputs, constants and node outputs. */
+  readonly values: ReadonlyMap<string, TensorSpec>;
+  readonly constants: ReadonlyMap<string, Constant>;
+}
+
+/** The spec of a value. @throws Error for an id that the graph doesn't have. */
+export function getSpec(graph: Graph, value: string): TensorSpec {
+  const spec = graph.values.get(value);
+  if (!spec) throw new Error(`graph ${graph.name} has no value ${value}`);
+  return spec;
+}
+
+/** The node that produces each value; inputs and constants have none. */
+export function producers(graph: Graph): Map<string, Node> {
+  const map = new Map<string, Node>();
+  for (const node of graph.nodes) for (const out of node.outputs) map.set(out, node);
+  return map;
+}
+
+/** The nodes that read each value, in graph order, one entry for each reading node. */
+export function consumers(graph: Graph): Map<string, Node[]> {
+  const map = new Map<string, Node[]>();
+  for (const node of graph.nodes) {
+    for (const input of new Set(node.inputs)) {
+      if (input === '') continue;
+      const list = map.get(input);
+      if (list) list.push(node);
+      else map.set(input, [node]);
+    }
+  }
+  return map;
+}

@@ -1,0 +1,56 @@
+import type { ChannelContext, SliceContext } from './channels.js';
+import type { Attrs, Node, TensorSpec } from './graph.js';
+import type { RefTensor, Tensor } from './tensor.js';
+
+/** One multiply-add is 1. `mmrazor` counts by the original's table (PRUNING.md part 2 section 8). Per single sample. */
+export interface Cost {
+  readonly macs: number;
+  readonly mmrazor: number;
+}
+
+/** Where a layer's channels stand in an op with weights of its own: input 0's and output 0's channel axis. */
+export interface ParametricAxes {
+  readonly input: number;
+  readonly output: number;
+  /** True when input channel i *is* output channel i (batch norm, depthwise conv): the layer stands in both lists. */
+  readonly passThrough: boolean;
+}
+
+export interface InferInput {
+  readonly node: Node;
+  readonly inputs: readonly (TensorSpec | undefined)[];
+  /** The data of an input, when it is a constant. */
+  constant(i: number): Tensor | undefined;
+}
+
+/**
+ * One op kind: the facets that are properties of the op itself. Gradient rules are in `autodiff/`, lowerings in
+ * `engine/*`.
+ */
+export interface OpSpec {
+  readonly op: string;
+  /** Least and most inputs. */
+  readonly inputs: readonly [number, number];
+  /** Output dtypes and shapes. @throws OpError naming the node when inputs or attributes don't fit. */
+  infer(x: InferInput): TensorSpec[];
+  /** Ties the channels of inputs and outputs. Absent: the op is opaque to pruning, all it touches is frozen. */
+  channels?(node: Node, ctx: ChannelContext): void;
+  /** Absent: costs nothing. Shapes are concrete but for the batch, which counts as 1. */
+  cost?(node: Node, inputs: readonly (TensorSpec | undefined)[], outputs: readonly TensorSpec[]): Cost;
+  /** The attributes once channels are gone. Absent: they don't change. */
+  slice?(node: Node, ctx: SliceContext): Attrs;
+  /** Present on ops with weights of their own that units list (conv, dense, norms); undefined if this node has none. */
+  parametric?(node: Node, inputs: readonly (TensorSpec | undefined)[]): ParametricAxes | undefined;
+  /** The float64 reference: plain loops, for checks and constant folding, never for jobs. */
+  evaluate(node: Node, inputs: readonly (RefTensor | undefined)[]): RefTensor[];
+}
+
+/** A fault in one node: an attribute, shape or dtype that doesn't fit. */
+export class OpError extends Error {
+  readonly node: Node;
+  constructor(node: Node, message: string) {
+    super(`${node.op} ${node.layer ?? node.name}: ${message}`);
+    this.name = 'OpError';
+    this.node = node;
+  }
+}

@@ -1,0 +1,123 @@
+/** What workers and the CLI call, and what they get back. JSON all through: it crosses process borders. */
+import type { PruneConfig } from '../prune-config/index.js';
+
+export type Phase =
+  | 'loading'
+  | 'analyzing'
+  | 'baseline'
+  | 'pruning'
+  | 'finetuning'
+  | 'evaluating'
+  | 'verifying'
+  | 'exporting';
+
+export interface JobSpec {
+  readonly jobId: string;
+  /** A stored upload: a single file (zip, onnx, …) or a folder of files. `name` is the user's file name. */
+  readonly model: { readonly path: string; readonly name: string; readonly sha256: string };
+  readonly dataset?: { readonly path: string; readonly name: string; readonly sha256: string };
+  readonly config: PruneConfig;
+  /** The attempt's own folder: artifacts go here. Made by the caller, empty. */
+  readonly outDir: string;
+  /** Survives attempts: checkpoints are written here and resumed from here. */
+  readonly checkpointDir: string;
+  readonly engine: 'auto' | 'onnxruntime' | 'tensorflow';
+  /** Compute threads; 0 means one for each core. */
+  readonly threads: number;
+}
+
+/** Called during a run. `progress` never decreases and is in [0, 1]. */
+export interface JobListener {
+  phase(phase: Phase): void;
+  progress(fraction: number): void;
+  metric(metric: { name: string; value: number; step?: number; epoch?: number }): void;
+  warning(warning: { code: string; message: string }): void;
+  log(message: string, fields?: Record<string, unknown>): void;
+}
+
+export interface ModelMeasures {
+  readonly accuracy: number | null;
+  readonly loss: number | null;
+  readonly parameters: number;
+  readonly macs: number;
+  readonly size_bytes: number;
+  readonly latency_ms: number | null;
+}
+
+export interface JobResult {
+  readonly baseline: ModelMeasures;
+  readonly pruned: ModelMeasures;
+  readonly equivalence: { max_abs_diff: number; relative: number; samples: number; ok: boolean } | null;
+  readonly engine: { name: string; device: string };
+}
+
+export interface Artifact {
+  /** File name in `outDir`. `model…` is the pruned model, `report.json` the unit report. */
+  readonly name: string;
+  readonly content_type: string;
+  readonly size_bytes: number;
+  readonly sha256: string;
+}
+
+/** What {@link JobRunner} resolves with. `canceled`: the signal stopped it; artifacts hold the best point, if any. */
+export interface JobOutcome {
+  readonly status: 'succeeded' | 'canceled';
+  readonly result: JobResult | null;
+  readonly artifacts: readonly Artifact[];
+  readonly warnings: readonly { code: string; message: string }[];
+}
+
+/** Runs a job in this process. @throws EspalierError */
+export type JobRunner = (spec: JobSpec, listener: JobListener, signal: AbortSignal) => Promise<JobOutcome>;
+
+export interface TensorInfo {
+  readonly name: string;
+  readonly shape: readonly (number | null)[];
+  readonly dtype: string;
+}
+
+/** What an upload of a model is, found by the inspect child; it goes on the record. */
+export interface ModelInspection {
+  readonly format: string;
+  readonly name: string;
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  readonly parameters: number;
+  readonly macs: number;
+  /** The mutator's config template with every option on (units, init_args, channels, choices), for default units. */
+  readonly units: UnitsTemplate;
+  readonly warnings: readonly { code: string; message: string }[];
+}
+
+export interface UnitTemplate {
+  readonly init_args?: Record<string, unknown>;
+  readonly channels?: {
+    readonly output_related: readonly { name: string; start: number; end: number }[];
+    readonly input_related: readonly { name: string; start: number; end: number }[];
+  };
+  readonly choice: number;
+  readonly num_channels: number;
+  readonly is_mutable: boolean;
+}
+
+export interface UnitsTemplate {
+  readonly type: string;
+  readonly channel_unit_cfg: {
+    readonly type: string;
+    readonly default_args: Record<string, unknown>;
+    readonly units: Readonly<Record<string, UnitTemplate>>;
+  };
+  readonly parse_cfg: { readonly type: string };
+  readonly unprunable: readonly { layer: string; channels: number; code: string; reason: string }[];
+}
+
+export interface DatasetInspection {
+  readonly kind: 'npz' | 'images';
+  readonly samples: { readonly train: number; readonly validation: number };
+  /** Of one sample. */
+  readonly input_shape: readonly number[];
+  readonly dtype: string;
+  readonly label_kind: 'index' | 'one_hot' | 'none';
+  readonly num_classes: number | null;
+  readonly warnings: readonly { code: string; message: string }[];
+}

@@ -1,0 +1,88 @@
+/** A config with every alias and default resolved: what jobs run and reports repeat. JSON all through. */
+export interface PruneConfig {
+  readonly algorithm: {
+    readonly type: string;
+    readonly mutator_cfg: {
+      readonly type: string;
+      readonly channel_unit_cfg: {
+        readonly type: string;
+        readonly default_args: UnitArgs;
+        readonly units: Readonly<Record<string, UnitConfig>>;
+      };
+      readonly parse_cfg: { readonly type: 'ChannelAnalyzer' | 'Config' | 'Predefined' };
+    };
+    /** Epochs (with finetuning) from one prune step to the next. */
+    readonly step_freq: number;
+    readonly prune_times: number;
+    readonly linear_schedule: boolean;
+    /** Remaining share (or number, bucket, by choice_mode): one for all units, or by unit name. Excludes `target`. */
+    readonly target_pruning_ratio?: number | Readonly<Record<string, number>>;
+  };
+  readonly target?: Target;
+  /** Names of the outputs to keep; absent: all. */
+  readonly outputs?: readonly string[];
+  /** Globs on layer names whose channels stay. */
+  readonly ignore: readonly string[];
+  /** Absent: no finetuning asked for (defaults apply when there is a data set; `false` turns it off). */
+  readonly finetune?: FinetuneConfig | false;
+  readonly counting: 'macs' | 'mmrazor';
+  readonly dry_run: boolean;
+  readonly seed: number;
+}
+
+export interface UnitArgs {
+  readonly choice_mode: 'ratio' | 'number' | 'bucket';
+  readonly divisor: number;
+  readonly min_value: number;
+  readonly min_ratio: number;
+  readonly candidate_choices?: readonly number[];
+}
+
+export interface UnitConfig {
+  readonly init_args?: Partial<UnitArgs> & { readonly num_channels?: number };
+  readonly channels?: {
+    readonly output_related: readonly { name: string; start?: number; end?: number }[];
+    readonly input_related: readonly { name: string; start?: number; end?: number }[];
+  };
+  readonly choice?: number;
+  readonly num_channels?: number;
+  readonly is_mutable?: boolean;
+}
+
+/** A share in (0, 1] of the original, or an absolute bound. */
+export type Bound = number | { readonly at_most: number };
+
+export interface Target {
+  readonly macs?: Bound;
+  readonly parameters?: Bound;
+  readonly size?: Bound;
+  readonly latency?: Bound;
+  readonly peak_memory?: Bound;
+  readonly max_accuracy_drop?: number;
+}
+
+export interface FinetuneConfig {
+  readonly epochs: number;
+  readonly batch_size: number;
+  readonly optimizer:
+    | { readonly type: 'sgd'; readonly learning_rate: number; readonly momentum: number; readonly weight_decay: number }
+    | {
+        readonly type: 'adam';
+        readonly learning_rate: number;
+        readonly beta1: number;
+        readonly beta2: number;
+        readonly epsilon: number;
+        readonly weight_decay: number;
+      };
+  /** Learning rate over epochs. `step`: times gamma every `step_size` epochs. `cosine`: down to 0 at the end. */
+  readonly schedule:
+    | { readonly type: 'constant' }
+    | { readonly type: 'step'; readonly step_size: number; readonly gamma: number }
+    | { readonly type: 'cosine' };
+  readonly loss: 'auto' | 'cross_entropy';
+  /** Share of the training samples that is held out when the data set has no validation part. */
+  readonly validation_split: number;
+  /** How raw values become model inputs. `auto`: integer data divided by 255, float data as they are. */
+  readonly scaling: 'auto' | 'none' | '1/255' | { readonly mean: readonly number[]; readonly std: readonly number[] };
+  readonly shuffle: boolean;
+}
