@@ -1,0 +1,67 @@
+/** The unit report: which channels went, which stayed, and what that did (API.md, "Unit report"). */
+
+export interface ScheduleRow {
+  readonly step: number;
+  readonly iteration: number;
+  readonly epoch: number;
+  readonly choices: Readonly<Record<string, number>>;
+  readonly macs: number;
+  readonly parameters: number;
+  readonly accuracy_before_finetune: number | null;
+  readonly accuracy_after_finetune: number | null;
+}
+
+export interface RelatedLayer {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface UnitRow {
+  readonly name: string;
+  readonly num_channels: number;
+  readonly kept: number;
+  /** `kept / num_channels`. */
+  readonly ratio: number;
+  /** Of every channel, computed on the original model's weights when the last choice was made. */
+  readonly importance: { readonly criterion: string; readonly values: readonly number[] };
+  /** In the original model's coordinates, ascending. */
+  readonly kept_indices: readonly number[];
+  readonly output_related: readonly RelatedLayer[];
+  readonly input_related: readonly RelatedLayer[];
+  /** True when an op without weights of its own (softmax, mean over channels) runs over the kept channels only. */
+  readonly renormalised: boolean;
+}
+
+export interface LayerMeasure {
+  /** Output shape; null where a dimension is known only at run time. */
+  readonly shape: readonly (number | null)[];
+  readonly parameters: number;
+  readonly macs: number;
+}
+
+export interface LayerRow {
+  readonly name: string;
+  readonly op: string;
+  readonly before: LayerMeasure;
+  /** Null for a layer that left the file with an output that was not kept. */
+  readonly after: LayerMeasure | null;
+}
+
+export interface UnitReport<Summary> {
+  readonly summary: Summary;
+  readonly schedule: readonly ScheduleRow[];
+  readonly units: readonly UnitRow[];
+  readonly layers: readonly LayerRow[];
+  readonly unprunable: readonly { layer: string; channels: number; code: string; reason: string }[];
+  readonly warnings: readonly { code: string; message: string }[];
+  readonly environment: {
+    readonly version: string;
+    readonly engine: string;
+    readonly device: string;
+    readonly threads: number;
+    readonly seed: number;
+    readonly config_sha256: string;
+    readonly model_sha256: string;
+  };
+}

@@ -1,0 +1,108 @@
+/** Who may import whom (ARCHITECTURE): dependencies point one way, and each heavy library stays in one folder. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, resolve, sep } from 'node:path';
+import { expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const LEAVES = ['graph', 'prune-config', 'onnx-proto', 'errors'];
+const SERVICE_LEAVES = ['prune-config', 'onnx-proto', 'errors'];
+
+/** For each part: the parts that it may import. `errors` and `config` are files. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  graph: ['errors'],
+  'prune-config': ['errors'],
+  'onnx-proto': ['errors', 'graph'],
+  formats: LEAVES,
+  autodiff: LEAVES,
+  pruning: LEAVES,
+  data: LEAVES,
+  report: LEAVES,
+  engine: [...LEAVES, 'autodiff'],
+  pipeline: [...LEAVES, 'formats', 'autodiff', 'pruning', 'engine', 'data', 'report'],
+  config: SERVICE_LEAVES,
+  storage: [...SERVICE_LEAVES, 'config'],
+  jobs: [...SERVICE_LEAVES, 'config', 'storage'],
+  queue: [...SERVICE_LEAVES, 'config', 'jobs', 'storage'],
+  api: [...SERVICE_LEAVES, 'config', 'jobs', 'queue', 'storage'],
+  client: SERVICE_LEAVES,
+  main: [...SERVICE_LEAVES, 'config', 'jobs', 'queue', 'storage', 'api', 'workers'],
+  workers: [...SERVICE_LEAVES, 'config', 'jobs', 'queue', 'storage', 'pipeline'],
+};
+
+/** Types of these files may be imported by anyone: they are the contracts between processes. */
+const TYPES_FOR_ALL = ['src/pipeline/contract.ts'];
+
+/** Packages that only these folders import. */
+const ONLY_IN: readonly (readonly [RegExp, string])[] = [
+  [/^@tensorflow\//, 'src/engine/tensorflow/'],
+  [/^onnxruntime-node$/, 'src/engine/onnxruntime/'],
+  [/^(bullmq|ioredis)$/, 'src/queue/|workers/'],
+  [/^(kysely|libsql)$/, 'src/jobs/'],
+  [/^(fastify|@fastify\/.*)$/, 'src/api/'],
+];
+
+interface Import {
+  readonly from: string;
+  readonly target: string;
+  readonly typeOnly: boolean;
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return sources(path);
+    return entry.name.endsWith('.ts') ? [relative(ROOT, path).split(sep).join('/')] : [];
+  });
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  const pattern =
+    /(?:^|\n)\s*(import|export)\s+(type\s)?[^;'"]*?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;
+  return [...text.matchAll(pattern)].map((m) => ({ from: file, target: m[3] ?? m[4], typeOnly: m[2] !== undefined }));
+}
+
+function partOf(file: string): string {
+  const [top, second] = file.split('/');
+  return top === 'src' ? second.replace(/\.ts$/, '') : top;
+}
+
+const files = [...sources(join(ROOT, 'src')), ...sources(join(ROOT, 'workers'))];
+const imports = files.flatMap(importsOf);
+
+test('the sources are found', () => {
+  expect(files.length).toBeGreaterThan(50);
+  expect(imports.length).toBeGreaterThan(100);
+});
+
+test('every part of src has a rule', () => {
+  expect([...new Set(files.map(partOf))].filter((part) => part !== 'index' && !(part in MAY_IMPORT))).toEqual([]);
+});
+
+test('parts import only what they may', () => {
+  const faults: string[] = [];
+  for (const { from, target, typeOnly } of imports) {
+    if (!target.startsWith('.')) continue;
+    const file = relative(ROOT, resolve(ROOT, from, '..', target))
+      .split(sep)
+      .join('/')
+      .replace(/\.js$/, '.ts');
+    const [part, other] = [partOf(from), partOf(file)];
+    if (part === other || part === 'index' || MAY_IMPORT[part]?.includes(other)) continue;
+    if (typeOnly && TYPES_FOR_ALL.includes(file)) continue;
+    faults.push(`${from} imports ${file}`);
+  }
+  expect(faults).toEqual([]);
+});
+
+test('heavy libraries stay in their folders', () => {
+  const faults: string[] = [];
+  for (const { from, target, typeOnly } of imports) {
+    const rule = ONLY_IN.find(([name]) => name.test(target));
+    if (rule && !typeOnly && !rule[1].split('|').some((folder) => from.startsWith(folder))) {
+      faults.push(`${from} imports ${target}`);
+    }
+  }
+  expect(faults).toEqual([]);
+});
