@@ -70,7 +70,7 @@ export function decodeSafetensors(bytes: Uint8Array): {
       throw new Error(`safetensors: ${name} of shape [${entry.shape}] has ${end - start} bytes`);
     }
     // Copied, so that the data are aligned for their type.
-    const own = bytes.slice(8 + length + start, 8 + length + end).buffer;
+    const own = new Uint8Array(bytes.subarray(8 + length + start, 8 + length + end)).buffer;
     tensors.set(name, tensor(dtype, entry.shape, viewOf(dtype, own)));
   }
   return { tensors, metadata };

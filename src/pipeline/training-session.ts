@@ -1,0 +1,125 @@
+import { createTrainingStep, type TrainingOptions, type TrainingStep } from '../autodiff/index.js';
+import { seededRandom } from '../data/index.js';
+import type { CompiledGraph, Engine } from '../engine/engine.js';
+import { EspalierError } from '../errors.js';
+import type { Graph } from '../graph/graph.js';
+import { allocate, elementCount, scalar, type Tensor } from '../graph/tensor.js';
+
+/** What training changes: weights and running statistics by constant id, optimizer slots by `slot/constant id`. */
+export interface TrainingState {
+  readonly constants: Map<string, Tensor>;
+  readonly slots: Map<string, Tensor>;
+}
+
+export interface StepResult {
+  /** Mean over the batch. */
+  readonly loss: number;
+  readonly correct: number;
+}
+
+/** Trains one graph. Open one for each structure: after a prune step the narrower graph needs a session of its own. */
+export interface TrainingSession {
+  /** One optimizer step. `stepNumber` counts from 0 over the whole job and seeds dropout. */
+  step(x: ReadonlyMap<string, Tensor>, labels: Tensor, learningRate: number, stepNumber: number): Promise<StepResult>;
+  /** The state now; tensors are not shared with the session. */
+  state(): TrainingState;
+  release(): Promise<void>;
+}
+
+/**
+ * Compiles the training step of `graph` and starts from the graph's own constants and the given optimizer slots (zeros
+ * where absent).
+ * @throws EspalierError NOT_TRAINABLE, TRAINING_DIVERGED (from `step`, when the loss is no number)
+ */
+export async function openTrainingSession(
+  engine: Engine,
+  graph: Graph,
+  options: TrainingOptions & { readonly seed: number },
+  slots: ReadonlyMap<string, Tensor> = new Map(),
+): Promise<TrainingSession> {
+  const training = createTrainingStep(graph, options);
+  const compiled = await engine.compile(training.graph);
+  return new Session(graph, training, compiled, options.seed, slots);
+}
+
+class Session implements TrainingSession {
+  readonly #training: TrainingStep;
+  readonly #compiled: CompiledGraph;
+  readonly #seed: number;
+  /** Feeds that one step hands to the next, by input name. */
+  readonly #state = new Map<string, Tensor>();
+
+  constructor(
+    graph: Graph,
+    training: TrainingStep,
+    compiled: CompiledGraph,
+    seed: number,
+    slots: ReadonlyMap<string, Tensor>,
+  ) {
+    this.#training = training;
+    this.#compiled = compiled;
+    this.#seed = seed;
+    for (const { input, constant } of [...training.parameters, ...training.statistics]) {
+      this.#state.set(input, graph.constants.get(constant)!.tensor);
+    }
+    for (const { input, constant, slot } of training.slots) {
+      const { shape } = graph.constants.get(constant)!.tensor;
+      const zeros = (): Tensor => ({ dtype: 'float32', shape, data: allocate('float32', elementCount(shape)) });
+      this.#state.set(input, slots.get(`${slot}/${constant}`) ?? zeros());
+    }
+  }
+
+  async step(
+    x: ReadonlyMap<string, Tensor>,
+    labels: Tensor,
+    learningRate: number,
+    stepNumber: number,
+  ): Promise<StepResult> {
+    const training = this.#training;
+    const feeds = new Map<string, Tensor>([...x, ...this.#state]);
+    feeds.set(training.labels, labels);
+    feeds.set(training.learningRate, scalar('float32', learningRate));
+    if (training.step) feeds.set(training.step, scalar('float32', stepNumber + 1));
+    training.dropout.forEach(({ input, ratio, shape }, i) => {
+      const concrete = shape.map((d) => (typeof d === 'number' ? d : labels.shape[0]));
+      feeds.set(input, dropoutMask(concrete, ratio, `${this.#seed}/${stepNumber}/${i}`));
+    });
+    const results = await this.#compiled.run(feeds);
+    const loss = Number(results.get(training.lossOutput)!.data[0]);
+    if (!Number.isFinite(loss)) {
+      throw new EspalierError(
+        'TRAINING_DIVERGED',
+        `the loss became ${loss} at step ${stepNumber}; a lower learning rate may help`,
+      );
+    }
+    for (const { input, output } of [...training.parameters, ...training.statistics, ...training.slots]) {
+      this.#state.set(input, results.get(output)!);
+    }
+    return { loss, correct: Number(results.get(training.correctOutput)!.data[0]) };
+  }
+
+  state(): TrainingState {
+    const copy = (input: string): Tensor => {
+      const t = this.#state.get(input)!;
+      return { ...t, data: t.data.slice() } as Tensor;
+    };
+    const training = this.#training;
+    return {
+      constants: new Map([...training.parameters, ...training.statistics].map((b) => [b.constant, copy(b.input)])),
+      slots: new Map(training.slots.map((b) => [`${b.slot}/${b.constant}`, copy(b.input)])),
+    };
+  }
+
+  release(): Promise<void> {
+    return this.#compiled.release();
+  }
+}
+
+/** Zeros where dropped, 1/(1-ratio) where kept; the same seed gives the same mask. */
+function dropoutMask(shape: readonly number[], ratio: number, seed: string): Tensor {
+  const random = seededRandom(seed);
+  const data = allocate('float32', elementCount(shape));
+  const keep = 1 / (1 - ratio);
+  for (let i = 0; i < data.length; i++) data[i] = random() < ratio ? 0 : keep;
+  return { dtype: 'float32', shape, data };
+}

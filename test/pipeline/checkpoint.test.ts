@@ -1,0 +1,49 @@
+import { mkdtemp, readFile, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { tensor } from '../../src/graph/tensor.js';
+import { type Checkpoint, findCheckpoint, saveCheckpoint } from '../../src/pipeline/checkpoint.js';
+
+const checkpoint: Checkpoint = {
+  fingerprint: 'abc',
+  epoch: 3,
+  steps: 120,
+  choices: { 'conv_(0, 4)_4': 0.5 },
+  kept: { 'conv_(0, 4)_4': [1, 3] },
+  schedule: [],
+  constants: new Map([
+    ['conv/kernel', tensor('float32', [2, 3], [1, -2, 3.5, Number.MIN_VALUE, 1e-38, 7])],
+    ['count', tensor('int64', [], [42])],
+    ['mask', tensor('bool', [3], [1, 0, 1])],
+  ]),
+  slots: new Map([['momentum/conv/kernel', tensor('float32', [2, 3], [6, 5, 4, 3, 2, 1])]]),
+};
+
+test('a checkpoint comes back bit for bit', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'checkpoint-'));
+  await saveCheckpoint(folder, checkpoint);
+  expect(await findCheckpoint(folder, 'abc')).toEqual(checkpoint);
+});
+
+test('a checkpoint of another job is not resumed, none is no error', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'checkpoint-'));
+  expect(await findCheckpoint(folder, 'abc')).toBeUndefined();
+  await saveCheckpoint(folder, checkpoint);
+  expect(await findCheckpoint(folder, 'other')).toBeUndefined();
+});
+
+test('a half-written temporary file does not disturb the checkpoint beside it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'checkpoint-'));
+  await saveCheckpoint(folder, checkpoint);
+  const bytes = await readFile(join(folder, 'checkpoint.safetensors'));
+  await writeFile(join(folder, 'checkpoint.safetensors.tmp'), bytes.subarray(0, 50));
+  expect(await findCheckpoint(folder, 'abc')).toEqual(checkpoint);
+});
+
+test('a truncated file says so', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'checkpoint-'));
+  await saveCheckpoint(folder, checkpoint);
+  await truncate(join(folder, 'checkpoint.safetensors'), 700);
+  await expect(findCheckpoint(folder, 'abc')).rejects.toThrow(/safetensors/);
+});
