@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import {
+  deriveExpand,
+  deriveIndexed,
+  keptOfMask,
+  MutableChannelContainer,
+  SequentialMutableChannel,
+  SimpleMutableChannel,
+} from '../../../src/pruning/mutables/index.js';
+import { describeShared } from '../../shared.js';
+
+function simple(...mask: number[]): SimpleMutableChannel {
+  const mutable = new SimpleMutableChannel(mask.length);
+  mutable.currentChoice = Uint8Array.from(mask);
+  return mutable;
+}
+
+function sequential(n: number, kept: number): SequentialMutableChannel {
+  const mutable = new SequentialMutableChannel(n);
+  mutable.currentChoice = kept;
+  return mutable;
+}
+
+describeShared('containers equal the original', 'goldens/mmrazor/algorithms/container.json', (file) => {
+  const golden = JSON.parse(readFileSync(file, 'utf8'));
+
+  test('concatenation with an unregistered tail', () => {
+    const container = new MutableChannelContainer(10);
+    container.register(0, sequential(4, 2));
+    container.register(4, simple(1, 0, 1));
+    expect([...container.currentMask]).toEqual(golden.mask);
+    expect(container.activatedChannels).toBe(golden.activated);
+  });
+
+  test('expanding repeats each bit', () => {
+    expect([...deriveExpand(simple(1, 0, 0, 1), 3).currentMask]).toEqual(golden.expand3_of_1001);
+    const doubled = deriveExpand(sequential(6, 4), 2);
+    expect([...doubled.currentMask]).toEqual(golden['expand_sequential_by_expand_mutable_channel(2)']);
+  });
+});
+
+describe('MutableChannelContainer', () => {
+  test('keeps holes at the start and in the middle', () => {
+    const container = new MutableChannelContainer(8);
+    container.register(5, simple(0, 1));
+    container.register(2, simple(0, 0));
+    expect([...container.currentMask]).toEqual([1, 1, 0, 0, 1, 0, 1, 1]);
+  });
+
+  test('follows its mutables', () => {
+    const container = new MutableChannelContainer(4);
+    const mutable = new SequentialMutableChannel(4);
+    container.register(0, mutable);
+    mutable.currentChoice = 1;
+    expect(container.activatedChannels).toBe(1);
+  });
+
+  test.each([
+    [1, 2],
+    [0, 4],
+    [2, 1],
+  ])('refuses an overlap at [%d, +%d)', (start, length) => {
+    const container = new MutableChannelContainer(6);
+    container.register(1, new SimpleMutableChannel(2));
+    expect(() => container.register(start, new SimpleMutableChannel(length))).toThrow(/overlaps \[1, 3\)/);
+  });
+
+  test('refuses a range that leaves it', () => {
+    expect(() => new MutableChannelContainer(4).register(3, new SimpleMutableChannel(2))).toThrow(/leaves a container/);
+  });
+});
+
+describe('choices', () => {
+  test('a fixed mutable can not be changed and says what it was fixed to', () => {
+    const mutable = sequential(8, 3);
+    mutable.fixChosen();
+    expect(mutable.dumpChosen()).toEqual({ chosen: 3, meta: { maxChannels: 8 } });
+    expect(() => {
+      mutable.currentChoice = 4;
+    }).toThrow(/fixed/);
+  });
+
+  test('a sequential mutable refuses what is no number of channels', () => {
+    expect(() => sequential(8, 0)).toThrow(/1…8/);
+    expect(() => sequential(8, 9)).toThrow(/1…8/);
+    expect(() => sequential(8, 2.5)).toThrow(/1…8/);
+  });
+
+  test('a simple mutable refuses a mask of another length', () => {
+    const mutable = new SimpleMutableChannel(3);
+    expect(() => {
+      mutable.currentChoice = new Uint8Array(4);
+    }).toThrow(/3 channels/);
+  });
+
+  test('derived mutables repeat and permute their source', () => {
+    const source = simple(1, 0, 1);
+    expect([...deriveIndexed(source, Int32Array.of(0, 1, 2, 0, 1, 2)).currentMask]).toEqual([1, 0, 1, 1, 0, 1]);
+    expect([...keptOfMask(source.currentMask)]).toEqual([0, 2]);
+  });
+});
