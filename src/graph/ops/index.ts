@@ -1,7 +1,9 @@
 import type { OpSpec } from '../op-spec.js';
+import { GRADIENT_OPS } from './gradients.js';
+import { TRAINING_OPS } from './training.js';
 
 /** Every op kind of the IR, one row each. A new op is one file (or one entry in its family's file) and one row here. */
-const OPS: readonly OpSpec[] = [];
+const OPS: readonly OpSpec[] = [...TRAINING_OPS, ...GRADIENT_OPS];
 
 const BY_NAME = new Map(OPS.map((spec) => [spec.op, spec]));
 

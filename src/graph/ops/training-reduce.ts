@@ -1,0 +1,80 @@
+import type { Node } from '../graph.js';
+import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
+import { elementCount } from '../tensor.js';
+import { flagAttr, intAttr, intsAttr } from './attributes.js';
+import { normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { broadcastOffsets } from './training-broadcast.js';
+
+function axesOf(node: Node, rank: number): ReadonlySet<number> {
+  return new Set(intsAttr(node, 'axes').map((axis) => normalizeAxis(node, axis, rank)));
+}
+
+function axisOf(node: Node, rank: number): number {
+  if (node.attrs.axis === undefined) throw new OpError(node, 'the attribute axis is missing');
+  return normalizeAxis(node, intAttr(node, 'axis', 0), rank);
+}
+
+function reduceShape<D>(shape: readonly D[], axes: ReadonlySet<number>, keep: boolean): (D | 1)[] {
+  return keep ? shape.map((d, i) => (axes.has(i) ? 1 : d)) : shape.filter((_, i) => !axes.has(i));
+}
+
+function inferReduced(x: InferInput, axes: (node: Node, rank: number) => ReadonlySet<number>) {
+  const { dtype, shape } = requiredInput(x, 0, 'x');
+  const keep = flagAttr(x.node, 'keepdims', true);
+  return outputSpec(x.node, dtype, reduceShape(shape, axes(x.node, shape.length), keep));
+}
+
+/** A reduction is a start value, a fold, and what is done to the result of folding `count` elements. */
+function reduction(
+  op: string,
+  start: number,
+  fold: (acc: number, value: number) => number,
+  finish: (acc: number, count: number) => number = (acc) => acc,
+): OpSpec {
+  return {
+    op,
+    inputs: [1, 1],
+    infer: (x) => [inferReduced(x, axesOf)],
+    evaluate(node, inputs) {
+      const { dtype, shape, data } = requiredTensor(node, inputs, 0);
+      const axes = axesOf(node, shape.length);
+      const offsets = broadcastOffsets(shape, reduceShape(shape, axes, true));
+      const outShape = reduceShape(shape, axes, flagAttr(node, 'keepdims', true));
+      const out = new Float64Array(elementCount(outShape)).fill(start);
+      for (let i = 0; i < data.length; i++) out[offsets[i]] = fold(out[offsets[i]], data[i]);
+      const count = elementCount(shape.filter((_, i) => axes.has(i)));
+      return [{ dtype, shape: outShape, data: out.map((acc) => finish(acc, count)) }];
+    },
+  };
+}
+
+/** The index of the largest element along one axis, the first of equals. */
+const argMax: OpSpec = {
+  op: 'ArgMax',
+  inputs: [1, 1],
+  infer: (x) => [{ ...inferReduced(x, (node, rank) => new Set([axisOf(node, rank)])), dtype: 'int64' }],
+  evaluate(node, inputs) {
+    const { shape, data } = requiredTensor(node, inputs, 0);
+    const axis = axisOf(node, shape.length);
+    const extent = shape[axis];
+    const inner = elementCount(shape.slice(axis + 1));
+    const outShape = reduceShape(shape, new Set([axis]), flagAttr(node, 'keepdims', true));
+    const out = new Float64Array(elementCount(outShape));
+    for (let i = 0; i < out.length; i++) {
+      const first = Math.floor(i / inner) * extent * inner + (i % inner);
+      for (let k = 1; k < extent; k++) {
+        if (data[first + k * inner] > data[first + out[i] * inner]) out[i] = k;
+      }
+    }
+    return [{ dtype: 'int64', shape: outShape, data: out }];
+  },
+};
+
+const sum = (acc: number, value: number): number => acc + value;
+
+export const REDUCTION_OPS: readonly OpSpec[] = [
+  reduction('ReduceSum', 0, sum),
+  reduction('ReduceMean', 0, sum, (acc, count) => acc / count),
+  reduction('ReduceMax', -Infinity, (acc, value) => Math.max(acc, value)),
+  argMax,
+];

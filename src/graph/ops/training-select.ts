@@ -1,0 +1,108 @@
+import type { Node } from '../graph.js';
+import { OpError, type OpSpec } from '../op-spec.js';
+import { DTYPE_BYTES, type DType, elementCount } from '../tensor.js';
+import { choiceAttr, intAttr, intsAttr } from './attributes.js';
+import { expectDType, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { broadcastOffsets, broadcastShapes, mapBroadcast } from './training-broadcast.js';
+
+function comparison(op: string, holds: (a: number, b: number) => boolean): OpSpec {
+  return {
+    op,
+    inputs: [2, 2],
+    infer(x) {
+      const a = requiredInput(x, 0, 'a');
+      const b = requiredInput(x, 1, 'b');
+      expectDType(x.node, b, a.dtype, 'b');
+      return [outputSpec(x.node, 'bool', broadcastShapes(x.node, [a.shape, b.shape]))];
+    },
+    evaluate: (node, inputs) => [mapBroadcast(node, inputs, 'bool', (a, b) => (holds(a, b) ? 1 : 0))],
+  };
+}
+
+const where: OpSpec = {
+  op: 'Where',
+  inputs: [3, 3],
+  infer(x) {
+    const condition = requiredInput(x, 0, 'condition');
+    const a = requiredInput(x, 1, 'a');
+    const b = requiredInput(x, 2, 'b');
+    expectDType(x.node, condition, 'bool', 'condition');
+    expectDType(x.node, b, a.dtype, 'b');
+    return [outputSpec(x.node, a.dtype, broadcastShapes(x.node, [condition.shape, a.shape, b.shape]))];
+  },
+  evaluate: (node, inputs) => [
+    mapBroadcast(node, inputs, requiredTensor(node, inputs, 1).dtype, (condition, a, b) => (condition !== 0 ? a : b)),
+  ],
+};
+
+/** What a number becomes when it is cast: integers are cut towards zero, bool is "not zero". */
+const CAST: Readonly<Record<DType, (value: number) => number>> = {
+  float32: (v) => v,
+  float64: (v) => v,
+  int32: Math.trunc,
+  int64: Math.trunc,
+  uint8: (v) => Math.trunc(v) & 255,
+  bool: (v) => (v !== 0 ? 1 : 0),
+};
+
+function castTarget(node: Node): DType {
+  if (node.attrs.to === undefined) throw new OpError(node, 'the attribute to is missing');
+  return choiceAttr(node, 'to', Object.keys(DTYPE_BYTES) as DType[], 'float32');
+}
+
+const cast: OpSpec = {
+  op: 'Cast',
+  inputs: [1, 1],
+  infer: (x) => [outputSpec(x.node, castTarget(x.node), requiredInput(x, 0, 'x').shape)],
+  evaluate(node, inputs) {
+    const { shape, data } = requiredTensor(node, inputs, 0);
+    const dtype = castTarget(node);
+    return [{ dtype, shape, data: data.map((v) => CAST[dtype](v)) }];
+  },
+};
+
+const INTEGERS: readonly DType[] = ['int32', 'int64', 'uint8'];
+
+const oneHot: OpSpec = {
+  op: 'OneHot',
+  inputs: [1, 1],
+  infer(x) {
+    const labels = requiredInput(x, 0, 'labels');
+    if (!INTEGERS.includes(labels.dtype)) throw new OpError(x.node, `labels must be integers, got ${labels.dtype}`);
+    return [outputSpec(x.node, 'float32', [...labels.shape, intAttr(x.node, 'depth', 0)])];
+  },
+  evaluate(node, inputs) {
+    const { shape, data } = requiredTensor(node, inputs, 0);
+    const depth = intAttr(node, 'depth', 0);
+    const out = new Float64Array(data.length * depth);
+    data.forEach((label, i) => {
+      if (label >= 0 && label < depth) out[i * depth + label] = 1;
+    });
+    return [{ dtype: 'float32', shape: [...shape, depth], data: out }];
+  },
+};
+
+const expand: OpSpec = {
+  op: 'Expand',
+  inputs: [1, 1],
+  infer(x) {
+    const { dtype, shape } = requiredInput(x, 0, 'x');
+    return [outputSpec(x.node, dtype, broadcastShapes(x.node, [shape, intsAttr(x.node, 'shape')]))];
+  },
+  evaluate(node, inputs) {
+    const { dtype, shape, data } = requiredTensor(node, inputs, 0);
+    const out = broadcastShapes(node, [shape, intsAttr(node, 'shape')]);
+    const offsets = broadcastOffsets(out, shape);
+    return [{ dtype, shape: out, data: Float64Array.from({ length: elementCount(out) }, (_, i) => data[offsets[i]]) }];
+  },
+};
+
+export const SELECTION_OPS: readonly OpSpec[] = [
+  comparison('Equal', (a, b) => a === b),
+  comparison('Greater', (a, b) => a > b),
+  comparison('Less', (a, b) => a < b),
+  where,
+  cast,
+  oneHot,
+  expand,
+];

@@ -1,0 +1,80 @@
+import type { Node, Shape } from '../graph.js';
+import { OpError, type OpSpec } from '../op-spec.js';
+import { elementCount, rowMajorStrides } from '../tensor.js';
+import { intsAttr } from './attributes.js';
+import { knownDim, normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
+
+interface AxisSlice {
+  readonly start: number;
+  readonly step: number;
+  readonly count: number;
+}
+
+const clamp = (value: number, least: number, most: number): number => Math.min(Math.max(value, least), most);
+
+/**
+ * The elements of an axis that stay, by ONNX's rules: negative bounds count from the end, bounds outside of the axis
+ * are clamped to it, a negative step walks backwards (an end far below zero then means "through the first element").
+ */
+function axisSlice(node: Node, extent: number, start: number, end: number, step: number): AxisSlice {
+  if (step === 0) throw new OpError(node, 'steps must not be 0');
+  const backwards = step < 0;
+  const from = clamp(start < 0 ? start + extent : start, 0, backwards ? extent - 1 : extent);
+  const to = clamp(end < 0 ? end + extent : end, backwards ? -1 : 0, extent);
+  return { start: from, step, count: Math.max(0, Math.ceil((to - from) / step)) };
+}
+
+/** What stays of every axis that the node slices. */
+function slices(node: Node, shape: Shape): Map<number, AxisSlice> {
+  const axes = intsAttr(node, 'axes');
+  const starts = intsAttr(node, 'starts');
+  const ends = intsAttr(node, 'ends');
+  const steps = intsAttr(node, 'steps', new Array<number>(axes.length).fill(1));
+  if (starts.length !== axes.length || ends.length !== axes.length || steps.length !== axes.length) {
+    throw new OpError(node, `axes, starts, ends and steps must be equally long`);
+  }
+  return new Map(
+    axes.map((a, i) => {
+      const axis = normalizeAxis(node, a, shape.length);
+      const extent = knownDim(node, shape[axis], `the extent of the sliced axis ${axis}`);
+      return [axis, axisSlice(node, extent, starts[i], ends[i], steps[i])];
+    }),
+  );
+}
+
+/** A part of each given axis. Only axes of known extent can be sliced. */
+export const SLICE_OP: OpSpec = {
+  op: 'Slice',
+  inputs: [1, 1],
+  infer(x) {
+    const { dtype, shape } = requiredInput(x, 0, 'x');
+    const kept = slices(x.node, shape);
+    return [
+      outputSpec(
+        x.node,
+        dtype,
+        shape.map((dim, i) => kept.get(i)?.count ?? dim),
+      ),
+    ];
+  },
+  evaluate(node, inputs) {
+    const { dtype, shape, data } = requiredTensor(node, inputs, 0);
+    const kept = slices(node, shape);
+    const own = rowMajorStrides(shape);
+    const outShape = shape.map((dim, i) => kept.get(i)?.count ?? dim);
+    const strides = own.map((s, i) => s * (kept.get(i)?.step ?? 1));
+    const index = new Array<number>(shape.length).fill(0);
+    let offset = own.reduce((sum, s, i) => sum + s * (kept.get(i)?.start ?? 0), 0);
+    const out = new Float64Array(elementCount(outShape));
+    for (let i = 0; i < out.length; i++) {
+      out[i] = data[offset];
+      for (let a = shape.length - 1; a >= 0; a--) {
+        offset += strides[a];
+        if (++index[a] < outShape[a]) break;
+        offset -= strides[a] * outShape[a];
+        index[a] = 0;
+      }
+    }
+    return [{ dtype, shape: outShape, data: out }];
+  },
+};
