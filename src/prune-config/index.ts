@@ -1,4 +1,17 @@
 /**
  * The config of a job: TypeBox schema, aliases, defaults, cross-field checks. A leaf: api, jobs, pipeline and CLI use it.
  */
-export type { PruneConfig } from './resolved.js';
+export { type ConfigFault, checkConfigAgainstModel } from './check-model.js';
+export { didYouMean, nearMisses } from './near-miss.js';
+export { pointer } from './pointer.js';
+export { resolveConfig } from './resolve.js';
+export type {
+  Bound,
+  FinetuneConfig,
+  PruneConfig,
+  Target,
+  UnitArgs,
+  UnitConfig,
+} from './resolved.js';
+export { PruneConfigInput } from './schema.js';
+export { fieldErrors, type SchemaFault, schemaErrors } from './schema-errors.js';

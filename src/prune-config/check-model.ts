@@ -1,0 +1,139 @@
+/** What a config says against what is known of the model and the data. */
+import type { ErrorCode, FieldError } from '../errors.js';
+import type { DatasetInspection, ModelInspection, TensorInfo, UnitTemplate } from '../pipeline/contract.js';
+import { choiceFault, unitArgsOf } from './choices.js';
+import { didYouMean } from './near-miss.js';
+import { pointer } from './pointer.js';
+import type { PruneConfig } from './resolved.js';
+
+/** A field error with the code that fits it alone. */
+export interface ConfigFault extends FieldError {
+  readonly code: ErrorCode;
+}
+
+/** Enough to mend a config by; comparing every name of a long list would keep the caller's thread busy. */
+const MOST_FAULTS = 20;
+
+const RATIOS = '/config/algorithm/target_pruning_ratio';
+const UNITS = '/config/algorithm/mutator_cfg/channel_unit_cfg/units';
+
+/**
+ * Every contradiction that the inspections show, with pointers into a request (`/config/outputs/0`, `/dataset`); an empty
+ * list when there is none. What only a full analysis can tell (a target that no choice reaches, units that come free
+ * when `outputs` drops some outputs) is left to the job.
+ */
+export function checkConfigAgainstModel(
+  config: PruneConfig,
+  model: ModelInspection,
+  dataset?: DatasetInspection,
+): ConfigFault[] {
+  return [
+    ...checkOutputs(config, model),
+    ...checkUnitNames(config, model),
+    ...(dataset ? checkDataset(config, model, dataset) : []),
+  ];
+}
+
+function checkOutputs(config: PruneConfig, model: ModelInspection): ConfigFault[] {
+  const names = model.outputs.map((o) => o.name);
+  return (config.outputs ?? []).flatMap((name, i) =>
+    names.includes(name)
+      ? []
+      : [
+          {
+            code: 'OUTPUT_UNKNOWN' as const,
+            pointer: `/config/outputs/${i}`,
+            message: `the model has no output "${name}"${didYouMean(name, names) || `; it has ${names.slice(0, 10).join(', ')}`}`,
+          },
+        ],
+  );
+}
+
+function checkUnitNames(config: PruneConfig, model: ModelInspection): ConfigFault[] {
+  const { channel_unit_cfg, parse_cfg } = config.algorithm.mutator_cfg;
+  const ratios = config.algorithm.target_pruning_ratio;
+  const asked: [string, string, number | undefined][] = [
+    ...(typeof ratios === 'object'
+      ? Object.entries(ratios).map(([n, c]) => [n, RATIOS, c] as [string, string, number])
+      : []),
+    ...Object.keys(channel_unit_cfg.units).map((n) => [n, UNITS, undefined] as [string, string, undefined]),
+  ];
+  const ownUnits = parse_cfg.type === 'Config';
+  const known = ownUnits ? unitsOfConfig(config) : new Map(Object.entries(model.units.channel_unit_cfg.units));
+  const mutable = [...known].filter(([, u]) => u.is_mutable).map(([n]) => n);
+  // Which units are free, and how they are cut, depends on the outputs that stay; the inspection kept all of them.
+  const otherUnits = !ownUnits && keptOutputs(config, model).length < model.outputs.length;
+
+  const faults: ConfigFault[] = [];
+  for (const [name, at, choice] of asked) {
+    if (faults.length === MOST_FAULTS) break;
+    const unit = known.get(name);
+    const here = at + pointer(name);
+    if (!unit) {
+      const message = `the model has no mutable unit "${name}"${didYouMean(name, mutable)}`;
+      if (!otherUnits) faults.push({ code: 'UNIT_UNKNOWN', pointer: here, message });
+    } else if (choice !== undefined && !unit.is_mutable && !otherUnits) {
+      const message = `unit "${name}" can't be pruned${didYouMean(name, mutable)}`;
+      faults.push({ code: 'UNIT_UNKNOWN', pointer: here, message });
+    } else if (choice !== undefined) {
+      const args = unitArgsOf(channel_unit_cfg.units[name], channel_unit_cfg.default_args);
+      const message = choiceFault(choice, args, unit.num_channels);
+      if (message) faults.push({ code: 'CHOICE_INVALID', pointer: here, message });
+    }
+  }
+  return faults;
+}
+
+function unitsOfConfig(config: PruneConfig): Map<string, Pick<UnitTemplate, 'is_mutable' | 'num_channels'>> {
+  const units = config.algorithm.mutator_cfg.channel_unit_cfg.units;
+  return new Map(
+    Object.entries(units).map(([name, u]) => [
+      name,
+      { is_mutable: u.is_mutable ?? true, num_channels: u.num_channels ?? u.init_args?.num_channels ?? 0 },
+    ]),
+  );
+}
+
+function keptOutputs(config: PruneConfig, model: ModelInspection): readonly TensorInfo[] {
+  return config.outputs ? model.outputs.filter((o) => config.outputs!.includes(o.name)) : model.outputs;
+}
+
+function checkDataset(config: PruneConfig, model: ModelInspection, dataset: DatasetInspection): ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  const at = '/dataset';
+  if (model.inputs.length !== 1) {
+    const message = `the model has ${model.inputs.length} inputs, and data sets feed models of one`;
+    return [{ code: 'DATASET_SHAPE', pointer: at, message }];
+  }
+  const input = model.inputs[0];
+  if (dataset.kind === 'npz' && !sameShape(input.shape.slice(1), dataset.input_shape)) {
+    const message = `samples are [${dataset.input_shape}], the model's input "${input.name}" takes [${showDims(input.shape.slice(1))}]`;
+    faults.push({ code: 'DATASET_SHAPE', pointer: at, message });
+  }
+  if (config.finetune && dataset.label_kind === 'none') {
+    faults.push({ code: 'LABELS_INVALID', pointer: at, message: 'finetuning needs labels, the data set has none' });
+  }
+  const outputs = keptOutputs(config, model);
+  if (outputs.length === 1 && dataset.num_classes !== null) {
+    const classes = outputs[0].shape.at(-1);
+    const fits =
+      typeof classes !== 'number' ||
+      (dataset.label_kind === 'one_hot' ? dataset.num_classes === classes : dataset.num_classes <= classes);
+    if (!fits) {
+      const message = `labels are of ${dataset.num_classes} classes, the model's output "${outputs[0].name}" has ${classes}`;
+      faults.push({ code: 'LABELS_INVALID', pointer: at, message });
+    }
+  }
+  return faults;
+}
+
+/** Extents of 1 and unknown extents aside: 28×28 data feed a 28×28×1 input. */
+function sameShape(wanted: readonly (number | null)[], found: readonly number[]): boolean {
+  const a = wanted.filter((d) => d !== 1);
+  const b = found.filter((d) => d !== 1);
+  return a.length === b.length && a.every((d, i) => d === null || d === b[i]);
+}
+
+function showDims(dims: readonly (number | null)[]): string {
+  return dims.map((d) => d ?? '?').join(',');
+}

@@ -1,0 +1,254 @@
+/** From a config as sent to a config with every default in place. */
+import { EspalierError, type FieldError } from '../errors.js';
+import { isRecord, replaceAliases } from './aliases.js';
+import { choiceFault, unitArgsOf } from './choices.js';
+import { pointer } from './pointer.js';
+import type { FinetuneConfig, PruneConfig, UnitArgs, UnitConfig } from './resolved.js';
+import { PruneConfigInput } from './schema.js';
+import { schemaErrors } from './schema-errors.js';
+
+type AlgorithmInput = NonNullable<PruneConfigInput['algorithm']>;
+type FinetuneInput = Exclude<NonNullable<PruneConfigInput['finetune']>, false>;
+type Report = (at: string, message: string) => void;
+
+const NOT_SUPPORTED_YET = [
+  '/target/latency',
+  '/target/peak_memory',
+  '/target/max_accuracy_drop',
+  '/finetune/distillation',
+] as const;
+
+/**
+ * Checks a config and fills in the defaults that schema.ts names. `undefined` is the empty config. Pointers of errors
+ * are relative to the config, in the words that the user sent.
+ * @throws EspalierError CONFIG_INVALID with every fault found.
+ * @example resolveConfig({ target: { flops: 0.4 } }, { hasDataset: false }).target // { macs: 0.4 }
+ */
+export function resolveConfig(input: unknown, options: { hasDataset: boolean }): PruneConfig {
+  const canonical = replaceAliases(input ?? {});
+  const errors: FieldError[] = [...canonical.doubled];
+  const report: Report = (at, message) => errors.push({ pointer: canonical.asSent(at), message });
+
+  for (const fault of schemaErrors(PruneConfigInput, canonical.value)) report(fault.pointer, fault.message);
+  if (errors.length > 0) throw invalid(errors);
+
+  const config = canonical.value as PruneConfigInput;
+  for (const at of NOT_SUPPORTED_YET) {
+    const [parent, field] = at.slice(1).split('/') as ['target' | 'finetune', string];
+    const value = config[parent];
+    if (isRecord(value) && field in value) report(at, 'is not supported yet');
+  }
+  const finetune = resolveFinetune(config.finetune, options.hasDataset, report);
+  const algorithm = resolveAlgorithm(config.algorithm ?? {}, finetune, report);
+  const target = resolveTarget(config, algorithm, report);
+  if (errors.length > 0) throw invalid(errors);
+
+  return {
+    algorithm,
+    ...(target && { target }),
+    ...(config.outputs && { outputs: config.outputs }),
+    ignore: config.ignore ?? [],
+    ...(finetune !== undefined && { finetune }),
+    counting: config.counting ?? 'macs',
+    dry_run: config.dry_run ?? false,
+    seed: config.seed ?? 0,
+  };
+}
+
+function invalid(errors: readonly FieldError[]): EspalierError {
+  const first = errors[0];
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  return new EspalierError('CONFIG_INVALID', `${first.pointer || 'the config'}: ${first.message}${more}`, { errors });
+}
+
+function resolveTarget(config: PruneConfigInput, algorithm: PruneConfig['algorithm'], report: Report) {
+  const ratio =
+    config.algorithm?.target_pruning_ratio === undefined ? 'the choices in units' : '/algorithm/target_pruning_ratio';
+  if (config.target === undefined) {
+    return algorithm.target_pruning_ratio === undefined ? { macs: 0.5 } : undefined;
+  }
+  if (algorithm.target_pruning_ratio !== undefined) report('/target', `excludes ${ratio}: give one of them`);
+  const fields = Object.keys(config.target);
+  if (fields.length !== 1) {
+    report('/target', `must have one field, found ${fields.length === 0 ? 'none' : fields.join(', ')}`);
+  }
+  const { macs, parameters, size } = config.target;
+  return {
+    ...(macs !== undefined && { macs }),
+    ...(parameters !== undefined && { parameters }),
+    ...(size !== undefined && { size }),
+  };
+}
+
+function resolveAlgorithm(
+  input: AlgorithmInput,
+  finetune: FinetuneConfig | false | undefined,
+  report: Report,
+): PruneConfig['algorithm'] {
+  const unitCfg = input.mutator_cfg?.channel_unit_cfg ?? {};
+  const parse = input.mutator_cfg?.parse_cfg?.type ?? 'ChannelAnalyzer';
+  const given = unitCfg.default_args ?? {};
+  const defaults: UnitArgs = {
+    choice_mode: given.choice_mode ?? 'ratio',
+    divisor: given.divisor ?? 1,
+    min_value: given.min_value ?? 1,
+    min_ratio: given.min_ratio ?? 0.9,
+    ...(given.candidate_choices && { candidate_choices: given.candidate_choices }),
+  };
+  const units: Readonly<Record<string, UnitConfig>> = unitCfg.units ?? {};
+  checkUnits(units, defaults, parse, report);
+  const ratio = input.target_pruning_ratio;
+  checkRatios(ratio, units, defaults, report);
+
+  const stepFreq = input.step_freq ?? 1;
+  const epochs = finetune ? finetune.epochs : 0;
+  const mostSteps = finetune ? Math.ceil(epochs / stepFreq) : 1;
+  const pruneTimes = input.prune_times ?? Math.min(3, mostSteps);
+  if (pruneTimes > mostSteps) {
+    report(
+      '/algorithm/prune_times',
+      finetune
+        ? `${pruneTimes} prune steps of ${stepFreq} epochs need more than ${(pruneTimes - 1) * stepFreq} epochs, found ${epochs}; at most ${mostSteps} fit`
+        : `must be 1 without finetuning, found ${pruneTimes}: prune steps are epochs apart`,
+    );
+  }
+  const target = ratio ?? choicesOf(units);
+  return {
+    type: input.type ?? 'IteAlgorithm',
+    mutator_cfg: {
+      type: input.mutator_cfg?.type ?? 'ChannelMutator',
+      channel_unit_cfg: { type: unitCfg.type ?? 'L1ChannelUnit', default_args: defaults, units },
+      parse_cfg: { type: parse },
+    },
+    step_freq: stepFreq,
+    prune_times: pruneTimes,
+    linear_schedule: input.linear_schedule ?? true,
+    ...(target !== undefined && { target_pruning_ratio: target }),
+  };
+}
+
+/**
+ * The choices in `units`, when there is one that takes something away: a template that comes back with some of its
+ * choices lowered means those. One that comes back as it was (every choice is all channels) means nothing by them.
+ */
+function choicesOf(units: Readonly<Record<string, UnitConfig>>): Record<string, number> | undefined {
+  const choices = Object.entries(units).filter(([, unit]) => unit.choice !== undefined && unit.is_mutable !== false);
+  const total = (unit: UnitConfig) => unit.num_channels ?? unit.init_args?.num_channels;
+  const lowers = ([, unit]: [string, UnitConfig]) => unit.choice !== 1 && unit.choice !== total(unit);
+  return choices.some(lowers) ? Object.fromEntries(choices.map(([name, unit]) => [name, unit.choice!])) : undefined;
+}
+
+function checkUnits(
+  units: Readonly<Record<string, UnitConfig>>,
+  defaults: UnitArgs,
+  parse: string,
+  report: Report,
+): void {
+  const at = '/algorithm/mutator_cfg/channel_unit_cfg';
+  if (defaults.choice_mode === 'bucket' && defaults.candidate_choices === undefined) {
+    report(`${at}/default_args/candidate_choices`, 'is needed, since choice_mode is "bucket"');
+  }
+  if (parse === 'Config' && Object.keys(units).length === 0) {
+    report(`${at}/units`, 'needs at least one unit, since parse_cfg.type is "Config"');
+  }
+  for (const [name, unit] of Object.entries(units)) {
+    const here = `${at}/units${pointer(name)}`;
+    const total = unit.num_channels ?? unit.init_args?.num_channels;
+    const args = unitArgsOf(unit, defaults);
+    if (unit.init_args?.choice_mode === 'bucket' && args.candidate_choices === undefined) {
+      report(`${here}/init_args/candidate_choices`, 'is needed, since choice_mode is "bucket"');
+    }
+    const fault = unit.choice === undefined ? undefined : choiceFault(unit.choice, args, total);
+    if (fault) report(`${here}/choice`, fault);
+    if (parse !== 'Config') continue;
+    if (!unit.channels) report(`${here}/channels`, 'is needed, since parse_cfg.type is "Config"');
+    if (total === undefined) report(`${here}/num_channels`, 'is needed, since parse_cfg.type is "Config"');
+    for (const side of ['output_related', 'input_related'] as const) {
+      unit.channels?.[side].forEach((c, i) => {
+        const width = (c.end ?? (c.start ?? 0) + (total ?? 1)) - (c.start ?? 0);
+        if (total !== undefined && width !== total) {
+          report(`${here}/channels/${side}/${i}`, `spans ${width} channels, the unit has ${total}`);
+        }
+      });
+    }
+  }
+}
+
+function checkRatios(
+  ratio: number | Readonly<Record<string, number>> | undefined,
+  units: Readonly<Record<string, UnitConfig>>,
+  defaults: UnitArgs,
+  report: Report,
+): void {
+  const at = '/algorithm/target_pruning_ratio';
+  if (ratio === undefined) return;
+  if (typeof ratio === 'number') {
+    const fault = choiceFault(ratio, defaults);
+    if (fault) report(at, fault);
+    return;
+  }
+  if (Object.keys(ratio).length === 0) report(at, 'names no unit');
+  for (const [name, choice] of Object.entries(ratio)) {
+    const fault = choiceFault(choice, unitArgsOf(units[name], defaults));
+    if (fault) report(at + pointer(name), fault);
+  }
+}
+
+function resolveFinetune(
+  input: PruneConfigInput['finetune'],
+  hasDataset: boolean,
+  report: Report,
+): FinetuneConfig | false | undefined {
+  if (input === false) return false;
+  if (!hasDataset) {
+    if (input !== undefined) report('/finetune', 'needs a data set');
+    return undefined;
+  }
+  const f: FinetuneInput = input ?? {};
+  return {
+    epochs: f.epochs ?? 6,
+    batch_size: f.batch_size ?? 64,
+    optimizer: resolveOptimizer(f.optimizer ?? {}, report),
+    schedule: resolveSchedule(f.schedule ?? { type: 'cosine' }, report),
+    loss: f.loss ?? 'auto',
+    validation_split: f.validation_split ?? 0.1,
+    scaling: resolveScaling(f.scaling ?? 'auto', report),
+    shuffle: f.shuffle ?? true,
+  };
+}
+
+function resolveScaling(scaling: FinetuneConfig['scaling'], report: Report): FinetuneConfig['scaling'] {
+  if (typeof scaling === 'object' && scaling.mean.length !== scaling.std.length) {
+    report('/finetune/scaling', `mean has ${scaling.mean.length} values and std ${scaling.std.length}`);
+  }
+  return scaling;
+}
+
+function resolveOptimizer(o: NonNullable<FinetuneInput['optimizer']>, report: Report): FinetuneConfig['optimizer'] {
+  const type = o.type ?? 'sgd';
+  const foreign = type === 'sgd' ? (['beta1', 'beta2', 'epsilon'] as const) : (['momentum'] as const);
+  for (const field of foreign) if (o[field] !== undefined) report(`/finetune/optimizer/${field}`, `"${type}" has none`);
+  const weight_decay = o.weight_decay ?? 0;
+  if (type === 'sgd') {
+    return { type, learning_rate: o.learning_rate ?? 0.01, momentum: o.momentum ?? 0.9, weight_decay };
+  }
+  return {
+    type,
+    learning_rate: o.learning_rate ?? 0.001,
+    beta1: o.beta1 ?? 0.9,
+    beta2: o.beta2 ?? 0.999,
+    epsilon: o.epsilon ?? 1e-7,
+    weight_decay,
+  };
+}
+
+function resolveSchedule(s: NonNullable<FinetuneInput['schedule']>, report: Report): FinetuneConfig['schedule'] {
+  if (s.type === 'step') {
+    if (s.step_size === undefined) report('/finetune/schedule/step_size', 'is needed, since type is "step"');
+    return { type: 'step', step_size: s.step_size ?? 1, gamma: s.gamma ?? 0.1 };
+  }
+  for (const field of ['step_size', 'gamma'] as const) {
+    if (s[field] !== undefined) report(`/finetune/schedule/${field}`, `"${s.type}" has none`);
+  }
+  return { type: s.type };
+}

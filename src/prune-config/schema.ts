@@ -1,0 +1,289 @@
+/**
+ * The config on the wire. Every field is optional and says its default; names and meanings are those of the pruning
+ * guide. What a schema can't say (which fields go together) is checked in resolve.ts.
+ */
+import Type from 'typebox';
+
+const closed = { additionalProperties: false } as const;
+
+const ChoiceMode = Type.Enum(['ratio', 'number', 'bucket'], {
+  description:
+    'What a choice means: `ratio` the remaining share in (0, 1], `number` a count of channels, `bucket` one of `candidate_choices`. Default `ratio`.',
+});
+
+const unitArgs = {
+  choice_mode: Type.Optional(ChoiceMode),
+  divisor: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 65536, description: 'Kept channels are a multiple of this. Default 1.' }),
+  ),
+  min_value: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 1048576, description: 'Never fewer channels than this. Default 1.' }),
+  ),
+  min_ratio: Type.Optional(
+    Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 1,
+      description: 'Rounding to `divisor` never goes below this share of the choice. Default 0.9.',
+    }),
+  ),
+  candidate_choices: Type.Optional(
+    Type.Array(Type.Number({ exclusiveMinimum: 0 }), {
+      minItems: 1,
+      maxItems: 1024,
+      description: 'The choices of `bucket` mode: whole numbers are channels, fractions are shares.',
+    }),
+  ),
+};
+
+const RelatedChannels = Type.Object(
+  {
+    name: Type.String({ description: "The layer's name." }),
+    start: Type.Optional(Type.Integer({ minimum: 0, description: 'First channel. Default 0.' })),
+    end: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'One past the last channel. Default: all of the unit.' }),
+    ),
+  },
+  closed,
+);
+
+const Unit = Type.Object(
+  {
+    init_args: Type.Optional(
+      Type.Object(
+        { num_channels: Type.Optional(Type.Integer({ minimum: 1 })), ...unitArgs },
+        { ...closed, description: 'Arguments of this unit, merged over `default_args`.' },
+      ),
+    ),
+    channels: Type.Optional(
+      Type.Object(
+        {
+          output_related: Type.Array(RelatedChannels, { description: 'Layers that produce these channels.' }),
+          input_related: Type.Array(RelatedChannels, { description: 'Layers that consume these channels.' }),
+        },
+        { ...closed, description: 'The coupled channels; read when `parse_cfg.type` is `Config`.' },
+      ),
+    ),
+    choice: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        description: 'What stays, by `choice_mode`. Used as the target when there is no other target.',
+      }),
+    ),
+    num_channels: Type.Optional(Type.Integer({ minimum: 1 })),
+    is_mutable: Type.Optional(Type.Boolean()),
+  },
+  closed,
+);
+
+const MutatorConfig = Type.Object(
+  {
+    type: Type.Optional(Type.Enum(['ChannelMutator'], { description: 'Default `ChannelMutator`.' })),
+    channel_unit_cfg: Type.Optional(
+      Type.Object(
+        {
+          type: Type.Optional(
+            Type.Enum(['L1ChannelUnit', 'SequentialChannelUnit'], {
+              description:
+                'How a unit chooses its channels: `L1ChannelUnit` keeps the largest mean absolute weights, `SequentialChannelUnit` the first ones. Default `L1ChannelUnit`.',
+            }),
+          ),
+          default_args: Type.Optional(
+            Type.Object(unitArgs, { ...closed, description: 'Arguments of every unit that has none of its own.' }),
+          ),
+          units: Type.Optional(
+            Type.Record(Type.String(), Unit, {
+              description: 'Settings by unit name, as `GET /models/{id}/units` lists them.',
+            }),
+          ),
+        },
+        closed,
+      ),
+    ),
+    parse_cfg: Type.Optional(
+      Type.Object(
+        {
+          type: Type.Optional(
+            Type.Enum(['ChannelAnalyzer', 'Config'], {
+              description:
+                'Where the units come from: `ChannelAnalyzer` finds them, `Config` takes them from `channel_unit_cfg.units`. Default `ChannelAnalyzer`.',
+            }),
+          ),
+        },
+        closed,
+      ),
+    ),
+    unprunable: Type.Optional(
+      Type.Array(Type.Any(), { description: 'Part of what `GET /models/{id}/units` answers; not read.' }),
+    ),
+  },
+  closed,
+);
+
+const ShareOrAtMost = (unit: string) =>
+  Type.Union(
+    [
+      Type.Number({ exclusiveMinimum: 0, maximum: 1 }),
+      Type.Object({ at_most: Type.Number({ exclusiveMinimum: 0, description: unit }) }, closed),
+    ],
+    { description: `A share in (0, 1] of the original, or {"at_most": NUMBER} in ${unit}.` },
+  );
+
+const Target = Type.Object(
+  {
+    macs: Type.Optional(ShareOrAtMost('multiply-adds')),
+    flops: Type.Optional(ShareOrAtMost('multiply-adds (another name of `macs`)')),
+    parameters: Type.Optional(ShareOrAtMost('parameters')),
+    size: Type.Optional(ShareOrAtMost('bytes')),
+    latency: Type.Optional(ShareOrAtMost('milliseconds; not supported yet')),
+    peak_memory: Type.Optional(ShareOrAtMost('bytes; not supported yet')),
+    max_accuracy_drop: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, maximum: 1, description: '0.01 is one point. Not supported yet.' }),
+    ),
+  },
+  {
+    ...closed,
+    description:
+      'What the pruned model may cost: one of the fields. Default `{"macs": 0.5}`. Excludes `algorithm.target_pruning_ratio`.',
+  },
+);
+
+const Optimizer = Type.Object(
+  {
+    type: Type.Optional(Type.Enum(['sgd', 'adam'], { description: 'Default `sgd`.' })),
+    learning_rate: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, maximum: 1000, description: 'Default 0.01 for `sgd`, 0.001 for `adam`.' }),
+    ),
+    momentum: Type.Optional(Type.Number({ minimum: 0, exclusiveMaximum: 1, description: '`sgd` only. Default 0.9.' })),
+    beta1: Type.Optional(Type.Number({ minimum: 0, exclusiveMaximum: 1, description: '`adam` only. Default 0.9.' })),
+    beta2: Type.Optional(Type.Number({ minimum: 0, exclusiveMaximum: 1, description: '`adam` only. Default 0.999.' })),
+    epsilon: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: '`adam` only. Default 1e-7.' })),
+    weight_decay: Type.Optional(Type.Number({ minimum: 0, maximum: 1000, description: 'Default 0.' })),
+  },
+  closed,
+);
+
+const Schedule = Type.Object(
+  {
+    type: Type.Enum(['constant', 'step', 'cosine'], {
+      description: '`step` multiplies by `gamma` every `step_size` epochs; `cosine` goes down to 0 at the end.',
+    }),
+    step_size: Type.Optional(Type.Integer({ minimum: 1, description: '`step` only, needed there: epochs.' })),
+    gamma: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1, description: '`step` only. Default 0.1.' })),
+  },
+  { ...closed, description: 'Learning rate over the epochs. Default `{"type": "cosine"}`.' },
+);
+
+const Finetune = Type.Object(
+  {
+    epochs: Type.Optional(Type.Integer({ minimum: 1, maximum: 10000, description: 'Default 6.' })),
+    batch_size: Type.Optional(Type.Integer({ minimum: 1, maximum: 65536, description: 'Default 64.' })),
+    optimizer: Type.Optional(Optimizer),
+    schedule: Type.Optional(Schedule),
+    loss: Type.Optional(
+      Type.Enum(['auto', 'cross_entropy'], { description: '`auto` is cross-entropy on the logits. Default `auto`.' }),
+    ),
+    validation_split: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        exclusiveMaximum: 1,
+        description: 'Share of the training samples held out when the data set has no validation part. Default 0.1.',
+      }),
+    ),
+    scaling: Type.Optional(
+      Type.Union(
+        [
+          Type.Enum(['auto', 'none', '1/255']),
+          Type.Object(
+            {
+              mean: Type.Array(Type.Number(), { minItems: 1 }),
+              std: Type.Array(Type.Number({ exclusiveMinimum: 0 }), { minItems: 1 }),
+            },
+            closed,
+          ),
+        ],
+        {
+          description:
+            'How raw values become model inputs: "auto" (integers are divided by 255, floats are taken as they are), "none", "1/255", or {"mean", "std"} per channel (or one for all). Default "auto".',
+        },
+      ),
+    ),
+    shuffle: Type.Optional(Type.Boolean({ description: 'New order of the samples in every epoch. Default true.' })),
+    distillation: Type.Optional(
+      Type.Object(
+        {
+          weight: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+          temperature: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+        },
+        { ...closed, description: 'Not supported yet.' },
+      ),
+    ),
+  },
+  closed,
+);
+
+/** The config as users send it: {@link resolveConfig} turns it into a `PruneConfig`. */
+export const PruneConfigInput = Type.Object(
+  {
+    algorithm: Type.Optional(
+      Type.Object(
+        {
+          type: Type.Optional(Type.Enum(['IteAlgorithm'], { description: 'Default `IteAlgorithm`.' })),
+          mutator_cfg: Type.Optional(MutatorConfig),
+          step_freq: Type.Optional(
+            Type.Integer({ minimum: 1, maximum: 10000, description: 'Epochs between prune steps. Default 1.' }),
+          ),
+          prune_times: Type.Optional(
+            Type.Integer({
+              minimum: 1,
+              maximum: 10000,
+              description:
+                'Prune steps. Default 3 with finetuning (fewer when there are too few epochs), else 1. The last one, at (prune_times - 1) * step_freq, must come before the last epoch ends.',
+            }),
+          ),
+          linear_schedule: Type.Optional(
+            Type.Boolean({ description: 'Step by step to the target, or all of it at the first step. Default true.' }),
+          ),
+          target_pruning_ratio: Type.Optional(
+            Type.Union(
+              [Type.Number({ exclusiveMinimum: 0 }), Type.Record(Type.String(), Type.Number({ exclusiveMinimum: 0 }))],
+              {
+                description:
+                  'What stays, by `choice_mode` (a share in (0, 1] by default): one number for all units, or one by unit name. Excludes `target`.',
+              },
+            ),
+          ),
+        },
+        closed,
+      ),
+    ),
+    target: Type.Optional(Target),
+    outputs: Type.Optional(
+      Type.Array(Type.String(), { minItems: 1, uniqueItems: true, description: 'Outputs to keep. Default all.' }),
+    ),
+    ignore: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        description: 'Globs on layer names (`head/*`) whose channels stay. Default none.',
+      }),
+    ),
+    finetune: Type.Optional(
+      Type.Union([Type.Literal(false), Finetune], {
+        description: 'Training after each prune step, or false. Needs a data set. Default: on when there is one.',
+      }),
+    ),
+    counting: Type.Optional(
+      Type.Enum(['macs', 'mmrazor'], {
+        description:
+          '`macs` counts products of conv and dense layers; `mmrazor` counts as that estimator. Default `macs`.',
+      }),
+    ),
+    dry_run: Type.Optional(Type.Boolean({ description: 'Stop after planning. Default false.' })),
+    seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 4294967295, description: 'Default 0.' })),
+  },
+  {
+    ...closed,
+    description:
+      'How to prune and finetune. Everything has a default: L1 units, half of the MACs, finetuning when there is a data set.',
+  },
+);
+
+export type PruneConfigInput = Type.Static<typeof PruneConfigInput>;

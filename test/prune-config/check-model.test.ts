@@ -1,0 +1,138 @@
+import { describe, expect, test } from 'vitest';
+import type { DatasetInspection, ModelInspection } from '../../src/pipeline/contract.js';
+import { checkConfigAgainstModel, nearMisses, resolveConfig } from '../../src/prune-config/index.js';
+
+const model: ModelInspection = {
+  format: 'tfjs-layers',
+  name: 'mnist',
+  inputs: [{ name: 'image', shape: [null, 28, 28, 1], dtype: 'float32' }],
+  outputs: [
+    { name: 'features', shape: [null, 84], dtype: 'float32' },
+    { name: 'softmax', shape: [null, 10], dtype: 'float32' },
+  ],
+  parameters: 1000,
+  macs: 5000,
+  units: {
+    type: 'ChannelMutator',
+    channel_unit_cfg: {
+      type: 'L1ChannelUnit',
+      default_args: { choice_mode: 'ratio' },
+      units: {
+        'conv_1_(0, 6)_6': {
+          init_args: { num_channels: 6, choice_mode: 'ratio', divisor: 1, min_value: 1, min_ratio: 0.9 },
+          channels: {
+            output_related: [{ name: 'conv_1', start: 0, end: 6 }],
+            input_related: [{ name: 'conv_2', start: 0, end: 6 }],
+          },
+          choice: 1,
+          num_channels: 6,
+          is_mutable: true,
+        },
+        'conv_2_(0, 16)_16': { choice: 1, num_channels: 16, is_mutable: true },
+        'dense_(0, 84)_84': { choice: 1, num_channels: 84, is_mutable: false },
+      },
+    },
+    parse_cfg: { type: 'ChannelAnalyzer' },
+    unprunable: [{ layer: 'dense', channels: 84, code: 'OUTPUT', reason: 'reaches an output' }],
+  },
+  warnings: [],
+};
+
+const dataset: DatasetInspection = {
+  kind: 'npz',
+  samples: { train: 100, validation: 0 },
+  input_shape: [28, 28],
+  dtype: 'uint8',
+  label_kind: 'index',
+  num_classes: 10,
+  warnings: [],
+};
+
+const both = ['features', 'softmax'];
+const check = (config: unknown, data?: DatasetInspection) =>
+  checkConfigAgainstModel(resolveConfig(config, { hasDataset: data !== undefined }), model, data).map(
+    (f) => `${f.code} ${f.pointer}: ${f.message}`,
+  );
+const ratios = (target_pruning_ratio: object, default_args = {}) => ({
+  outputs: both,
+  algorithm: { target_pruning_ratio, mutator_cfg: { channel_unit_cfg: { default_args } } },
+});
+const R = '/config/algorithm/target_pruning_ratio';
+
+describe('units and outputs', () => {
+  test('mutable units and known outputs pass', () => {
+    expect(check(ratios({ 'conv_1_(0, 6)_6': 0.5 }))).toEqual([]);
+  });
+
+  test('an unknown unit is named with its near misses', () => {
+    expect(check(ratios({ 'conv_1_(0, 8)_8': 0.5 }))).toEqual([
+      `UNIT_UNKNOWN ${R}/conv_1_(0, 8)_8: the model has no mutable unit "conv_1_(0, 8)_8"; did you mean "conv_1_(0, 6)_6" or "conv_2_(0, 16)_16"?`,
+    ]);
+  });
+
+  test('a unit that is not mutable is refused', () => {
+    expect(check(ratios({ 'dense_(0, 84)_84': 0.5 }))[0]).toMatch(/^UNIT_UNKNOWN .*can't be pruned/);
+  });
+
+  test('with fewer outputs other units may be free: names are left to the job', () => {
+    expect(check({ ...ratios({ 'dense_(0, 84)_84': 0.5 }), outputs: ['softmax'] })).toEqual([]);
+  });
+
+  test('settings for an unknown unit are refused', () => {
+    const config = { algorithm: { mutator_cfg: { channel_unit_cfg: { units: { nothing: {} } } } } };
+    expect(check(config)).toEqual([
+      'UNIT_UNKNOWN /config/algorithm/mutator_cfg/channel_unit_cfg/units/nothing: the model has no mutable unit "nothing"',
+    ]);
+  });
+
+  test('a unit can not keep more channels than it has', () => {
+    expect(check(ratios({ 'conv_1_(0, 6)_6': 7 }, { choice_mode: 'number' }))).toEqual([
+      `CHOICE_INVALID ${R}/conv_1_(0, 6)_6: must be at most 6, the channels of the unit, found 7`,
+    ]);
+  });
+
+  test('an unknown output is named with its near misses', () => {
+    expect(check({ outputs: ['softmx'] })).toEqual([
+      'OUTPUT_UNKNOWN /config/outputs/0: the model has no output "softmx"; did you mean "softmax"?',
+    ]);
+  });
+
+  test('what /units answers can be sent back with parse_cfg.type Config', () => {
+    const { 'conv_1_(0, 6)_6': unit } = model.units.channel_unit_cfg.units;
+    const template = { ...model.units, channel_unit_cfg: { ...model.units.channel_unit_cfg, units: { mine: unit } } };
+    expect(check({ algorithm: { mutator_cfg: { ...template, parse_cfg: { type: 'Config' } } } })).toEqual([]);
+  });
+
+  test('thousands of unknown names are refused at once', () => {
+    const names = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`conv_${i}_(0, 6)_6`.repeat(5), 0.5]));
+    const start = performance.now();
+    expect(check(ratios(names))).toHaveLength(20);
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+});
+
+describe('data', () => {
+  const only = { outputs: ['softmax'] };
+  test.each<[string, Partial<DatasetInspection>, RegExp | undefined]>([
+    ['28×28 feeds 28×28×1', {}, undefined],
+    ['28×28×1', { input_shape: [28, 28, 1] }, undefined],
+    ['32×32×3', { input_shape: [32, 32, 3] }, /^DATASET_SHAPE \/dataset: samples are \[32,32,3\], .*takes \[28,28,1\]/],
+    ['12 classes for 10 outputs', { num_classes: 12 }, /^LABELS_INVALID \/dataset: labels are of 12 classes/],
+    ['8 of 10 classes seen', { num_classes: 8 }, undefined],
+    ['8 one-hot columns', { num_classes: 8, label_kind: 'one_hot' }, /^LABELS_INVALID/],
+    ['no labels', { label_kind: 'none', num_classes: null }, /^LABELS_INVALID \/dataset: finetuning needs labels/],
+  ])('%s', (_name, change, expected) => {
+    const found = check(only, { ...dataset, ...change });
+    if (expected) expect(found).toEqual([expect.stringMatching(expected)]);
+    else expect(found).toEqual([]);
+  });
+
+  test('no labels and no finetuning pass', () => {
+    expect(check({ ...only, finetune: false }, { ...dataset, label_kind: 'none', num_classes: null })).toEqual([]);
+  });
+});
+
+test('near misses come nearest first and stop at half of the length', () => {
+  expect(nearMisses('conv2', ['conv1', 'conv2d', 'dense', 'Conv2'])).toEqual(['Conv2', 'conv1', 'conv2d']);
+  expect(nearMisses('x', ['something'])).toEqual([]);
+});

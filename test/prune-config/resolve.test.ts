@@ -1,0 +1,356 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { EspalierError } from '../../src/errors.js';
+import { resolveConfig } from '../../src/prune-config/index.js';
+
+/** `pointer: message` of every fault; empty when the config is valid. */
+function faults(config: unknown, hasDataset = true): string[] {
+  try {
+    resolveConfig(config, { hasDataset });
+    return [];
+  } catch (error) {
+    if (!(error instanceof EspalierError)) throw error;
+    expect(error.code).toBe('CONFIG_INVALID');
+    return error.errors.map((e) => `${e.pointer}: ${e.message}`);
+  }
+}
+
+describe('defaults', () => {
+  test('no config: L1 units, half of the MACs, one prune step, no finetuning', () => {
+    expect(resolveConfig(undefined, { hasDataset: false })).toEqual({
+      algorithm: {
+        type: 'IteAlgorithm',
+        mutator_cfg: {
+          type: 'ChannelMutator',
+          channel_unit_cfg: {
+            type: 'L1ChannelUnit',
+            default_args: { choice_mode: 'ratio', divisor: 1, min_value: 1, min_ratio: 0.9 },
+            units: {},
+          },
+          parse_cfg: { type: 'ChannelAnalyzer' },
+        },
+        step_freq: 1,
+        prune_times: 1,
+        linear_schedule: true,
+      },
+      target: { macs: 0.5 },
+      ignore: [],
+      counting: 'macs',
+      dry_run: false,
+      seed: 0,
+    });
+  });
+
+  test('with a data set: finetuning, three prune steps', () => {
+    const config = resolveConfig({}, { hasDataset: true });
+    expect(config.algorithm.prune_times).toBe(3);
+    expect(config.finetune).toEqual({
+      epochs: 6,
+      batch_size: 64,
+      optimizer: { type: 'sgd', learning_rate: 0.01, momentum: 0.9, weight_decay: 0 },
+      schedule: { type: 'cosine' },
+      loss: 'auto',
+      validation_split: 0.1,
+      scaling: 'auto',
+      shuffle: true,
+    });
+  });
+
+  test.each([
+    [{ finetune: { epochs: 1 } }, 1],
+    [{ finetune: { epochs: 2 } }, 2],
+    [{ finetune: { epochs: 6 }, algorithm: { step_freq: 4 } }, 2],
+    [{ finetune: { epochs: 8 }, algorithm: { step_freq: 4 } }, 2],
+    [{ finetune: { epochs: 9 }, algorithm: { step_freq: 4 } }, 3],
+    [{ finetune: false as const }, 1],
+  ])('prune steps that fit the epochs: %j gives %i', (config, times) => {
+    expect(resolveConfig(config, { hasDataset: true }).algorithm.prune_times).toBe(times);
+  });
+
+  test('the example of the wire contract is valid but for distillation, which is not built yet', () => {
+    const contract = {
+      algorithm: {
+        type: 'IteAlgorithm',
+        mutator_cfg: {
+          type: 'ChannelMutator',
+          channel_unit_cfg: {
+            type: 'L1ChannelUnit',
+            default_args: { choice_mode: 'ratio', divisor: 1, min_value: 1, min_ratio: 0.9 },
+            units: { 'conv2d_1_(0, 32)_32': { init_args: { divisor: 8 } } },
+          },
+          parse_cfg: { type: 'ChannelAnalyzer' },
+        },
+        step_freq: 1,
+        prune_times: 3,
+        linear_schedule: true,
+      },
+      target: { macs: 0.5 },
+      outputs: ['softmax'],
+      ignore: ['head/*'],
+      finetune: {
+        epochs: 6,
+        batch_size: 64,
+        optimizer: { type: 'sgd', learning_rate: 0.01, momentum: 0.9 },
+        loss: 'auto',
+        validation_split: 0.1,
+      },
+      counting: 'macs',
+      dry_run: false,
+      seed: 0,
+    };
+    expect(faults(contract)).toEqual([]);
+    const distilled = {
+      ...contract,
+      finetune: { ...contract.finetune, distillation: { weight: 0.5, temperature: 2 } },
+    };
+    expect(faults(distilled)).toEqual(['/finetune/distillation: is not supported yet']);
+  });
+});
+
+describe('aliases', () => {
+  test.each<[unknown, unknown]>([
+    [{ algorithm: { type: 'ItePruneAlgorithm' } }, {}],
+    [{ algorithm: { type: 'PruneAlgoritm' } }, {}],
+    [{ algorithm: { step_epoch: 2 } }, { algorithm: { step_freq: 2 } }],
+    [{ target: { flops: 0.3 } }, { target: { macs: 0.3 } }],
+    [{ target: { flops: { at_most: 1e6 } } }, { target: { macs: { at_most: 1e6 } } }],
+    ...['ChanelMutator', 'BaseChannelMutator', 'ChannelUnitMutator'].map((type): [unknown, unknown] => [
+      { algorithm: { mutator_cfg: { type } } },
+      {},
+    ]),
+    [
+      { algorithm: { mutator_cfg: { channl_unit_cfg: { type: 'SequentialMutableChannelUnit' } } } },
+      { algorithm: { mutator_cfg: { channel_unit_cfg: { type: 'SequentialChannelUnit' } } } },
+    ],
+    [{ algorithm: { mutator_cfg: { channel_unit_cfg: { type: 'L1MutableChannelUnit' } } } }, {}],
+  ])('%j means %j', (alias, plain) => {
+    expect(resolveConfig(alias, { hasDataset: true })).toEqual(resolveConfig(plain, { hasDataset: true }));
+  });
+
+  test('a fault under an alias is named as it was sent', () => {
+    expect(faults({ target: { flops: 2 } })[0]).toMatch(/^\/target\/flops: /);
+    expect(faults({ algorithm: { step_epoch: 0 } })[0]).toMatch(/^\/algorithm\/step_epoch: /);
+  });
+
+  test('both names at once are a fault', () => {
+    expect(faults({ target: { flops: 0.5, macs: 0.5 } })).toEqual([
+      '/target/flops: is another name of "macs", which is given too',
+    ]);
+  });
+});
+
+const unitCfg = (channel_unit_cfg: object) => ({ algorithm: { mutator_cfg: { channel_unit_cfg } } });
+const U = '/algorithm/mutator_cfg/channel_unit_cfg';
+
+describe('faults, each named by pointer', () => {
+  test.each<[string, unknown, string | RegExp]>([
+    ['not an object', [], /^: must be object, found \[\]/],
+    ['an unknown field', { targets: {} }, '/targets: unknown field; did you mean "target"?'],
+    [
+      'an unknown field far down',
+      unitCfg({ units: { 'a/b': { init_args: { divisr: 8 } } } }),
+      `${U}/units/a~1b/init_args/divisr: unknown field; did you mean "divisor"?`,
+    ],
+    [
+      'an unknown field in a union',
+      { finetune: { epoch: 3 } },
+      '/finetune/epoch: unknown field; did you mean "epochs"?',
+    ],
+    ['an unknown field of a bound', { target: { macs: { at_least: 3 } } }, /^\/target\/macs\/at_most: is needed/],
+    ['a share of 0', { target: { macs: 0 } }, /^\/target\/macs: A share in \(0, 1\].* Found 0\./],
+    ['a share above 1', { target: { parameters: 1.5 } }, /^\/target\/parameters: A share.* Found 1.5\./],
+    ['a bound of 0', { target: { size: { at_most: 0 } } }, /^\/target\/size\/at_most: must be > 0/],
+    ['a text for a bound', { target: { macs: 'half' } }, /^\/target\/macs: A share.* Found "half"\./],
+    ['two targets', { target: { macs: 0.5, parameters: 0.5 } }, '/target: must have one field, found macs, parameters'],
+    ['an empty target', { target: {} }, '/target: must have one field, found none'],
+    [
+      'target and ratio',
+      { target: { macs: 0.5 }, algorithm: { target_pruning_ratio: 0.5 } },
+      /^\/target: excludes \/algorithm\/target_pruning_ratio/,
+    ],
+    ['latency', { target: { latency: 0.5 } }, '/target/latency: is not supported yet'],
+    ['peak memory', { target: { peak_memory: { at_most: 1e6 } } }, '/target/peak_memory: is not supported yet'],
+    ['accuracy drop', { target: { max_accuracy_drop: 0.01 } }, '/target/max_accuracy_drop: is not supported yet'],
+    ['another algorithm', { algorithm: { type: 'DMCP' } }, /^\/algorithm\/type: must be "IteAlgorithm", found "DMCP"/],
+    ['another unit', unitCfg({ type: 'L1ChanelUnit' }), /type: must be one of .*; did you mean "L1ChannelUnit"/],
+    [
+      'a ratio of 8',
+      { algorithm: { target_pruning_ratio: { a: 8 } } },
+      '/algorithm/target_pruning_ratio/a: must be a share in (0, 1], since choice_mode is "ratio", found 8',
+    ],
+    ['a ratio of 0', { algorithm: { target_pruning_ratio: 0 } }, /^\/algorithm\/target_pruning_ratio: .*Found 0/],
+    ['no ratios', { algorithm: { target_pruning_ratio: {} } }, '/algorithm/target_pruning_ratio: names no unit'],
+    [
+      'a fraction of a channel',
+      {
+        algorithm: {
+          target_pruning_ratio: 0.5,
+          mutator_cfg: { channel_unit_cfg: { default_args: { choice_mode: 'number' } } },
+        },
+      },
+      /^\/algorithm\/target_pruning_ratio: must be a whole number/,
+    ],
+    [
+      'a bucket outside',
+      {
+        algorithm: {
+          target_pruning_ratio: 0.5,
+          mutator_cfg: {
+            channel_unit_cfg: { default_args: { choice_mode: 'bucket', candidate_choices: [0.25, 0.75] } },
+          },
+        },
+      },
+      /must be one of candidate_choices \[0.25, 0.75\]/,
+    ],
+    [
+      'bucket without candidates',
+      unitCfg({ default_args: { choice_mode: 'bucket' } }),
+      `${U}/default_args/candidate_choices: is needed, since choice_mode is "bucket"`,
+    ],
+    [
+      'more channels than the unit has',
+      unitCfg({ units: { a: { num_channels: 8, choice: 9, init_args: { choice_mode: 'number' } } } }),
+      `${U}/units/a/choice: must be at most 8, the channels of the unit, found 9`,
+    ],
+    [
+      'units by Config without channels',
+      {
+        algorithm: {
+          mutator_cfg: { parse_cfg: { type: 'Config' }, channel_unit_cfg: { units: { a: { num_channels: 8 } } } },
+        },
+      },
+      `${U}/units/a/channels: is needed, since parse_cfg.type is "Config"`,
+    ],
+    [
+      'a span of another width',
+      {
+        algorithm: {
+          mutator_cfg: {
+            parse_cfg: { type: 'Config' },
+            channel_unit_cfg: {
+              units: {
+                a: {
+                  num_channels: 8,
+                  channels: { output_related: [{ name: 'c', start: 0, end: 9 }], input_related: [] },
+                },
+              },
+            },
+          },
+        },
+      },
+      `${U}/units/a/channels/output_related/0: spans 9 channels, the unit has 8`,
+    ],
+    [
+      'units by Config without units',
+      { algorithm: { mutator_cfg: { parse_cfg: { type: 'Config' } } } },
+      /units: needs at least one unit/,
+    ],
+    [
+      'prune steps after the last epoch',
+      { finetune: { epochs: 4 }, algorithm: { step_freq: 2, prune_times: 3 } },
+      /^\/algorithm\/prune_times: 3 prune steps of 2 epochs need more than 4 epochs, found 4; at most 2 fit/,
+    ],
+    [
+      'prune steps without epochs',
+      { finetune: false, algorithm: { prune_times: 2 } },
+      /^\/algorithm\/prune_times: must be 1 without finetuning/,
+    ],
+    ['finetune: true', { finetune: true }, /^\/finetune: .*Found true/],
+    ['no epochs', { finetune: { epochs: 0 } }, /^\/finetune\/epochs: must be >= 1, found 0/],
+    ['half an epoch', { finetune: { epochs: 1.5 } }, /^\/finetune\/epochs: must be integer/],
+    [
+      'adam with momentum',
+      { finetune: { optimizer: { type: 'adam', momentum: 0.9 } } },
+      '/finetune/optimizer/momentum: "adam" has none',
+    ],
+    ['sgd with beta1', { finetune: { optimizer: { beta1: 0.9 } } }, '/finetune/optimizer/beta1: "sgd" has none'],
+    [
+      'step without step_size',
+      { finetune: { schedule: { type: 'step' } } },
+      /^\/finetune\/schedule\/step_size: is needed/,
+    ],
+    [
+      'mean and std of different lengths',
+      { finetune: { scaling: { mean: [1, 2], std: [1] } } },
+      '/finetune/scaling: mean has 2 values and std 1',
+    ],
+    ['an unknown scaling', { finetune: { scaling: '1/256' } }, /^\/finetune\/scaling: .*Found "1\/256"/],
+    ['outputs: none', { outputs: [] }, /^\/outputs: /],
+    ['a negative seed', { seed: -1 }, /^\/seed: must be >= 0/],
+  ])('%s', (_name, config, expected) => {
+    const found = faults(config);
+    if (typeof expected === 'string') expect(found).toContain(expected);
+    else expect(found.filter((f) => expected.test(f))).toHaveLength(1);
+  });
+
+  test('finetune without a data set', () => {
+    expect(faults({ finetune: { epochs: 3 } }, false)).toEqual(['/finetune: needs a data set']);
+    expect(faults({ finetune: false }, false)).toEqual([]);
+  });
+
+  test('every fault is listed, not only the first', () => {
+    const many = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`x${i}`, 1]));
+    expect(faults({ ...many, seed: -1, target: { macs: 2 } })).toHaveLength(32);
+  });
+
+  test('names of Object.prototype are no fields', () => {
+    expect(faults(JSON.parse('{"__proto__": 1, "constructor": 2}')).length).toBeGreaterThan(0);
+    expect(faults({ algorithm: { type: 'toString' } })).toHaveLength(1);
+  });
+});
+
+describe('choices in units', () => {
+  const units = (a: number, b: number) =>
+    unitCfg({ units: { a: { choice: a, num_channels: 8, is_mutable: true }, b: { choice: b, num_channels: 4 } } });
+
+  test('lowered, they are the target', () => {
+    const config = resolveConfig(units(0.5, 1), { hasDataset: false });
+    expect(config.algorithm.target_pruning_ratio).toEqual({ a: 0.5, b: 1 });
+    expect(config.target).toBeUndefined();
+  });
+
+  test('a template that comes back as it was keeps the default target', () => {
+    const config = resolveConfig(units(1, 1), { hasDataset: false });
+    expect(config.algorithm.target_pruning_ratio).toBeUndefined();
+    expect(config.target).toEqual({ macs: 0.5 });
+  });
+
+  test('lowered, they exclude a target', () => {
+    expect(faults({ ...units(0.5, 1), target: { macs: 0.5 } })).toEqual([
+      '/target: excludes the choices in units: give one of them',
+    ]);
+  });
+});
+
+test('property: any JSON is resolved or refused with pointers that exist or name what is missing', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.boolean(), (input, hasDataset) => {
+      for (const fault of faults(input ?? {}, hasDataset)) expect(fault).toMatch(/^(\/|: )/);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('property: resolving what was resolved changes nothing', () => {
+  const input = fc.record(
+    {
+      target: fc.oneof(
+        fc.constantFrom('macs', 'parameters', 'size').map((k) => ({ [k]: 0.3 })),
+        fc.constant({ macs: { at_most: 1000 } }),
+      ),
+      seed: fc.nat(),
+      finetune: fc.oneof(
+        fc.constant(false as const),
+        fc.record({ epochs: fc.integer({ min: 1, max: 9 }), optimizer: fc.constantFrom({ type: 'adam' }, {}) }),
+      ),
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(input, (config) => {
+      const once = resolveConfig(config, { hasDataset: true });
+      expect(resolveConfig(once, { hasDataset: true })).toEqual(once);
+    }),
+    { numRuns: 100 },
+  );
+});
