@@ -1,14 +1,9 @@
+import type { FileSet } from '../archive/index.js';
 import type { Graph } from '../graph/graph.js';
 
-export type FormatId = 'tfjs-layers' | 'tfjs-graph' | 'keras-h5' | 'keras-v3' | 'onnx';
+export type { FileSet } from '../archive/index.js';
 
-/** The files of one model, by their relative POSIX path. Nothing outside can be reached through it. */
-export interface FileSet {
-  readonly names: readonly string[];
-  sizeBytes(name: string): number;
-  /** @throws EspalierError ARCHIVE_INVALID when there is no such file. */
-  read(name: string): Promise<Uint8Array>;
-}
+export type FormatId = 'tfjs-layers' | 'tfjs-graph' | 'keras-h5' | 'keras-v3' | 'onnx';
 
 export interface Warning {
   readonly code: string;

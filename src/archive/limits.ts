@@ -1,0 +1,16 @@
+/** What an upload may unpack to. */
+export interface ArchiveLimits {
+  readonly unpackedBytes: number;
+  /** Unpacked bytes for each byte of the archive. */
+  readonly compressionRatio: number;
+  readonly entries: number;
+}
+
+export const DEFAULT_LIMITS: ArchiveLimits = {
+  unpackedBytes: 2 * 1024 ** 3,
+  compressionRatio: 200,
+  entries: 2000,
+};
+
+/** Below this size the ratio says nothing: a small file of zeros compresses better than 200:1. */
+export const RATIO_FREE_BYTES = 1024 ** 2;

@@ -1,0 +1,46 @@
+import type { FileSet } from '../archive/index.js';
+import { EspalierError } from '../errors.js';
+import { arraySplit, type NamedArray } from './array-split.js';
+import type { DatasetFormat, DatasetParts } from './format.js';
+import { parseNpy } from './npy.js';
+import type { Split } from './split.js';
+
+/** The two ways to name the arrays: with a training and a test part, or one part only. */
+const PARTS = [
+  { train: ['x_train', 'y_train'], validation: ['x_test', 'y_test'] },
+  { train: ['x', 'y'], validation: undefined },
+] as const;
+
+/** NumPy's `.npz` archives, as `numpy.savez` and `numpy.savez_compressed` write them. */
+export const NPZ: DatasetFormat = {
+  kind: 'npz',
+  accepts: 'an .npz with x_train and y_train (and x_test, y_test), or x and y',
+  match: (files) => files.names.some((name) => name.endsWith('.npy')),
+  read: readNpz,
+};
+
+async function readNpz(files: FileSet): Promise<DatasetParts> {
+  const names = new Set(files.names.map((name) => name.replace(/\.npy$/, '')));
+  const part = PARTS.find(({ train }) => names.has(train[0]));
+  if (!part) {
+    throw new EspalierError('DATASET_INVALID', `the .npz holds ${[...names].join(', ')}; expected ${NPZ.accepts}`);
+  }
+  const read = async ([x, y]: readonly [string, string]): Promise<Split> =>
+    arraySplit(await readArray(files, x), names.has(y) ? await readArray(files, y) : undefined);
+  const train = await read(part.train);
+  const validation = part.validation && names.has(part.validation[0]) ? await read(part.validation) : undefined;
+  const used = new Set<string>([...part.train, ...(validation ? (part.validation ?? []) : [])]);
+  const ignored = [...names].filter((name) => !used.has(name));
+  return {
+    train,
+    ...(validation ? { validation } : {}),
+    warnings:
+      ignored.length === 0
+        ? []
+        : [{ code: 'ARRAYS_IGNORED', message: `arrays that are not used: ${ignored.join(', ')}` }],
+  };
+}
+
+async function readArray(files: FileSet, name: string): Promise<NamedArray> {
+  return { name, ...parseNpy(await files.read(`${name}.npy`), name) };
+}

@@ -1,0 +1,70 @@
+import { EspalierError } from '../errors.js';
+import type { Tensor } from '../graph/tensor.js';
+import type { FinetuneConfig } from '../prune-config/index.js';
+
+/** How raw values become model inputs. `auto`: integer data divided by 255, others as they are. */
+export type Scaling = FinetuneConfig['scaling'];
+
+export interface Labels {
+  /** `index`: one class number a sample. `one_hot`: one probability a class. */
+  readonly kind: 'index' | 'one_hot' | 'none';
+  /** Number of classes; for `index` one more than the largest label of the data set. Null without labels. */
+  readonly classes: number | null;
+}
+
+/** Model inputs `[n, …sample]` and, where there are labels, int32 `[n]` or float32 `[n, classes]`. */
+export interface Batch {
+  readonly x: Tensor<'float32'>;
+  readonly y?: Tensor;
+}
+
+/** Samples that can be read in any order. */
+export interface Split {
+  readonly count: number;
+  /** Shape of one sample. */
+  readonly inputShape: readonly number[];
+  /** Element type of the raw data, by NumPy's name. */
+  readonly dtype: string;
+  readonly labels: Labels;
+  /** @throws EspalierError CONFIG_INVALID when mean and std don't fit the last axis */
+  batch(indices: ArrayLike<number>, scaling: Scaling): Batch;
+}
+
+/** The samples of `split` that `indices` names, in that order. */
+export function subset(split: Split, indices: ArrayLike<number>): Split {
+  const chosen = Uint32Array.from(indices);
+  return {
+    ...split,
+    count: chosen.length,
+    batch: (wanted, scaling) =>
+      split.batch(
+        Uint32Array.from(wanted, (i) => chosen[i]),
+        scaling,
+      ),
+  };
+}
+
+/** For each position along the last axis, `value * scale + offset`. One entry when all positions share it. */
+export interface Affine {
+  readonly scale: readonly number[];
+  readonly offset: readonly number[];
+}
+
+/** @throws EspalierError CONFIG_INVALID when mean and std are neither one number nor one for each of the last axis */
+export function resolveScaling(scaling: Scaling, kind: 'integer' | 'float' | 'bool', lastAxis: number): Affine {
+  if (scaling === '1/255' || (scaling === 'auto' && kind === 'integer')) return { scale: [1 / 255], offset: [0] };
+  if (scaling === 'none' || scaling === 'auto') return { scale: [1], offset: [0] };
+  const { mean, std } = scaling;
+  for (const [name, values] of Object.entries({ mean, std })) {
+    if (values.length !== 1 && values.length !== lastAxis) {
+      const detail = `${values.length} numbers for a last axis of ${lastAxis}; give one, or ${lastAxis}`;
+      throw new EspalierError('CONFIG_INVALID', `scaling.${name}: ${detail}`, {
+        errors: [{ pointer: `/finetune/scaling/${name}`, message: detail }],
+      });
+    }
+  }
+  const length = Math.max(mean.length, std.length);
+  const at = (values: readonly number[], i: number): number => values[values.length === 1 ? 0 : i];
+  const scale = Array.from({ length }, (_, i) => 1 / at(std, i));
+  return { scale, offset: scale.map((s, i) => -at(mean, i) * s) };
+}
