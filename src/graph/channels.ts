@@ -32,7 +32,9 @@ export interface ChannelContext {
   setOutput(i: number, axes: readonly AxisChannels[]): void;
   /** New channels that nothing else shares yet. */
   fresh(count: number): Int32Array;
-  /** Index by index, the two axes share channels from now on. FIXED on one side freezes the other. Lengths are equal. */
+  /** Each channel's current representative: channels that are tied already have the same one. */
+  resolve(a: Int32Array): Int32Array;
+  /** Index by index, the two axes share channels from now on. FIXED on one side freezes the other, on both does nothing. Lengths are equal. */
   tie(a: AxisChannels, b: AxisChannels, reason?: Reason): void;
   /** These channels may never be removed. */
   freeze(a: AxisChannels, reason: Reason): void;

@@ -1,9 +1,34 @@
 import type { OpSpec } from '../op-spec.js';
+import { ACTIVATION_OPS } from './activations.js';
+import { CONCAT_OPS } from './concat.js';
+import { CONV_OPS } from './conv.js';
+import { DENSE_OPS } from './dense.js';
+import { ELEMENTWISE_OPS } from './elementwise.js';
 import { GRADIENT_OPS } from './gradients.js';
+import { NORMALIZATION_OPS } from './normalization.js';
+import { PAD_OPS } from './pad.js';
+import { POOLING_OPS } from './pooling.js';
+import { RESHAPE_OPS } from './reshape.js';
+import { SOFTMAX_OPS } from './softmax.js';
 import { TRAINING_OPS } from './training.js';
+import { TRANSPOSE_OPS } from './transpose.js';
 
 /** Every op kind of the IR, one row each. A new op is one file (or one entry in its family's file) and one row here. */
-const OPS: readonly OpSpec[] = [...TRAINING_OPS, ...GRADIENT_OPS];
+const OPS: readonly OpSpec[] = [
+  ...CONV_OPS,
+  ...DENSE_OPS,
+  ...NORMALIZATION_OPS,
+  ...ACTIVATION_OPS,
+  ...SOFTMAX_OPS,
+  ...POOLING_OPS,
+  ...PAD_OPS,
+  ...ELEMENTWISE_OPS,
+  ...CONCAT_OPS,
+  ...RESHAPE_OPS,
+  ...TRANSPOSE_OPS,
+  ...TRAINING_OPS,
+  ...GRADIENT_OPS,
+];
 
 const BY_NAME = new Map(OPS.map((spec) => [spec.op, spec]));
 
