@@ -1,0 +1,36 @@
+/**
+ * Where uploads live. A *blob* is what one upload brought: one file, or several files of a folder. It is named by its
+ * content, so equal bytes are stored once.
+ */
+import type { Readable } from 'node:stream';
+import type { BlobRef } from '../jobs/messages.js';
+
+/** A blob that is in place. `sha256` is of the file, or of the sorted list of (name, sha256) of a folder. */
+export interface StoredBlob extends BlobRef {
+  readonly sizeBytes: number;
+}
+
+/**
+ * An upload in the making. Files are written as they stream in; nothing is visible before {@link commit}.
+ * Call `discard` when the upload fails.
+ */
+export interface BlobUpload {
+  /**
+   * Writes one file. Bounded memory: the source is only read as fast as the disk takes it.
+   * @throws EspalierError BAD_REQUEST for a second file of the same name; what the source throws.
+   */
+  add(name: string, source: Readable): Promise<{ sizeBytes: number }>;
+  readonly fileCount: number;
+  /** @throws EspalierError BAD_REQUEST when no file was added. */
+  commit(): Promise<StoredBlob>;
+  discard(): Promise<void>;
+}
+
+export interface BlobStore {
+  startUpload(): Promise<BlobUpload>;
+  has(blob: string): Promise<boolean>;
+  /** A path on this machine: a file, or a folder of files. @throws EspalierError NOT_FOUND */
+  localPath(blob: string): Promise<string>;
+  /** Nothing happens when there is no such blob. */
+  delete(blob: string): Promise<void>;
+}

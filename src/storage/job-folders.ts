@@ -1,0 +1,57 @@
+/**
+ * Where jobs write: `jobs/JOB/checkpoints` survives attempts, `jobs/JOB/attempts/N` holds the artifacts of one run.
+ * Workers write there, the API reads what the record lists.
+ */
+import { mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { EspalierError } from '../errors.js';
+
+export interface ByteRange {
+  readonly start: number;
+  /** Inclusive, as in HTTP. */
+  readonly end: number;
+}
+
+export interface JobFolders {
+  checkpointDir(jobId: string): string;
+  attemptDir(jobId: string, attempt: number): string;
+  /** Makes both folders; an attempt's is emptied. */
+  prepareAttempt(jobId: string, attempt: number): Promise<{ outDir: string; checkpointDir: string }>;
+  /** @throws EspalierError NOT_FOUND when the file is gone. */
+  openArtifact(jobId: string, attempt: number, name: string, range?: ByteRange): Promise<Readable>;
+  /** Removes everything that the job wrote. */
+  remove(jobId: string): Promise<void>;
+}
+
+const JOB_ID = /^job_[0-9A-Z]{26}$/;
+
+export function jobFolders(dataDir: string): JobFolders {
+  const root = (jobId: string): string => {
+    if (!JOB_ID.test(jobId)) throw new EspalierError('NOT_FOUND', `"${jobId}" is no job id`);
+    return join(dataDir, 'jobs', jobId);
+  };
+  const checkpointDir = (jobId: string) => join(root(jobId), 'checkpoints');
+  const attemptDir = (jobId: string, attempt: number) => join(root(jobId), 'attempts', String(attempt));
+
+  return {
+    checkpointDir,
+    attemptDir,
+    prepareAttempt: async (jobId, attempt) => {
+      const folders = { outDir: attemptDir(jobId, attempt), checkpointDir: checkpointDir(jobId) };
+      await rm(folders.outDir, { recursive: true, force: true });
+      for (const path of Object.values(folders)) await mkdir(path, { recursive: true });
+      return folders;
+    },
+    openArtifact: async (jobId, attempt, name, range) => {
+      if (name.includes('/') || name.includes('\\') || name === '..') {
+        throw new EspalierError('NOT_FOUND', `"${name}" is no artifact`);
+      }
+      const handle = await open(join(attemptDir(jobId, attempt), name), 'r').catch((cause) => {
+        throw new EspalierError('NOT_FOUND', `artifact "${name}" of ${jobId} is gone`, { cause });
+      });
+      return handle.createReadStream(range);
+    },
+    remove: async (jobId) => rm(root(jobId), { recursive: true, force: true }),
+  };
+}

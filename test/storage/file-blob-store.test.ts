@@ -1,0 +1,24 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openFileBlobStore } from '../../src/storage/file-blob-store.js';
+import { blobStoreContract } from './blob-store.contract.js';
+
+blobStoreContract('file system', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'blobs-'));
+  return {
+    store: await openFileBlobStore(folder),
+    leftovers: () => readdir(join(folder, 'uploads')),
+    close: () => rm(folder, { recursive: true }),
+  };
+});
+
+test('what a killed process left half-written is removed when the store opens', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'blobs-'));
+  await mkdir(join(folder, 'uploads', 'half'), { recursive: true });
+  await writeFile(join(folder, 'uploads', 'half', 'model.json'), '{');
+  await openFileBlobStore(folder);
+  expect(await readdir(join(folder, 'uploads'))).toEqual([]);
+  await rm(folder, { recursive: true });
+});
