@@ -1,5 +1,5 @@
 import type { Attrs, Constant, ConstantRole, Graph, GraphOutput, Node, TensorSpec } from './graph.js';
-import { getOp } from './ops/index.js';
+import { inferNode } from './infer.js';
 import type { Tensor } from './tensor.js';
 
 /**
@@ -62,11 +62,7 @@ export class GraphBuilder {
       outputs,
       ...(where.layer === undefined ? {} : { layer: where.layer }),
     };
-    const specs = getOp(op).infer({
-      node,
-      inputs: inputs.map((id) => (id === '' ? undefined : this.spec(id))),
-      constant: (i) => this.#constants.get(inputs[i] ?? '')?.tensor,
-    });
+    const specs = inferNode(node, { values: this.#values, constants: this.#constants });
     outputs.forEach((id, i) => {
       this.#values.set(id, specs[i]);
     });
