@@ -10,7 +10,8 @@ import {
   requiredInput,
   requiredTensor,
 } from './checks.js';
-import { resolveWindow, type Taps, type Window, windowTaps } from './window.js';
+import { averagePoolCounts } from './pooling.js';
+import { resolveWindow, type Taps, windowTaps } from './window.js';
 
 /** Calls `visit` for each pair of an output and an input position of a plane that a window joins. */
 function eachJoined({ taps, step }: Taps, visit: (output: number, input: number) => void): void {
@@ -61,31 +62,6 @@ const maxPoolGrad: OpSpec = {
   },
 };
 
-/**
- * By how much each output position of an average pool divides. Without padding counted: the inputs in the window; with:
- * also those in the explicit padding, but nothing that a window rounded up by `ceil_mode` hangs over the padding.
- */
-function averageDivisors(window: Window<number>, spatial: readonly number[], taps: Taps, includePad: boolean) {
-  const divisors = new Float64Array(elementCount(window.output)).fill(includePad ? 1 : 0);
-  if (!includePad) {
-    eachJoined(taps, (output) => {
-      divisors[output] += 1;
-    });
-    return divisors;
-  }
-  let inner = divisors.length;
-  window.output.forEach((extent, axis) => {
-    inner /= extent;
-    const end = spatial[axis] + window.padsEnd[axis];
-    for (let i = 0; i < divisors.length; i++) {
-      const start = (Math.floor(i / inner) % extent) * window.strides[axis] - window.padsBegin[axis];
-      const inside = Math.ceil((end - start) / window.dilations[axis]);
-      divisors[i] *= Math.min(window.kernel[axis], inside);
-    }
-  });
-  return divisors;
-}
-
 /** dx of an average pool: each gradient is shared out evenly over what its window averaged. */
 const averagePoolGrad: OpSpec = {
   op: 'AveragePoolGrad',
@@ -104,7 +80,7 @@ const averagePoolGrad: OpSpec = {
     const spatial = intsAttr(node, 'spatial');
     const window = resolveWindow(node, spatial, intsAttr(node, 'kernel_shape'));
     const taps = windowTaps(window, spatial);
-    const divisors = averageDivisors(window, spatial, taps, flagAttr(node, 'count_include_pad', false));
+    const divisors = averagePoolCounts(window, spatial, flagAttr(node, 'count_include_pad', false));
     const inPlane = elementCount(spatial);
     const shape = [...dy.shape.slice(0, 2), ...spatial];
     const dx = new Float64Array(elementCount(shape));

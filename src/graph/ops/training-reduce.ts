@@ -2,8 +2,8 @@ import type { Node } from '../graph.js';
 import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { elementCount } from '../tensor.js';
 import { flagAttr, intAttr, intsAttr } from './attributes.js';
+import { broadcastOffsets } from './broadcast.js';
 import { normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
-import { broadcastOffsets } from './training-broadcast.js';
 
 function axesOf(node: Node, rank: number): ReadonlySet<number> {
   return new Set(intsAttr(node, 'axes').map((axis) => normalizeAxis(node, axis, rank)));
@@ -38,7 +38,7 @@ function reduction(
     evaluate(node, inputs) {
       const { dtype, shape, data } = requiredTensor(node, inputs, 0);
       const axes = axesOf(node, shape.length);
-      const offsets = broadcastOffsets(shape, reduceShape(shape, axes, true));
+      const offsets = broadcastOffsets(reduceShape(shape, axes, true), shape);
       const outShape = reduceShape(shape, axes, flagAttr(node, 'keepdims', true));
       const out = new Float64Array(elementCount(outShape)).fill(start);
       for (let i = 0; i < data.length; i++) out[offsets[i]] = fold(out[offsets[i]], data[i]);

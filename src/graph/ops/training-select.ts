@@ -1,9 +1,9 @@
 import type { Node } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
-import { DTYPE_BYTES, type DType, elementCount } from '../tensor.js';
+import { DTYPE_BYTES, type DType } from '../tensor.js';
 import { choiceAttr, intAttr, intsAttr } from './attributes.js';
+import { broadcastOffsets, broadcastShapes, mapBroadcast } from './broadcast.js';
 import { expectDType, outputSpec, requiredInput, requiredTensor } from './checks.js';
-import { broadcastOffsets, broadcastShapes, mapBroadcast } from './training-broadcast.js';
 
 function comparison(op: string, holds: (a: number, b: number) => boolean): OpSpec {
   return {
@@ -15,7 +15,11 @@ function comparison(op: string, holds: (a: number, b: number) => boolean): OpSpe
       expectDType(x.node, b, a.dtype, 'b');
       return [outputSpec(x.node, 'bool', broadcastShapes(x.node, [a.shape, b.shape]))];
     },
-    evaluate: (node, inputs) => [mapBroadcast(node, inputs, 'bool', (a, b) => (holds(a, b) ? 1 : 0))],
+    evaluate(node, inputs) {
+      const a = requiredTensor(node, inputs, 0);
+      const b = requiredTensor(node, inputs, 1);
+      return [mapBroadcast(node, a, b, 'bool', (u, v) => (holds(u, v) ? 1 : 0))];
+    },
   };
 }
 
@@ -30,9 +34,15 @@ const where: OpSpec = {
     expectDType(x.node, b, a.dtype, 'b');
     return [outputSpec(x.node, a.dtype, broadcastShapes(x.node, [condition.shape, a.shape, b.shape]))];
   },
-  evaluate: (node, inputs) => [
-    mapBroadcast(node, inputs, requiredTensor(node, inputs, 1).dtype, (condition, a, b) => (condition !== 0 ? a : b)),
-  ],
+  evaluate(node, inputs) {
+    const [condition, a, b] = [0, 1, 2].map((i) => requiredTensor(node, inputs, i));
+    const shape = broadcastShapes(node, [condition.shape, a.shape, b.shape]) as number[];
+    const [ofCondition, ofA, ofB] = [condition, a, b].map((t) => broadcastOffsets(t.shape, shape));
+    const data = Float64Array.from(ofCondition, (at, i) =>
+      condition.data[at] !== 0 ? a.data[ofA[i]] : b.data[ofB[i]],
+    );
+    return [{ dtype: a.dtype, shape, data }];
+  },
 };
 
 /** What a number becomes when it is cast: integers are cut towards zero, bool is "not zero". */
@@ -91,9 +101,8 @@ const expand: OpSpec = {
   },
   evaluate(node, inputs) {
     const { dtype, shape, data } = requiredTensor(node, inputs, 0);
-    const out = broadcastShapes(node, [shape, intsAttr(node, 'shape')]);
-    const offsets = broadcastOffsets(out, shape);
-    return [{ dtype, shape: out, data: Float64Array.from({ length: elementCount(out) }, (_, i) => data[offsets[i]]) }];
+    const out = broadcastShapes(node, [shape, intsAttr(node, 'shape')]) as number[];
+    return [{ dtype, shape: out, data: Float64Array.from(broadcastOffsets(shape, out), (at) => data[at]) }];
   },
 };
 
