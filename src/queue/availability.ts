@@ -1,0 +1,34 @@
+import { EspalierError } from '../errors.js';
+import type { Transport } from './transport.js';
+
+/** How long a request waits for the datastore before it is told that the service is not available. */
+const PATIENCE_MS = 3000;
+
+/**
+ * Runs `work` against the datastore, or says quickly that it can not be done now.
+ * @throws EspalierError `UNAVAILABLE` when the datastore is away, fails, or doesn't answer within {@link PATIENCE_MS}
+ */
+export async function whileAvailable<T>(transport: Transport, what: string, work: () => Promise<T>): Promise<T> {
+  const away = transport.away();
+  if (away !== undefined) throw unavailable(`${what}: ${away}`);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(unavailable(`${what}: the queue did not answer in ${PATIENCE_MS} ms`)),
+      PATIENCE_MS,
+    );
+  });
+  try {
+    return await Promise.race([work(), late]);
+  } catch (error) {
+    if (error instanceof EspalierError) throw error;
+    throw unavailable(`${what}: ${error instanceof Error ? error.message : String(error)}`, error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A fault of the service's own making that goes away by itself. */
+export function unavailable(detail: string, cause?: unknown): EspalierError {
+  return new EspalierError('UNAVAILABLE', detail, { retryable: true, cause });
+}

@@ -1,0 +1,53 @@
+import type { BlobRef, Inspections } from '../jobs/messages.js';
+import { unavailable, whileAvailable } from './availability.js';
+import { fromCodedError } from './coded-error.js';
+import { INSPECTIONS_QUEUE, type InspectionAnswer, type InspectionPayload } from './payloads.js';
+import type { Transport, TransportEvents } from './transport.js';
+
+/** How long an upload waits for its verdict: the child's own limit of 30 s, and a queue before it. */
+const VERDICT_MS = 90_000;
+
+/** Answers are read at once; this is for an API that lost its connection for a moment. */
+const KEEP_ANSWERS_S = 600;
+
+export interface InspectionQueue {
+  inspect<K extends keyof Inspections>(kind: K, upload: BlobRef): Promise<Inspections[K]>;
+  close(): Promise<void>;
+}
+
+/** The API's end of the inspections queue: a question goes in, and the caller waits for its answer. */
+export function openInspections(transport: Transport): InspectionQueue {
+  const queue = transport.queue<InspectionPayload, InspectionAnswer>(INSPECTIONS_QUEUE);
+  // One listener for each upload that waits.
+  queue.setMaxListeners(0);
+  let listening: Promise<TransportEvents> | undefined;
+
+  const listen = async (): Promise<TransportEvents> => {
+    await queue.waitUntilReady();
+    const from = await queue.getBackend().publishEvent({ event: 'opened' }, 10_000);
+    const events = transport.events(INSPECTIONS_QUEUE, from);
+    events.setMaxListeners(0);
+    return events;
+  };
+
+  return {
+    async inspect<K extends keyof Inspections>(kind: K, upload: BlobRef): Promise<Inspections[K]> {
+      const keep = { age: KEEP_ANSWERS_S };
+      const { job, events } = await whileAvailable(transport, `the ${kind} could not be inspected`, async () => {
+        listening ??= listen();
+        const events = await listening;
+        const options = { removeOnComplete: keep, removeOnFail: keep };
+        return { job: await queue.add('inspect', { kind, upload }, options), events };
+      });
+      const answer = await job.waitUntilFinished(events as never, VERDICT_MS).catch((error: Error) => {
+        throw unavailable(`the ${kind} could not be inspected: ${error.message}`, error);
+      });
+      if ('error' in answer) throw fromCodedError(answer.error);
+      return answer.ok as Inspections[K];
+    },
+    async close() {
+      const events = await listening?.catch(() => undefined);
+      await Promise.all([events?.close(), queue.close()]);
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { openMemoryQueue, openRedisQueue } from '../../src/queue/index.js';
+import { queueContract } from './queue.js';
+import { describeRedis, type PrivateRedis, startRedis } from './redis-server.js';
+
+const onError = (error: Error) => console.error(error);
+
+describe('queue in memory', () => {
+  queueContract(async () => openMemoryQueue({ onError }));
+});
+
+describeRedis('queue over Redis', () => {
+  let redis: PrivateRedis;
+  let databases = 0;
+
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(() => redis.stop());
+
+  queueContract(async () => openRedisQueue({ url: `${redis.url}/${databases++}`, onError }));
+});

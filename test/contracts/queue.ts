@@ -1,0 +1,228 @@
+import { type Processor, WaitingError, type WorkerOptions } from 'bullmq';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EspalierError } from '../../src/errors.js';
+import type { JobQueue } from '../../src/jobs/messages.js';
+import type { OpenQueue } from '../../src/queue/index.js';
+import {
+  CANCEL_EVENT,
+  INSPECTIONS_QUEUE,
+  type InspectionAnswer,
+  type InspectionPayload,
+  JOBS_QUEUE,
+  type JobEnding,
+  type JobPayload,
+} from '../../src/queue/payloads.js';
+import type { Transport, TransportWorker } from '../../src/queue/transport.js';
+import { collectReports, gate, messageOf, type Reports } from './reports.js';
+
+type JobWorker = TransportWorker<JobPayload, JobEnding>;
+type Process = Processor<JobPayload, JobEnding>;
+
+const DONE: JobEnding['event'] = {
+  type: 'finished',
+  outcome: { status: 'succeeded', result: null, artifacts: [], warnings: [] },
+};
+
+/** What every queue must do, whatever carries it. `open` gives a fresh, empty one; `dispose` takes away what `open` made. */
+export function queueContract(open: () => Promise<OpenQueue & { dispose?: () => Promise<void> }>): void {
+  let queue: JobQueue;
+  let transport: Transport;
+  let dispose: (() => Promise<void>) | undefined;
+  let reports: Reports;
+  let workers: { close(force?: boolean): Promise<void> }[];
+
+  beforeEach(async () => {
+    ({ queue, transport, dispose } = await open());
+    reports = collectReports(queue);
+    workers = [];
+  });
+
+  afterEach(async () => {
+    await Promise.all(workers.map((worker) => worker.close(true)));
+    await queue.close();
+    await dispose?.();
+  });
+
+  const startWorker = (process: Process, options: Omit<WorkerOptions, 'connection'> = {}): JobWorker => {
+    const worker = transport.worker<JobPayload, JobEnding>(JOBS_QUEUE, process, options);
+    workers.push(worker);
+    void worker.run();
+    return worker;
+  };
+
+  test('runs jobs in the order in which they came, and reports each ending', async () => {
+    const ran: string[] = [];
+    for (const id of ['job_a', 'job_b', 'job_c']) await queue.enqueue(messageOf(id));
+    startWorker(async (job) => {
+      ran.push(job.data.message.job_id);
+      return { attempt: 1, event: DONE };
+    });
+    const ending = await reports.ending('job_c');
+    expect(ending).toEqual({ job_id: 'job_c', attempt: 1, ...DONE });
+    expect(ran).toEqual(['job_a', 'job_b', 'job_c']);
+    expect(reports.all.map(({ job_id }) => job_id)).toEqual(ran);
+  });
+
+  test('delivers what a run reports in order, before its ending', async () => {
+    startWorker(async (job) => {
+      await job.updateProgress({ attempt: 4, events: [{ type: 'started' }] });
+      const events = [
+        { type: 'log', message: 'hello' },
+        { type: 'progress', phase: 'pruning', progress: 0.5 },
+      ];
+      await job.updateProgress({ attempt: 4, events });
+      return { attempt: 4, event: DONE };
+    });
+    await queue.enqueue(messageOf('job_a'));
+    await reports.ending('job_a');
+    expect(reports.all).toEqual([
+      { job_id: 'job_a', attempt: 4, type: 'started' },
+      { job_id: 'job_a', attempt: 4, type: 'log', message: 'hello' },
+      { job_id: 'job_a', attempt: 4, type: 'progress', phase: 'pruning', progress: 0.5 },
+      { job_id: 'job_a', attempt: 4, ...DONE },
+    ]);
+  });
+
+  test('a job queued twice runs once; queued again after its end, its ending is told again until it is forgotten', async () => {
+    let runs = 0;
+    await queue.enqueue(messageOf('job_a'));
+    await queue.enqueue(messageOf('job_a'));
+    startWorker(async () => ({ attempt: ++runs, event: DONE }));
+    await reports.ending('job_a');
+    await queue.enqueue(messageOf('job_a'));
+    expect(reports.ofJob('job_a').map(({ attempt }) => attempt)).toEqual([1, 1]);
+    await queue.forget('job_a');
+    await queue.enqueue(messageOf('job_a'));
+    await reports.until(({ attempt }) => attempt === 2);
+    expect(runs).toBe(2);
+  });
+
+  test('a run that throws is tried three times, then the job has crashed', async () => {
+    let runs = 0;
+    startWorker(async (job) => {
+      await job.updateProgress({ attempt: ++runs, events: [] });
+      throw new Error('the child died');
+    });
+    await queue.enqueue(messageOf('job_a'));
+    const ending = await reports.ending('job_a');
+    expect(ending).toMatchObject({ attempt: 3, type: 'failed', error: { code: 'WORKER_CRASHED', retryable: true } });
+    expect(runs).toBe(3);
+  });
+
+  test('a run that its worker gives back is taken by another, and is not counted as a failure', async () => {
+    const first = startWorker(async (job, token) => {
+      await job.moveToWait(token);
+      void first.close();
+      throw new WaitingError();
+    });
+    await queue.enqueue(messageOf('job_a'));
+    const given = gate<[number, number]>();
+    first.once('closed', () => {
+      startWorker(async (job) => {
+        given.open([job.attemptsMade, job.attemptsStarted]);
+        return { attempt: 2, event: DONE };
+      });
+    });
+    expect(await given.passed).toEqual([0, 2]);
+    await reports.ending('job_a');
+  });
+
+  test('a run whose worker no longer renews its lock goes to another worker', async () => {
+    const dead = gate();
+    const taken = gate();
+    startWorker(
+      async () => {
+        taken.open();
+        await dead.passed;
+        return { attempt: 1, event: DONE };
+      },
+      { lockDuration: 100, skipLockRenewal: true, skipStalledCheck: true },
+    );
+    await queue.enqueue(messageOf('job_a'));
+    await taken.passed;
+    startWorker(async (job) => ({ attempt: job.attemptsStarted, event: DONE }), { stalledInterval: 100 });
+    expect(await reports.ending('job_a')).toMatchObject({ attempt: 2 });
+    dead.open();
+  });
+
+  test('cancel removes a waiting job, which then never runs', async () => {
+    const ran: string[] = [];
+    await queue.enqueue(messageOf('job_a'));
+    await queue.enqueue(messageOf('job_b'));
+    expect(await queue.cancel('job_a')).toBe('removed');
+    expect(await queue.cancel('job_a')).toBe('unknown');
+    startWorker(async (job) => {
+      ran.push(job.data.message.job_id);
+      return { attempt: 1, event: DONE };
+    });
+    await reports.ending('job_b');
+    expect(ran).toEqual(['job_b']);
+  });
+
+  test('cancel of a running job reaches its worker, and stands on the job for the next one', async () => {
+    const running = gate();
+    const heard = gate<string>();
+    const probe = transport.queue<JobPayload, JobEnding>(JOBS_QUEUE);
+    workers.push(probe);
+    const from = await probe.getBackend().publishEvent({ event: 'from here' }, 100);
+    const events = transport.events(JOBS_QUEUE, from);
+    workers.push(events);
+    events.on(CANCEL_EVENT as 'waiting', ({ jobId }: { jobId: string }) => heard.open(jobId));
+    startWorker(async () => {
+      running.open();
+      await heard.passed;
+      return { attempt: 1, event: DONE };
+    });
+    await queue.enqueue(messageOf('job_a'));
+    await running.passed;
+    expect(await queue.cancel('job_a')).toBe('signaled');
+    expect(await heard.passed).toBe('job_a');
+    expect((await probe.getJob('job_a'))?.data.canceled).toBe(true);
+    await reports.ending('job_a');
+    expect(await queue.cancel('job_a')).toBe('unknown');
+  });
+
+  describe('inspections', () => {
+    const upload = { blob: 'blobs/x', name: 'm.zip', sha256: '0' };
+    const answer = (process: (payload: InspectionPayload) => InspectionAnswer) => {
+      const worker = transport.worker<InspectionPayload, InspectionAnswer>(
+        INSPECTIONS_QUEUE,
+        async (job) => process(job.data),
+        { concurrency: 2 },
+      );
+      workers.push(worker);
+      void worker.run();
+    };
+
+    test('are answered while jobs run', async () => {
+      const end = gate();
+      const running = gate();
+      startWorker(async () => {
+        running.open();
+        await end.passed;
+        return { attempt: 1, event: DONE };
+      });
+      await queue.enqueue(messageOf('job_a'));
+      await running.passed;
+      answer(({ kind, upload }) => ({ ok: { kind, format: upload.name } as never }));
+      expect(await queue.inspect('model', upload)).toEqual({ kind: 'model', format: 'm.zip' });
+      end.open();
+      await reports.ending('job_a');
+    });
+
+    test('answer with a coded error, fields and all', async () => {
+      const errors = [{ pointer: '/x', message: 'bad' }];
+      answer(() => ({ error: { code: 'LAMBDA_LAYER', message: 'layer l1', errors, retryable: false } }));
+      const failure = await queue.inspect('model', upload).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(EspalierError);
+      expect(failure).toMatchObject({ code: 'LAMBDA_LAYER', message: 'layer l1', errors, status: 422 });
+    });
+
+    test('that break in the worker are the service being unavailable', async () => {
+      answer(() => {
+        throw new Error('no such executable');
+      });
+      await expect(queue.inspect('dataset', upload)).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true });
+    });
+  });
+}

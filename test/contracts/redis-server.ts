@@ -1,0 +1,79 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createConnection, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'vitest';
+
+/** A Redis of the test's own, on a free port, that keeps its data over a restart. */
+export interface PrivateRedis {
+  readonly url: string;
+  /** Dies at once, as with a power cut; `start` brings it back with its data. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  /** For good, data too. */
+  stop(): Promise<void>;
+}
+
+const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
+
+/** A `describe` that needs `redis-server` on PATH: skipped with one line without, or failed where ESPALIER_REQUIRE_REDIS=1. */
+export function describeRedis(name: string, body: () => void): void {
+  if (hasRedis) describe(name, body);
+  else if (process.env.ESPALIER_REQUIRE_REDIS === '1')
+    test(name, () => {
+      throw new Error('redis-server is required (ESPALIER_REQUIRE_REDIS=1) and not on PATH');
+    });
+  else describe.skip(`${name} (needs redis-server on PATH)`, () => test('skipped', () => {}));
+}
+
+export async function startRedis(): Promise<PrivateRedis> {
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-redis-'));
+  const port = await freePort();
+  let child: ChildProcess | undefined;
+  const start = async (): Promise<void> => {
+    const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
+    child = spawn('redis-server', [...options, '--appendonly', 'yes', '--appendfsync', 'always'], { stdio: 'ignore' });
+    while (!(await answers(port))) {
+      if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
+    }
+  };
+  const kill = async (): Promise<void> => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  };
+  const stop = async (): Promise<void> => {
+    await kill();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  await start();
+  return { url: `redis://127.0.0.1:${port}`, kill, start, stop };
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Whether Redis there has loaded its data and answers. */
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(port, '127.0.0.1');
+    const end = (ok: boolean) => {
+      socket.destroy();
+      if (ok) resolve(true);
+      else setTimeout(() => resolve(false), 20);
+    };
+    socket.once('error', () => end(false));
+    socket.once('data', (data) => end(data.toString().startsWith('+PONG')));
+    socket.once('connect', () => socket.write('PING\r\n'));
+  });
+}
