@@ -1,0 +1,1 @@
+export { createOnnxRuntimeEngine } from './engine.js';

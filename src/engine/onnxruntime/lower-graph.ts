@@ -1,0 +1,47 @@
+import { type Graph, getSpec } from '../../graph/graph.js';
+import { OpError } from '../../graph/op-spec.js';
+import { NodeLowering } from './lowering.js';
+import { LOWERINGS } from './lowerings/index.js';
+import { OnnxModelBuilder } from './model-builder.js';
+
+export interface LoweredGraph {
+  readonly model: Uint8Array<ArrayBuffer>;
+  /** The model's output that holds each graph output; outputs of one value share one. */
+  readonly fetches: ReadonlyMap<string, string>;
+}
+
+/**
+ * Writes a graph as one ONNX model. Values keep their ids as names; constants that something reads become initializers.
+ * @throws OpError naming a node whose op this engine doesn't have.
+ */
+export function lowerGraph(graph: Graph): LoweredGraph {
+  const model = new OnnxModelBuilder(graph.name);
+  for (const id of graph.values.keys()) model.reserve(id);
+  for (const node of graph.nodes) model.reserve(node.name);
+
+  const read = new Set(graph.nodes.flatMap((node) => node.inputs));
+  for (const { value } of graph.outputs) read.add(value);
+  for (const id of graph.inputs) model.input(id, getSpec(graph, id));
+  for (const [id, constant] of graph.constants) if (read.has(id)) model.initializer(id, constant.tensor);
+
+  const produced = new Set<string>();
+  for (const node of graph.nodes) {
+    const lower = LOWERINGS[node.op];
+    if (!lower) throw new OpError(node, 'the onnxruntime engine has no such op');
+    const x = new NodeLowering(graph, model, node);
+    lower(x);
+    if (!x.isFinished) throw new OpError(node, 'its lowering gave no result');
+    for (const id of node.outputs) produced.add(id);
+  }
+
+  const names = new Map<string, string>();
+  for (const { value } of graph.outputs) {
+    if (names.has(value)) continue;
+    // A model's output must be computed by one of its nodes.
+    const name = produced.has(value) ? value : model.freshName(`${value}/fetched`);
+    if (name !== value) model.node({ name, opType: 'Identity', inputs: [value], outputs: [name] });
+    model.output(name, getSpec(graph, value));
+    names.set(value, name);
+  }
+  return { model: model.encode(), fetches: new Map(graph.outputs.map((o) => [o.name, names.get(o.value) ?? o.value])) };
+}

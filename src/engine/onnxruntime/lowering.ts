@@ -1,0 +1,77 @@
+import { type Graph, getSpec, type Node, type TensorSpec } from '../../graph/graph.js';
+import { tensor } from '../../graph/tensor.js';
+import { CONTRIB, type OnnxAttrs, type OnnxModelBuilder } from './model-builder.js';
+
+/** Writes one IR node as ONNX nodes, ending with `x.result(...)`. */
+export type Lowering = (x: NodeLowering) => void;
+export type LoweringTable = Readonly<Record<string, Lowering>>;
+
+/** What a lowering sees of the node that it lowers, and how it emits ONNX nodes. Values are ONNX names. */
+export class NodeLowering {
+  readonly node: Node;
+  /** ONNX names of the node's inputs, in order; `''` is an absent optional input. */
+  readonly inputs: readonly string[];
+  readonly #graph: Graph;
+  readonly #model: OnnxModelBuilder;
+  #finished = false;
+
+  constructor(graph: Graph, model: OnnxModelBuilder, node: Node) {
+    this.node = node;
+    this.inputs = node.inputs;
+    this.#graph = graph;
+    this.#model = model;
+  }
+
+  inputSpec(i: number): TensorSpec {
+    return getSpec(this.#graph, this.node.inputs[i]);
+  }
+
+  outputSpec(): TensorSpec {
+    return getSpec(this.#graph, this.node.outputs[0]);
+  }
+
+  /** Emits a node with one output, and returns that. */
+  op(opType: string, inputs: readonly string[], attrs?: OnnxAttrs): string {
+    return this.ops(opType, inputs, 1, attrs)[0];
+  }
+
+  /** Emits a node with several outputs. */
+  ops(opType: string, inputs: readonly string[], count: number, attrs?: OnnxAttrs): string[] {
+    const base = this.#model.freshName(`${this.node.name}/${opType}`);
+    const outputs = [base, ...Array.from({ length: count - 1 }, (_, i) => this.#model.freshName(`${base}:${i + 1}`))];
+    this.#model.node({ name: base, opType, inputs, outputs, attrs });
+    return outputs;
+  }
+
+  /** Emits the node that computes this IR node's output. Every lowering calls it once, last. */
+  result(opType: string, inputs: readonly string[], attrs?: OnnxAttrs): void {
+    this.#finished = true;
+    this.#model.node({ name: this.node.name, opType, inputs, outputs: [this.node.outputs[0]], attrs });
+  }
+
+  get isFinished(): boolean {
+    return this.#finished;
+  }
+
+  /** `a · bᵀ` over the last two axes, without a copy of the transpose: onnxruntime's FusedMatMul. float32 only. */
+  matMulTransposed(a: string, b: string): string {
+    const name = this.#model.freshName(`${this.node.name}/FusedMatMul`);
+    const attrs = { transB: 1 };
+    this.#model.node({ name, opType: 'FusedMatMul', domain: CONTRIB, inputs: [a, b], outputs: [name], attrs });
+    return name;
+  }
+
+  /** A constant int64 vector: shapes, pads, axes. */
+  ints(values: readonly number[]): string {
+    return this.#model.literal(tensor('int64', [values.length], values));
+  }
+
+  /** A constant of the dtype of input `i`. */
+  constant(values: readonly number[], shape: readonly number[] = [], i = 0): string {
+    return this.#model.literal(tensor(this.inputSpec(i).dtype, shape, values));
+  }
+
+  reshape(value: string, shape: readonly number[]): string {
+    return this.op('Reshape', [value, this.ints(shape)]);
+  }
+}

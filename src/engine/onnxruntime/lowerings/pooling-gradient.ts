@@ -1,0 +1,34 @@
+import { intsAttr } from '../../../graph/ops/attributes.js';
+import { resolveWindow } from '../../../graph/ops/window.js';
+import { elementCount } from '../../../graph/tensor.js';
+import type { LoweringTable } from '../lowering.js';
+import { emitInputGradient } from './convolution-gradient.js';
+import { maxPoolAttrs, reciprocalCounts } from './pooling.js';
+
+export const POOL_GRADIENTS: LoweringTable = {
+  /** The pool again, for the indices of its maxima: the first of equals, into the flattened input. */
+  MaxPoolGrad: (x) => {
+    const [input, , dy] = x.inputs;
+    const spatial = x.inputSpec(0).shape.slice(2) as number[];
+    const window = resolveWindow(x.node, spatial, intsAttr(x.node, 'kernel_shape'));
+    const [, indices] = x.ops('MaxPool', [input], 2, maxPoolAttrs(window, spatial));
+    const shape = x.op('Shape', [input]);
+    const zeros = x.op('Expand', [x.constant([0], [1]), x.op('ReduceProd', [shape], { keepdims: 1 })]);
+    const flat = x.op('ScatterElements', [zeros, x.reshape(indices, [-1]), x.reshape(dy, [-1])], {
+      axis: 0,
+      reduction: 'add',
+    });
+    x.result('Reshape', [flat, shape]);
+  },
+  /** Each gradient's share, put back by the gradient of a convolution with ones, one channel at a time. */
+  AveragePoolGrad: (x) => {
+    const channels = x.inputSpec(0).shape[1] as number;
+    const spatial = intsAttr(x.node, 'spatial');
+    const window = resolveWindow(x.node, spatial, intsAttr(x.node, 'kernel_shape'));
+    const shares = x.op('Mul', [x.inputs[0], reciprocalCounts(x, window, spatial)]);
+    const planes = x.reshape(shares, [-1, 1, ...window.output]);
+    const ones = x.constant(new Array<number>(elementCount(window.kernel)).fill(1), [1, 1, ...window.kernel]);
+    const dx = emitInputGradient(x, planes, ones, { window, spatial, groups: 1, inputs: 1, outputs: 1 });
+    x.result('Reshape', [dx, x.ints([-1, channels, ...spatial])]);
+  },
+};
