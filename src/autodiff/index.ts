@@ -1,0 +1,10 @@
+export { createEvaluationStep } from './create-evaluation-step.js';
+export { createTrainingStep } from './create-training-step.js';
+export type {
+  EvaluationStep,
+  LossKind,
+  OptimizerSpec,
+  StateBinding,
+  TrainingOptions,
+  TrainingStep,
+} from './training-step.js';

@@ -1,0 +1,52 @@
+import { intAttr, intsAttr } from '../../graph/ops/attributes.js';
+import { notTrainable } from '../not-trainable.js';
+import type { GradientRule } from './gradient-rule.js';
+import { knownExtents, positiveAxis, reshapeTo } from './reshaping.js';
+
+/** Flatten and reshape: the same elements in the input's shape. */
+export const reshapeGradient: GradientRule = (node, dy, { builder: b }) => [
+  reshapeTo(b, node, dy, b.shape(node.inputs[0])),
+];
+
+export const transposeGradient: GradientRule = (node, dy, { builder: b }) => {
+  const reversed = b.shape(dy).map((_, i, all) => all.length - 1 - i);
+  const inverse: number[] = [];
+  intsAttr(node, 'perm', reversed).forEach((from, to) => {
+    inverse[from] = to;
+  });
+  return [b.op('Transpose', [dy], { perm: inverse })];
+};
+
+/** Each input gets its own part of the gradient. */
+export const concatGradient: GradientRule = (node, dy, { builder: b, needs }) => {
+  const axis = positiveAxis(intAttr(node, 'axis', 0), b.shape(dy).length);
+  const extents = knownExtents(
+    node,
+    node.inputs.map((input) => b.shape(input)[axis]),
+  );
+  let end = 0;
+  return extents.map((extent, i) => {
+    const start = end;
+    end += extent;
+    return needs(i) ? b.op('Slice', [dy], { axes: [axis], starts: [start], ends: [end] }) : undefined;
+  });
+};
+
+/** Constant padding: what was added is cut off, what was cut off (negative pads) gets zeros. */
+export const padGradient: GradientRule = (node, dy, { builder: b }) => {
+  const mode = node.attrs.mode ?? 'constant';
+  if (mode !== 'constant') throw notTrainable(node, `padding of mode ${String(mode)} has no gradient here`);
+  const pads = intsAttr(node, 'pads');
+  const rank = pads.length / 2;
+  const shape = b.shape(dy);
+  const axes = shape.flatMap((_, i) => (pads[i] > 0 || pads[rank + i] > 0 ? [i] : []));
+  const starts = axes.map((i) => Math.max(pads[i], 0));
+  const extents = knownExtents(
+    node,
+    axes.map((i) => shape[i]),
+  );
+  const ends = extents.map((extent, k) => extent - Math.max(pads[rank + axes[k]], 0));
+  const inner = axes.length > 0 ? b.op('Slice', [dy], { axes, starts, ends }) : dy;
+  const cropped = pads.map((pad) => Math.max(-pad, 0));
+  return [cropped.some((pad) => pad > 0) ? b.op('Pad', [inner], { pads: cropped }) : inner];
+};
