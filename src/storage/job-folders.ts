@@ -2,7 +2,7 @@
  * Where jobs write: `jobs/JOB/checkpoints` survives attempts, `jobs/JOB/attempts/N` holds the artifacts of one run.
  * Workers write there, the API reads what the record lists.
  */
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { EspalierError } from '../errors.js';
@@ -20,6 +20,8 @@ export interface JobFolders {
   prepareAttempt(jobId: string, attempt: number): Promise<{ outDir: string; checkpointDir: string }>;
   /** @throws EspalierError NOT_FOUND when the file is gone. */
   openArtifact(jobId: string, attempt: number, name: string, range?: ByteRange): Promise<Readable>;
+  /** Once a job is finished: its checkpoints and the folders of other attempts go. */
+  removeAllBut(jobId: string, attempt: number): Promise<void>;
   /** Removes everything that the job wrote. */
   remove(jobId: string): Promise<void>;
 }
@@ -51,6 +53,16 @@ export function jobFolders(dataDir: string): JobFolders {
         throw new EspalierError('NOT_FOUND', `artifact "${name}" of ${jobId} is gone`, { cause });
       });
       return handle.createReadStream(range);
+    },
+    removeAllBut: async (jobId, attempt) => {
+      await rm(checkpointDir(jobId), { recursive: true, force: true });
+      const attempts = join(root(jobId), 'attempts');
+      const found = await readdir(attempts).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return [];
+        throw error;
+      });
+      const others = found.filter((name) => name !== String(attempt));
+      await Promise.all(others.map((name) => rm(join(attempts, name), { recursive: true, force: true })));
     },
     remove: async (jobId) => rm(root(jobId), { recursive: true, force: true }),
   };

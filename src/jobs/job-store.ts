@@ -1,0 +1,59 @@
+import type { Artifact, UnitsTemplate } from '../pipeline/contract.js';
+import type { Job, JobChange, JobStatus } from './job.js';
+import type { NewUpload, Upload, UploadKind } from './upload.js';
+
+/** One page, newest first. `cursor` is what the page before gave as `nextCursor`. */
+export interface PageQuery {
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export interface Page<T> {
+  readonly data: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+/** A key that a client chose for a request, with a hash of what it asked for. */
+export interface Idempotency {
+  readonly key: string;
+  readonly requestSha256: string;
+}
+
+export interface StoredArtifact extends Artifact {
+  /** The attempt whose folder it lies in. */
+  readonly attempt: number;
+}
+
+/** The record of truth. What a resolved call wrote is there after a crash. Only API processes have one. */
+export interface JobStore {
+  /** Adds it, or gives the one of the same kind and bytes that is there already. */
+  addUpload<K extends UploadKind>(upload: NewUpload<K>): Promise<{ upload: Upload<K>; created: boolean }>;
+  findUpload<K extends UploadKind>(kind: K, id: string): Promise<Upload<K> | undefined>;
+  findUploadBySha256<K extends UploadKind>(kind: K, sha256: string): Promise<Upload<K> | undefined>;
+  findUnits(modelId: string): Promise<UnitsTemplate | undefined>;
+  listUploads<K extends UploadKind>(kind: K, page: PageQuery): Promise<Page<Upload<K>>>;
+  /**
+   * Removes the record. `blobUnused`: no other upload has these bytes.
+   * @throws EspalierError NOT_FOUND; RESOURCE_IN_USE while an unfinished job needs it.
+   */
+  removeUpload(kind: UploadKind, id: string): Promise<{ upload: Upload; blobUnused: boolean }>;
+  isBlobUsed(blob: string): Promise<boolean>;
+
+  /**
+   * Adds a job, or gives the job that the same idempotency key made before.
+   * @throws EspalierError NOT_FOUND when an upload that it names is gone; IDEMPOTENCY_CONFLICT when the key came with another request.
+   */
+  addJob(job: Job, idempotency?: Idempotency): Promise<{ job: Job; created: boolean }>;
+  findJob(id: string): Promise<Job | undefined>;
+  listJobs(page: PageQuery & { readonly status?: JobStatus }): Promise<Page<Job>>;
+  /** Queued and running jobs, oldest first. */
+  unfinishedJobs(): Promise<Job[]>;
+  /**
+   * Reads, changes and writes in one transaction. Gives the new record; undefined when `change` gave none or there is no such job.
+   */
+  updateJob(id: string, change: (job: Job) => JobChange | undefined): Promise<Job | undefined>;
+  /** Removes a job and its idempotency keys. @throws EspalierError NOT_FOUND; JOB_NOT_FINISHED */
+  removeJob(id: string, options?: { evenUnfinished: boolean }): Promise<void>;
+  artifacts(jobId: string): Promise<StoredArtifact[]>;
+  close(): Promise<void>;
+}

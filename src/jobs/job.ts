@@ -1,0 +1,105 @@
+/**
+ * The record of a job, and what may happen to it.
+ *
+ * Words used here:
+ * - **record**: the row that says what became of a job. The record is the truth; the queue only carries messages.
+ * - **upload**: a stored model or data set with what its inspection found.
+ * - **attempt**: one run of a job by a worker. A job has one result, of the attempt that finished.
+ * - **report**: what a worker says of its attempt (messages.ts).
+ * - **unfinished**: queued or running. Unfinished jobs are put into the queue again at boot.
+ *
+ * ```
+ *              a report                finished
+ *   queued ───────────────► running ───────────────► succeeded
+ *     │                      │  │  └────────────────► failed        failed
+ *     └──────► canceled ◄────┘  └ a newer attempt: running again
+ *       nobody runs it   finished, status canceled
+ * ```
+ *
+ * The three states on the right and `canceled` are final: nothing leads out of them.
+ */
+import type { Artifact, JobResult, Phase } from '../pipeline/contract.js';
+import type { PruneConfig } from '../prune-config/index.js';
+import type { JobFailure, WorkerReport } from './messages.js';
+
+export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+export interface Job {
+  readonly id: string;
+  readonly status: JobStatus;
+  readonly phase: Phase | null;
+  /** In [0, 1]; never goes back. */
+  readonly progress: number;
+  /** Ids of the uploads. They may have been deleted since, once the job was finished. */
+  readonly model: string;
+  readonly dataset: string | null;
+  readonly config: PruneConfig;
+  /** The newest attempt that was heard of; 0 before the first. */
+  readonly attempt: number;
+  readonly cancelRequested: boolean;
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
+  readonly error: JobFailure | null;
+  readonly result: JobResult | null;
+  readonly requestId: string | null;
+}
+
+/** What a report changes. `artifacts` come with the end. */
+export interface JobChange {
+  readonly job: Job;
+  readonly artifacts?: readonly Artifact[];
+}
+
+export function isFinished(job: Pick<Job, 'status'>): boolean {
+  return job.status !== 'queued' && job.status !== 'running';
+}
+
+/**
+ * The record after a report; undefined when the report changes nothing: the job is finished, or the attempt is not the
+ * newest. A report of a newer attempt makes that one current, whatever the report is (`started` may have been lost).
+ */
+export function applyReport(job: Job, report: WorkerReport, now: string): JobChange | undefined {
+  if (isFinished(job) || report.attempt < job.attempt) return undefined;
+  const fresh = report.attempt > job.attempt;
+  const current: Job = {
+    ...job,
+    status: 'running',
+    attempt: report.attempt,
+    startedAt: job.startedAt ?? now,
+    warnings: fresh ? [] : job.warnings,
+  };
+  const change = CHANGES[report.type](current, report as never, now);
+  return change ?? (fresh || job.status === 'queued' ? { job: current } : undefined);
+}
+
+type ReportOf<T extends WorkerReport['type']> = Extract<WorkerReport, { type: T }>;
+
+const CHANGES: { [T in WorkerReport['type']]: (job: Job, report: ReportOf<T>, now: string) => JobChange | undefined } =
+  {
+    started: () => undefined,
+    metric: () => undefined,
+    log: () => undefined,
+    progress: (job, { phase, progress }) => ({ job: { ...job, phase, progress: Math.max(job.progress, progress) } }),
+    warning: (job, { code, message }) => ({ job: { ...job, warnings: [...job.warnings, { code, message }] } }),
+    finished: (job, { outcome }, now) => ({
+      job: {
+        ...job,
+        status: outcome.status,
+        progress: outcome.status === 'succeeded' ? 1 : job.progress,
+        finishedAt: now,
+        warnings: outcome.warnings,
+        result: outcome.result,
+      },
+      artifacts: outcome.artifacts,
+    }),
+    failed: (job, { error }, now) => ({ job: { ...job, status: 'failed', finishedAt: now, error } }),
+  };
+
+/** The record of a job that no worker has or will have; undefined when it is finished. */
+export function cancelIdle(job: Job, now: string): JobChange | undefined {
+  if (isFinished(job)) return undefined;
+  return { job: { ...job, status: 'canceled', cancelRequested: true, finishedAt: now } };
+}

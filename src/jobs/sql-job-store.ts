@@ -1,0 +1,221 @@
+/** The record in SQL, through Kysely. */
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import { EspalierError } from '../errors.js';
+import type { Phase } from '../pipeline/contract.js';
+import { isFinished, type Job, type JobStatus } from './job.js';
+import type { JobStore, Page } from './job-store.js';
+import { openSqlite, type Tables } from './sqlite.js';
+import type { NewUpload, Upload, UploadKind } from './upload.js';
+
+const UPLOAD_COLUMNS = ['id', 'kind', 'blob', 'sha256', 'file_name', 'size_bytes', 'created_at', 'inspection'] as const;
+
+const UNFINISHED: readonly JobStatus[] = ['queued', 'running'];
+const NAMES: Readonly<Record<UploadKind, string>> = { model: 'model', dataset: 'data set' };
+
+/** Opens the record in a SQLite file. */
+export async function openSqliteJobStore(path: string): Promise<JobStore> {
+  const { db, close } = await openSqlite(path);
+  return sqlJobStore(db, close);
+}
+
+function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
+  const find = async <K extends UploadKind>(kind: K, column: 'id' | 'sha256', value: string, on: Source = db) => {
+    const query = on.selectFrom('uploads').select(UPLOAD_COLUMNS).where('kind', '=', kind).where(column, '=', value);
+    const row = await query.executeTakeFirst();
+    return row && (toUpload(row) as Upload<K>);
+  };
+  const findJob = async (id: string, on: Source = db): Promise<Job | undefined> => {
+    const row = await on.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();
+    return row && toJob(row);
+  };
+
+  return {
+    addUpload: <K extends UploadKind>(upload: NewUpload<K>) =>
+      db.transaction().execute(async (tx) => {
+        const there = await find(upload.kind, 'sha256', upload.blob.sha256, tx);
+        if (there) return { upload: there, created: false };
+        await tx.insertInto('uploads').values(uploadRow(upload)).execute();
+        const { units, ...added } = upload;
+        return { upload: added as unknown as Upload<K>, created: true };
+      }),
+    findUpload: (kind, id) => find(kind, 'id', id),
+    findUploadBySha256: (kind, sha256) => find(kind, 'sha256', sha256),
+    findUnits: async (id) => {
+      const row = await db.selectFrom('uploads').select('units').where('id', '=', id).executeTakeFirst();
+      return row?.units ? JSON.parse(row.units) : undefined;
+    },
+    listUploads: async <K extends UploadKind>(kind: K, { limit, cursor }: { limit: number; cursor?: string }) => {
+      let query = db.selectFrom('uploads').select(UPLOAD_COLUMNS).where('kind', '=', kind);
+      if (cursor) query = query.where('id', '<', cursor);
+      const rows = await query
+        .orderBy('id', 'desc')
+        .limit(limit + 1)
+        .execute();
+      return page(rows, limit, (row) => toUpload(row) as Upload<K>);
+    },
+    removeUpload: (kind, id) =>
+      db.transaction().execute(async (tx) => {
+        const upload = await find(kind, 'id', id, tx);
+        if (!upload) throw new EspalierError('NOT_FOUND', `there is no ${NAMES[kind]} ${id}`);
+        const user = await tx
+          .selectFrom('jobs')
+          .select('id')
+          .where('status', 'in', UNFINISHED)
+          .where(kind === 'model' ? 'model_id' : 'dataset_id', '=', id)
+          .executeTakeFirst();
+        if (user) throw new EspalierError('RESOURCE_IN_USE', `${id} is in use by ${user.id}, which has not finished`);
+        await tx.deleteFrom('uploads').where('id', '=', id).execute();
+        return { upload, blobUnused: !(await blobUsed(tx, upload.blob.blob)) };
+      }),
+    isBlobUsed: (blob) => blobUsed(db, blob),
+
+    addJob: (job, idempotency) =>
+      db.transaction().execute(async (tx) => {
+        if (idempotency) {
+          const { key, requestSha256 } = idempotency;
+          const used = await tx.selectFrom('idempotency').selectAll().where('key', '=', key).executeTakeFirst();
+          if (used && used.request_sha256 !== requestSha256) {
+            throw new EspalierError('IDEMPOTENCY_CONFLICT', `the key was used for ${used.job_id}, another request`);
+          }
+          const before = used && (await findJob(used.job_id, tx));
+          if (before) return { job: before, created: false };
+        }
+        for (const [kind, id] of [['model', job.model] as const, ['dataset', job.dataset] as const]) {
+          if (id !== null && !(await find(kind, 'id', id, tx))) {
+            throw new EspalierError('NOT_FOUND', `there is no ${NAMES[kind]} ${id}`);
+          }
+        }
+        await tx.insertInto('jobs').values(jobRow(job)).execute();
+        if (idempotency) {
+          const row = { key: idempotency.key, request_sha256: idempotency.requestSha256, job_id: job.id };
+          await tx.insertInto('idempotency').values(row).execute();
+        }
+        return { job, created: true };
+      }),
+    findJob: (id) => findJob(id),
+    listJobs: async ({ limit, cursor, status }) => {
+      let query = db.selectFrom('jobs').selectAll();
+      if (status) query = query.where('status', '=', status);
+      if (cursor) query = query.where('id', '<', cursor);
+      const rows = await query
+        .orderBy('id', 'desc')
+        .limit(limit + 1)
+        .execute();
+      return page(rows, limit, toJob);
+    },
+    unfinishedJobs: async () => {
+      const query = db.selectFrom('jobs').selectAll().where('status', 'in', UNFINISHED);
+      return (await query.orderBy('id').execute()).map(toJob);
+    },
+    updateJob: (id, change) =>
+      db.transaction().execute(async (tx) => {
+        const job = await findJob(id, tx);
+        const changed = job && change(job);
+        if (!changed) return undefined;
+        const { id: _, ...row } = jobRow(changed.job);
+        await tx.updateTable('jobs').set(row).where('id', '=', id).execute();
+        for (const { name, content_type, size_bytes, sha256 } of changed.artifacts ?? []) {
+          const values = { job_id: id, attempt: changed.job.attempt, name, content_type, size_bytes, sha256 };
+          await tx.insertInto('artifacts').values(values).execute();
+        }
+        return changed.job;
+      }),
+    removeJob: (id, options) =>
+      db.transaction().execute(async (tx) => {
+        const job = await findJob(id, tx);
+        if (!job) throw new EspalierError('NOT_FOUND', `there is no job ${id}`);
+        if (!isFinished(job) && !options?.evenUnfinished) {
+          throw new EspalierError('JOB_NOT_FINISHED', `${id} is ${job.status}; cancel it first`);
+        }
+        await tx.deleteFrom('jobs').where('id', '=', id).execute();
+      }),
+    artifacts: (jobId) =>
+      db
+        .selectFrom('artifacts')
+        .select(['name', 'content_type', 'size_bytes', 'sha256', 'attempt'])
+        .where('job_id', '=', jobId)
+        .orderBy('position')
+        .execute(),
+    close,
+  };
+}
+
+type Source = Kysely<Tables> | Transaction<Tables>;
+
+async function blobUsed(on: Source, blob: string): Promise<boolean> {
+  const row = await on.selectFrom('uploads').select(sql`1`.as('one')).where('blob', '=', blob).executeTakeFirst();
+  return row !== undefined;
+}
+
+/** `rows` may hold one more than `limit`: then there is a next page, which starts below the last row of this one. */
+function page<R extends { id: string }, T>(rows: readonly R[], limit: number, read: (row: R) => T): Page<T> {
+  const data = rows.slice(0, limit);
+  return { data: data.map(read), nextCursor: rows.length > limit ? data[data.length - 1].id : null };
+}
+
+function uploadRow({ blob, inspection, units, ...upload }: NewUpload<UploadKind>): Tables['uploads'] {
+  return {
+    id: upload.id,
+    kind: upload.kind,
+    blob: blob.blob,
+    sha256: blob.sha256,
+    file_name: blob.name,
+    size_bytes: upload.sizeBytes,
+    created_at: upload.createdAt,
+    inspection: JSON.stringify(inspection),
+    units: units && JSON.stringify(units),
+  };
+}
+
+function toUpload(row: Omit<Tables['uploads'], 'units'>): Upload {
+  return {
+    id: row.id,
+    kind: row.kind as UploadKind,
+    blob: { blob: row.blob, name: row.file_name, sha256: row.sha256 },
+    sizeBytes: row.size_bytes,
+    createdAt: row.created_at,
+    inspection: JSON.parse(row.inspection),
+  };
+}
+
+function jobRow(job: Job): Tables['jobs'] {
+  return {
+    id: job.id,
+    status: job.status,
+    phase: job.phase,
+    progress: job.progress,
+    model_id: job.model,
+    dataset_id: job.dataset,
+    config: JSON.stringify(job.config),
+    attempt: job.attempt,
+    cancel_requested: Number(job.cancelRequested),
+    created_at: job.createdAt,
+    started_at: job.startedAt,
+    finished_at: job.finishedAt,
+    warnings: JSON.stringify(job.warnings),
+    error: job.error && JSON.stringify(job.error),
+    result: job.result && JSON.stringify(job.result),
+    request_id: job.requestId,
+  };
+}
+
+function toJob(row: Selectable<Tables['jobs']>): Job {
+  return {
+    id: row.id,
+    status: row.status as JobStatus,
+    phase: row.phase as Phase | null,
+    progress: row.progress,
+    model: row.model_id,
+    dataset: row.dataset_id,
+    config: JSON.parse(row.config),
+    attempt: row.attempt,
+    cancelRequested: row.cancel_requested === 1,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    warnings: JSON.parse(row.warnings),
+    error: row.error === null ? null : JSON.parse(row.error),
+    result: row.result === null ? null : JSON.parse(row.result),
+    requestId: row.request_id,
+  };
+}

@@ -1,0 +1,136 @@
+/** The SQLite database of the record: tables, migrations, opening. */
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type Generated, Kysely, type Migration, Migrator, SqliteDialect, sql } from 'kysely';
+import Database from 'libsql';
+
+export interface Tables {
+  uploads: {
+    id: string;
+    kind: string;
+    blob: string;
+    sha256: string;
+    file_name: string;
+    size_bytes: number;
+    created_at: string;
+    /** JSON */
+    inspection: string;
+    /** JSON; of models only. */
+    units: string | null;
+  };
+  jobs: {
+    id: string;
+    status: string;
+    phase: string | null;
+    progress: number;
+    model_id: string;
+    dataset_id: string | null;
+    /** JSON */
+    config: string;
+    attempt: number;
+    cancel_requested: number;
+    created_at: string;
+    started_at: string | null;
+    finished_at: string | null;
+    /** JSON */
+    warnings: string;
+    /** JSON */
+    error: string | null;
+    /** JSON */
+    result: string | null;
+    request_id: string | null;
+  };
+  artifacts: {
+    position: Generated<number>;
+    job_id: string;
+    attempt: number;
+    name: string;
+    content_type: string;
+    size_bytes: number;
+    sha256: string;
+  };
+  idempotency: { key: string; request_sha256: string; job_id: string };
+}
+
+/** Applied in order of their names, each once. Never change one that was released: add another. */
+const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001_start': {
+    async up(db) {
+      await sql`create table uploads (
+        id text primary key, kind text not null, blob text not null, sha256 text not null, file_name text not null,
+        size_bytes integer not null, created_at text not null, inspection text not null, units text,
+        unique (kind, sha256)
+      )`.execute(db);
+      await sql`create index uploads_by_blob on uploads (blob)`.execute(db);
+      await sql`create table jobs (
+        id text primary key, status text not null, phase text, progress real not null, model_id text not null,
+        dataset_id text, config text not null, attempt integer not null, cancel_requested integer not null,
+        created_at text not null, started_at text, finished_at text, warnings text not null, error text, result text,
+        request_id text
+      )`.execute(db);
+      await sql`create index jobs_by_status on jobs (status, id)`.execute(db);
+      await sql`create table artifacts (
+        position integer primary key, job_id text not null references jobs (id) on delete cascade,
+        attempt integer not null, name text not null, content_type text not null, size_bytes integer not null,
+        sha256 text not null, unique (job_id, name)
+      )`.execute(db);
+      await sql`create table idempotency (
+        key text primary key, request_sha256 text not null,
+        job_id text not null references jobs (id) on delete cascade
+      )`.execute(db);
+      await sql`create index idempotency_by_job on idempotency (job_id)`.execute(db);
+    },
+  },
+};
+
+export interface OpenDatabase {
+  readonly db: Kysely<Tables>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the database file, making it and bringing it up to date as need be. The file is this process's alone: two
+ * services on one record would run every job twice.
+ * @throws Error when another process has it, or when it was written by a newer version.
+ */
+export async function openSqlite(path: string): Promise<OpenDatabase> {
+  await mkdir(dirname(path), { recursive: true });
+  const release = lock(path);
+  const database = new Database(path);
+  database.pragma('journal_mode = WAL');
+  // What an answer promised must outlive a power cut: each commit is fsynced.
+  database.pragma('synchronous = FULL');
+  database.pragma('foreign_keys = ON');
+  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
+  const close = async () => {
+    await db.destroy();
+    release();
+  };
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
+  const { error } = await migrator.migrateToLatest();
+  if (error) {
+    await close();
+    throw error;
+  }
+  return { db, close };
+}
+
+/**
+ * A transaction that stays open on a file of its own: a lock that the system lifts when the process dies, however it
+ * dies. (Not `locking_mode = EXCLUSIVE` on the record itself: libsql keeps that lock after close, until its statements
+ * are garbage.)
+ */
+function lock(path: string): () => void {
+  const guard = new Database(`${path}.lock`);
+  try {
+    guard.exec('begin exclusive');
+  } catch (cause) {
+    guard.close();
+    if ((cause as { code?: string }).code !== 'SQLITE_BUSY') throw cause;
+    throw new Error(`${path} is in use: another Espalier service runs on this DATA_DIR`, { cause });
+  }
+  return () => {
+    guard.exec('rollback');
+    guard.close();
+  };
+}

@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect, test } from 'vitest';
+import { openSqliteJobStore } from '../../src/jobs/sql-job-store.js';
+import { jobStoreContract } from './job-store.contract.js';
+import { modelUpload, newJob } from './samples.js';
+
+jobStoreContract('SQLite', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'record-'));
+  const store = await openSqliteJobStore(join(folder, 'record.db'));
+  return {
+    store,
+    close: async () => {
+      await store.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+});
+
+test('what was written is there after reopening', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'record-'));
+  const first = await openSqliteJobStore(join(folder, 'record.db'));
+  const { upload } = await first.addUpload(modelUpload());
+  const { job } = await first.addJob(newJob(upload.id));
+  await first.close();
+  const second = await openSqliteJobStore(join(folder, 'record.db'));
+  expect(await second.findJob(job.id)).toEqual(job);
+  await second.close();
+  await rm(folder, { recursive: true });
+});
+
+/** A process that opens the record (as built: `npm test` builds first) and prints each upload's id once it is acknowledged. */
+const WRITER = `
+  import { openSqliteJobStore } from './dist/src/jobs/sql-job-store.js';
+  import { modelUpload } from './dist/test/jobs/samples.js';
+  const store = await openSqliteJobStore(process.argv[1]);
+  for (let i = 0; ; i++) process.stdout.write((await store.addUpload(modelUpload('model ' + i))).upload.id + '\\n');
+`;
+
+test('kill -9: everything that was acknowledged is there; meanwhile nobody else could open it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'record-'));
+  const path = join(folder, 'record.db');
+  const child = spawn(process.execPath, ['--input-type=module', '-e', WRITER, path], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const acknowledged: string[] = [];
+  let refused: unknown;
+  for await (const line of createInterface({ input: child.stdout })) {
+    acknowledged.push(line);
+    if (acknowledged.length === 10) refused = await openSqliteJobStore(path).catch((error: Error) => error.message);
+    if (acknowledged.length === 50) child.kill('SIGKILL');
+  }
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  expect(refused).toMatch(/record\.db is in use: another Espalier service/);
+  const store = await openSqliteJobStore(path);
+  expect(acknowledged.length).toBeGreaterThanOrEqual(50);
+  for (const id of acknowledged) expect(await store.findUpload('model', id)).toBeDefined();
+  await store.close();
+  await rm(folder, { recursive: true });
+});
