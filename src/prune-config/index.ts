@@ -2,6 +2,7 @@
  * The config of a job: TypeBox schema, aliases, defaults, cross-field checks. A leaf: api, jobs, pipeline and CLI use it.
  */
 export { type ConfigFault, checkConfigAgainstModel } from './check-model.js';
+export { choiceFault, unitArgsOf } from './choices.js';
 export { didYouMean, nearMisses } from './near-miss.js';
 export { pointer } from './pointer.js';
 export { resolveConfig } from './resolve.js';

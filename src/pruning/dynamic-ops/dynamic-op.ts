@@ -1,0 +1,158 @@
+import type { SliceContext } from '../../graph/channels.js';
+import { type Attrs, type Graph, getSpec, type Node } from '../../graph/graph.js';
+import { findOp, getOp } from '../../graph/ops/index.js';
+import { elementCount, type RefTensor, type Tensor } from '../../graph/tensor.js';
+import { deriveIndexed, keptOfMask, MutableChannelContainer } from '../mutables/index.js';
+import { axisClasses, type ChannelAnalysis } from '../tracer/index.js';
+import type { MutableChannelUnit } from '../units/index.js';
+import { gatherAxes, type KeptAxes } from './tensor-slices.js';
+
+/** A layer without the channels that its masks drop. */
+export interface StaticOp {
+  readonly attrs: Attrs;
+  /** The layer's weights by constant id, sliced. */
+  readonly constants: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * A node with weights that runs with any number of its channels: the masks of its input and its output channels are
+ * containers of the units' mutables, so it follows whatever choices the units take.
+ */
+export class DynamicOp {
+  readonly node: Node;
+  readonly inChannels: MutableChannelContainer;
+  readonly outChannels: MutableChannelContainer;
+  readonly #graph: Graph;
+  readonly #row: DynamicOpRow;
+  readonly #axes: { readonly input: number; readonly output: number };
+
+  constructor(
+    graph: Graph,
+    node: Node,
+    axes: { readonly input: number; readonly output: number },
+    inChannels: MutableChannelContainer,
+    outChannels: MutableChannelContainer,
+  ) {
+    const row = DYNAMIC_OPS[node.op];
+    if (!row) throw new Error(`${node.op} ${node.layer ?? node.name}: has weights and no dynamic op`);
+    this.#graph = graph;
+    this.node = node;
+    this.#axes = axes;
+    this.#row = row;
+    this.inChannels = inChannels;
+    this.outChannels = outChannels;
+  }
+
+  /** Runs the full op on the float64 reference, with the dropped channels zeroed at its input and its output. */
+  forward(inputs: readonly (RefTensor | undefined)[]): RefTensor[] {
+    const [x, ...weights] = inputs;
+    const masked = x && zeroed(x, this.#axes.input, this.inChannels.currentMask);
+    const [y, ...others] = getOp(this.node.op).evaluate(this.node, [masked, ...weights]);
+    return [zeroed(y, this.#axes.output, this.outChannels.currentMask), ...others];
+  }
+
+  /** Slices the layer's own weights and attributes by its masks, as the subnet has them. */
+  toStaticOp(weights: ReadonlyMap<string, Tensor>): StaticOp {
+    const keptIn = keptUnlessAll(this.inChannels.currentMask);
+    const keptOut = keptUnlessAll(this.outChannels.currentMask);
+    const constants = new Map<string, Tensor>();
+    this.node.inputs.slice(1).forEach((id, i) => {
+      const full = weights.get(id);
+      if (full) constants.set(id, gatherAxes(full, this.#row.axes(this.node, i + 1, full, keptIn, keptOut)));
+    });
+    return { attrs: this.#attrs(keptIn, keptOut), constants };
+  }
+
+  #attrs(keptIn: Int32Array | undefined, keptOut: Int32Array | undefined): Attrs {
+    const rule = getOp(this.node.op).slice;
+    if (!rule) return this.node.attrs;
+    const shape = (id: string) => getSpec(this.#graph, id).shape;
+    const context: SliceContext = {
+      keptIn: (i, axis) => (i === 0 && axis === this.#axes.input ? keptIn : undefined),
+      keptOut: (i, axis) => (i === 0 && axis === this.#axes.output ? keptOut : undefined),
+      inputShape: (i) => shape(this.node.inputs[i]),
+      outputShape: (i) => shape(this.node.outputs[i]),
+      newOutputShape: (i) =>
+        shape(this.node.outputs[i]).map((dim, axis) => (axis === this.#axes.output ? (keptOut?.length ?? dim) : dim)),
+    };
+    return rule(this.node, context);
+  }
+}
+
+interface DynamicOpRow {
+  /** Which indices stay on each axis of input `i` (1 and up), from those of the layer's input and output channels. */
+  axes(
+    node: Node,
+    i: number,
+    weight: Tensor,
+    keptIn: Int32Array | undefined,
+    keptOut: Int32Array | undefined,
+  ): KeptAxes;
+}
+
+/** Axes of weights, by op kind. What is one axis long is broadcast: a bias is not sliced when it is a scalar. */
+const DYNAMIC_OPS: Readonly<Record<string, DynamicOpRow>> = {
+  Conv: {
+    axes: (_node, i, weight, keptIn, keptOut) =>
+      i === 1 ? [keptOut, withinGroup(weight.shape[1], keptIn)] : [keptOut],
+  },
+  Gemm: {
+    axes: (node, i, weight, keptIn, keptOut) => {
+      if (i === 1) return node.attrs.transB ? [keptOut, keptIn] : [keptIn, keptOut];
+      return weight.shape.map((extent, axis) => (axis === weight.shape.length - 1 && extent > 1 ? keptOut : undefined));
+    },
+  },
+  MatMul: { axes: (_node, _i, _weight, keptIn, keptOut) => [keptIn, keptOut] },
+  BatchNormalization: { axes: (_node, _i, _weight, _keptIn, keptOut) => [keptOut] },
+};
+
+/** Positions in a group that stay: those of the first group, as all groups keep the same ones. */
+function withinGroup(perGroup: number, keptIn: Int32Array | undefined): Int32Array | undefined {
+  return perGroup === 1 ? undefined : keptIn?.filter((channel) => channel < perGroup);
+}
+
+function keptUnlessAll(mask: Uint8Array): Int32Array | undefined {
+  return mask.every((bit) => bit === 1) ? undefined : keptOfMask(mask);
+}
+
+function zeroed(t: RefTensor, axis: number, mask: Uint8Array): RefTensor {
+  const inner = elementCount(t.shape.slice(axis + 1));
+  const data = t.data.map((value, i) => (mask[Math.floor(i / inner) % mask.length] ? value : 0));
+  return { dtype: t.dtype, shape: t.shape, data };
+}
+
+/** A dynamic op for each node with weights, its containers filled with the mutables of the units. */
+export function createDynamicOps(analysis: ChannelAnalysis, units: readonly MutableChannelUnit[]): DynamicOp[] {
+  const owner = new Int32Array(analysis.numClasses).fill(-1);
+  const channel = new Int32Array(analysis.numClasses);
+  units.forEach((unit, u) => {
+    unit.channelUnit.classes.forEach((id, c) => {
+      owner[id] = u;
+      channel[id] = c;
+    });
+  });
+  const containerOf = (value: string, axis: number): MutableChannelContainer => {
+    const classes = axisClasses(analysis, value, axis);
+    const container = new MutableChannelContainer(Number(getSpec(analysis.graph, value).shape[axis]));
+    if (!classes) return container;
+    for (let start = 0, end = 0; start < classes.length; start = end) {
+      const u = owner[classes[start]];
+      while (end < classes.length && owner[classes[end]] === u) end++;
+      if (u < 0) continue;
+      const positions = classes.subarray(start, end).map((id) => channel[id]);
+      const { mutableChannel } = units[u];
+      const whole = positions.length === units[u].numChannels && positions.every((c, i) => c === i);
+      container.register(start, whole ? mutableChannel : deriveIndexed(mutableChannel, positions));
+    }
+    return container;
+  };
+  return analysis.graph.nodes.flatMap((node) => {
+    const axes = findOp(node.op)?.parametric?.(
+      node,
+      node.inputs.map((id) => analysis.graph.values.get(id)),
+    );
+    if (!axes) return [];
+    const inChannels = containerOf(node.inputs[0], axes.input);
+    return [new DynamicOp(analysis.graph, node, axes, inChannels, containerOf(node.outputs[0], axes.output))];
+  });
+}

@@ -1,0 +1,7 @@
+import type { Tensor } from '../../graph/tensor.js';
+
+/** Where a criterion takes what it looks at. Weights are the full ones, before any slicing. */
+export interface ImportanceSource {
+  /** The current data of a constant; undefined for a value that is none. */
+  weights(constantId: string): Tensor | undefined;
+}
