@@ -48,9 +48,12 @@ export interface OpSpec {
 /** A fault in one node: an attribute, shape or dtype that doesn't fit. */
 export class OpError extends Error {
   readonly node: Node;
-  constructor(node: Node, message: string) {
+  /** What it is in errors.ts, where the node comes from a user's model. */
+  readonly code: 'LAYER_INVALID' | 'SHAPE_OVERFLOW';
+  constructor(node: Node, message: string, code: OpError['code'] = 'LAYER_INVALID') {
     super(`${node.op} ${node.layer ?? node.name}: ${message}`);
     this.name = 'OpError';
     this.node = node;
+    this.code = code;
   }
 }

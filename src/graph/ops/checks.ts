@@ -59,14 +59,13 @@ export function normalizeAxis(node: Node, axis: number, rank: number, inclusive 
 
 /** An output spec whose shape is sane. @throws OpError for an extent below 1 or too many elements. */
 export function outputSpec(node: Node, dtype: DType, shape: Shape): TensorSpec {
-  for (const dim of shape) {
-    if (typeof dim === 'number' && !(Number.isSafeInteger(dim) && dim > 0)) {
-      throw new OpError(node, `output would have shape ${formatShape(shape)}`);
-    }
+  if (shape.some((dim) => typeof dim === 'number' && !(dim > 0))) {
+    throw new OpError(node, `output would have shape ${formatShape(shape)}`);
   }
   const elements = dimProduct(shape).coefficient;
   if (!(elements <= MAX_ELEMENTS)) {
-    throw new OpError(node, `output shape ${formatShape(shape)} overflows: ${elements} elements a sample`);
+    const found = `output shape ${formatShape(shape)} overflows: ${elements} elements a sample`;
+    throw new OpError(node, found, 'SHAPE_OVERFLOW');
   }
   return { dtype, shape };
 }
