@@ -3,7 +3,7 @@ import { resolveWindow } from '../../../graph/ops/window.js';
 import { elementCount } from '../../../graph/tensor.js';
 import type { LoweringTable } from '../lowering.js';
 import { emitInputGradient } from './convolution-gradient.js';
-import { maxPoolAttrs, reciprocalCounts } from './pooling.js';
+import { coveringPads, maxPoolAttrs, reciprocalCounts } from './pooling.js';
 
 export const POOL_GRADIENTS: LoweringTable = {
   /** The pool again, for the indices of its maxima: the first of equals, into the flattened input. */
@@ -28,7 +28,8 @@ export const POOL_GRADIENTS: LoweringTable = {
     const shares = x.op('Mul', [x.inputs[0], reciprocalCounts(x, window, spatial)]);
     const planes = x.reshape(shares, [-1, 1, ...window.output]);
     const ones = x.constant(new Array<number>(elementCount(window.kernel)).fill(1), [1, 1, ...window.kernel]);
-    const dx = emitInputGradient(x, planes, ones, { window, spatial, groups: 1, inputs: 1, outputs: 1 });
+    const fitting = { ...window, padsEnd: coveringPads(window, spatial) };
+    const dx = emitInputGradient(x, planes, ones, { window: fitting, spatial, groups: 1, inputs: 1, outputs: 1 });
     x.result('Reshape', [dx, x.ints([-1, channels, ...spatial])]);
   },
 };

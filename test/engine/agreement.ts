@@ -1,0 +1,39 @@
+import { expect } from 'vitest';
+import type { CompiledGraph } from '../../src/engine/index.js';
+import { evaluateGraph } from '../../src/graph/evaluate.js';
+import { type Graph, getSpec } from '../../src/graph/graph.js';
+import { type RefTensor, type Tensor, toRef } from '../../src/graph/tensor.js';
+import type { Random } from './random.js';
+
+/** `max|a−b| / max|b|`, or the absolute difference where the reference is zero. Equal infinities and NaNs agree. */
+export function relativeError(found: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let largest = 0;
+  let difference = 0;
+  for (let i = 0; i < expected.length; i++) {
+    if (Object.is(found[i], expected[i])) continue;
+    largest = Math.max(largest, Number.isFinite(expected[i]) ? Math.abs(expected[i]) : 0);
+    const d = Math.abs(found[i] - expected[i]);
+    difference = Math.max(difference, Number.isNaN(d) ? Number.POSITIVE_INFINITY : d);
+  }
+  return largest === 0 ? difference : difference / largest;
+}
+
+export function expectClose(name: string, found: Tensor, expected: RefTensor, tolerance: number): void {
+  expect(found.dtype, name).toBe(expected.dtype);
+  expect([...found.shape], name).toEqual([...expected.shape]);
+  expect(relativeError(toRef(found).data, expected.data), name).toBeLessThanOrEqual(tolerance);
+}
+
+/** Runs both sides on the same random feeds and compares every output. */
+export async function expectAgreement(
+  graph: Graph,
+  compiled: CompiledGraph,
+  random: Random,
+  batch: number,
+  tolerance: number,
+): Promise<void> {
+  const feeds = new Map(graph.inputs.map((id) => [id, random.tensor(getSpec(graph, id), batch)]));
+  const expected = evaluateGraph(graph, new Map([...feeds].map(([id, t]) => [id, toRef(t)])));
+  const found = await compiled.run(feeds);
+  for (const [name, t] of expected) expectClose(name, found.get(name)!, t, tolerance);
+}

@@ -1,0 +1,321 @@
+import { GraphBuilder } from '../../src/graph/builder.js';
+import type { Attrs, Graph, Shape } from '../../src/graph/graph.js';
+import { resolveWindow } from '../../src/graph/ops/window.js';
+import { type DType, elementCount, tensor } from '../../src/graph/tensor.js';
+import type { Random } from './random.js';
+
+/** Makes a random graph around one op: shapes, attributes, and whether its weights are constants. */
+type Case = (b: GraphBuilder, r: Random) => string;
+
+const float = (shape: Shape) => ({ dtype: 'float32' as const, shape });
+
+/** A graph input, or a constant when `constant` says so. Weights may be either; the engine treats them differently. */
+function weight(b: GraphBuilder, r: Random, id: string, shape: number[], least = -1, most = 1): string {
+  if (r.int(0, 1) === 0 && least === -1) return b.input(id, float(shape));
+  return b.constant(id, tensor('float32', shape, r.floats(elementCount(shape), least, most)), 'parameter');
+}
+
+interface ConvCase {
+  readonly channels: number;
+  readonly outputs: number;
+  readonly group: number;
+  readonly spatial: number[];
+  readonly kernel: number[];
+  readonly attrs: Attrs;
+  readonly out: readonly number[];
+}
+
+/** A convolution's geometry, with all of its attributes, in 1 to 3 spatial axes. */
+function convCase(r: Random): ConvCase {
+  const rank = r.pick([1, 2, 2, 2, 3]);
+  const group = r.pick([1, 1, 2, 3]);
+  const perGroup = r.pick([1, 1, 2, 3]);
+  const outputs = group * r.int(1, 3);
+  const kernel = r.pick([new Array<number>(rank).fill(1), r.ints(rank, 1, 4), r.ints(rank, 2, 3)]);
+  const dilations = r.pick([new Array<number>(rank).fill(1), r.ints(rank, 1, 2)]);
+  const spatial = kernel.map((k, i) => (k - 1) * dilations[i] + 1 + r.int(0, 4));
+  const strides = r.pick([new Array<number>(rank).fill(1), r.ints(rank, 1, 3)]);
+  const auto_pad = r.pick(['NOTSET', 'NOTSET', 'SAME_UPPER', 'SAME_LOWER', 'VALID']);
+  const attrs: Attrs = {
+    strides,
+    dilations,
+    group,
+    auto_pad,
+    ...(auto_pad === 'NOTSET' ? { pads: r.ints(2 * rank, 0, 3) } : {}),
+  };
+  const node = { name: 'n', op: 'Conv', attrs, inputs: [], outputs: [] };
+  return {
+    channels: group * perGroup,
+    outputs,
+    group,
+    spatial,
+    kernel,
+    attrs,
+    out: resolveWindow(node, spatial, kernel).output,
+  };
+}
+
+function poolCase(r: Random): { spatial: number[]; kernel: number[]; attrs: Attrs } {
+  const rank = r.pick([1, 2, 2, 3]);
+  const kernel = r.ints(rank, 1, 3);
+  const auto_pad = r.pick(['NOTSET', 'NOTSET', 'SAME_UPPER', 'SAME_LOWER', 'VALID']);
+  const spatial = kernel.map((k) => k + r.int(0, 5));
+  const attrs: Attrs = {
+    kernel_shape: kernel,
+    strides: r.pick([kernel, r.ints(rank, 1, 3)]),
+    auto_pad,
+    ceil_mode: r.int(0, 1),
+    ...(auto_pad === 'NOTSET' ? { pads: [...kernel, ...kernel].map((k) => r.int(0, k - 1)) } : {}),
+  };
+  return { spatial, kernel, attrs };
+}
+
+/** A shape and one that broadcasts with it. */
+function broadcastPair(r: Random): [Shape, Shape] {
+  const shape = ['N', ...r.ints(r.int(0, 3), 1, 4)];
+  const other = shape.map((d) => (r.int(0, 2) === 0 ? 1 : d)).slice(r.int(0, shape.length - 1));
+  return r.int(0, 1) === 0 ? [shape, other] : [other, shape];
+}
+
+const anyShape = (r: Random, most = 3): Shape => ['N', ...r.ints(r.int(1, most), 1, 4)];
+
+const unary =
+  (op: string, attrs: (r: Random) => Attrs = () => ({})): Case =>
+  (b, r) =>
+    b.op(op, [b.input('x', float(anyShape(r)))], attrs(r));
+
+/** Takes the absolute value first, for functions of positive numbers. */
+const unaryOfPositive =
+  (op: string): Case =>
+  (b, r) =>
+    b.op(op, [b.op('Abs', [b.input('x', float(anyShape(r)))])]);
+
+const binary =
+  (op: string, dtypes: readonly DType[]): Case =>
+  (b, r) => {
+    const dtype = r.pick(dtypes);
+    const [p, q] = broadcastPair(r);
+    const a = b.input('a', { dtype, shape: p });
+    const c = b.input('b', { dtype, shape: q });
+    if (op !== 'Div') return b.op(op, [a, c]);
+    const one = b.constant('one', tensor('float32', [], [1]), 'literal');
+    return b.op('Div', [a, b.op('Add', [b.op('Mul', [c, c]), one])]);
+  };
+
+const activationGrad =
+  (op: string, attrs: (r: Random) => Attrs = () => ({})): Case =>
+  (b, r) => {
+    const shape = anyShape(r);
+    const saved = b.input('saved', float(shape));
+    // Exact zeros are where the sides of a kink differ.
+    const value = r.int(0, 1) === 0 ? saved : b.op('Relu', [saved]);
+    return b.op(op, [b.input('dy', float(shape)), value], attrs(r));
+  };
+
+const reduction =
+  (op: string, dtypes: readonly DType[] = ['float32']): Case =>
+  (b, r) => {
+    const shape = ['N', ...r.ints(3, 1, 4)];
+    const axes = [0, 1, 2, 3].filter(() => r.int(0, 1) === 0).map((a) => (r.int(0, 1) === 0 ? a : a - 4));
+    return b.op(op, [b.input('x', { dtype: r.pick(dtypes), shape })], { axes, keepdims: r.int(0, 1) });
+  };
+
+const pool =
+  (op: string, attrs: (r: Random) => Attrs = () => ({})): Case =>
+  (b, r) => {
+    const c = poolCase(r);
+    return b.op(op, [b.input('x', float(['N', r.int(1, 3), ...c.spatial]))], { ...c.attrs, ...attrs(r) });
+  };
+
+const includePad = (r: Random): Attrs => ({ count_include_pad: r.int(0, 1) });
+const bounds = (r: Random): Attrs =>
+  r.pick<Attrs>([{ min: 0, max: 0.5 }, { min: -0.3 }, { max: 0.2 }, { min: -0.5, max: 0.5 }]);
+const axis = (r: Random): Attrs => ({ axis: r.int(-2, 1) });
+
+/** One generator for each op of the IR. */
+export const OP_CASES: Readonly<Record<string, Case>> = {
+  Conv: (b, r) => {
+    const c = convCase(r);
+    const x = b.input('x', float(['N', c.channels, ...c.spatial]));
+    const w = weight(b, r, 'W', [c.outputs, c.channels / c.group, ...c.kernel]);
+    return b.op('Conv', r.int(0, 1) === 0 ? [x, w] : [x, w, weight(b, r, 'b', [c.outputs])], c.attrs);
+  },
+  ConvInputGrad: (b, r) => {
+    const c = convCase(r);
+    const dy = b.input('dy', float(['N', c.outputs, ...c.out]));
+    const w = weight(b, r, 'W', [c.outputs, c.channels / c.group, ...c.kernel]);
+    return b.op('ConvInputGrad', [dy, w], { ...c.attrs, spatial: c.spatial });
+  },
+  ConvFilterGrad: (b, r) => {
+    const c = convCase(r);
+    const x = b.input('x', float(['N', c.channels, ...c.spatial]));
+    const dy = b.input('dy', float(['N', c.outputs, ...c.out]));
+    return b.op('ConvFilterGrad', [x, dy], { ...c.attrs, kernel_shape: c.kernel });
+  },
+  Gemm: (b, r) => {
+    const [transA, transB] = r.ints(2, 0, 1);
+    const [k, n] = r.ints(2, 1, 5);
+    const a = b.input('a', float(transA ? [k, 'N'] : ['N', k]));
+    const w = weight(b, r, 'b', transB ? [n, k] : [k, n]);
+    const c = r.pick([[], [weight(b, r, 'c', r.pick([[n], [1, n], [1], []]))]]);
+    return b.op('Gemm', [a, w, ...c], { transA, transB, alpha: r.unit() + 0.5, beta: r.unit() + 0.5 });
+  },
+  MatMul: (b, r) => {
+    const [m, k, n, g] = r.ints(4, 1, 4);
+    const [p, q] = r.pick<[Shape, Shape]>([
+      [
+        ['N', k],
+        [k, n],
+      ],
+      [
+        ['N', g, m, k],
+        [k, n],
+      ],
+      [
+        ['N', g, m, k],
+        [g, k, n],
+      ],
+      [['N', m, k], [k]],
+    ]);
+    return b.op('MatMul', [b.input('a', float(p)), b.input('b', float(q))]);
+  },
+  BatchNormalization: (b, r) => {
+    const channels = r.int(1, 4);
+    const x = b.input('x', float(['N', channels, ...r.ints(r.int(0, 3), 1, 4)]));
+    const [scale, shift, mean] = ['scale', 'B', 'mean'].map((id) => weight(b, r, id, [channels]));
+    const variance = weight(b, r, 'var', [channels], 0.1, 2);
+    return b.op('BatchNormalization', [x, scale, shift, mean, variance], { epsilon: r.pick([1e-5, 1e-3]) });
+  },
+  Relu: unary('Relu'),
+  Sigmoid: unary('Sigmoid'),
+  Tanh: unary('Tanh'),
+  Identity: unary('Identity'),
+  Exp: unary('Exp'),
+  Log: unaryOfPositive('Log'),
+  Sqrt: unaryOfPositive('Sqrt'),
+  Neg: unary('Neg'),
+  Abs: unary('Abs'),
+  Dropout: unary('Dropout', (r) => ({ ratio: r.unit() * 0.9 })),
+  LeakyRelu: unary('LeakyRelu', (r) => ({ alpha: r.unit() })),
+  Clip: unary('Clip', (r) => r.pick([bounds(r), {}])),
+  Softmax: unary('Softmax', axis),
+  LogSoftmax: unary('LogSoftmax', axis),
+  MaxPool: pool('MaxPool'),
+  AveragePool: pool('AveragePool', includePad),
+  GlobalAveragePool: (b, r) => b.op('GlobalAveragePool', [b.input('x', float(['N', ...r.ints(r.int(2, 4), 1, 5)]))]),
+  GlobalMaxPool: (b, r) => b.op('GlobalMaxPool', [b.input('x', float(['N', ...r.ints(r.int(2, 4), 1, 5)]))]),
+  MaxPoolGrad: (b, r) => {
+    const c = poolCase(r);
+    const raw = b.input('x', float(['N', r.int(1, 3), ...c.spatial]));
+    // A rectified input has windows of equal maxima, where only the first may receive.
+    const x = r.int(0, 1) === 0 ? raw : b.op('Relu', [raw]);
+    const y = b.op('MaxPool', [x], c.attrs);
+    return b.op('MaxPoolGrad', [x, y, b.input('dy', b.spec(y))], c.attrs);
+  },
+  AveragePoolGrad: (b, r) => {
+    const c = poolCase(r);
+    const attrs = { ...c.attrs, ...includePad(r) };
+    const node = { name: 'n', op: 'AveragePool', attrs, inputs: [], outputs: [] };
+    const dy = b.input('dy', float(['N', r.int(1, 3), ...resolveWindow(node, c.spatial, c.kernel).output]));
+    return b.op('AveragePoolGrad', [dy], { ...attrs, spatial: c.spatial });
+  },
+  Pad: (b, r) => {
+    const rank = r.int(1, 3);
+    const mode = r.pick(['constant', 'reflect', 'edge']);
+    const x = b.input('x', float(['N', ...r.ints(rank, 3, 4)]));
+    const side = () => [0, ...r.ints(rank, 0, 2)];
+    return b.op('Pad', [x], { pads: [...side(), ...side()], mode, value: r.unit() });
+  },
+  Add: binary('Add', ['float32', 'int32', 'int64']),
+  Sub: binary('Sub', ['float32', 'int32', 'int64']),
+  Mul: binary('Mul', ['float32', 'int32', 'int64']),
+  Div: binary('Div', ['float32']),
+  Concat: (b, r) => {
+    const shape = ['N', ...r.ints(3, 1, 4)];
+    const at = r.int(1, 3);
+    const parts = r.ints(r.int(1, 3), 1, 4).map((d, i) => b.input(`x${i}`, float(shape.with(at, d))));
+    return b.op('Concat', parts, { axis: r.pick([at, at - 4]) });
+  },
+  Flatten: (b, r) => b.op('Flatten', [b.input('x', float(['N', ...r.ints(3, 1, 4)]))], { axis: r.int(0, 4) }),
+  Reshape: (b, r) => {
+    const x = b.input('x', float(['N', 4, 3, 2]));
+    return b.op('Reshape', [x], { shape: r.pick([[0, -1], [-1, 6], [0, 0, 6], [-1, 24], [0, 2, -1, 0], [-1]]) });
+  },
+  Transpose: (b, r) => {
+    return b.op('Transpose', [b.input('x', float(['N', ...r.ints(3, 1, 4)]))], { perm: r.shuffled([0, 1, 2, 3]) });
+  },
+  ReduceSum: reduction('ReduceSum', ['float32', 'int32', 'int64']),
+  ReduceMean: reduction('ReduceMean'),
+  ReduceMax: reduction('ReduceMax', ['float32', 'int32', 'int64']),
+  ArgMax: (b, r) => {
+    const raw = b.input('x', float(['N', ...r.ints(3, 1, 5)]));
+    const x = r.int(0, 1) === 0 ? raw : b.op('Relu', [raw]);
+    return b.op('ArgMax', [x], { axis: r.int(-3, 3), keepdims: r.int(0, 1) });
+  },
+  Equal: binary('Equal', ['float32', 'int32', 'int64', 'bool']),
+  Greater: binary('Greater', ['float32', 'int32', 'int64']),
+  Less: binary('Less', ['float32', 'int32', 'int64']),
+  Where: (b, r) => {
+    const dtype = r.pick<DType>(['float32', 'int32', 'int64']);
+    const [p, q] = broadcastPair(r);
+    const condition = b.input('condition', { dtype: 'bool', shape: p });
+    return b.op('Where', [condition, b.input('a', { dtype, shape: q }), b.input('b', { dtype, shape: p })]);
+  },
+  Cast: (b, r) => {
+    const dtypes: DType[] = ['float32', 'float64', 'int32', 'int64', 'bool'];
+    const x = b.input('x', { dtype: r.pick([...dtypes, 'uint8']), shape: anyShape(r) });
+    return b.op('Cast', [x], { to: r.pick(dtypes) });
+  },
+  OneHot: (b, r) => {
+    const dtype = r.pick<DType>(['int32', 'int64', 'uint8']);
+    return b.op('OneHot', [b.input('labels', { dtype, shape: ['N', ...r.ints(r.int(0, 2), 1, 3)] })], {
+      depth: r.int(1, 8),
+    });
+  },
+  Expand: (b, r) => {
+    const [x, shape] = r.pick<[Shape, number[]]>([
+      [
+        ['N', 1, 3],
+        [1, 4, 1],
+      ],
+      [
+        ['N', 1],
+        [2, 1, 5],
+      ],
+      [['N', 2, 1], [3]],
+      [[], [2, 3]],
+    ]);
+    return b.op('Expand', [b.input('x', float(x))], { shape });
+  },
+  Slice: (b, r) => {
+    const axes = [1, 2].filter(() => r.int(0, 1) === 0);
+    const x = b.input('x', float(['N', ...r.ints(3, 3, 7)]));
+    if (r.int(0, 2) === 0) {
+      return b.op('Slice', [x], {
+        axes,
+        starts: axes.map(() => -1),
+        ends: axes.map(() => -100),
+        steps: axes.map(() => -2),
+      });
+    }
+    const starts = axes.map(() => r.int(-3, 1));
+    const ends = starts.map((s) => (s < 0 ? 100 : r.int(2, 100)));
+    return b.op('Slice', [x], {
+      axes: axes.map((a) => r.pick([a, a - 4])),
+      starts,
+      ends,
+      steps: r.ints(axes.length, 1, 2),
+    });
+  },
+  ReluGrad: activationGrad('ReluGrad'),
+  LeakyReluGrad: activationGrad('LeakyReluGrad', (r) => ({ alpha: r.unit() })),
+  ClipGrad: activationGrad('ClipGrad', (r) => r.pick([bounds(r), {}])),
+  SigmoidGrad: activationGrad('SigmoidGrad'),
+  TanhGrad: activationGrad('TanhGrad'),
+};
+
+export function opGraph(op: string, name: string, r: Random): Graph {
+  const b = new GraphBuilder(name);
+  b.output('result', OP_CASES[op](b, r));
+  return b.build();
+}

@@ -1,0 +1,65 @@
+import type { Dim, TensorSpec } from '../../src/graph/graph.js';
+import { type DType, elementCount, type Tensor, tensor } from '../../src/graph/tensor.js';
+
+/** A seeded source of random numbers (mulberry32), for tests that must repeat. */
+export class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  /** From 0 to below 1. */
+  unit(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  /** A whole number from `least` to `most`, both included. */
+  int(least: number, most: number): number {
+    return least + Math.floor(this.unit() * (most - least + 1));
+  }
+
+  ints(count: number, least: number, most: number): number[] {
+    return Array.from({ length: count }, () => this.int(least, most));
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    return choices[this.int(0, choices.length - 1)];
+  }
+
+  floats(count: number, least: number, most: number): number[] {
+    return Array.from({ length: count }, () => least + this.unit() * (most - least));
+  }
+
+  shuffled<T>(values: readonly T[]): T[] {
+    const out = [...values];
+    for (let i = out.length - 1; i > 0; i--) {
+      const j = this.int(0, i);
+      [out[i], out[j]] = [out[j], out[i]];
+    }
+    return out;
+  }
+
+  /** Floats in [-1, 1) and small whole numbers; symbolic dimensions take `batch`. */
+  tensor(spec: TensorSpec, batch: number): Tensor {
+    const shape = concrete(spec.shape, batch);
+    const count = elementCount(shape);
+    return tensor(spec.dtype, shape, RANGES[spec.dtype](this, count));
+  }
+}
+
+const RANGES: Readonly<Record<DType, (random: Random, count: number) => number[]>> = {
+  float32: (random, count) => random.floats(count, -1, 1),
+  float64: (random, count) => random.floats(count, -1, 1),
+  int32: (random, count) => random.ints(count, -3, 9),
+  int64: (random, count) => random.ints(count, -3, 9),
+  uint8: (random, count) => random.ints(count, 0, 9),
+  bool: (random, count) => random.ints(count, 0, 1),
+};
+
+export function concrete(shape: readonly Dim[], batch: number): number[] {
+  return shape.map((d) => (typeof d === 'number' ? d : batch));
+}
