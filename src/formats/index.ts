@@ -1,0 +1,4 @@
+/** Model files to graphs and back. */
+export { type ArchiveLimits, DEFAULT_LIMITS, type OpenFileSet, openFileSet, writeZip } from '../archive/index.js';
+export { detectFormat, MODEL_FORMATS } from './detect.js';
+export type { FileSet, FormatId, LoadedModel, ModelFormat, Warning } from './format.js';

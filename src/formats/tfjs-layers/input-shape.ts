@@ -1,0 +1,57 @@
+import { EspalierError } from '../../errors.js';
+import type { Warning } from '../format.js';
+import { MAX_EXTENT } from './fields.js';
+import { own, show } from './json.js';
+import type { Layer } from './topology.js';
+
+/** Extent that stands for a spatial one that the file leaves open. */
+const ASSUMED_EXTENT = 224;
+const SHAPE_KEYS = ['batch_input_shape', 'batch_shape'] as const;
+
+/** The key under which an input layer's config gives its shape, if it does. */
+export function inputShapeKey({ config }: Layer): (typeof SHAPE_KEYS)[number] | undefined {
+  return SHAPE_KEYS.find((key) => Array.isArray(own(config, key)));
+}
+
+/**
+ * The shape that an input layer declares, without the batch; null where it is open.
+ * @throws EspalierError LAYER_INVALID, SHAPE_OVERFLOW, LAYER_UNSUPPORTED (an input that is not float32)
+ */
+export function declaredInput(layer: Layer): (number | null)[] {
+  const key = inputShapeKey(layer);
+  if (!key) throw invalid(layer, `no ${SHAPE_KEYS.join(' or ')}; the first layer of a model needs one`);
+  const value = own(layer.config, key) as unknown[];
+  const dims = value.slice(1);
+  if (dims.length === 0 || !dims.every((d) => d === null || (Number.isInteger(d) && (d as number) > 0))) {
+    throw invalid(layer, `${key} is ${show(own(layer.config, key))}; expected [null, …] with extents from 1`);
+  }
+  const elements = (dims as (number | null)[]).reduce<number>((n, d) => n * (d ?? 1), 1);
+  if (elements > MAX_EXTENT) {
+    throw new EspalierError('SHAPE_OVERFLOW', `layer ${layer.path}: ${key} is ${show(own(layer.config, key))}`);
+  }
+  const dtype = own(layer.config, 'dtype') ?? 'float32';
+  if (layer.className === 'InputLayer' && dtype !== 'float32') {
+    throw new EspalierError('LAYER_UNSUPPORTED', `input ${layer.path} has dtype ${show(dtype)}; float32 is supported`);
+  }
+  return dims as (number | null)[];
+}
+
+/** Fills in open spatial extents. @throws EspalierError LAYER_INVALID when the channels are open */
+export function resolveInput(layer: Layer, dims: readonly (number | null)[], warnings: Warning[]): number[] {
+  const open = dims.filter((d) => d === null).length;
+  if (open === 0) return dims as number[];
+  // The channels stand last, or first; one of the two must be known.
+  if (dims.length < 2 || (dims[0] === null && dims[dims.length - 1] === null)) {
+    throw invalid(layer, `its shape is ${show(dims as number[])}; the number of channels must be known`);
+  }
+  const shape = dims.map((d) => d ?? ASSUMED_EXTENT);
+  warnings.push({
+    code: 'INPUT_SIZE_ASSUMED',
+    message: `input ${layer.path} has open extents ${show(dims as number[])}; taken as [${shape}]. The file keeps them open`,
+  });
+  return shape;
+}
+
+function invalid(layer: Layer, message: string): EspalierError {
+  return new EspalierError('LAYER_INVALID', `layer ${layer.path}: ${message}`);
+}

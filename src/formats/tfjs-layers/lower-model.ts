@@ -1,0 +1,152 @@
+import { EspalierError } from '../../errors.js';
+import { GraphBuilder } from '../../graph/builder.js';
+import type { Dim, Graph } from '../../graph/graph.js';
+import type { Warning } from '../format.js';
+import { declaredInput, resolveInput } from './input-shape.js';
+import type { KerasTensor } from './keras-tensor.js';
+import { getLayerKind } from './layers/index.js';
+import { LayerLowering, type LoweringState, type UsedWeight } from './lowering.js';
+import { reachableCalls } from './reachable.js';
+import { type Call, type Container, inputLayers, type Layer, type TensorRef } from './topology.js';
+import { WeightStore } from './weight-store.js';
+import type { WeightGroup } from './weights-manifest.js';
+
+export interface LoweredModel {
+  readonly graph: Graph;
+  readonly warnings: readonly Warning[];
+  readonly weights: readonly UsedWeight[];
+  /** By the path of the layer: its first output; for inputs of nested models, what is fed to them. */
+  readonly tensors: ReadonlyMap<string, KerasTensor>;
+}
+
+interface ModelLowering extends LoweringState {
+  readonly tensors: Map<string, KerasTensor>;
+}
+
+/**
+ * Lowers a Keras model into the IR. Graph inputs are the input layers by name, outputs the layers that make them.
+ * @throws EspalierError naming the layer
+ */
+export function lowerModel(model: Container, groups: readonly WeightGroup[], name: string): LoweredModel {
+  const builder = new GraphBuilder(name);
+  const state: ModelLowering = {
+    builder,
+    store: new WeightStore(groups),
+    warnings: [],
+    weights: new Map(),
+    literals: new Map(),
+    tensors: new Map(),
+  };
+  const inputs = inputLayers(model).map((layer) => graphInput(layer, state));
+  const outputs = lowerContainer(model, inputs, state);
+  const names = outputNames(model.outputs);
+  outputs.forEach((t, i) => {
+    builder.output(names[i], new LayerLowering(model.outputs[i].layer, state).declared(t));
+  });
+  const { warnings, weights, tensors } = state;
+  return { graph: builder.build(), warnings, weights: [...weights.values()], tensors };
+}
+
+/** The layer's name, or `layer:i` where several outputs come from one layer. */
+export function outputNames(outputs: readonly TensorRef[]): string[] {
+  const seen = new Map<Layer, number>();
+  return outputs.map(({ layer }) => {
+    const i = seen.get(layer) ?? 0;
+    seen.set(layer, i + 1);
+    return outputs.filter((o) => o.layer === layer).length === 1 ? layer.name : `${layer.name}:${i}`;
+  });
+}
+
+function graphInput(layer: Layer, state: ModelLowering): KerasTensor {
+  const shape: Dim[] = ['N', ...resolveInput(layer, declaredInput(layer), state.warnings)];
+  return { shape, declared: state.builder.input(layer.path, { dtype: 'float32', shape }) };
+}
+
+/** Lowers calls in the file's order, each as soon as what it reads is there. */
+function lowerContainer(model: Container, inputs: readonly KerasTensor[], state: ModelLowering): KerasTensor[] {
+  const done = new Map<Call, readonly KerasTensor[]>();
+  const calls = reachableCalls(model, model.outputs);
+  const callOf = indexCalls(model);
+  model.inputs.forEach((ref, i) => {
+    done.set(callOf(ref), [inputs[i]]);
+    state.tensors.set(ref.layer.path, inputs[i]);
+  });
+  let pending = calls.filter((call) => !done.has(call));
+  while (pending.length > 0) {
+    const waiting: Call[] = [];
+    for (const call of pending) {
+      const ready = call.inputs.every((ref) => done.has(callOf(ref)));
+      if (!ready) waiting.push(call);
+      else
+        done.set(
+          call,
+          lowerCall(
+            call,
+            call.inputs.map((ref) => done.get(callOf(ref))![ref.tensor]),
+            state,
+          ),
+        );
+    }
+    if (waiting.length === pending.length) throw inCycle(waiting);
+    pending = waiting;
+  }
+  return model.outputs.map((ref) => done.get(callOf(ref))![ref.tensor]);
+}
+
+function indexCalls(model: Container): (ref: TensorRef) => Call {
+  const byLayer = new Map<Layer, Call[]>();
+  for (const call of model.calls) {
+    const list = byLayer.get(call.layer);
+    if (list) list.push(call);
+    else byLayer.set(call.layer, [call]);
+  }
+  return ({ layer, node }) => byLayer.get(layer)![node - layer.firstNode];
+}
+
+function inCycle(waiting: readonly Call[]): EspalierError {
+  const names = waiting.slice(0, 5).map((c) => c.layer.path);
+  return new EspalierError('MODEL_INVALID', `layers ${names.join(', ')} can not be computed: they read each other`);
+}
+
+function lowerCall(call: Call, inputs: readonly KerasTensor[], state: ModelLowering): readonly KerasTensor[] {
+  const { layer } = call;
+  if (layer.container) {
+    bindInputs(layer, layer.container, inputs);
+    return lowerContainer(layer.container, inputs, state);
+  }
+  if (layer.className === 'InputLayer') {
+    throw new EspalierError('MODEL_INVALID', `the input ${layer.path} is not among the model's input_layers`);
+  }
+  const kind = getLayerKind(layer);
+  const lowering = new LayerLowering(layer, state);
+  const [least, most] = kind.inputs;
+  if (inputs.length < least || inputs.length > most) {
+    throw lowering.fields.error(
+      `it has ${inputs.length} inputs; a ${layer.className} takes ${least}${most > least ? ' or more' : ''}`,
+    );
+  }
+  const output = kind.lower(inputs, lowering);
+  if (!state.tensors.has(layer.path)) state.tensors.set(layer.path, output);
+  return [output];
+}
+
+/** A nested model's own inputs declare shapes that what is fed must have. */
+function bindInputs(layer: Layer, container: Container, inputs: readonly KerasTensor[]): void {
+  const own = inputLayers(container);
+  if (own.length !== inputs.length) {
+    throw new EspalierError(
+      'LAYER_INVALID',
+      `layer ${layer.path} is fed ${inputs.length} tensors; it has ${own.length} inputs`,
+    );
+  }
+  own.forEach((input, i) => {
+    const declared = declaredInput(input);
+    const given = inputs[i].shape.slice(1);
+    if (given.length !== declared.length || declared.some((d, axis) => d !== null && d !== given[axis])) {
+      throw new EspalierError(
+        'LAYER_INVALID',
+        `layer ${input.path} declares shape ${JSON.stringify(declared)} and is fed [${given}]`,
+      );
+    }
+  });
+}

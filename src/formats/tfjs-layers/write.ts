@@ -1,0 +1,163 @@
+import type { Graph } from '../../graph/graph.js';
+import type { Tensor } from '../../graph/tensor.js';
+import type { FileSet } from '../format.js';
+import { inputShapeKey } from './input-shape.js';
+import type { Json, JsonObject } from './json.js';
+import { declaredShape, type KerasTensor } from './keras-tensor.js';
+import { getLayerKind } from './layers/index.js';
+import { type LoweredModel, outputNames } from './lower-model.js';
+import type { UsedWeight } from './lowering.js';
+import { selectOutputs } from './select-outputs.js';
+import { type Container, inputLayers, type Layer } from './topology.js';
+import type { WeightEntry, WeightGroup } from './weights-manifest.js';
+
+export interface WriteSource {
+  readonly files: FileSet;
+  readonly lowered: LoweredModel;
+  readonly groups: readonly WeightGroup[];
+  /** The model's JSON, read anew so that it can be patched, with the topology in it. */
+  readonly jsonName: string;
+  readonly json: JsonObject;
+  readonly model: Container;
+}
+
+/** The user's files with the tensors, counts and outputs of `graph`; see {@link LoadedModel.write}. */
+export async function writeModel(source: WriteSource, graph: Graph): Promise<Map<string, Uint8Array>> {
+  const { model, lowered, groups, json } = source;
+  const kept = keptOutputs(model, graph);
+  const layers = selectOutputs(model, kept);
+  const weights = new Map(lowered.weights.map((used) => [used.entry.name, narrowed(used, graph)]));
+  const stays = new Set([...layers].map((layer) => layer.path));
+  patchLayers(model, layers, lowered, weights, graph);
+  const shards = new Map<string, Uint8Array>();
+  json.weightsManifest = groups.flatMap((group) => {
+    const entries = group.entries.filter((e) => keepsEntry(e, weights.get(e.name), stays));
+    if (entries.length === 0 && group.entries.length > 0) return [];
+    const written = entries.map((entry) => writeEntry(entry, weights.get(entry.name)));
+    for (const [name, bytes] of cut(
+      group,
+      written.map((w) => w.bytes),
+    ))
+      shards.set(name, bytes);
+    return [{ ...group.json, weights: written.map((w) => w.json) }];
+  });
+  return collectFiles(source, shards);
+}
+
+interface NarrowedWeight {
+  readonly used: UsedWeight;
+  /** As the file orders axes. Undefined when the graph has the weight no more. */
+  readonly tensor: Tensor | undefined;
+  readonly unchanged: boolean;
+}
+
+function keptOutputs(model: Container, graph: Graph): Set<number> {
+  const names = outputNames(model.outputs);
+  const wanted = new Set(graph.outputs.map((o) => o.name));
+  for (const name of wanted) if (!names.includes(name)) throw new Error(`the model has no output ${name}`);
+  return new Set(names.flatMap((name, i) => (wanted.has(name) ? [i] : [])));
+}
+
+function narrowed(used: UsedWeight, graph: Graph): NarrowedWeight {
+  const constant = graph.constants.get(used.constant);
+  if (!constant) return { used, tensor: undefined, unchanged: false };
+  const { tensor } = constant;
+  const inFile = used.layout.toFile(tensor, groupOf(graph, used.layer.path));
+  return { used, tensor: inFile, unchanged: tensor.data === used.tensor.data };
+}
+
+function groupOf(graph: Graph, layerPath: string): number {
+  const conv = graph.nodes.find((node) => node.layer === layerPath && node.op === 'Conv');
+  return (conv?.attrs.group as number | undefined) ?? 1;
+}
+
+function patchLayers(
+  model: Container,
+  kept: ReadonlySet<Layer>,
+  lowered: LoweredModel,
+  weights: ReadonlyMap<string, NarrowedWeight>,
+  graph: Graph,
+): void {
+  const byLayer = new Map([...weights.values()].map((w) => [`${w.used.layer.path}/${w.used.role}`, w]));
+  for (const layer of model.layers) {
+    if (!kept.has(layer)) continue;
+    if (layer.container) {
+      for (const input of inputLayers(layer.container)) patchNestedInput(input, lowered, graph);
+      patchLayers(layer.container, kept, lowered, weights, graph);
+      continue;
+    }
+    if (layer.className === 'InputLayer') continue;
+    const tensor = lowered.tensors.get(layer.path);
+    if (!tensor) continue;
+    getLayerKind(layer).patch?.({
+      config: layer.config,
+      weightShape: (name) => {
+        const found = byLayer.get(`${layer.path}/${name}`)?.tensor;
+        if (!found) throw new Error(`the graph to write has no ${name} of layer ${layer.path}`);
+        return found.shape;
+      },
+      outputShape: shapeIn(graph, tensor) ?? tensor.shape,
+      group: groupOf(graph, layer.path),
+    });
+  }
+}
+
+/** What a nested model declares of its inputs follows what is fed to it; extents that it leaves open stay open. */
+function patchNestedInput(input: Layer, lowered: LoweredModel, graph: Graph): void {
+  const tensor = lowered.tensors.get(input.path);
+  const shape = tensor && shapeIn(graph, tensor);
+  const key = inputShapeKey(input);
+  if (!shape || !key) return;
+  const declared = input.config[key] as Json[];
+  input.config[key] = declared.map((d, axis) => (axis === 0 || d === null ? d : shape[axis]));
+}
+
+function shapeIn(graph: Graph, tensor: KerasTensor): readonly (number | string)[] | undefined {
+  const declared = tensor.declared !== undefined ? graph.values.get(tensor.declared) : undefined;
+  if (declared) return declared.shape;
+  const first = tensor.channelsFirst !== undefined ? graph.values.get(tensor.channelsFirst) : undefined;
+  return first && declaredShape(first.shape, 'channelsFirst');
+}
+
+function keepsEntry(entry: WeightEntry, weight: NarrowedWeight | undefined, stays: ReadonlySet<string>): boolean {
+  if (entry.isOptimizerState) return false;
+  return weight ? stays.has(weight.used.layer.path) : true;
+}
+
+function writeEntry(entry: WeightEntry, weight: NarrowedWeight | undefined): { json: JsonObject; bytes: Uint8Array } {
+  if (!weight || weight.unchanged) return { json: entry.json, bytes: entry.bytes };
+  if (!weight.tensor)
+    throw new Error(
+      `the graph to write has no constant for ${entry.name}, which layer ${weight.used.layer.path} needs`,
+    );
+  const { bytes, quantization } = entry.encoding!.encode(weight.tensor.data as Float32Array);
+  const json = { ...entry.json, shape: [...weight.tensor.shape] };
+  return { json: quantization ? { ...json, quantization } : json, bytes };
+}
+
+/** Cuts a group's bytes into as many shards as it had, in proportion: what did not change is cut as it was. */
+function* cut(group: WeightGroup, parts: readonly Uint8Array[]): Iterable<[string, Uint8Array]> {
+  const all = Buffer.concat(parts);
+  const total = group.shards.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  let before = 0;
+  for (const { name, sizeBytes } of group.shards) {
+    const at = (bytes: number): number => (total === 0 ? 0 : Math.round((bytes / total) * all.length));
+    yield [name, all.subarray(at(before), at(before + sizeBytes))];
+    before += sizeBytes;
+  }
+}
+
+async function collectFiles(
+  { files, groups, jsonName, json }: WriteSource,
+  shards: ReadonlyMap<string, Uint8Array>,
+): Promise<Map<string, Uint8Array>> {
+  const old = new Set(groups.flatMap((group) => group.shards.map(({ name }) => name)));
+  const written = new Map<string, Uint8Array>();
+  for (const name of files.names) {
+    const shard = shards.get(name);
+    if (name === jsonName) written.set(name, new TextEncoder().encode(JSON.stringify(json)));
+    else if (shard) written.set(name, shard);
+    else if (!old.has(name)) written.set(name, await files.read(name));
+  }
+  return written;
+}
