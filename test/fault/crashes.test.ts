@@ -1,0 +1,86 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
+import { collectReports, type Reports } from '../contracts/reports.js';
+import { compiled, createFixture, type Fixture, jobOf } from '../workers/worker-fixture.js';
+
+describe('the process of a job that dies', () => {
+  let fixture: Fixture;
+  let open: OpenQueue;
+  let reports: Reports;
+
+  beforeEach(async () => {
+    fixture = createFixture();
+    open = openMemoryQueue({ onError: (error) => fixture.logged.push({ msg: error.message }) });
+    reports = collectReports(open.queue);
+    await fixture.start(open);
+  });
+
+  afterEach(async () => {
+    await fixture.dispose();
+    await open.queue.close();
+  });
+
+  test('midway is started again and goes on from the checkpoint', async () => {
+    const job = jobOf(['work', 'work', 'die-once', 'work']);
+    await open.queue.enqueue(job);
+    expect(await reports.ending(job.job_id)).toMatchObject({ attempt: 2, outcome: { status: 'succeeded' } });
+    const told = reports.ofJob(job.job_id);
+    expect(told).toContainEqual(expect.objectContaining({ type: 'warning', message: '2 of 4 steps were run here' }));
+    const log = { type: 'log', attempt: 1, message: expect.stringContaining('it was ended by SIGKILL') };
+    expect(told).toContainEqual(expect.objectContaining(log));
+  });
+
+  test.each([
+    ['die', 'it was ended by SIGKILL'],
+    ['exit', 'it exited with code 3 and no result'],
+  ] as const)('each time (%s) has been run three times', async (step, words) => {
+    const job = jobOf(['work', step]);
+    await open.queue.enqueue(job);
+    const error = {
+      code: 'WORKER_CRASHED',
+      phase: 'pruning',
+      retryable: true,
+      message: expect.stringContaining(words),
+    };
+    expect(await reports.ending(job.job_id)).toMatchObject({ type: 'failed', attempt: 3, error });
+  });
+
+  test('does not disturb the next job', async () => {
+    const [bad, good] = [jobOf(['die']), jobOf(['work'])];
+    await open.queue.enqueue(bad);
+    await open.queue.enqueue(good);
+    expect(await reports.ending(good.job_id)).toMatchObject({ outcome: { status: 'succeeded' } });
+    expect(await reports.ending(bad.job_id)).toMatchObject({ error: { code: 'WORKER_CRASHED' } });
+  });
+});
+
+describe('the process that started a job dies', () => {
+  let parent: ChildProcess;
+
+  afterEach(() => void parent.kill('SIGKILL'));
+
+  test.each(['hang', 'block'])('a child that is in %s is gone within two seconds', async (step) => {
+    parent = fork(compiled('test/fault/orphan-maker.js'), [step]);
+    const [{ pid }] = (await once(parent, 'message')) as [{ pid: number }];
+    expect(isAlive(pid)).toBe(true);
+    parent.kill('SIGKILL');
+    const killedMs = Date.now();
+    // There is no event for the end of a process that is not our child.
+    while (isAlive(pid) && Date.now() - killedMs < 5000) await sleep(20);
+    expect(Date.now() - killedMs).toBeLessThan(2000);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // A zombie is dead, whatever the kernel says to signal 0.
+    return process.platform !== 'linux' || !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,167 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
+import { collectReports, type Reports } from '../contracts/reports.js';
+import { createFixture, type Fixture, jobOf } from './worker-fixture.js';
+
+let fixture: Fixture;
+let open: OpenQueue;
+let reports: Reports;
+
+beforeEach(() => {
+  fixture = createFixture();
+  open = openMemoryQueue({ onError: (error) => fixture.logged.push({ msg: error.message }) });
+  reports = collectReports(open.queue);
+});
+
+afterEach(async () => {
+  await fixture.dispose();
+  await open.queue.close();
+});
+
+const attemptsOf = (jobId: string) => readdirSync(join(fixture.dataDir, 'jobs', jobId, 'attempts')).sort();
+
+describe('a job in its child', () => {
+  test('reports its start, its progress and its outcome, and leaves result.json beside its artifacts', async () => {
+    await fixture.start(open);
+    const job = jobOf(['work', 'work']);
+    await open.queue.enqueue(job);
+    const ending = await reports.ending(job.job_id);
+    expect(ending).toMatchObject({ type: 'finished', attempt: 1, outcome: { status: 'succeeded' } });
+    const all = reports.ofJob(job.job_id);
+    expect(all[0]).toEqual({ job_id: job.job_id, attempt: 1, type: 'started' });
+    expect(all.filter(({ type }) => type === 'progress').at(-1)).toMatchObject({ phase: 'pruning', progress: 1 });
+    const folder = join(fixture.dataDir, 'jobs', job.job_id, 'attempts', '1');
+    expect(readdirSync(folder).sort()).toEqual(['model.bin', 'result.json']);
+    expect(JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8'))).toMatchObject({ status: 'succeeded' });
+  });
+
+  test('reports at most twice a second, and the last progress always', async () => {
+    await fixture.start(open);
+    const job = jobOf(['many-reports']);
+    const started = Date.now();
+    await open.queue.enqueue(job);
+    await reports.ending(job.job_id);
+    const progress = reports.ofJob(job.job_id).filter(({ type }) => type === 'progress');
+    // 2,000 are sent; batches are half a second apart, and each keeps what lies between two metrics only.
+    expect(progress.length).toBeLessThan(60 + 4 * Math.ceil((Date.now() - started) / 500));
+    expect(progress.at(-1)).toMatchObject({ progress: 1 });
+    expect(reports.ofJob(job.job_id).filter(({ type }) => type === 'metric')).toHaveLength(20);
+    expect(reports.ofJob(job.job_id)).toContainEqual(expect.objectContaining({ type: 'log', message: 'loss is NaN' }));
+  });
+
+  test('prints into the log, with its id', async () => {
+    await fixture.start(open);
+    const job = jobOf(['print']);
+    await open.queue.enqueue(job);
+    await reports.ending(job.job_id);
+    for (const stream of ['stdout', 'stderr']) {
+      const line = { stream, msg: `a line on ${stream}`, job_id: job.job_id, attempt: 1 };
+      expect(fixture.logged).toContainEqual(expect.objectContaining(line));
+    }
+  });
+
+  test('fails with its code and phase, and is not tried again', async () => {
+    await fixture.start(open);
+    const job = jobOf(['fail']);
+    await open.queue.enqueue(job);
+    const error = { code: 'LAYER_UNSUPPORTED', message: 'layer "x" is odd', phase: 'pruning', retryable: false };
+    expect(await reports.ending(job.job_id)).toMatchObject({ type: 'failed', attempt: 1, error });
+    expect(attemptsOf(job.job_id)).toEqual(['1']);
+  });
+
+  test('that throws what has no code is an internal error, whose stack is in the log', async () => {
+    await fixture.start(open);
+    const job = jobOf(['throw']);
+    await open.queue.enqueue(job);
+    expect(await reports.ending(job.job_id)).toMatchObject({ error: { code: 'INTERNAL', message: 'a bug' } });
+    expect(fixture.logged.map(({ msg }) => String(msg)).join('\n')).toMatch(/Error: a bug\n.*stand-in-child/);
+  });
+
+  test('is queued after one that has the same worker, and starts when that one ends', async () => {
+    await fixture.start(open);
+    const [first, second] = [jobOf(['work']), jobOf(['work'])];
+    await open.queue.enqueue(first);
+    await open.queue.enqueue(second);
+    await reports.ending(second.job_id);
+    const order = reports.all.filter(({ type }) => type === 'started' || type === 'finished');
+    expect(order.map(({ job_id, type }) => [job_id, type])).toEqual([
+      [first.job_id, 'started'],
+      [first.job_id, 'finished'],
+      [second.job_id, 'started'],
+      [second.job_id, 'finished'],
+    ]);
+  });
+});
+
+describe('cancel', () => {
+  test('of a running job lets it end by itself', async () => {
+    await fixture.start(open);
+    const job = jobOf(['work', 'hang']);
+    await open.queue.enqueue(job);
+    await reports.until(({ type }) => type === 'log');
+    expect(await open.queue.cancel(job.job_id)).toBe('signaled');
+    expect(await reports.ending(job.job_id)).toMatchObject({ type: 'finished', outcome: { status: 'canceled' } });
+    expect(attemptsOf(job.job_id)).toEqual(['1']);
+  });
+
+  test('of a job that does not listen kills it after the grace time', async () => {
+    await fixture.start(open, { children: { cancelGraceMs: 300 } });
+    const job = jobOf(['block']);
+    await open.queue.enqueue(job);
+    await reports.until(({ type }) => type === 'log');
+    expect(await open.queue.cancel(job.job_id)).toBe('signaled');
+    expect(await reports.ending(job.job_id)).toMatchObject({ outcome: { status: 'canceled', result: null } });
+  });
+});
+
+describe('limits', () => {
+  test('a job that holds too much memory is killed and not tried again', async () => {
+    await fixture.start(open, { memoryLimitBytes: 250 * 2 ** 20 });
+    const job = jobOf(['work', 'allocate']);
+    await open.queue.enqueue(job);
+    const ending = await reports.ending(job.job_id);
+    expect(ending).toMatchObject({ attempt: 1, error: { code: 'OUT_OF_MEMORY', phase: 'pruning', retryable: false } });
+    expect(ending.type === 'failed' && ending.error.message).toMatch(/MiB of memory and may have 250 MiB/);
+  });
+
+  test('a job that runs too long is killed and not tried again', async () => {
+    await fixture.start(open, { deadlineMs: 1500 });
+    const job = jobOf(['block']);
+    await open.queue.enqueue(job);
+    expect(await reports.ending(job.job_id)).toMatchObject({ attempt: 1, error: { code: 'DEADLINE_EXCEEDED' } });
+  });
+});
+
+describe('stopping a worker', () => {
+  test('gives the job back; the next worker resumes it under a new attempt', async () => {
+    const first = await fixture.start(open);
+    const job = jobOf(['work', 'hang']);
+    await open.queue.enqueue(job);
+    await reports.until(({ type }) => type === 'log');
+    await first.close();
+    expect(existsSync(join(fixture.dataDir, 'jobs', job.job_id, 'attempts', '1', 'result.json'))).toBe(false);
+    const hangsAgain = reports.until(({ type, attempt }) => type === 'log' && attempt === 2);
+    await fixture.start(open);
+    await hangsAgain;
+    await open.queue.cancel(job.job_id);
+    expect(await reports.ending(job.job_id)).toMatchObject({ attempt: 2, outcome: { status: 'canceled' } });
+  });
+
+  test('a result that was written but never reported is reported, and not worked for again', async () => {
+    const first = await fixture.start(open);
+    const job = jobOf(['work']);
+    await open.queue.enqueue(job);
+    await reports.ending(job.job_id);
+    await first.close();
+    // As after a Redis that came back empty: the queue knows nothing, the folder knows all.
+    await open.queue.forget(job.job_id);
+    const before = reports.all.length;
+    await fixture.start(open);
+    await open.queue.enqueue(job);
+    await reports.until((report) => reports.all.indexOf(report) >= before);
+    expect(reports.all.slice(before)).toEqual([expect.objectContaining({ type: 'finished', attempt: 1 })]);
+    expect(attemptsOf(job.job_id)).toEqual(['1']);
+  });
+});

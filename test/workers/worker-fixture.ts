@@ -1,0 +1,83 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Logger, pino } from 'pino';
+import { ulid } from 'ulid';
+import { expect } from 'vitest';
+import type { JobMessage } from '../../src/jobs/messages.js';
+import type { OpenQueue } from '../../src/queue/index.js';
+import { type RunningWorker, startWorker, type WorkerOptions } from '../../workers/supervisor.js';
+import { messageOf } from '../contracts/reports.js';
+import type { Step } from './stand-in-child.js';
+
+/** Test modules that run as processes are compiled with the rest, before the tests. */
+export function compiled(path: string): URL {
+  return new URL(`../../dist/${path}`, import.meta.url);
+}
+
+export const STAND_IN = compiled('test/workers/stand-in-child.js');
+export const STAND_IN_INSPECTOR = compiled('test/workers/stand-in-inspector.js');
+
+export function jobOf(steps: readonly Step[]): JobMessage {
+  return messageOf(`job_${ulid()}`, { steps });
+}
+
+export interface Fixture {
+  readonly dataDir: string;
+  readonly logged: Record<string, unknown>[];
+  start(queue: OpenQueue, options?: Partial<WorkerOptions>): Promise<RunningWorker>;
+  /** Closes workers, and fails when a child is left or a file is left half-written. */
+  dispose(): Promise<void>;
+}
+
+export function createFixture(): Fixture {
+  const dataDir = mkdtempSync(join(tmpdir(), 'espalier-worker-'));
+  const logged: Record<string, unknown>[] = [];
+  const logger: Logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const workers: RunningWorker[] = [];
+  return {
+    dataDir,
+    logged,
+    start: async ({ transport }, options = {}) => {
+      const worker = await startWorker({
+        transport,
+        dataDir,
+        blobs: { localPath: async (blob) => join(dataDir, blob) },
+        logger,
+        engine: 'auto',
+        threads: 1,
+        concurrency: 1,
+        memoryLimitBytes: 400 * 2 ** 20,
+        deadlineMs: 60_000,
+        ...options,
+        children: { job: STAND_IN, inspect: STAND_IN_INSPECTOR, ...options.children },
+      });
+      workers.push(worker);
+      return worker;
+    },
+    dispose: async () => {
+      await Promise.all(workers.map((worker) => worker.close()));
+      expect(childrenOf(process.pid)).toEqual([]);
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Command lines of our stand-in and product children that a process has; Linux only, elsewhere none are seen. */
+export function childrenOf(parent: number): string[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        const isOurs =
+          new RegExp(`^PPid:\\s+${parent}$`, 'm').test(status) && /-child\.js|-inspector\.js/.test(command);
+        return isOurs ? [`${pid} ${command}`] : [];
+      } catch {
+        // It ended while we looked.
+        return [];
+      }
+    });
+}

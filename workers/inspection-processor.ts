@@ -1,0 +1,61 @@
+import type { Processor } from 'bullmq';
+import type { DatasetInspection, ModelInspection } from '../src/pipeline/contract.js';
+import { toCodedError } from '../src/queue/coded-error.js';
+import type { InspectionAnswer, InspectionPayload } from '../src/queue/payloads.js';
+import { mebibytes } from './job-run.js';
+import { parseInspectChildMessage } from './protocol.js';
+import { type ChildEnding, type ChildLimits, type ChildRun, runChild } from './run-child.js';
+import type { WorkerContext } from './supervisor.js';
+
+type Inspection = ModelInspection | DatasetInspection;
+
+/** What it says of an upload that its child could not be done with. */
+const COMPLAINTS: Readonly<Record<string, (limits: ChildLimits, ending: ChildEnding<Inspection>) => string>> = {
+  memory: ({ memoryBytes }) => `reading it needs more than ${mebibytes(memoryBytes)} MiB of memory`,
+  deadline: ({ deadlineMs }) => `reading it takes longer than ${deadlineMs / 1000} s`,
+  crashed: (_, ending) => `reading it broke the reader: ${ending.type === 'crashed' ? ending.detail : ending.type}`,
+};
+
+export interface InspectionProcessor {
+  readonly process: Processor<InspectionPayload, InspectionAnswer>;
+  /** Kills the children; who asked hears that the service is not available. */
+  stop(): void;
+}
+
+/** Reads uploads, each in a child of its own. A child that has to be killed is a fault of the upload. */
+export function createInspectionProcessor(context: WorkerContext): InspectionProcessor {
+  const running = new Set<ChildRun<Inspection>>();
+  return {
+    stop: () => {
+      for (const child of running) child.stop();
+    },
+    process: async ({ data: { kind, upload } }) => {
+      const log = context.logger.child({ inspect: kind, blob: upload.blob });
+      let path: string;
+      try {
+        path = await context.blobs.localPath(upload.blob);
+      } catch (error) {
+        return { error: toCodedError(error) };
+      }
+      const child = runChild<never, Inspection>({
+        entry: context.entries.inspect,
+        request: { type: 'inspect', kind, path, name: upload.name },
+        parse: parseInspectChildMessage,
+        onEvent: () => {},
+        onOutput: (stream, line) => log.info({ stream }, line),
+        limits: context.limits.inspection,
+      });
+      running.add(child);
+      const ending = await child.ended;
+      running.delete(child);
+      if (ending.type === 'done') return { ok: ending.value };
+      if (ending.type === 'error') return { error: ending.error };
+      const complaint = COMPLAINTS[ending.type];
+      if (complaint === undefined) throw new Error('the worker was stopped');
+      const message = `${upload.name}: ${complaint(context.limits.inspection, ending)}`;
+      log.warn(message);
+      const code = kind === 'model' ? 'MODEL_INVALID' : 'DATASET_INVALID';
+      return { error: { code, message, errors: [], retryable: false } };
+    },
+  };
+}

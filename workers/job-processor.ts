@@ -1,0 +1,163 @@
+import { type Processor, WaitingError } from 'bullmq';
+import type { Logger } from 'pino';
+import type { JobMessage } from '../src/jobs/messages.js';
+import type { JobOutcome, JobSpec } from '../src/pipeline/contract.js';
+import { toCodedError } from '../src/queue/coded-error.js';
+import { MAX_ATTEMPTS } from '../src/queue/index.js';
+import type { JobEnding, JobPayload } from '../src/queue/payloads.js';
+import { type Attempt, claimAttempt, findFinishedAttempt } from './attempt.js';
+import { CANCELED, createTranslator, judge, type Verdict } from './job-run.js';
+import { type JobEvent, parseJobChildMessage } from './protocol.js';
+import { ReportBatcher } from './report-batcher.js';
+import { type ChildRun, runChild } from './run-child.js';
+import type { WorkerContext } from './supervisor.js';
+
+type Job = Parameters<Processor<JobPayload, JobEnding>>[0];
+
+/** A job that this worker holds, and how to end it from outside. */
+interface HeldJob {
+  end: 'cancel' | 'stop' | undefined;
+  child: ChildRun<JobOutcome> | undefined;
+}
+
+export interface JobProcessor {
+  readonly process: Processor<JobPayload, JobEnding>;
+  /** A cancel that came in: nothing happens when the job is not here. */
+  cancel(jobId: string): void;
+  /** Ends one job's child, or all of them, so that the job can be run elsewhere or later. */
+  stop(jobId?: string): void;
+}
+
+/** Runs queued jobs, each in a child, and turns whatever happens to the child into reports and an ending. */
+export function createJobProcessor(context: WorkerContext): JobProcessor {
+  const held = new Map<string, HeldJob>();
+  /** Set for good by `stop()`: a job that was on its way to us then is given back, too. */
+  let stopping = false;
+
+  const end = (jobId: string, how: 'cancel' | 'stop'): void => {
+    const job = held.get(jobId);
+    if (job === undefined) return;
+    job.end = how;
+    job.child?.[how]();
+  };
+
+  return {
+    cancel: (jobId) => end(jobId, 'cancel'),
+    stop: (jobId) => {
+      stopping ||= jobId === undefined;
+      for (const id of jobId === undefined ? [...held.keys()] : [jobId]) end(id, 'stop');
+    },
+    process: async (job, token) => {
+      const { message } = job.data;
+      const mine: HeldJob = { end: stopping ? 'stop' : undefined, child: undefined };
+      held.set(message.job_id, mine);
+      try {
+        // Read again, now that a cancel event would find the job here: no cancel falls between the two.
+        if (await isCanceled(context, job)) mine.end ??= 'cancel';
+        const earlier = await findFinishedAttempt(context.folders, message.job_id);
+        if (earlier !== undefined) {
+          return { attempt: earlier.attempt, event: { type: 'finished', outcome: earlier.outcome } };
+        }
+        const attempt = await claimAttempt(context.folders, message.job_id, message.attempt);
+        const verdict = await runAttempt(context, job, attempt, mine);
+        if (verdict.type === 'ended') return { attempt: attempt.attempt, event: verdict.event };
+        if (verdict.type === 'crashed') throw new Error(verdict.detail);
+        await job.moveToWait(token);
+        throw new WaitingError();
+      } finally {
+        held.delete(message.job_id);
+      }
+    },
+  };
+}
+
+async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mine: HeldJob): Promise<Verdict> {
+  const { message } = job.data;
+  const log = context.logger.child({
+    job_id: message.job_id,
+    attempt: attempt.attempt,
+    ...(message.request_id === undefined ? {} : { request_id: message.request_id }),
+  });
+  const reports = new ReportBatcher(
+    (events) => job.updateProgress({ attempt: attempt.attempt, events }),
+    (error) => log.error({ err: error }, 'reports could not be sent'),
+  );
+  reports.push({ type: 'started' });
+  const translator = createTranslator();
+  try {
+    const spec = await specOf(context, message, attempt);
+    // Nothing is awaited from here to the child's start: an end that is asked for finds one or the other.
+    if (mine.end === 'cancel') return { type: 'ended', event: { type: 'finished', outcome: CANCELED } };
+    if (mine.end === 'stop') return { type: 'given-back' };
+    const child = startChild(context, spec, log, (event) => reports.push(translator.translate(event)));
+    mine.child = child;
+    const verdict = judge(await child.ended, translator.phase, context.limits.job);
+    return verdict.type === 'crashed' ? afterCrash(job, verdict, translator.phase, log, reports) : verdict;
+  } catch (error) {
+    const { code, message: text, retryable } = toCodedError(error);
+    log.error({ err: error }, 'the job could not be run');
+    return { type: 'ended', event: { type: 'failed', error: { code, message: text, phase: null, retryable } } };
+  } finally {
+    await reports.flush();
+  }
+}
+
+/** A crash is tried again from the last checkpoint, as long as the job has attempts left. */
+function afterCrash(
+  job: Job,
+  crash: Extract<Verdict, { type: 'crashed' }>,
+  phase: ReturnType<typeof createTranslator>['phase'],
+  log: Logger,
+  reports: ReportBatcher,
+): Verdict {
+  const runs = job.attemptsMade + job.stalledCounter + 1;
+  log.error({ runs }, `the job's process died: ${crash.detail}`);
+  if (runs < MAX_ATTEMPTS) {
+    reports.push({ type: 'log', message: `the job's process died (${crash.detail}); trying again` });
+    return crash;
+  }
+  const message = `the job's process died in each of ${runs} runs; in the last one ${crash.detail}`;
+  const error = { code: 'WORKER_CRASHED', message, phase, retryable: true };
+  return { type: 'ended', event: { type: 'failed', error } };
+}
+
+function startChild(
+  context: WorkerContext,
+  spec: JobSpec,
+  log: Logger,
+  onEvent: (event: JobEvent) => void,
+): ChildRun<JobOutcome> {
+  const child = runChild<JobEvent, JobOutcome>({
+    entry: context.entries.job,
+    request: { type: 'run', spec },
+    parse: parseJobChildMessage,
+    onEvent,
+    onOutput: (stream, line) => log.info({ stream }, line),
+    limits: context.limits.job,
+  });
+  log.info({ pid: child.pid }, 'job started');
+  return child;
+}
+
+async function specOf(context: WorkerContext, message: JobMessage, attempt: Attempt): Promise<JobSpec> {
+  const located = async ({ blob, name, sha256 }: JobMessage['model']) => ({
+    path: await context.blobs.localPath(blob),
+    name,
+    sha256,
+  });
+  return {
+    jobId: message.job_id,
+    model: await located(message.model),
+    ...(message.dataset === undefined ? {} : { dataset: await located(message.dataset) }),
+    config: message.config,
+    outDir: attempt.outDir,
+    checkpointDir: attempt.checkpointDir,
+    engine: context.engine,
+    threads: context.threads,
+  };
+}
+
+async function isCanceled(context: WorkerContext, job: Job): Promise<boolean> {
+  const stored = await context.jobs.getJob(job.id ?? '');
+  return stored?.data.canceled ?? false;
+}

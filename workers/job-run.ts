@@ -1,0 +1,70 @@
+import type { JobFailure, WorkerEvent } from '../src/jobs/messages.js';
+import type { JobOutcome, Phase } from '../src/pipeline/contract.js';
+import type { JobEnding } from '../src/queue/payloads.js';
+import type { JobEvent } from './protocol.js';
+import type { ChildEnding, ChildLimits } from './run-child.js';
+
+/** What a child says, as reports: phase and progress travel together. */
+export function createTranslator(): { translate(event: JobEvent): WorkerEvent; readonly phase: Phase | null } {
+  let phase: Phase | null = null;
+  let progress = 0;
+  return {
+    get phase() {
+      return phase;
+    },
+    translate(event) {
+      if (event.type === 'phase') phase = event.phase;
+      if (event.type === 'progress') progress = event.progress;
+      if (event.type === 'phase' || event.type === 'progress')
+        return { type: 'progress', phase: phase ?? 'loading', progress };
+      return event;
+    },
+  };
+}
+
+export const CANCELED: JobOutcome = { status: 'canceled', result: null, artifacts: [], warnings: [] };
+
+/** What becomes of a job: it has ended, its worker gives it back, or it is tried again if it may. */
+export type Verdict =
+  | { readonly type: 'ended'; readonly event: JobEnding['event'] }
+  | { readonly type: 'given-back' }
+  | { readonly type: 'crashed'; readonly detail: string };
+
+type Judge<T extends ChildEnding<JobOutcome>['type']> = (
+  ending: Extract<ChildEnding<JobOutcome>, { type: T }>,
+  phase: Phase | null,
+  limits: ChildLimits,
+) => Verdict;
+
+const failed = (error: JobFailure): Verdict => ({ type: 'ended', event: { type: 'failed', error } });
+
+const VERDICTS: { readonly [T in ChildEnding<JobOutcome>['type']]: Judge<T> } = {
+  done: ({ value }) => ({ type: 'ended', event: { type: 'finished', outcome: value } }),
+  error: ({ error: { code, message, retryable } }, phase) => failed({ code, message, phase, retryable }),
+  memory: ({ bytes }, phase, { memoryBytes }) =>
+    failed({
+      code: 'OUT_OF_MEMORY',
+      message: `the job held ${mebibytes(bytes)} MiB of memory and may have ${mebibytes(memoryBytes)} MiB`,
+      phase,
+      retryable: false,
+    }),
+  deadline: (_, phase, { deadlineMs }) =>
+    failed({
+      code: 'DEADLINE_EXCEEDED',
+      message: `the job ran for longer than ${Math.round(deadlineMs / 1000)} s`,
+      phase,
+      retryable: false,
+    }),
+  canceled: () => ({ type: 'ended', event: { type: 'finished', outcome: CANCELED } }),
+  stopped: () => ({ type: 'given-back' }),
+  crashed: ({ detail }) => ({ type: 'crashed', detail }),
+};
+
+/** What the end of a job's child means for the job. */
+export function judge(ending: ChildEnding<JobOutcome>, phase: Phase | null, limits: ChildLimits): Verdict {
+  return (VERDICTS[ending.type] as Judge<typeof ending.type>)(ending as never, phase, limits);
+}
+
+export function mebibytes(bytes: number): number {
+  return Math.round(bytes / 2 ** 20);
+}

@@ -1,0 +1,113 @@
+/**
+ * What a worker and its child processes say to each other, over Node's IPC channel. Both sides check what they get:
+ * a child has read bytes of strangers, so nothing that it says is taken on trust.
+ *
+ * A child starts, gets one request, sends any number of events, then one `done` or `error`, and exits.
+ */
+import { type Static, type TSchema, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { DatasetInspection, JobOutcome, JobSpec, ModelInspection, Phase } from '../src/pipeline/contract.js';
+
+const Text = Type.String({ maxLength: 16_384 });
+const Code = Type.String({ maxLength: 64 });
+
+const PHASES = ['loading', 'analyzing', 'baseline', 'pruning', 'finetuning', 'evaluating', 'verifying', 'exporting'];
+
+const PhaseName = Type.Unsafe<Phase>(Type.Enum(PHASES));
+
+/** An object whose inside the receiver checks no further: it is stored and shown, never acted on. */
+const Opaque = <T>() => Type.Unsafe<T>(Type.Object({}));
+
+const Event = Type.Union([
+  Type.Object({ type: Type.Literal('phase'), phase: PhaseName }),
+  Type.Object({ type: Type.Literal('progress'), progress: Type.Number({ minimum: 0, maximum: 1 }) }),
+  Type.Object({
+    type: Type.Literal('metric'),
+    name: Code,
+    value: Type.Number(),
+    step: Type.Optional(Type.Number()),
+    epoch: Type.Optional(Type.Number()),
+  }),
+  Type.Object({ type: Type.Literal('warning'), code: Code, message: Text }),
+  Type.Object({
+    type: Type.Literal('log'),
+    message: Text,
+    fields: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  }),
+]);
+
+const Failure = Type.Object({
+  type: Type.Literal('error'),
+  error: Type.Object({
+    code: Code,
+    message: Text,
+    errors: Type.Array(Type.Object({ pointer: Text, message: Text }), { maxItems: 1000 }),
+    retryable: Type.Boolean(),
+  }),
+});
+
+const Outcome = Type.Unsafe<JobOutcome>(
+  Type.Object({
+    status: Type.Union([Type.Literal('succeeded'), Type.Literal('canceled')]),
+    result: Type.Union([Type.Object({}), Type.Null()]),
+    artifacts: Type.Array(
+      Type.Object({
+        name: Type.String({ maxLength: 255, pattern: '^[^/\\\\]+$' }),
+        content_type: Type.String({ maxLength: 255 }),
+        size_bytes: Type.Integer({ minimum: 0 }),
+        sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+      }),
+    ),
+    warnings: Type.Array(Type.Object({ code: Code, message: Text })),
+  }),
+);
+
+const JobChildMessage = Type.Union([Event, Failure, Type.Object({ type: Type.Literal('done'), value: Outcome })]);
+
+const InspectChildMessage = Type.Union([
+  Failure,
+  Type.Object({ type: Type.Literal('done'), value: Opaque<ModelInspection | DatasetInspection>() }),
+]);
+
+const Spec = Type.Unsafe<JobSpec>(
+  Type.Object({
+    jobId: Type.String(),
+    model: Type.Object({ path: Type.String(), name: Type.String(), sha256: Type.String() }),
+    config: Type.Object({}),
+    outDir: Type.String(),
+    checkpointDir: Type.String(),
+    engine: Type.String(),
+    threads: Type.Integer({ minimum: 0 }),
+  }),
+);
+
+const JobRequest = Type.Union([
+  Type.Object({ type: Type.Literal('run'), spec: Spec }),
+  Type.Object({ type: Type.Literal('cancel') }),
+]);
+
+const InspectRequest = Type.Object({
+  type: Type.Literal('inspect'),
+  kind: Type.Union([Type.Literal('model'), Type.Literal('dataset')]),
+  path: Type.String(),
+  name: Type.String(),
+});
+
+export type JobEvent = Static<typeof Event>;
+export type JobChildMessage = Static<typeof JobChildMessage>;
+export type InspectChildMessage = Static<typeof InspectChildMessage>;
+export type JobRequest = Static<typeof JobRequest>;
+export type InspectRequest = Static<typeof InspectRequest>;
+
+/** The message, if it is one, else undefined. */
+export type Parse<T> = (message: unknown) => T | undefined;
+
+function parser<S extends TSchema>(schema: S): Parse<Static<S>> {
+  const compiled = Compile(schema);
+  return (message) => (compiled.Check(message) ? (message as Static<S>) : undefined);
+}
+
+export const parseJobChildMessage: Parse<JobChildMessage> = parser(JobChildMessage);
+export const parseInspectChildMessage: Parse<InspectChildMessage> = parser(InspectChildMessage);
+export const parseJobRequest: Parse<JobRequest> = parser(JobRequest);
+export const parseInspectRequest: Parse<InspectRequest> = parser(InspectRequest);

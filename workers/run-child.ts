@@ -1,0 +1,161 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { constants, setPriority } from 'node:os';
+import type { CodedError } from '../src/queue/payloads.js';
+import { forEachLine } from './lines.js';
+import { watchMemory } from './memory-watch.js';
+import type { Parse } from './protocol.js';
+
+/** A child that has said its last word may take this long to go. */
+const EXIT_MS = 5000;
+
+/** After a child's exit, how long to wait for what it had still written to its pipes. */
+const DRAIN_MS = 2000;
+
+/** What a child may find in its environment: it reads bytes of strangers, so no keys and no addresses. */
+const ENVIRONMENT = [
+  'PATH',
+  'HOME',
+  'LANG',
+  'TZ',
+  'TMPDIR',
+  'TEMP',
+  'NODE_ENV',
+  'LD_LIBRARY_PATH',
+  'CUDA_VISIBLE_DEVICES',
+];
+
+export interface ChildLimits {
+  readonly memoryBytes: number;
+  readonly deadlineMs: number;
+  /** How long a child may take to stop by itself after a cancel. */
+  readonly cancelGraceMs: number;
+}
+
+/** What a child sends: events, then a result or a coded error. */
+export type ChildMessage<E, V> = E | { type: 'done'; value: V } | { type: 'error'; error: CodedError };
+
+/** How a child ended. `canceled` and `stopped`: it was killed because of that; one that stops by itself is `done`. */
+export type ChildEnding<V> =
+  | { readonly type: 'done'; readonly value: V }
+  | { readonly type: 'error'; readonly error: CodedError }
+  | { readonly type: 'memory'; readonly bytes: number }
+  | { readonly type: 'deadline' }
+  | { readonly type: 'canceled' }
+  | { readonly type: 'stopped' }
+  | { readonly type: 'crashed'; readonly detail: string };
+
+export interface ChildOptions<E, V> {
+  /** The child's compiled module. */
+  readonly entry: URL;
+  readonly request: object;
+  readonly parse: Parse<ChildMessage<E, V>>;
+  readonly onEvent: (event: E) => void;
+  /** Every line that it prints. */
+  readonly onOutput: (stream: 'stdout' | 'stderr', line: string) => void;
+  readonly limits: ChildLimits;
+}
+
+export interface ChildRun<V> {
+  readonly pid: number | undefined;
+  /** Asks it to stop and keep what it has; kills it after the grace time. */
+  cancel(): void;
+  /** Kills it at once: it will be run again. */
+  stop(): void;
+  /** Never rejects, and resolves only when the process is gone. */
+  readonly ended: Promise<ChildEnding<V>>;
+}
+
+/**
+ * Runs one request in a process of its own, at a lower priority than ours, watched for memory and time. Whatever it does,
+ * `ended` resolves once.
+ */
+export function runChild<E extends { type: string }, V>(options: ChildOptions<E, V>): ChildRun<V> {
+  const { limits } = options;
+  const heapMiB = Math.floor(limits.memoryBytes / 2 ** 20);
+  const child = fork(options.entry, [String(process.pid)], {
+    execArgv: [`--max-old-space-size=${heapMiB}`, '--enable-source-maps'],
+    env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (name in process.env ? [[name, process.env[name]]] : []))),
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    // Keeps NaN and undefined as they are, so that the protocol's check sees them.
+    serialization: 'advanced',
+  });
+  let ending: ChildEnding<V> | undefined;
+  let heapExhausted = false;
+  const timers: NodeJS.Timeout[] = [];
+
+  const kill = (why: ChildEnding<V>): void => {
+    ending ??= why;
+    child.kill('SIGKILL');
+  };
+  const memory =
+    child.pid === undefined
+      ? undefined
+      : watchMemory(child.pid, limits.memoryBytes, 200, (bytes) => kill({ type: 'memory', bytes }));
+  timers.push(setTimeout(() => kill({ type: 'deadline' }), limits.deadlineMs));
+
+  child.on('message', (raw) => {
+    if (ending !== undefined) return;
+    const message = options.parse(raw);
+    if (message === undefined) kill({ type: 'crashed', detail: 'it sent a message that is not in the protocol' });
+    else if (message.type === 'done' || message.type === 'error') {
+      ending = message as ChildEnding<V>;
+      timers.push(setTimeout(() => child.kill('SIGKILL'), EXIT_MS));
+    } else options.onEvent(message as E);
+  });
+  forEachLine(child.stdout!, (line) => options.onOutput('stdout', line));
+  forEachLine(child.stderr!, (line) => {
+    heapExhausted ||= line.includes('JavaScript heap out of memory');
+    options.onOutput('stderr', line);
+  });
+
+  const ended = new Promise<ChildEnding<V>>((resolve) => {
+    const gone = (detail: string): void => {
+      memory?.stop();
+      for (const timer of timers) clearTimeout(timer);
+      const crash: ChildEnding<V> = { type: 'crashed', detail };
+      resolve(ending ?? (heapExhausted ? { type: 'memory', bytes: limits.memoryBytes } : crash));
+    };
+    const words = (code: number | null, signal: string | null) =>
+      signal === null ? `it exited with code ${code} and no result` : `it was ended by ${signal}`;
+    // Without a process there is no exit to wait for.
+    child.on('error', (error) => child.pid === undefined && gone(`it could not be started: ${error.message}`));
+    // 'close' comes after the last message and the last line; 'exit' may come before both.
+    child.once('close', (code, signal) => gone(words(code, signal)));
+    child.once('exit', (code, signal) => timers.push(setTimeout(() => gone(words(code, signal)), DRAIN_MS)));
+  });
+
+  yieldTo(child);
+  say(child, options.request);
+  return {
+    pid: child.pid,
+    ended,
+    cancel: () => {
+      say(child, { type: 'cancel' });
+      timers.push(setTimeout(() => kill({ type: 'canceled' }), limits.cancelGraceMs));
+    },
+    stop: () => kill({ type: 'stopped' }),
+  };
+}
+
+/** Where the compiled module of a child is: next to this one, or in `dist/` when this one runs from source. */
+export function childEntry(name: string): URL {
+  const folder = import.meta.url.endsWith('.ts') ? '../dist/workers/' : './';
+  return new URL(`${folder}${name}.js`, import.meta.url);
+}
+
+/** A child that is gone hears nothing; its exit tells the rest. */
+function say(child: ChildProcess, message: object): void {
+  if (child.connected) child.send(message, () => {});
+}
+
+/** The service must answer while a job trains, and when memory runs out the kernel should take the job, not the service. */
+function yieldTo(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It is gone already.
+  }
+  if (process.platform === 'linux') writeFile(`/proc/${child.pid}/oom_score_adj`, '500').catch(() => {});
+}

@@ -1,0 +1,18 @@
+import type { DatasetInspection, ModelInspection } from '../src/pipeline/contract.js';
+import { openChildChannel } from './child-channel.js';
+import { parseInspectRequest } from './protocol.js';
+
+export interface Inspectors {
+  model(path: string, name: string): Promise<ModelInspection>;
+  dataset(path: string, name: string): Promise<DatasetInspection>;
+}
+
+/** The life of an inspection's child: waits for one upload, reads it, answers, exits. */
+export function serveInspection(inspectors: Inspectors): void {
+  const channel = openChildChannel(parseInspectRequest, ({ kind, path, name }) => {
+    inspectors[kind](path, name).then(
+      (value) => channel.finish({ type: 'done', value }),
+      (error: unknown) => channel.fail(error),
+    );
+  });
+}

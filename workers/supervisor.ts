@@ -1,0 +1,140 @@
+import type { Logger } from 'pino';
+import type { JobSpec } from '../src/pipeline/contract.js';
+import { MAX_ATTEMPTS, type Transport } from '../src/queue/index.js';
+import {
+  CANCEL_EVENT,
+  INSPECTIONS_QUEUE,
+  type InspectionAnswer,
+  type InspectionPayload,
+  JOBS_QUEUE,
+  type JobEnding,
+  type JobPayload,
+} from '../src/queue/payloads.js';
+import type { TransportQueue } from '../src/queue/transport.js';
+import type { BlobStore } from '../src/storage/blob-store.js';
+import { type JobFolders, jobFolders } from '../src/storage/job-folders.js';
+import { createInspectionProcessor } from './inspection-processor.js';
+import { createJobProcessor } from './job-processor.js';
+import { type ChildLimits, childEntry } from './run-child.js';
+
+/** A worker that says nothing for this long is taken for dead, and its jobs go to another. */
+const LOCK_MS = 20_000;
+const LOOK_FOR_DEAD_WORKERS_MS = 5_000;
+
+/** Uploads are read while a job trains: a few at once, none waits for a job. */
+const INSPECTIONS_AT_ONCE = 2;
+
+/** An upload has to be read within these. */
+const INSPECTION_LIMITS: ChildLimits = { memoryBytes: 2 ** 30, deadlineMs: 30_000, cancelGraceMs: 0 };
+
+/** How long a canceled job may take to write its best point. */
+const CANCEL_GRACE_MS = 20_000;
+
+export interface WorkerOptions {
+  /** Of the API's queue when the worker is embedded in it, else one of its own. */
+  readonly transport: Transport;
+  /** Shared with the API. */
+  readonly dataDir: string;
+  readonly blobs: Pick<BlobStore, 'localPath'>;
+  readonly logger: Logger;
+  readonly engine: JobSpec['engine'];
+  /** Of one job; 0: one for each core. */
+  readonly threads: number;
+  /** Jobs at a time. */
+  readonly concurrency: number;
+  /** Resident memory of one job. */
+  readonly memoryLimitBytes: number;
+  /** Of one run. */
+  readonly deadlineMs: number;
+  /** The children's modules and limits, where they are not the product's: tests put a stand-in runner here. */
+  readonly children?: {
+    readonly job?: URL;
+    readonly inspect?: URL;
+    readonly inspectionLimits?: ChildLimits;
+    readonly cancelGraceMs?: number;
+  };
+}
+
+/** What the processors share. */
+export interface WorkerContext {
+  readonly logger: Logger;
+  readonly jobs: TransportQueue<JobPayload, JobEnding>;
+  readonly folders: JobFolders;
+  readonly blobs: Pick<BlobStore, 'localPath'>;
+  readonly engine: JobSpec['engine'];
+  readonly threads: number;
+  readonly entries: { readonly job: URL; readonly inspect: URL };
+  readonly limits: { readonly job: ChildLimits; readonly inspection: ChildLimits };
+}
+
+export interface RunningWorker {
+  /** Takes no more jobs, kills the children, gives their jobs back to the queue; they resume from their checkpoints. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts taking jobs and inspections. This process only watches: all work is done in children, so that BullMQ's lock on
+ * a job is renewed on time. Resolves once it listens; with Redis away that is when Redis is there.
+ */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { transport, logger, children = {} } = options;
+  const jobs = transport.queue<JobPayload, JobEnding>(JOBS_QUEUE);
+  const context: WorkerContext = {
+    logger,
+    jobs,
+    folders: jobFolders(options.dataDir),
+    blobs: options.blobs,
+    engine: options.engine,
+    threads: options.threads,
+    entries: {
+      job: children.job ?? childEntry('job-child'),
+      inspect: children.inspect ?? childEntry('inspect-child'),
+    },
+    limits: {
+      job: {
+        memoryBytes: options.memoryLimitBytes,
+        deadlineMs: options.deadlineMs,
+        cancelGraceMs: children.cancelGraceMs ?? CANCEL_GRACE_MS,
+      },
+      inspection: children.inspectionLimits ?? INSPECTION_LIMITS,
+    },
+  };
+  const jobProcessor = createJobProcessor(context);
+  const inspectionProcessor = createInspectionProcessor(context);
+
+  const jobWorker = transport.worker<JobPayload, JobEnding>(JOBS_QUEUE, jobProcessor.process, {
+    concurrency: options.concurrency,
+    lockDuration: LOCK_MS,
+    stalledInterval: LOOK_FOR_DEAD_WORKERS_MS,
+    maxStalledCount: MAX_ATTEMPTS - 1,
+  });
+  // Another worker has it by now, or soon: two runs of one job would share its checkpoint.
+  jobWorker.on('lockRenewalFailed', (jobIds) => {
+    logger.warn({ jobIds }, 'the hold on jobs was lost; their processes are stopped');
+    for (const jobId of jobIds) jobProcessor.stop(jobId);
+  });
+  const inspectionWorker = transport.worker<InspectionPayload, InspectionAnswer>(
+    INSPECTIONS_QUEUE,
+    inspectionProcessor.process,
+    { concurrency: INSPECTIONS_AT_ONCE, lockDuration: LOCK_MS, stalledInterval: LOOK_FOR_DEAD_WORKERS_MS },
+  );
+
+  await jobs.waitUntilReady();
+  const from = await jobs.getBackend().publishEvent({ event: 'worker started' }, 10_000);
+  const events = transport.events(JOBS_QUEUE, from);
+  events.on(CANCEL_EVENT as 'waiting', ({ jobId }) => jobProcessor.cancel(jobId));
+  // Cancels are heard before the first job is taken.
+  const running = [jobWorker.run(), inspectionWorker.run()];
+  for (const loop of running) loop.catch((err: Error) => logger.error({ err }, 'a worker loop ended'));
+
+  return {
+    close: async () => {
+      // First no new ones, then the end of those that run.
+      const closing = [jobWorker.close(), inspectionWorker.close()];
+      jobProcessor.stop();
+      inspectionProcessor.stop();
+      await Promise.all(closing);
+      await Promise.all([events.close(), jobs.close()]);
+    },
+  };
+}
