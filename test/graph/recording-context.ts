@@ -14,6 +14,12 @@ export interface Recording {
   readonly renormalised: readonly number[];
 }
 
+/** The channels of an axis as a plain list. @throws Error for a fixed axis. */
+export function listed(axis: AxisChannels): number[] {
+  if (axis === FIXED) throw new Error('the axis is fixed');
+  return [...axis];
+}
+
 export interface RecordedInput {
   readonly shape: Shape;
   /** Axes that may never be pruned. */
