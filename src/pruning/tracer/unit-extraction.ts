@@ -30,13 +30,9 @@ export function extractUnits(facts: TracedFacts): Pick<ChannelAnalysis, 'units' 
   const { slots, fixed } = findSlots(facts.graph, facts.axes);
   const owners = classOwners(facts, slots);
   const { members, index } = cutIntoRuns(facts, slots, owners);
-  const names = new Map<string, number>();
-  const units = members.map((classes, u) => {
-    const unit = describeUnit(facts, slots, owners[classes[0]], index, u, classes);
-    const repeats = names.get(unit.name) ?? 0;
-    names.set(unit.name, repeats + 1);
-    return repeats === 0 ? unit : { ...unit, name: `${unit.name}#${repeats + 1}` };
-  });
+  const units = uniquelyNamed(
+    members.map((classes, u) => describeUnit(facts, slots, owners[classes[0]], index, u, classes)),
+  );
   return { units, unprunable: findUnprunable(facts, slots, fixed, units, index) };
 }
 
@@ -105,6 +101,18 @@ function describeUnit(
     ...(reason ? { reason } : {}),
     renormalised: members.some((id) => facts.renormalised(id)),
   };
+}
+
+/** Numbers names that several units have; those that can be pruned come first, so that theirs stay plain. */
+function uniquelyNamed(units: readonly ChannelUnit[]): ChannelUnit[] {
+  const repeats = new Map<string, number>();
+  const names = new Map<ChannelUnit, string>();
+  for (const unit of [...units.filter((u) => !u.reason), ...units.filter((u) => u.reason)]) {
+    const number = (repeats.get(unit.name) ?? 0) + 1;
+    repeats.set(unit.name, number);
+    names.set(unit, number === 1 ? unit.name : `${unit.name}#${number}`);
+  }
+  return units.map((unit) => ({ ...unit, name: names.get(unit)! }));
 }
 
 function immutableReason(

@@ -1,0 +1,1 @@
+export { type Choices, PruneSchedule, type PruneScheduleOptions } from './prune-schedule.js';

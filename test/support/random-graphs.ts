@@ -1,0 +1,207 @@
+import type { Graph } from '../../src/graph/graph.js';
+import { GraphSketch } from './graph-sketch.js';
+
+/**
+ * A random small network from a seed: convolutions (grouped, depthwise with multipliers, dilated, strided), batch norm,
+ * activations, pools, pads, sums and products with broadcasts, concats, transposes, reshapes that shuffle channels,
+ * softmax in the middle, dropout, shared layers, dense heads after each kind of flatten, several inputs and outputs.
+ */
+export function randomGraph(seed: number): Graph {
+  return new RandomNetwork(seed).grow();
+}
+
+type Step = (x: string) => string;
+
+class RandomNetwork {
+  readonly #sketch: GraphSketch;
+  readonly #extent: number;
+  /** Feature maps `[N, C, H, W]` that later layers may read. */
+  readonly #maps: string[] = [];
+  /** Layers that can be applied again, with the channels that they take. */
+  readonly #shared: { layer: string; channels: number }[] = [];
+  #layers = 0;
+
+  constructor(seed: number) {
+    this.#sketch = new GraphSketch(`random${seed}`, seed);
+    this.#extent = this.#int(4, 7);
+  }
+
+  grow(): Graph {
+    const inputs = this.#int(1, 2);
+    for (let i = 0; i < inputs; i++) {
+      const x = this.#sketch.input(`x${i}`, this.#int(1, 3), this.#extent, this.#extent);
+      this.#maps.push(this.#conv(x));
+    }
+    const steps: Step[] = [
+      (x) => this.#conv(x),
+      (x) => this.#conv(x),
+      (x) => this.#depthwise(x),
+      (x) => this.#grouped(x),
+      (x) => this.#sketch.batchNorm(this.#layer('bn'), x),
+      (x) => this.#activation(x),
+      (x) => this.#pool(x),
+      (x) => this.#pad(x),
+      (x) => this.#sum(x),
+      (x) => this.#sum(x),
+      (x) => this.#withConstant(x),
+      (x) => this.#concat(x),
+      (x) => this.#shuffle(x),
+      (x) => this.#gate(x),
+      (x) => this.#sharedLayer(x),
+      (x) => this.#sketch.op('Softmax', [x], { axis: 1 }),
+      (x) => this.#sketch.op('Dropout', [x], { ratio: 0.3 }),
+    ];
+    const count = this.#int(4, 14);
+    for (let i = 0; i < count; i++) {
+      // Mostly the newest map, so that networks get deep.
+      const x = this.#random() < 0.7 ? this.#maps[this.#maps.length - 1] : this.#pick(this.#maps);
+      this.#maps.push(this.#pick(steps)(x));
+    }
+    const outputs = [this.#head(this.#maps[this.#maps.length - 1])];
+    if (this.#random() < 0.3) outputs.push(this.#head(this.#pick(this.#maps)));
+    if (this.#random() < 0.15) outputs.push(this.#pick(this.#maps));
+    return this.#sketch.build(...new Set(outputs));
+  }
+
+  #random(): number {
+    return this.#sketch.random();
+  }
+
+  #int(from: number, to: number): number {
+    return from + Math.floor(this.#random() * (to - from + 1));
+  }
+
+  #pick<T>(list: readonly T[]): T {
+    return list[Math.floor(this.#random() * list.length)];
+  }
+
+  #layer(kind: string): string {
+    return `${kind}${this.#layers++}`;
+  }
+
+  #channels(x: string): number {
+    return this.#sketch.shape(x)[1];
+  }
+
+  #conv(x: string, filters = this.#int(2, 8)): string {
+    const layer = this.#layer('conv');
+    const options = this.#pick([
+      { kernel: 1 },
+      { kernel: 3 },
+      { kernel: 3, dilation: 2, pad: 2 },
+      { kernel: 3, bias: false },
+      { kernel: 3, stride: 2 },
+    ]);
+    if (options.kernel === 3 && !options.stride && !options.dilation && options.bias !== false) {
+      this.#shared.push({ layer, channels: this.#channels(x) });
+    }
+    return this.#sketch.conv(layer, x, filters, options);
+  }
+
+  #depthwise(x: string): string {
+    const channels = this.#channels(x);
+    return this.#sketch.conv(this.#layer('dw'), x, channels * this.#int(1, 3), { group: channels });
+  }
+
+  #grouped(x: string): string {
+    const group = [2, 3, 4].find((g) => this.#channels(x) % g === 0);
+    if (!group) return this.#conv(x);
+    return this.#sketch.conv(this.#layer('group'), x, group * this.#int(1, 4), { group });
+  }
+
+  #activation(x: string): string {
+    const [op, attrs] = this.#pick([
+      ['Relu', {}],
+      ['LeakyRelu', { alpha: 0.1 }],
+      ['Sigmoid', {}],
+      ['Tanh', {}],
+      ['Clip', { min: 0, max: 6 }],
+      ['Exp', {}],
+    ] as const);
+    return this.#sketch.op(op, [x], attrs);
+  }
+
+  #pool(x: string): string {
+    const attrs = { kernel_shape: [2, 2], strides: [1, 1], pads: [0, 0, 1, 1] };
+    return this.#sketch.op(this.#pick(['MaxPool', 'AveragePool']), [x], attrs);
+  }
+
+  #pad(x: string): string {
+    const channels = this.#random() < 0.3 ? this.#int(0, 2) : 0;
+    const pads = [0, channels, 1, 0, 0, 0, 0, 1];
+    return this.#sketch.op('Pad', [x], { pads, value: this.#pick([0, 0.5]) });
+  }
+
+  /** Another map of the same shape, or one made to fit. */
+  #partner(x: string): string {
+    const shape = this.#sketch.shape(x).join();
+    const fitting = this.#maps.filter((map) => map !== x && this.#sketch.shape(map).join() === shape);
+    if (fitting.length > 0 && this.#random() < 0.7) return this.#pick(fitting);
+    return this.#sketch.conv(this.#layer('proj'), x, this.#channels(x), { kernel: 1 });
+  }
+
+  #sum(x: string): string {
+    return this.#sketch.op(this.#pick(['Add', 'Add', 'Sub', 'Mul']), [x, this.#partner(x)]);
+  }
+
+  #withConstant(x: string): string {
+    const channels = this.#channels(x);
+    const shape = this.#pick([[channels, 1, 1], [1, channels, 1, 1], [1, 1, 1], []]);
+    return this.#sketch.op(this.#pick(['Add', 'Mul']), [x, this.#sketch.literal(this.#layer('literal'), ...shape)]);
+  }
+
+  #concat(x: string): string {
+    const [, , height, width] = this.#sketch.shape(x);
+    const fitting = this.#maps.filter((map) => {
+      const [, , h, w] = this.#sketch.shape(map);
+      return h === height && w === width;
+    });
+    const parts = Array.from({ length: this.#int(1, 2) }, () => this.#pick([...fitting, x]));
+    return this.#sketch.op('Concat', [x, ...parts], { axis: 1 });
+  }
+
+  /** Shuffles channels as ShuffleNet does: `[C]` to `[G, K]`, transposed, and back. */
+  #shuffle(x: string): string {
+    const [, channels, height, width] = this.#sketch.shape(x);
+    const groups = [2, 3].find((g) => channels % g === 0);
+    if (!groups) return this.#activation(x);
+    const split = this.#sketch.op('Reshape', [x], { shape: [0, groups, channels / groups, height, width] });
+    const swapped = this.#sketch.op('Transpose', [split], { perm: [0, 2, 1, 3, 4] });
+    return this.#sketch.op('Reshape', [swapped], { shape: [0, channels, height, width] });
+  }
+
+  #gate(x: string): string {
+    const squeezed = this.#sketch.op('GlobalAveragePool', [x]);
+    const hidden = this.#sketch.conv(this.#layer('squeeze'), squeezed, this.#int(2, 4), { kernel: 1 });
+    const gate = this.#sketch.conv(
+      this.#layer('excite'),
+      this.#sketch.relu(hidden),
+      this.#pick([1, this.#channels(x)]),
+      {
+        kernel: 1,
+      },
+    );
+    return this.#sketch.op('Mul', [x, this.#sketch.op('Sigmoid', [gate])]);
+  }
+
+  #sharedLayer(x: string): string {
+    const fitting = this.#shared.filter(({ channels }) => channels === this.#channels(x));
+    return fitting.length > 0 ? this.#sketch.again(this.#pick(fitting).layer, x) : this.#conv(x);
+  }
+
+  #head(x: string): string {
+    const flat = this.#pick([
+      () => this.#sketch.flatten(x),
+      () => this.#sketch.flattenChannelsLast(x),
+      () => this.#sketch.globalPool(x),
+      () => this.#sketch.flatten(this.#sketch.op('GlobalMaxPool', [x])),
+      () => this.#sketch.op('Reshape', [x], { shape: [0, -1] }),
+    ])();
+    let features = flat;
+    if (this.#random() < 0.3) features = this.#sketch.batchNorm(this.#layer('bn'), features);
+    if (this.#random() < 0.6)
+      features = this.#sketch.relu(this.#sketch.dense(this.#layer('hidden'), features, this.#int(2, 9)));
+    const logits = this.#sketch.dense(this.#layer('logits'), features, this.#int(2, 5));
+    return this.#random() < 0.5 ? this.#sketch.op('Softmax', [logits], { axis: 1 }) : logits;
+  }
+}
