@@ -11,13 +11,16 @@ import type { BlobStore, BlobUpload, StoredBlob } from './blob-store.js';
 
 const KEY = /^[0-9a-f]{64}$/;
 
-/** Opens the store under `folder`, making it if need be; what earlier processes left half-written is removed. */
+/** Removes what earlier processes left half-written. Only for the one process that takes uploads, before it does. */
+export async function removeUnfinishedUploads(folder: string): Promise<void> {
+  await rm(join(folder, 'uploads'), { recursive: true, force: true });
+}
+
+/** Opens the store under `folder`, making it if need be. Several processes may. */
 export async function openFileBlobStore(folder: string): Promise<BlobStore> {
   const blobs = join(folder, 'blobs');
   const uploads = join(folder, 'uploads');
   await mkdir(blobs, { recursive: true });
-  await rm(uploads, { recursive: true, force: true });
-  await mkdir(uploads, { recursive: true });
 
   const pathOf = (blob: string): string => {
     if (!KEY.test(blob)) throw new EspalierError('NOT_FOUND', `"${blob}" is no blob`);
@@ -29,7 +32,7 @@ export async function openFileBlobStore(folder: string): Promise<BlobStore> {
     has,
     startUpload: async () => {
       const temporary = join(uploads, randomUUID());
-      await mkdir(temporary);
+      await mkdir(temporary, { recursive: true });
       return new FileUpload(temporary, pathOf);
     },
     localPath: async (blob) => {

@@ -2,7 +2,7 @@
  * Where jobs write: `jobs/JOB/checkpoints` survives attempts, `jobs/JOB/attempts/N` holds the artifacts of one run.
  * Workers write there, the API reads what the record lists.
  */
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { EspalierError } from '../errors.js';
@@ -16,8 +16,6 @@ export interface ByteRange {
 export interface JobFolders {
   checkpointDir(jobId: string): string;
   attemptDir(jobId: string, attempt: number): string;
-  /** Makes both folders; an attempt's is emptied. */
-  prepareAttempt(jobId: string, attempt: number): Promise<{ outDir: string; checkpointDir: string }>;
   /** @throws EspalierError NOT_FOUND when the file is gone. */
   openArtifact(jobId: string, attempt: number, name: string, range?: ByteRange): Promise<Readable>;
   /** Once a job is finished: its checkpoints and the folders of other attempts go. */
@@ -39,12 +37,6 @@ export function jobFolders(dataDir: string): JobFolders {
   return {
     checkpointDir,
     attemptDir,
-    prepareAttempt: async (jobId, attempt) => {
-      const folders = { outDir: attemptDir(jobId, attempt), checkpointDir: checkpointDir(jobId) };
-      await rm(folders.outDir, { recursive: true, force: true });
-      for (const path of Object.values(folders)) await mkdir(path, { recursive: true });
-      return folders;
-    },
     openArtifact: async (jobId, attempt, name, range) => {
       if (name.includes('/') || name.includes('\\') || name === '..') {
         throw new EspalierError('NOT_FOUND', `"${name}" is no artifact`);

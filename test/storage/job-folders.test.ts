@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -14,32 +14,37 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dataDir, { recursive: true }));
 
-test('an attempt starts empty, checkpoints stay', async () => {
-  const { outDir, checkpointDir } = await folders.prepareAttempt(JOB, 1);
-  await writeFile(join(outDir, 'report.json'), '{}');
-  await writeFile(join(checkpointDir, 'epoch-1'), 'x');
-  await folders.prepareAttempt(JOB, 1);
-  expect(await readdir(outDir)).toEqual([]);
-  expect(await readdir(checkpointDir)).toEqual(['epoch-1']);
-});
+async function attempt(n: number, files: Record<string, string>): Promise<void> {
+  await mkdir(folders.attemptDir(JOB, n), { recursive: true });
+  for (const [name, data] of Object.entries(files)) await writeFile(join(folders.attemptDir(JOB, n), name), data);
+}
 
 test('artifacts are read whole or in part', async () => {
-  const { outDir } = await folders.prepareAttempt(JOB, 2);
-  await writeFile(join(outDir, 'model.zip'), '0123456789');
+  await attempt(2, { 'model.zip': '0123456789' });
   expect(await text(await folders.openArtifact(JOB, 2, 'model.zip'))).toBe('0123456789');
   expect(await text(await folders.openArtifact(JOB, 2, 'model.zip', { start: 3, end: 5 }))).toBe('345');
 });
 
 test('nothing outside is reached', async () => {
-  await folders.prepareAttempt(JOB, 1);
+  await attempt(1, {});
   for (const name of ['../../x', '..', 'a/b', 'missing']) {
     await expect(folders.openArtifact(JOB, 1, name)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   }
   await expect(folders.remove('../x')).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
 
+test('of a finished job only the folder of its result stays', async () => {
+  await attempt(1, { 'report.json': 'old' });
+  await attempt(2, { 'report.json': 'new' });
+  await mkdir(folders.checkpointDir(JOB), { recursive: true });
+  await folders.removeAllBut(JOB, 2);
+  expect(await readdir(join(dataDir, 'jobs', JOB))).toEqual(['attempts']);
+  expect(await readdir(join(dataDir, 'jobs', JOB, 'attempts'))).toEqual(['2']);
+  await folders.removeAllBut(`${JOB.slice(0, -1)}A`, 1);
+});
+
 test('removing a job removes all that it wrote', async () => {
-  await folders.prepareAttempt(JOB, 1);
+  await attempt(1, { 'report.json': '{}' });
   await folders.remove(JOB);
   expect(await readdir(join(dataDir, 'jobs'))).toEqual([]);
 });

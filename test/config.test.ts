@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { ConfigError, readConfig } from '../src/config.js';
+
+test('an empty environment is valid', () => {
+  expect(readConfig({})).toMatchObject({
+    host: '127.0.0.1',
+    port: 3000,
+    redisUrl: undefined,
+    engine: 'auto',
+    logLevel: 'info',
+    workerConcurrency: 1,
+    threads: 0,
+    apiKey: undefined,
+    limits: { uploadBytes: 512 * 2 ** 20, jsonBytes: 2 ** 20, jobDeadlineMs: 7_200_000 },
+  });
+});
+
+test('every wrong variable is named in one error', () => {
+  const env = {
+    PORT: '99999',
+    ENGINE: 'torch',
+    LOG_LEVEL: 'loud',
+    REDIS_URL: 'localhost:6379',
+    THREADS: '-1',
+    UPLOAD_LIMIT: '5MB',
+    DATABASE_URL: 'postgres://x',
+    S3_URL: 's3://x',
+    API_KEY: 'short',
+  };
+  const error = (() => {
+    try {
+      readConfig(env);
+    } catch (e) {
+      return e as ConfigError;
+    }
+  })();
+  expect(error).toBeInstanceOf(ConfigError);
+  expect(error?.problems.map((p) => p.split(' ')[0]).sort()).toEqual(Object.keys(env).sort());
+  expect(error?.message).toContain('DATABASE_URL is not supported yet');
+});
+
+test.each(['0.0.0.0', '::', '192.168.1.2', 'example.org'])('%s without a key is refused', (HOST) => {
+  expect(() => readConfig({ HOST })).toThrow(/API_KEY is needed/);
+  expect(readConfig({ HOST, API_KEY: 'long-enough' }).host).toBe(HOST);
+});
+
+test.each(['127.0.0.1', '127.1.2.3', 'localhost', '::1'])('%s needs no key', (HOST) => {
+  expect(readConfig({ HOST }).apiKey).toBeUndefined();
+});
