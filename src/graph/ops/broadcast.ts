@@ -47,7 +47,7 @@ export function broadcastChannels(
       if (own < 0) continue;
       const channels = operand.axes[own];
       if (operand.shape[own] !== dim) {
-        if (channels !== FIXED) ctx.freeze(channels, channelReason('broadcast', node));
+        if (channels !== FIXED) ctx.freeze(channels, channelReason('BROADCAST', node));
         continue;
       }
       if (result !== undefined) ctx.tie(result, channels);

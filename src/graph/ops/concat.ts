@@ -84,7 +84,7 @@ function joined(node: Node, ctx: ChannelContext, parts: readonly AxisChannels[],
   const lists = parts.map((part, i) => {
     if (part !== FIXED) return part;
     const own = ctx.fresh(ctx.inputShape(i)[axis] as number);
-    ctx.freeze(own, channelReason('fixed_part', node));
+    ctx.freeze(own, channelReason('FIXED_PART', node));
     return own;
   });
   const all = new Int32Array(lists.reduce((sum, list) => sum + list.length, 0));

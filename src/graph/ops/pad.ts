@@ -101,11 +101,11 @@ function paddedChannels(
 ): AxisChannels {
   if (axis === FIXED || (begin === 0 && end === 0)) return axis;
   if (begin < 0 || end < 0 || padMode(node) !== 'constant') {
-    ctx.freeze(axis, channelReason('padded_axis', node));
+    ctx.freeze(axis, channelReason('PADDED_AXIS', node));
     return FIXED;
   }
   const added = ctx.fresh(begin + end);
-  ctx.freeze(added, channelReason('padding', node));
+  ctx.freeze(added, channelReason('PADDING', node));
   const padded = new Int32Array(begin + axis.length + end);
   padded.set(added.subarray(0, begin));
   padded.set(axis, begin);

@@ -35,12 +35,12 @@ function mergeBlock(node: Node, ctx: ChannelContext, block: ReshapeBlock): AxisC
   const open: number[] = [];
   axes.forEach((axis, i) => {
     if (axis === FIXED || ctx.isFixed(axis)) return;
-    if (shape[i] === 1) ctx.freeze(axis, channelReason('squeezed_axis', node));
+    if (shape[i] === 1) ctx.freeze(axis, channelReason('SQUEEZED_AXIS', node));
     else open.push(i);
   });
   const known = shape.every((d) => typeof d === 'number');
   if (open.length > 1 || !known) {
-    for (const i of open) ctx.freeze(axes[i], channelReason('merged_axes', node));
+    for (const i of open) ctx.freeze(axes[i], channelReason('MERGED_AXES', node));
     return FIXED;
   }
   if (open.length === 0) return FIXED;

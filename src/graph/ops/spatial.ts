@@ -12,6 +12,6 @@ export function spatialOutput(
   input: readonly AxisChannels[],
   channels: AxisChannels,
 ): AxisChannels[] {
-  for (const axis of input.slice(2)) if (axis !== FIXED) ctx.freeze(axis, channelReason('spatial_axis', node));
+  for (const axis of input.slice(2)) if (axis !== FIXED) ctx.freeze(axis, channelReason('SPATIAL_AXIS', node));
   return input.map((axis, i) => (i === 0 ? axis : i === 1 ? channels : FIXED));
 }

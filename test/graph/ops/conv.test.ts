@@ -173,7 +173,7 @@ describe('Conv channels', () => {
 
   test('channels that stand on a spatial axis are frozen with a reason', () => {
     const r = recordChannels('Conv', {}, [{ shape: ['N', 3, 8] }, { shape: [4, 3, 3] }]);
-    expect(new Set(r.frozen(0, 2))).toEqual(new Set(['spatial_axis']));
+    expect(new Set(r.frozen(0, 2))).toEqual(new Set(['SPATIAL_AXIS']));
   });
 });
 

@@ -108,7 +108,7 @@ describe('channels of products', () => {
 
   test('a bias of one element for all outputs is frozen, the outputs are not', () => {
     const r = recordChannels('Gemm', {}, [{ shape: ['N', 4] }, { shape: [4, 2] }, { shape: [1] }]);
-    expect(r.frozen(2, 0)).toEqual(['broadcast']);
+    expect(r.frozen(2, 0)).toEqual(['BROADCAST']);
     expect(r.frozen(1, 1)).toEqual([]);
   });
 

@@ -84,7 +84,7 @@ describe('channels of arithmetic', () => {
       const many = { shape: ['N', 3, 4], fixed: [2] };
       const one = { shape: ['N', 1, 4], fixed: [2] };
       const r = recordChannels('Mul', {}, order === 0 ? [many, one] : [one, many]);
-      expect(r.frozen(1 - order, 1)).toEqual(['broadcast']);
+      expect(r.frozen(1 - order, 1)).toEqual(['BROADCAST']);
       expect(listed(r.output[1])).toEqual(r.input(order, 1));
       expect(r.frozen(order, 1)).toEqual([]);
     }

@@ -90,7 +90,7 @@ describe('Pad', () => {
     '%o freezes the axis',
     (attrs) => {
       const r = recordChannels('Pad', attrs, [{ shape: ['N', 3] }]);
-      expect(r.frozen(0, 1)).toEqual(['padded_axis', 'padded_axis', 'padded_axis']);
+      expect(r.frozen(0, 1)).toEqual(['PADDED_AXIS', 'PADDED_AXIS', 'PADDED_AXIS']);
       expect(r.output[1]).toBe(FIXED);
     },
   );

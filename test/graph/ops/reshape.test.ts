@@ -92,7 +92,7 @@ describe('channels', () => {
   test('two axes with channels merged into one are frozen, with a reason', () => {
     const r = recordChannels('Flatten', {}, [{ shape: ['N', 2, 3] }]);
     expect(r.output[1]).toBe(FIXED);
-    expect([...r.frozen(0, 1), ...r.frozen(0, 2)]).toEqual(new Array(5).fill('merged_axes'));
+    expect([...r.frozen(0, 1), ...r.frozen(0, 2)]).toEqual(new Array(5).fill('MERGED_AXES'));
   });
 
   test('an axis all of whose channels are frozen already counts as fixed', () => {
@@ -105,7 +105,7 @@ describe('channels', () => {
   test('channels merged with the batch are frozen', () => {
     const r = recordChannels('Reshape', { shape: [-1, 3] }, [{ shape: ['N', 2, 3] }]);
     expect(r.output[0]).toBe(FIXED);
-    expect(r.frozen(0, 1)).toEqual(['merged_axes', 'merged_axes']);
+    expect(r.frozen(0, 1)).toEqual(['MERGED_AXES', 'MERGED_AXES']);
     expect(listed(r.output[1])).toEqual(r.input(0, 2));
   });
 
@@ -159,7 +159,7 @@ describe('channels', () => {
 
   test('the only channel of an axis that is squeezed away stays', () => {
     const r = recordChannels('Reshape', { shape: [0, 4] }, [{ shape: ['N', 1, 4] }]);
-    expect(r.frozen(0, 1)).toEqual(['squeezed_axis']);
+    expect(r.frozen(0, 1)).toEqual(['SQUEEZED_AXIS']);
     expect(listed(r.output[1])).toEqual(r.input(0, 2));
   });
 
