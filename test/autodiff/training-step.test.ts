@@ -1,0 +1,201 @@
+import { describe, expect, test } from 'vitest';
+import { createTrainingStep, type TrainingOptions } from '../../src/autodiff/index.js';
+import { GraphBuilder } from '../../src/graph/builder.js';
+import { evaluateGraph } from '../../src/graph/evaluate.js';
+import { type Graph, getSpec } from '../../src/graph/graph.js';
+import { tensor, toRef } from '../../src/graph/tensor.js';
+import { verify } from '../../src/graph/verify.js';
+import { checkGradients, PLAIN, randomFeeds } from './finite-differences.js';
+import { layers, mixedNet } from './nets.js';
+import { randomFrom, randomTensor } from './random.js';
+
+describe('whole networks', () => {
+  test.each([
+    ['index', 2],
+    ['index', 5],
+    ['one_hot', 3],
+  ] as const)('gradients equal finite differences (%s labels, batch of %d)', (labels, batch) => {
+    const { errors } = checkGradients(mixedNet(), { batch, options: { ...PLAIN, labels } });
+    expect(errors.size).toBe(20);
+    for (const [parameter, error] of errors) expect(error, parameter).toBeLessThan(1e-6);
+  });
+
+  test('one step graph serves every batch size', () => {
+    const step = createTrainingStep(mixedNet(), PLAIN);
+    expect(getSpec(step.graph, 'image').shape).toEqual(['N', 2, 8, 8]);
+    expect(getSpec(step.graph, step.labels)).toEqual({ dtype: 'int32', shape: ['N'] });
+    expect(step.dropout).toEqual([{ input: expect.any(String), ratio: 0.25, shape: ['N', 32] }]);
+    expect(getSpec(step.graph, step.dropout[0].input)).toEqual({ dtype: 'float32', shape: ['N', 32] });
+    verify(step.graph);
+  });
+
+  test('a weight that two layers share gets the sum of both gradients', () => {
+    const b = new GraphBuilder('shared');
+    const x = b.input('x', { dtype: 'float32', shape: ['N', 4] });
+    const w = b.constant('w', randomTensor(randomFrom(1), [4, 4]), 'parameter');
+    const once = b.op('Tanh', [b.op('MatMul', [x, w])]);
+    b.output('y', b.op('MatMul', [once, w]));
+    const { errors } = checkGradients(b.build(), { batch: 4 });
+    expect(errors.get('w')).toBeLessThan(1e-6);
+  });
+
+  test('several inputs are fed as the model names them', () => {
+    const b = new GraphBuilder('two');
+    const left = b.input('left', { dtype: 'float32', shape: ['N', 3] });
+    const right = b.input('labels', { dtype: 'float32', shape: ['N', 2] });
+    const { dense } = layers(b, 1);
+    b.output('y', dense('d', b.op('Concat', [left, right], { axis: 1 }), 3));
+    const { step, errors } = checkGradients(b.build());
+    expect(step.inputs).toEqual(['left', 'labels']);
+    expect(step.labels).not.toBe('labels');
+    expect(errors.get('d/kernel')).toBeLessThan(1e-6);
+  });
+});
+
+describe('batch normalisation in training', () => {
+  function normNet(build: (b: GraphBuilder, x: string) => string, shape: (number | string)[] = ['N', 3, 2, 2]): Graph {
+    const b = new GraphBuilder('norm');
+    const y = build(b, b.input('x', { dtype: 'float32', shape }));
+    b.output('y', layers(b, 9).dense('d', b.op('Flatten', [y]), 2));
+    return b.build();
+  }
+
+  test('running statistics move towards the mean and the biased variance of the batch', () => {
+    const graph = normNet((b, x) => layers(b, 2).norm('bn', x));
+    const step = createTrainingStep(graph, PLAIN);
+    const feeds = randomFeeds(graph, step, 5, 3);
+    const results = evaluateGraph(step.graph, feeds);
+    const x = feeds.get('x')!.data;
+    for (let c = 0; c < 3; c++) {
+      const values = [...x].filter((_, i) => Math.floor(i / 4) % 3 === c);
+      const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
+      const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length;
+      for (const [id, batch] of [['bn/mean', mean] as const, ['bn/var', variance] as const]) {
+        const { output } = step.statistics.find((s) => s.constant === id)!;
+        const old = graph.constants.get(id)!.tensor.data[c] as number;
+        expect(results.get(output)!.data[c], id).toBeCloseTo(0.8 * old + 0.2 * batch, 7);
+      }
+    }
+  });
+
+  test('works on vectors', () => {
+    const graph = normNet((b, x) => layers(b, 2).norm('bn', x), ['N', 4]);
+    for (const error of checkGradients(graph, { batch: 6 }).errors.values()) expect(error).toBeLessThan(1e-6);
+  });
+
+  test('a layer applied twice updates its statistics twice', () => {
+    const graph = normNet((b, x) => {
+      const first = layers(b, 2).norm('bn', x);
+      const node = ['bn/gamma', 'bn/beta', 'bn/mean', 'bn/var'];
+      return b.op('BatchNormalization', [b.op('Tanh', [first]), ...node], { momentum: 0.5 });
+    });
+    const { step, errors } = checkGradients(graph, { batch: 4 });
+    for (const [id, error] of errors) expect(error, id).toBeLessThan(1e-6);
+    expect(step.statistics.map((s) => s.constant)).toEqual(['bn/mean', 'bn/var']);
+    const feeds = randomFeeds(graph, step, 4, 1);
+    const mean = evaluateGraph(step.graph, feeds).get(step.statistics[0].output)!.data;
+    const x = feeds.get('x')!.data;
+    const gamma = graph.constants.get('bn/gamma')!.tensor.data as Float32Array;
+    const beta = graph.constants.get('bn/beta')!.tensor.data as Float32Array;
+    const old = graph.constants.get('bn/mean')!.tensor.data as Float32Array;
+    for (let c = 0; c < 3; c++) {
+      const values = [...x].filter((_, i) => Math.floor(i / 4) % 3 === c);
+      const m = values.reduce((sum, v) => sum + v, 0) / values.length;
+      const variance = values.reduce((sum, v) => sum + (v - m) ** 2, 0) / values.length;
+      const outputs = values.map((v) => Math.tanh(((v - m) / Math.sqrt(variance + 1e-3)) * gamma[c] + beta[c]));
+      const second = outputs.reduce((sum, v) => sum + v, 0) / outputs.length;
+      expect(mean[c]).toBeCloseTo(0.5 * (0.8 * old[c] + 0.2 * m) + 0.5 * second, 6);
+    }
+  });
+
+  test('a layer with fixed statistics keeps them, and its scale and shift still learn', () => {
+    const graph = normNet((b, x) => {
+      const literal = (id: string, values: number[]) => b.constant(id, tensor('float32', [3], values), 'literal');
+      const parameter = (id: string, values: number[]) => b.constant(id, tensor('float32', [3], values), 'parameter');
+      const before = b.op('Mul', [x, b.constant('w', randomTensor(randomFrom(4), [1, 3, 2, 2]), 'parameter')]);
+      return b.op('BatchNormalization', [
+        before,
+        parameter('gamma', [1, 0.5, 2]),
+        parameter('beta', [0, 0.1, -0.2]),
+        literal('mean', [0.1, 0.2, -0.3]),
+        literal('var', [1, 0.5, 2]),
+      ]);
+    });
+    const { step, errors } = checkGradients(graph);
+    expect(step.statistics).toEqual([]);
+    expect([...errors.keys()]).toEqual(expect.arrayContaining(['w', 'gamma', 'beta']));
+    for (const [id, error] of errors) expect(error, id).toBeLessThan(1e-6);
+  });
+});
+
+describe('what is trained', () => {
+  function twoHeads(): Graph {
+    const b = new GraphBuilder('heads');
+    const { dense } = layers(b, 3);
+    const x = b.input('x', { dtype: 'float32', shape: ['N', 4] });
+    const trunk = b.op('Tanh', [dense('trunk', x, 4)]);
+    const fixed = b.constant('fixed', randomTensor(randomFrom(8), [4]), 'literal');
+    b.output('a', dense('head_a', b.op('Mul', [trunk, fixed]), 3));
+    b.output('b', b.op('Softmax', [dense('head_b', trunk, 5)]));
+    return b.build();
+  }
+
+  test('parameters that the chosen output depends on, and no others', () => {
+    const step = createTrainingStep(twoHeads(), { ...PLAIN, output: 'b' });
+    const trained = step.parameters.map((p) => p.constant).sort();
+    expect(trained).toEqual(['head_b/bias', 'head_b/kernel', 'trunk/bias', 'trunk/kernel']);
+    expect(step.graph.nodes.some((node) => node.layer === 'head_a')).toBe(false);
+  });
+
+  test('literals stay constants of the step', () => {
+    const step = createTrainingStep(twoHeads(), { ...PLAIN, output: 'a' });
+    expect([...step.graph.constants.values()].some((c) => c.tensor.shape[0] === 4)).toBe(true);
+    expect(step.parameters.some((p) => p.constant === 'fixed')).toBe(false);
+  });
+
+  test('a ratio of 0 needs no dropout mask', () => {
+    const b = new GraphBuilder('d');
+    const x = b.input('x', { dtype: 'float32', shape: ['N', 4] });
+    b.output('y', layers(b, 1).dense('d', b.op('Dropout', [x], { ratio: 0 }), 2));
+    expect(createTrainingStep(b.build(), PLAIN).dropout).toEqual([]);
+  });
+
+  test('nothing dead is left in the step graph', () => {
+    const { graph } = createTrainingStep(mixedNet(), PLAIN);
+    const read = new Set([...graph.nodes.flatMap((n) => n.inputs), ...graph.outputs.map((o) => o.value)]);
+    expect(graph.nodes.filter((n) => !n.outputs.some((id) => read.has(id))).map((n) => n.name)).toEqual([]);
+    expect([...graph.constants.keys()].filter((id) => !read.has(id))).toEqual([]);
+    const keys = graph.nodes.map((n) => JSON.stringify([n.op, n.inputs, n.attrs]));
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+});
+
+test.each([
+  ['sgd', { type: 'sgd', momentum: 0.9, weightDecay: 1e-4 }, 0.05],
+  ['adam', { type: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-7, weightDecay: 0 }, 0.01],
+] as const)('%s learns a toy problem', (_name, optimizer, learningRate) => {
+  const graph = mixedNet(11);
+  const options: TrainingOptions = { loss: 'cross_entropy', labels: 'index', optimizer };
+  const step = createTrainingStep(graph, options);
+  const feeds = randomFeeds(graph, step, 12, 4);
+  const classes = Float64Array.from({ length: 12 }, (_, i) => i % 3);
+  feeds.set(step.labels, { dtype: 'int32', shape: [12], data: classes });
+  const image = feeds.get('image')!;
+  const pixels = image.data.map((v, i) => 0.3 * v + (Math.floor(i / 128) % 3) - 1);
+  feeds.set('image', { ...image, data: pixels });
+  feeds.set(step.learningRate, toRef(tensor('float32', [], [learningRate])));
+  const losses: number[] = [];
+  let correct = 0;
+  for (let i = 1; i <= 30; i++) {
+    if (step.step) feeds.set(step.step, { dtype: 'float32', shape: [], data: Float64Array.of(i) });
+    const results = evaluateGraph(step.graph, feeds);
+    losses.push(results.get(step.lossOutput)!.data[0]);
+    correct = results.get(step.correctOutput)!.data[0];
+    for (const { input, output } of [...step.parameters, ...step.statistics, ...step.slots]) {
+      feeds.set(input, results.get(output)!);
+    }
+  }
+  expect(losses[0]).toBeGreaterThan(0.5);
+  expect(losses.at(-1)).toBeLessThan(0.1 * losses[0]);
+  expect(correct).toBe(12);
+});
