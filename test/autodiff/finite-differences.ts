@@ -4,7 +4,8 @@ import { evaluateGraph } from '../../src/graph/evaluate.js';
 import { type Graph, getSpec } from '../../src/graph/graph.js';
 import { elementCount, type RefTensor, toRef } from '../../src/graph/tensor.js';
 import { verify } from '../../src/graph/verify.js';
-import { randomFrom, randomRef } from './random.js';
+import { seededRandom } from '../support/seeded-random.js';
+import { randomRef } from './random.js';
 
 /** Plain gradient descent: with learning rate 1, the gradient is what is subtracted from a parameter. */
 export const PLAIN: TrainingOptions = {
@@ -24,7 +25,7 @@ const ELEMENTS_CHECKED = 10;
 
 /** Everything a step graph of `graph` needs, random but for the model's own constants. */
 export function randomFeeds(graph: Graph, step: TrainingStep, batch: number, seed: number): Map<string, RefTensor> {
-  const random = randomFrom(seed);
+  const random = seededRandom(seed);
   const feeds = new Map<string, RefTensor>();
   const concrete = (id: string): number[] =>
     getSpec(step.graph, id).shape.map((dim) => (typeof dim === 'number' ? dim : batch));

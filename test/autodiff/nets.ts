@@ -1,10 +1,11 @@
 import { GraphBuilder } from '../../src/graph/builder.js';
 import type { Attrs, Graph } from '../../src/graph/graph.js';
-import { randomFrom, randomTensor } from './random.js';
+import { seededRandom } from '../support/seeded-random.js';
+import { randomTensor } from './random.js';
 
 /** Layers on a builder, with random weights. */
 export function layers(b: GraphBuilder, seed: number) {
-  const random = randomFrom(seed);
+  const random = seededRandom(seed);
   const parameter = (id: string, shape: number[], low = -1, high = 1): string =>
     b.constant(id, randomTensor(random, shape, low, high), 'parameter');
   const channels = (x: string): number => b.spec(x).shape[1] as number;

@@ -1,7 +1,8 @@
 import { GraphBuilder } from '../../src/graph/builder.js';
 import type { Graph } from '../../src/graph/graph.js';
 import { elementCount, type Tensor } from '../../src/graph/tensor.js';
-import { randomFrom, randomTensor } from './random.js';
+import { seededRandom } from '../support/seeded-random.js';
+import { randomTensor } from './random.js';
 
 /**
  * A classifier around one op: a parameter `x` (so that the gradient by the op's input is checked element by element),
@@ -12,7 +13,7 @@ export function oneOpNet(
   body: (b: GraphBuilder, x: string, parameter: (id: string, shape: number[]) => string) => string,
   seed = 7,
 ): Graph {
-  const random = randomFrom(seed);
+  const random = seededRandom(seed);
   const b = new GraphBuilder('one-op');
   const noise = b.input('noise', { dtype: 'float32', shape: x.shape });
   const scaled = b.op('Mul', [noise, b.constant('tiny', randomTensor(random, [1], 0.01, 0.02), 'literal')]);
