@@ -6,6 +6,8 @@ import { getOp } from '../../src/graph/ops/index.js';
 export interface Recording {
   /** Of each axis of the output: its channels by representative, or FIXED. */
   readonly output: readonly AxisChannels[];
+  /** Of each axis of an input: its channels by representative, or FIXED. */
+  inputAxes(i: number): readonly AxisChannels[];
   /** The channels of an input's axis, by representative. */
   input(i: number, axis: number): number[];
   /** Codes and messages of why channels of this axis are frozen; '' where no reason was given. */
@@ -97,8 +99,10 @@ export function recordChannels(
   };
   before?.(ctx);
   getOp(op).channels?.(node, ctx);
+  const resolved = (given: readonly AxisChannels[]) => given.map((axis) => (axis === FIXED ? FIXED : axis.map(find)));
   return {
-    output: output.map((axis) => (axis === FIXED ? FIXED : axis.map(find))),
+    output: resolved(output),
+    inputAxes: (i) => resolved(axes[i]),
     input: (i, axis) => [...(axes[i][axis] as Int32Array)].map(find),
     frozen: (i, axis) => {
       const codes = [...(axes[i][axis] as Int32Array)].map((c) => frozenBy.get(find(c)));
