@@ -1,0 +1,128 @@
+import { GraphBuilder } from '../../src/graph/builder.js';
+import type { Attrs, AttrValue, Graph } from '../../src/graph/graph.js';
+import { type Tensor, toRef } from '../../src/graph/tensor.js';
+import { AttributeProto_AttributeType as AttributeType, type NodeProto } from '../../src/onnx-proto/index.js';
+import type { OnnxCase } from './onnx-case.js';
+
+/**
+ * Turns an ONNX node into the IR's: constant inputs become attributes. Only for these tests, where every input's data
+ * are at hand; models are read by `src/formats/onnx`.
+ */
+type Adapter = (node: CaseNode) => { attrs: Attrs; data?: number };
+
+class CaseNode {
+  readonly attrs: Attrs;
+  readonly #inputs: readonly (Tensor | undefined)[];
+
+  constructor({ node, inputs }: OnnxCase) {
+    this.attrs = readAttrs(node);
+    this.#inputs = node.input.map((name) => inputs.get(name));
+  }
+
+  get inputCount(): number {
+    return this.#inputs.length;
+  }
+
+  rank(): number {
+    return this.#inputs[0]!.shape.length;
+  }
+
+  /** The numbers of an input, or undefined when it is absent. */
+  numbers(i: number): number[] | undefined {
+    const t = this.#inputs[i];
+    return t && [...toRef(t).data];
+  }
+}
+
+function readAttrs(node: NodeProto): Attrs {
+  const attrs: Record<string, AttrValue> = {};
+  for (const a of node.attribute) {
+    if (a.type === AttributeType.INT) attrs[a.name] = Number(a.i);
+    else if (a.type === AttributeType.FLOAT) attrs[a.name] = a.f;
+    else if (a.type === AttributeType.STRING) attrs[a.name] = new TextDecoder().decode(a.s);
+    else if (a.type === AttributeType.INTS) attrs[a.name] = a.ints.map(Number);
+    else if (a.type === AttributeType.FLOATS) attrs[a.name] = a.floats;
+    else throw new Error(`attribute ${a.name} is of type ${AttributeType[a.type]}`);
+  }
+  return attrs;
+}
+
+const all = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+const same: Adapter = (n) => ({ attrs: n.attrs });
+
+const reduction: Adapter = (n) => {
+  const given = n.numbers(1);
+  const noop = n.attrs.noop_with_empty_axes === 1;
+  const axes = given?.length ? given : noop ? [] : all(n.rank());
+  return { attrs: { axes, keepdims: n.attrs.keepdims ?? 1 }, data: 1 };
+};
+
+export const ADAPTERS: Readonly<Record<string, Adapter>> = {
+  Add: same,
+  AveragePool: same,
+  BatchNormalization: same,
+  Clip: (n) => {
+    const [min, max] = [n.numbers(1)?.[0], n.numbers(2)?.[0]];
+    return { attrs: { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) }, data: 1 };
+  },
+  Concat: same,
+  Conv: same,
+  Div: same,
+  Dropout: (n) => ({ attrs: { ratio: n.numbers(1)?.[0] ?? 0.5 }, data: 1 }),
+  Expand: (n) => ({ attrs: { shape: n.numbers(1)! }, data: 1 }),
+  Flatten: same,
+  Gemm: same,
+  GlobalAveragePool: same,
+  GlobalMaxPool: same,
+  Identity: same,
+  LeakyRelu: same,
+  LogSoftmax: same,
+  MatMul: same,
+  MaxPool: same,
+  Mul: same,
+  Pad: (n) => {
+    const rank = n.rank();
+    // Before opset 11 the pads were an attribute.
+    const given = n.numbers(1) ?? (n.attrs.pads as number[]);
+    const axes = (n.numbers(3) ?? all(rank)).map((a) => (a < 0 ? a + rank : a));
+    const pads = new Array<number>(2 * rank).fill(0);
+    axes.forEach((axis, i) => {
+      pads[axis] = given[i];
+      pads[rank + axis] = given[axes.length + i];
+    });
+    const value = n.numbers(2)?.[0] ?? n.attrs.value ?? 0;
+    return { attrs: { pads, mode: n.attrs.mode ?? 'constant', value }, data: 1 };
+  },
+  ReduceMax: reduction,
+  ReduceMean: reduction,
+  ReduceSum: reduction,
+  Relu: same,
+  Reshape: (n) => ({ attrs: { shape: n.numbers(1)! }, data: 1 }),
+  Sigmoid: same,
+  Slice: (n) => {
+    const [starts, ends, axes = all(starts!.length), steps] = [1, 2, 3, 4].map((i) => n.numbers(i));
+    return { attrs: { starts: starts!, ends: ends!, axes, ...(steps ? { steps } : {}) }, data: 1 };
+  },
+  Softmax: same,
+  Sub: same,
+  Tanh: same,
+  Transpose: (n) => ({ attrs: { perm: n.attrs.perm ?? all(n.rank()).reverse() } }),
+};
+
+/** A graph of the case's node, with the data that it takes. */
+export function adaptCase(name: string, onnxCase: OnnxCase): { graph: Graph; feeds: Map<string, Tensor> } {
+  const node = new CaseNode(onnxCase);
+  const op = onnxCase.node.opType;
+  const { attrs, data = node.inputCount } = ADAPTERS[op](node);
+  const b = new GraphBuilder(name);
+  const feeds = new Map<string, Tensor>();
+  for (const id of onnxCase.node.input.slice(0, data)) {
+    const t = onnxCase.inputs.get(id);
+    if (!t) continue;
+    feeds.set(id, t);
+    b.input(id, t);
+  }
+  const inputs = onnxCase.node.input.slice(0, data);
+  b.output('result', b.op(op, inputs, attrs));
+  return { graph: b.build(), feeds };
+}
