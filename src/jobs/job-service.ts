@@ -138,10 +138,15 @@ export class JobService {
     return jobs.length;
   }
 
-  /** Ends every wait; resolves when every report that came has been recorded. */
-  async close(): Promise<void> {
+  /** Answers every wait now: the service stops. */
+  endWaits(): void {
     this.#closing.abort();
     for (const waiters of this.#waiters.values()) for (const wake of [...waiters]) wake();
+  }
+
+  /** Resolves when every report that came has been recorded. */
+  async close(): Promise<void> {
+    this.endWaits();
     await Promise.all(this.#inFlight);
   }
 

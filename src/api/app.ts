@@ -1,0 +1,41 @@
+/** The API as one plugin: plugins, routes, then what answers everything else. */
+import multipart from '@fastify/multipart';
+import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { useAuth } from './plugins/auth.js';
+import { useDocs } from './plugins/docs.js';
+import { useMethodNotAllowed } from './plugins/methods.js';
+import { useProblems } from './plugins/problems.js';
+import { useRequestLog } from './plugins/request-log.js';
+import { artifactRoutes } from './routes/artifacts.js';
+import { datasetRoutes } from './routes/datasets.js';
+import { jobRoutes } from './routes/jobs.js';
+import { modelRoutes } from './routes/models.js';
+import type { TypedApp } from './routes/route.js';
+import { serviceRoutes } from './routes/service.js';
+import { Problem } from './schemas/common.js';
+import { Artifact, Config, Job } from './schemas/jobs.js';
+import { Dataset, Model, Units } from './schemas/uploads.js';
+import type { Services } from './services.js';
+
+export async function addApi(root: FastifyInstance, services: Services): Promise<void> {
+  const app = root as TypedApp;
+  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  // Views are made by hand, and tests hold them against the schemas: no second filter on the way out.
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  for (const { schema } of [Problem, Model, Dataset, Units, Job, Config, Artifact]) app.addSchema(schema);
+
+  useProblems(root);
+  useRequestLog(root);
+  useAuth(root, services.apiKey);
+  const addMethodNotAllowed = useMethodNotAllowed(root);
+  await app.register(multipart);
+  await useDocs(root);
+
+  jobRoutes(app, services);
+  artifactRoutes(app, services);
+  modelRoutes(app, services);
+  datasetRoutes(app, services);
+  serviceRoutes(app, services);
+  addMethodNotAllowed();
+}

@@ -1,0 +1,78 @@
+/** Multipart requests, part by part, straight to where they go: nothing is held in memory but small fields. */
+import { type Readable, Transform } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
+import { EspalierError } from '../errors.js';
+import type { Services } from './services.js';
+
+/** A part: `file` where it has a file name, else `value`. */
+export interface PartHandlers {
+  /** Must read the stream to its end, or throw. */
+  file(field: string, name: string, stream: Readable): Promise<void>;
+  value(field: string, value: string): void;
+}
+
+/** Headers of parts and boundaries, beyond the files themselves. */
+const FRAMING_BYTES = 2 ** 20;
+
+/**
+ * Reads a multipart request.
+ * @throws EspalierError UNSUPPORTED_MEDIA_TYPE when it is none; PAYLOAD_TOO_LARGE when all files together are over the
+ *   limit; BAD_REQUEST for an empty file or when the client breaks off; what the handlers throw.
+ */
+export async function readParts(request: FastifyRequest, limits: Services['limits'], handlers: PartHandlers) {
+  if (!request.isMultipart()) {
+    throw new EspalierError('UNSUPPORTED_MEDIA_TYPE', 'send multipart/form-data with the files as parts');
+  }
+  const declared = Number(request.headers['content-length'] ?? 0);
+  if (declared > limits.uploadBytes + FRAMING_BYTES) throw tooLarge(limits.uploadBytes);
+
+  let left = limits.uploadBytes;
+  try {
+    // Totals are counted here, so busboy's own limit for one file must not cut anything off before.
+    const parts = request.parts({ limits: { fileSize: limits.uploadBytes + 1, fieldSize: limits.jsonBytes } });
+    for await (const part of parts) {
+      if (part.type === 'field') {
+        if (part.valueTruncated) throw new EspalierError('PAYLOAD_TOO_LARGE', `part "${part.fieldname}" is too long`);
+        handlers.value(part.fieldname, fieldText(part.value));
+        continue;
+      }
+      if (!part.filename) throw new EspalierError('BAD_REQUEST', `part "${part.fieldname}" is a file without a name`);
+      let size = 0;
+      const counted = new Transform({
+        transform(chunk: Buffer, _encoding, done) {
+          size += chunk.length;
+          left -= chunk.length;
+          if (left < 0) done(tooLarge(limits.uploadBytes));
+          else done(null, chunk);
+        },
+      });
+      part.file.on('error', (error) => counted.destroy(error));
+      part.file.on('close', () => {
+        if (!part.file.readableEnded) counted.destroy(new EspalierError('BAD_REQUEST', 'the upload broke off'));
+      });
+      await handlers.file(part.fieldname, part.filename, part.file.pipe(counted));
+      if (size === 0) throw new EspalierError('BAD_REQUEST', `file "${part.filename}" is empty`);
+    }
+  } catch (error) {
+    if (request.raw.destroyed && !request.raw.complete && !(error instanceof EspalierError)) {
+      throw new EspalierError('BAD_REQUEST', 'the upload broke off', { cause: error });
+    }
+    if (
+      error instanceof Error &&
+      !('code' in error) &&
+      /multipart|boundary|end of form|part header/i.test(error.message)
+    ) {
+      throw new EspalierError('BAD_REQUEST', `the multipart body is not valid: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Fields that say that they are JSON are parsed by the plugin: back to text, so that there is one way on. */
+function fieldText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function tooLarge(limit: number): EspalierError {
+  return new EspalierError('PAYLOAD_TOO_LARGE', `the files of one upload may have ${limit} bytes together`);
+}

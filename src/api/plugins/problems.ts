@@ -1,0 +1,98 @@
+/** Every error as application/problem+json (RFC 9457). */
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { TSchema } from 'typebox';
+import { ERRORS, type ErrorCode, EspalierError, type FieldError } from '../../errors.js';
+import { fieldErrors, type SchemaFault } from '../../prune-config/index.js';
+
+const MEDIA_TYPE = 'application/problem+json';
+const DOCS = 'https://github.com/espalier/espalier/blob/main/docs/errors.md';
+
+/** What Fastify and its plugins throw, in our codes; other 4xx are BAD_REQUEST. */
+const FRAMEWORK_CODES: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
+  FST_INVALID_MULTIPART_CONTENT_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'PAYLOAD_TOO_LARGE',
+  FST_REQ_FILE_TOO_LARGE: 'PAYLOAD_TOO_LARGE',
+  FST_PARTS_LIMIT: 'PAYLOAD_TOO_LARGE',
+  FST_FILES_LIMIT: 'PAYLOAD_TOO_LARGE',
+  FST_FIELDS_LIMIT: 'PAYLOAD_TOO_LARGE',
+};
+
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+  readonly request_id: string;
+  readonly errors?: readonly FieldError[];
+}
+
+export function problemBody(error: EspalierError, requestId: string): ProblemBody {
+  return {
+    type: `${DOCS}#${error.code.toLowerCase()}`,
+    title: ERRORS[error.code].title,
+    status: error.status,
+    detail: error.message,
+    code: error.code,
+    request_id: requestId,
+    ...(error.errors.length > 0 && { errors: error.errors }),
+  };
+}
+
+/** Registers the error handler and the handler of unknown addresses. */
+export function useProblems(app: FastifyInstance): void {
+  app.setErrorHandler<FastifyError>((error, request, reply) => sendProblem(error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0];
+    return sendProblem(new EspalierError('NOT_FOUND', `there is nothing at ${path}`), request, reply);
+  });
+}
+
+/** Also for errors that Fastify meets before it has a route (`frameworkErrors`). */
+export function sendProblem(error: FastifyError | EspalierError, request: FastifyRequest, reply: FastifyReply) {
+  const known = toEspalierError(error, request);
+  if (known.status >= 500) request.log.error({ err: error }, 'request failed');
+  if (known.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer');
+  if (known.code === 'UNAVAILABLE') reply.header('retry-after', '5');
+  return reply
+    .code(known.status)
+    .type(MEDIA_TYPE)
+    .send(JSON.stringify(problemBody(known, request.id)));
+}
+
+function toEspalierError(error: FastifyError | EspalierError, request: FastifyRequest): EspalierError {
+  if (error instanceof EspalierError) return error;
+  if (error.validation) return validationError(error, request);
+  const code = FRAMEWORK_CODES[error.code];
+  if (code) return new EspalierError(code, error.message);
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) return new EspalierError('BAD_REQUEST', error.message);
+  // What went wrong inside is for the log.
+  return new EspalierError('INTERNAL', 'something went wrong here; the log has it under this request_id');
+}
+
+const PARTS = { querystring: 'query', params: 'path', headers: 'headers' } as const;
+
+function validationError(error: FastifyError, request: FastifyRequest): EspalierError {
+  const context = error.validationContext as keyof typeof PARTS;
+  const schema = request.routeOptions.schema?.[context] as TSchema;
+  const value = context === 'querystring' ? request.query : request[context];
+  const errors = fieldErrors(schema, value, error.validation as unknown as SchemaFault[]).map((e) => ({
+    pointer: `/${PARTS[context]}${e.pointer}`,
+    message: e.message,
+  }));
+  return new EspalierError('VALIDATION_FAILED', errors.map((e) => `${e.pointer}: ${e.message}`).join('; '), { errors });
+}
+
+/** Answers what isn't HTTP. */
+export function answerMalformed(error: Error & { code?: string }, socket: Socket, requestId: string): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
+  const body = JSON.stringify(
+    problemBody(new EspalierError('BAD_REQUEST', `the request is not valid HTTP (${error.code})`), requestId),
+  );
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\ncontent-type: ${MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,120 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import { EspalierError } from '../../errors.js';
+import { isFinished, type Job } from '../../jobs/job.js';
+import type { StoredArtifact } from '../../jobs/job-store.js';
+import { problems } from '../schemas/common.js';
+import { Artifact } from '../schemas/jobs.js';
+import { sendArtifact } from '../send-artifact.js';
+import type { Services } from '../services.js';
+import { artifactView } from '../views.js';
+import type { TypedApp } from './route.js';
+
+const tags = ['jobs'];
+const Params = Type.Object({ id: Type.String({ description: 'Id of a job.' }) });
+
+const bytes = (type: string, description: string) => ({
+  200: { description, content: { [type]: { schema: Type.Unsafe<unknown>({ type: 'string' }) } } },
+  206: {
+    description: 'The bytes that `Range` asked for.',
+    content: { [type]: { schema: Type.Unsafe<unknown>({ type: 'string' }) } },
+  },
+  304: { description: 'Not changed: `If-None-Match` names it.', type: 'null' },
+  416: { description: 'The range begins after the end.', type: 'null' },
+});
+
+export function artifactRoutes(app: TypedApp, { store, folders }: Services): void {
+  /** @throws EspalierError NOT_FOUND; JOB_NOT_FINISHED */
+  const finished = async (id: string): Promise<Job> => {
+    const job = await store.findJob(id);
+    if (!job) throw new EspalierError('NOT_FOUND', `there is no job ${id}`);
+    if (!isFinished(job)) throw new EspalierError('JOB_NOT_FINISHED', `${id} is ${job.status}`);
+    return job;
+  };
+  const sendResult = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    id: string,
+    what: string,
+    pick: (artifact: StoredArtifact) => boolean,
+  ) => {
+    const job = await finished(id);
+    const artifact = (await store.artifacts(id)).find(pick);
+    if (artifact) return sendArtifact(request, reply, id, artifact, folders);
+    const why = job.error ? `: ${job.error.code}: ${job.error.message}` : '';
+    throw new EspalierError('JOB_NO_RESULT', `${id} ${job.status} and has no ${what}${why}`);
+  };
+
+  app.get(
+    '/jobs/:id/model',
+    {
+      schema: {
+        tags,
+        operationId: 'downloadModel',
+        summary: 'Download the pruned model',
+        description: 'In the format that came in; formats of several files as `.zip`.',
+        params: Params,
+        response: { ...bytes('application/octet-stream', 'The pruned model.'), ...problems(404, 409) },
+      },
+    },
+    async (request, reply) =>
+      sendResult(request, reply, request.params.id, 'pruned model', (a) => a.name.startsWith('model')),
+  );
+
+  app.get(
+    '/jobs/:id/report',
+    {
+      schema: {
+        tags,
+        operationId: 'getReport',
+        summary: 'Get the unit report',
+        description: 'What was pruned, where and why, unit by unit and layer by layer.',
+        params: Params,
+        response: { ...bytes('application/json', 'The report.'), ...problems(404, 409) },
+      },
+    },
+    async (request, reply) => sendResult(request, reply, request.params.id, 'report', (a) => a.name === 'report.json'),
+  );
+
+  app.get(
+    '/jobs/:id/artifacts',
+    {
+      schema: {
+        tags,
+        operationId: 'listArtifacts',
+        summary: 'List the artifacts of a job',
+        description: 'Everything that a finished job left, with sizes and hashes.',
+        params: Params,
+        response: { 200: Type.Object({ data: Type.Array(Artifact.ref) }), ...problems(404, 409) },
+      },
+    },
+    async ({ params }) => {
+      await finished(params.id);
+      return { data: (await store.artifacts(params.id)).map((a) => artifactView(params.id, a)) } as never;
+    },
+  );
+
+  app.get(
+    '/jobs/:id/artifacts/:name',
+    {
+      schema: {
+        tags,
+        operationId: 'downloadArtifact',
+        summary: 'Download an artifact',
+        description: 'With `ETag`, `Repr-Digest` (SHA-256) and `Range`.',
+        params: Type.Object({
+          id: Type.String({ description: 'Id of a job.' }),
+          name: Type.String({ description: 'Name of an artifact.' }),
+        }),
+        response: { ...bytes('application/octet-stream', 'The artifact.'), ...problems(404, 409) },
+      },
+    },
+    async (request, reply) => {
+      const { id, name } = request.params;
+      await finished(id);
+      const artifact = (await store.artifacts(id)).find((a) => a.name === name);
+      if (!artifact) throw new EspalierError('NOT_FOUND', `${id} has no artifact "${name}"`);
+      return sendArtifact(request, reply, id, artifact, folders);
+    },
+  );
+}

@@ -1,0 +1,143 @@
+import Type from 'typebox';
+import { EspalierError } from '../../errors.js';
+import { JOB_STATUSES } from '../../jobs/job.js';
+import { readJobRequest } from '../job-request.js';
+import { closed, PageQuery, pageOf, problems } from '../schemas/common.js';
+import { Job, NewJob, NewJobForm } from '../schemas/jobs.js';
+import type { Services } from '../services.js';
+import { jobView } from '../views.js';
+import { checkedByHand, type TypedApp } from './route.js';
+
+const tags = ['jobs'];
+const Params = Type.Object({ id: Type.String({ description: 'Id of a job.' }) });
+const LONGEST_WAIT_S = 60;
+
+export function jobRoutes(app: TypedApp, services: Services): void {
+  const { store, jobs } = services;
+
+  app.post(
+    '/jobs',
+    {
+      ...checkedByHand,
+      schema: {
+        tags,
+        operationId: 'createJob',
+        summary: 'Start a pruning job',
+        description:
+          'As JSON, with the ids of stored uploads; or as multipart with the files in parts `model` and `dataset` and JSON in `config`. What the config asks for is checked against the model and the data before the answer.',
+        headers: Type.Object({
+          'idempotency-key': Type.Optional(
+            Type.String({
+              minLength: 1,
+              maxLength: 255,
+              description: 'The same key with the same request answers with the job that the first one made.',
+            }),
+          ),
+        }),
+        body: {
+          content: {
+            'application/json': { schema: NewJob },
+            'multipart/form-data': { schema: NewJobForm },
+          },
+        },
+        response: { 202: Job.ref, ...problems(400, 409, 413, 415, 422, 503) },
+      },
+    },
+    async (request, reply) => {
+      const key = request.headers['idempotency-key'];
+      if (key !== undefined && (key === '' || key.length > 255)) {
+        throw new EspalierError('BAD_REQUEST', 'Idempotency-Key must have 1 to 255 characters');
+      }
+      const parts = await readJobRequest(request, services);
+      const { job } = await jobs.create({
+        ...parts,
+        ...(key !== undefined && { idempotencyKey: key }),
+        requestId: request.id,
+      });
+      reply.code(202).header('location', `/jobs/${job.id}`);
+      return jobView(job) as never;
+    },
+  );
+
+  app.get(
+    '/jobs',
+    {
+      schema: {
+        tags,
+        operationId: 'listJobs',
+        summary: 'List jobs',
+        description: 'Newest first.',
+        querystring: Type.Object(
+          { ...PageQuery, status: Type.Optional(Type.Enum([...JOB_STATUSES], { description: 'Only these.' })) },
+          closed,
+        ),
+        response: { 200: pageOf(Job.ref), ...problems(422) },
+      },
+    },
+    async ({ query }) => {
+      const page = await store.listJobs(query);
+      return { data: page.data.map(jobView), next_cursor: page.nextCursor } as never;
+    },
+  );
+
+  app.get(
+    '/jobs/:id',
+    {
+      schema: {
+        tags,
+        operationId: 'getJob',
+        summary: 'Get a job',
+        description:
+          'With `wait`, answers when the status changes or the time is up; at once when the job is finished.',
+        params: Params,
+        querystring: Type.Object(
+          { wait: Type.Number({ minimum: 0, maximum: LONGEST_WAIT_S, default: 0, description: 'Seconds.' }) },
+          closed,
+        ),
+        response: { 200: Job.ref, ...problems(404, 422) },
+      },
+    },
+    async ({ params, query }, reply) => {
+      const gone = new AbortController();
+      if (query.wait > 0) reply.raw.once('close', () => gone.abort());
+      return jobView(await jobs.wait(params.id, query.wait * 1000, gone.signal)) as never;
+    },
+  );
+
+  app.post(
+    '/jobs/:id/cancel',
+    {
+      schema: {
+        tags,
+        operationId: 'cancelJob',
+        summary: 'Cancel a job',
+        description:
+          'A running job stops at its next step and keeps its best result so far. Again, or on a finished job: nothing happens.',
+        params: Params,
+        response: { 202: Job.ref, ...problems(404, 503) },
+      },
+    },
+    async ({ params }, reply) => {
+      reply.code(202);
+      return jobView(await jobs.cancel(params.id)) as never;
+    },
+  );
+
+  app.delete(
+    '/jobs/:id',
+    {
+      schema: {
+        tags,
+        operationId: 'deleteJob',
+        summary: 'Delete a finished job',
+        description: 'Removes its artifacts too.',
+        params: Params,
+        response: { 204: Type.Null(), ...problems(404, 409) },
+      },
+    },
+    async ({ params }, reply) => {
+      await jobs.remove(params.id);
+      return reply.code(204).send(null as never);
+    },
+  );
+}

@@ -1,0 +1,92 @@
+import Type from 'typebox';
+import { EspalierError } from '../../errors.js';
+import { PruneConfigInput } from '../../prune-config/index.js';
+import { problems } from '../schemas/common.js';
+import type { Services } from '../services.js';
+import { VERSION } from '../version.js';
+import type { TypedApp } from './route.js';
+
+const tags = ['service'];
+const Status = Type.Object({ status: Type.String() });
+const Names = Type.Array(Type.String());
+
+const unitTypes =
+  PruneConfigInput.properties.algorithm.properties.mutator_cfg.properties.channel_unit_cfg.properties.type.enum;
+const algorithmTypes = PruneConfigInput.properties.algorithm.properties.type.enum;
+
+export function serviceRoutes(app: TypedApp, { queue, store, limits }: Services): void {
+  app.get(
+    '/healthz',
+    {
+      schema: {
+        tags,
+        operationId: 'getHealth',
+        summary: 'Is the process alive?',
+        description: 'Answers as long as the process serves requests.',
+        response: { 200: Status },
+      },
+    },
+    async () => ({ status: 'ok' }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        tags,
+        operationId: 'getReadiness',
+        summary: 'Can the service take jobs?',
+        description: 'Asks the record and the queue.',
+        response: { 200: Status, ...problems(503) },
+      },
+    },
+    async () => {
+      await store.listJobs({ limit: 1 });
+      const ready = await queue.ready();
+      if (ready !== true) throw new EspalierError('UNAVAILABLE', ready, { retryable: true });
+      return { status: 'ready' };
+    },
+  );
+
+  app.get(
+    '/capabilities',
+    {
+      schema: {
+        tags,
+        operationId: 'getCapabilities',
+        summary: 'What the service can do',
+        description: 'Formats, engines, algorithms, criteria and limits.',
+        response: {
+          200: Type.Object({
+            version: Type.String(),
+            formats: Names,
+            engines: Names,
+            algorithms: Names,
+            units: Names,
+            targets: Names,
+            limits: Type.Object({
+              upload_bytes: Type.Integer(),
+              json_bytes: Type.Integer(),
+              job_deadline_seconds: Type.Integer(),
+              job_memory_bytes: Type.Integer(),
+            }),
+          }),
+        },
+      },
+    },
+    async () => ({
+      version: VERSION,
+      formats: ['tfjs-layers'],
+      engines: ['onnxruntime'],
+      algorithms: [...algorithmTypes],
+      units: [...unitTypes],
+      targets: ['macs', 'parameters', 'size'],
+      limits: {
+        upload_bytes: limits.uploadBytes,
+        json_bytes: limits.jsonBytes,
+        job_deadline_seconds: limits.jobDeadlineMs / 1000,
+        job_memory_bytes: limits.jobMemoryBytes,
+      },
+    }),
+  );
+}

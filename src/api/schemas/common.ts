@@ -1,0 +1,76 @@
+import Type, { type Static, type TSchema } from 'typebox';
+
+export const closed = { additionalProperties: false } as const;
+
+/** A schema registered under a name: shown once in the API's description, and referred to from there. */
+export interface Named<T extends TSchema> {
+  readonly schema: T & { readonly $id: string };
+  readonly ref: Type.TUnsafe<Static<T>>;
+}
+
+export function named<T extends TSchema>($id: string, schema: T): Named<T> {
+  return { schema: { ...schema, $id }, ref: Type.Unsafe<Static<T>>({ $ref: `${$id}#` }) };
+}
+
+export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+export const Timestamp = (description: string) => Type.String({ format: 'date-time', description });
+
+export const PageQuery = {
+  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Most entries in one answer.' }),
+  cursor: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 100, description: '`next_cursor` of the page before.' }),
+  ),
+};
+
+export const pageOf = <T extends TSchema>(entry: T) =>
+  Type.Object({
+    data: Type.Array(entry, { description: 'Newest first.' }),
+    next_cursor: Nullable(Type.String({ description: 'Ask for the next page with it; null on the last page.' })),
+  });
+
+export const Problem = named(
+  'Problem',
+  Type.Object(
+    {
+      type: Type.String({ description: 'Where the code is explained.' }),
+      title: Type.String({ description: 'What the code means.' }),
+      status: Type.Integer({ description: 'The HTTP status.' }),
+      detail: Type.String({ description: 'What was found and what was expected.' }),
+      code: Type.String({ description: 'A code of docs/errors.md.' }),
+      request_id: Type.String({ description: 'Names the request in the logs.' }),
+      errors: Type.Optional(
+        Type.Array(
+          Type.Object({
+            pointer: Type.String({ description: 'JSON pointer into what was sent.' }),
+            message: Type.String(),
+          }),
+          { description: 'One entry for each fault of bad input.' },
+        ),
+      ),
+    },
+    {
+      description: 'An error as RFC 9457 has it.',
+      examples: [
+        {
+          type: 'https://github.com/espalier/espalier/blob/main/docs/errors.md#config_invalid',
+          title: 'The config is not valid',
+          status: 422,
+          detail: '/target/macs: A share in (0, 1] of the original, or {"at_most": NUMBER} in multiply-adds. Found 2.',
+          code: 'CONFIG_INVALID',
+          request_id: 'req_01K0000000000000000000000',
+          errors: [{ pointer: '/config/target/macs', message: 'A share in (0, 1] … Found 2.' }],
+        },
+      ],
+    },
+  ),
+);
+
+/** The error responses of an operation, by status. */
+export function problems(...statuses: readonly number[]): Record<number, TSchema> {
+  const response = {
+    description: 'Problem',
+    content: { 'application/problem+json': { schema: Problem.ref } },
+  };
+  return Object.fromEntries(statuses.map((s) => [s, response as unknown as TSchema]));
+}

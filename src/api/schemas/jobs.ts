@@ -1,0 +1,145 @@
+import Type from 'typebox';
+import { JOB_STATUSES } from '../../jobs/job.js';
+import { PruneConfigInput } from '../../prune-config/index.js';
+import { closed, Nullable, named, Timestamp } from './common.js';
+
+const Measures = Type.Object({
+  accuracy: Nullable(Type.Number({ description: 'Share of the validation samples; null without labels.' })),
+  loss: Nullable(Type.Number()),
+  parameters: Type.Integer(),
+  macs: Type.Integer({ description: 'Multiply-adds of one sample.' }),
+  size_bytes: Type.Integer(),
+  latency_ms: Nullable(Type.Number({ description: 'Of one sample, measured on the worker.' })),
+});
+
+const Result = Type.Object({
+  baseline: Measures,
+  pruned: Measures,
+  equivalence: Nullable(
+    Type.Object(
+      { max_abs_diff: Type.Number(), relative: Type.Number(), samples: Type.Integer(), ok: Type.Boolean() },
+      { description: 'The written file, read again and run, against the masked full network.' },
+    ),
+  ),
+  engine: Type.Object({ name: Type.String(), device: Type.String() }),
+});
+
+export const Job = named(
+  'Job',
+  Type.Object(
+    {
+      id: Type.String(),
+      status: Type.Enum([...JOB_STATUSES]),
+      phase: Nullable(
+        Type.String({
+          description:
+            '`loading`, `analyzing`, `baseline`, `pruning`, `finetuning`, `evaluating`, `verifying` or `exporting`.',
+        }),
+      ),
+      progress: Type.Number({ minimum: 0, maximum: 1 }),
+      model: Type.String(),
+      dataset: Nullable(Type.String()),
+      config: Type.Object({}, { additionalProperties: true, description: 'With every default in place.' }),
+      created_at: Timestamp('When it was made.'),
+      started_at: Nullable(Timestamp('When a worker first took it.')),
+      finished_at: Nullable(Timestamp('When it ended.')),
+      warnings: Type.Array(Type.Object({ code: Type.String(), message: Type.String() })),
+      error: Nullable(
+        Type.Object({
+          code: Type.String(),
+          message: Type.String(),
+          phase: Nullable(Type.String()),
+          retryable: Type.Boolean(),
+        }),
+      ),
+      result: Nullable(Result),
+      links: Type.Object({
+        self: Type.String(),
+        model: Type.String(),
+        report: Type.String(),
+        artifacts: Type.String(),
+      }),
+    },
+    {
+      description: 'A pruning job.',
+      examples: [
+        {
+          id: 'job_01K0000000000000000000000',
+          status: 'running',
+          phase: 'finetuning',
+          progress: 0.42,
+          model: 'mdl_01K0000000000000000000000',
+          dataset: 'dst_01K0000000000000000000000',
+          config: { target: { macs: 0.5 } },
+          created_at: '2026-01-01T00:00:00.000Z',
+          started_at: '2026-01-01T00:00:01.000Z',
+          finished_at: null,
+          warnings: [],
+          error: null,
+          result: null,
+          links: {
+            self: '/jobs/job_01K0000000000000000000000',
+            model: '/jobs/job_01K0000000000000000000000/model',
+            report: '/jobs/job_01K0000000000000000000000/report',
+            artifacts: '/jobs/job_01K0000000000000000000000/artifacts',
+          },
+        },
+      ],
+    },
+  ),
+);
+
+export const Config = named('Config', PruneConfigInput);
+
+/** Checked by hand, since a multipart request brings the same; `config` by resolveConfig, which knows its aliases. */
+export const NewJobFields = Type.Object(
+  {
+    model: Type.String({ minLength: 1, description: 'Id of a model.' }),
+    dataset: Type.Optional(Type.String({ minLength: 1, description: 'Id of a data set.' })),
+    config: Type.Optional(Type.Any()),
+  },
+  closed,
+);
+
+export const NewJob = Type.Object(
+  {
+    model: NewJobFields.properties.model,
+    dataset: NewJobFields.properties.dataset,
+    config: Type.Optional(Config.ref),
+  },
+  {
+    ...closed,
+    examples: [
+      {
+        model: 'mdl_01K0000000000000000000000',
+        dataset: 'dst_01K0000000000000000000000',
+        config: { target: { macs: 0.5 }, finetune: { epochs: 6 } },
+      },
+    ],
+  },
+);
+
+export const NewJobForm = Type.Object({
+  model: Type.Array(Type.Unsafe<string>({ type: 'string', contentMediaType: 'application/octet-stream' }), {
+    description: 'The files of the model, or one field with the id of a stored one.',
+  }),
+  dataset: Type.Optional(
+    Type.Unsafe<string>({
+      type: 'string',
+      contentMediaType: 'application/octet-stream',
+      description: 'The file of the data set, or a field with the id of a stored one.',
+    }),
+  ),
+  config: Type.Optional(Config.ref),
+});
+
+export const Artifact = named(
+  'Artifact',
+  Type.Object({
+    name: Type.String(),
+    content_type: Type.String(),
+    size_bytes: Type.Integer(),
+    sha256: Type.String(),
+    url: Type.String(),
+  }),
+);

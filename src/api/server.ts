@@ -1,0 +1,29 @@
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+import { createId } from '../jobs/ids.js';
+import { addApi } from './app.js';
+import { answerMalformed, sendProblem } from './plugins/problems.js';
+import type { Services } from './services.js';
+
+/**
+ * The HTTP server, not yet listening. Closing it ends open `wait` requests, lets the others end and takes no new ones.
+ * @example const app = await createServer(services, logger); await app.listen({ port: 3000 });
+ */
+export async function createServer(services: Services, logger: FastifyBaseLogger): Promise<FastifyInstance> {
+  const app: FastifyInstance = Fastify({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    requestIdLogLabel: 'requestId',
+    genReqId: () => createId('req'),
+    bodyLimit: services.limits.jsonBytes,
+    routerOptions: { maxParamLength: 300 },
+    // Requests on open connections are answered to the end; Fastify's own 503 would be no problem+json.
+    return503OnClosing: false,
+    // An upload may take its time; a client that sends nothing at all is cut off by headersTimeout.
+    requestTimeout: 0,
+    frameworkErrors: (error, request, reply) => void sendProblem(error as FastifyError, request, reply),
+    clientErrorHandler: (error, socket) => answerMalformed(error, socket, createId('req')),
+  });
+  app.addHook('preClose', async () => services.jobs.endWaits());
+  await addApi(app, services);
+  return app;
+}

@@ -1,0 +1,18 @@
+import type { Limits } from '../config.js';
+import type { JobService } from '../jobs/job-service.js';
+import type { JobStore } from '../jobs/job-store.js';
+import type { JobQueue } from '../jobs/messages.js';
+import type { UploadService } from '../jobs/upload-service.js';
+import type { JobFolders } from '../storage/job-folders.js';
+
+/** What the routes work with. */
+export interface Services {
+  readonly store: JobStore;
+  readonly jobs: JobService;
+  readonly uploads: UploadService;
+  readonly folders: JobFolders;
+  readonly queue: Pick<JobQueue, 'ready'>;
+  readonly limits: Limits;
+  /** Where set, every request but health checks must bring it. */
+  readonly apiKey: string | undefined;
+}

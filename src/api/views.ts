@@ -1,0 +1,61 @@
+/** Records as the wire shows them. */
+import type { Job } from '../jobs/job.js';
+import type { StoredArtifact } from '../jobs/job-store.js';
+import type { Upload } from '../jobs/upload.js';
+
+export function modelView({ id, blob, sizeBytes, createdAt, inspection: i }: Upload<'model'>) {
+  return {
+    id,
+    format: i.format,
+    name: i.name || blob.name,
+    sha256: blob.sha256,
+    size_bytes: sizeBytes,
+    inputs: i.inputs,
+    outputs: i.outputs,
+    parameters: i.parameters,
+    macs: i.macs,
+    warnings: i.warnings,
+    created_at: createdAt,
+  };
+}
+
+export function datasetView({ id, blob, sizeBytes, createdAt, inspection: i }: Upload<'dataset'>) {
+  return {
+    id,
+    kind: i.kind,
+    name: blob.name,
+    sha256: blob.sha256,
+    size_bytes: sizeBytes,
+    samples: i.samples,
+    input_shape: i.input_shape,
+    dtype: i.dtype,
+    label_kind: i.label_kind,
+    num_classes: i.num_classes,
+    warnings: i.warnings,
+    created_at: createdAt,
+  };
+}
+
+export function jobView(job: Job) {
+  const self = `/jobs/${job.id}`;
+  return {
+    id: job.id,
+    status: job.status,
+    phase: job.phase,
+    progress: job.progress,
+    model: job.model,
+    dataset: job.dataset,
+    config: job.config,
+    created_at: job.createdAt,
+    started_at: job.startedAt,
+    finished_at: job.finishedAt,
+    warnings: job.warnings,
+    error: job.error,
+    result: job.result,
+    links: { self, model: `${self}/model`, report: `${self}/report`, artifacts: `${self}/artifacts` },
+  };
+}
+
+export function artifactView(jobId: string, { name, content_type, size_bytes, sha256 }: StoredArtifact) {
+  return { name, content_type, size_bytes, sha256, url: `/jobs/${jobId}/artifacts/${encodeURIComponent(name)}` };
+}
