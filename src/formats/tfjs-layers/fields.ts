@@ -51,10 +51,11 @@ export class Fields {
     return [this.#int(key, values[0], options.min), this.#int(key, values[1], options.min)];
   }
 
-  ints(key: string, min: number): number[] {
+  /** @param options.null what a null in the list stands for; absent: it may hold none */
+  ints(key: string, options: { min: number; null?: number }): number[] {
     const value = this.get(key);
     if (!Array.isArray(value)) throw this.fault(key, 'a list of whole numbers');
-    return value.map((v) => this.#int(key, v, min));
+    return value.map((v) => this.#int(key, v ?? options.null, options.min));
   }
 
   fault(key: string, expected: string): EspalierError {

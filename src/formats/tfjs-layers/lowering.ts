@@ -144,7 +144,7 @@ export class LayerLowering {
       return this.#state.builder.op(op, inputs, attrs, { layer: this.layer.path });
     } catch (cause) {
       if (!(cause instanceof OpError)) throw cause;
-      throw new EspalierError('LAYER_INVALID', `layer ${this.layer.path} (${this.layer.className}): ${cause.message}`, {
+      throw new EspalierError(cause.code, `layer ${this.layer.path} (${this.layer.className}): ${cause.message}`, {
         cause,
       });
     }

@@ -10,6 +10,12 @@ function batchNormalization(input: KerasTensor, layer: LayerLowering): KerasTens
   // The last axis is at place 1 channels-first; axis 1 is there as declared.
   const layout = axis === rank - 1 ? 'channelsFirst' : 'declared';
   if (axis !== 1 && axis !== rank - 1) throw layer.unsupported(`it normalises axis ${axis} of rank ${rank}`);
+  if (axis !== rank - 1) {
+    layer.warn(
+      'BACKEND_DIFFERS',
+      `it normalises axis 1 of ${rank}, which the CPU and WASM backends of TensorFlow.js get wrong`,
+    );
+  }
   const channels = input.shape[axis] as number;
   const scale = fields.bool('scale', true)
     ? layer.weight('gamma', [channels], AS_IS, 'parameter')

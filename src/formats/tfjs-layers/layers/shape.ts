@@ -1,3 +1,4 @@
+import type { Json } from '../json.js';
 import type { KerasTensor } from '../keras-tensor.js';
 import { type LayerChange, type LayerKind, unary } from '../layer-kind.js';
 import type { LayerLowering } from '../lowering.js';
@@ -15,7 +16,7 @@ function flatten(input: KerasTensor, layer: LayerLowering): KerasTensor {
 }
 
 function reshape(input: KerasTensor, layer: LayerLowering): KerasTensor {
-  const target = layer.fields.ints('target_shape', -1);
+  const target = layer.fields.ints('target_shape', { min: -1, null: -1 });
   const known = target.filter((d) => d !== -1).reduce((n, d) => n * d, 1);
   const total = (input.shape.slice(1) as number[]).reduce((n, d) => n * d, 1);
   const free = target.filter((d) => d === -1).length;
@@ -29,11 +30,11 @@ function reshape(input: KerasTensor, layer: LayerLowering): KerasTensor {
 
 function patchReshape({ config, outputShape }: LayerChange): void {
   const extents = outputShape.slice(1) as number[];
-  config.target_shape = (config.target_shape as number[]).map((d, i) => (d === -1 ? d : extents[i]));
+  config.target_shape = (config.target_shape as Json[]).map((d, i) => (d === -1 || d === null ? d : extents[i]));
 }
 
 function permute(input: KerasTensor, layer: LayerLowering): KerasTensor {
-  const dims = layer.fields.ints('dims', 1);
+  const dims = layer.fields.ints('dims', { min: 1 });
   const rank = input.shape.length;
   if (String([...dims].sort((a, b) => a - b)) !== String(Array.from({ length: rank - 1 }, (_, i) => i + 1))) {
     throw layer.fields.error(`dims is [${dims}]; expected each of 1 to ${rank - 1} once`);

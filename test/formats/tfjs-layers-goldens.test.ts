@@ -1,0 +1,114 @@
+/** Third-party LayersModels against what stock TensorFlow.js 4.22 computed for them (`golden.json`). */
+import { readdirSync } from 'node:fs';
+import { beforeAll, expect, test } from 'vitest';
+import { openFileSet } from '../../src/archive/index.js';
+import { detectFormat } from '../../src/formats/index.js';
+import { selectOutputs } from '../../src/graph/passes/select-outputs.js';
+import { verify } from '../../src/graph/verify.js';
+import { describeShared } from '../shared.js';
+import { goldenError, readGolden } from '../support/golden.js';
+import { loadStock, useCpu } from '../support/tfjs.js';
+import { relativeError, runGraph, runStock } from './run-graph.js';
+
+const TOLERANCE = 1e-4;
+const MODELS = {
+  'tensorspace-mnist-keras': { transposes: 5 },
+  'ml5-doodlenet-345': { transposes: 2 },
+  'teachable-machine-tiny-image': { transposes: 1 },
+};
+
+beforeAll(useCpu);
+
+async function readModel(folder: string) {
+  const files = await openFileSet(folder);
+  const format = await detectFormat(files);
+  expect(format.id).toBe('tfjs-layers');
+  return { files, model: await format.read(files) };
+}
+
+for (const [name, expected] of Object.entries(MODELS)) {
+  describeShared(name, `models/tfjs-layers/${name}`, (folder) => {
+    test('computes the golden outputs', async () => {
+      const { model } = await readModel(folder);
+      verify(model.graph);
+      const golden = readGolden(folder);
+      const outputs = runGraph(model.graph, golden.inputs);
+      expect(outputs.length).toBe(golden.outputs.length);
+      outputs.forEach((output, i) => {
+        expect(goldenError(output, golden.outputs[i])).toBeLessThan(TOLERANCE);
+      });
+    });
+
+    test('has transposes only where order matters', async () => {
+      const { model } = await readModel(folder);
+      expect(model.graph.nodes.filter((n) => n.op === 'Transpose').length).toBe(expected.transposes);
+    });
+
+    test('is written back as it was', async () => {
+      const { files, model } = await readModel(folder);
+      const written = await model.write(model.graph);
+      expect([...written.keys()].sort()).toEqual(readdirSync(folder).sort());
+      for (const [file, bytes] of written) {
+        const original = await files.read(file);
+        if (file !== 'model.json') expect(Buffer.compare(bytes, original), file).toBe(0);
+        else expect(JSON.parse(Buffer.from(bytes).toString())).toEqual(JSON.parse(Buffer.from(original).toString()));
+      }
+    });
+
+    test('loads in stock TensorFlow.js as written, and computes the same', async () => {
+      const { model } = await readModel(folder);
+      const stock = await loadStock(await model.write(model.graph));
+      const { inputs } = readGolden(folder);
+      expect(relativeError(runStock(stock, inputs), runGraph(model.graph, inputs))).toBeLessThan(TOLERANCE);
+    });
+  });
+}
+
+describeShared('one of several outputs', 'models/tfjs-layers/tensorspace-mnist-keras', (folder) => {
+  test('names the outputs by their layers', async () => {
+    const { model } = await readModel(folder);
+    const names = ['Conv2D_1', 'MaxPooling2D_1', 'Conv2D_2', 'MaxPooling2D_2', 'Dense_1', 'Dense_2', 'Softmax'];
+    expect(model.graph.outputs.map((o) => o.name)).toEqual(names);
+  });
+
+  test('writes the selected output alone', async () => {
+    const { model } = await readModel(folder);
+    const graph = selectOutputs(model.graph, ['Softmax']);
+    const stock = await loadStock(await model.write(graph));
+    const { inputs, outputs } = readGolden(folder);
+    expect(stock.outputs.length).toBe(1);
+    expect(goldenError(runStock(stock, inputs)[0], outputs[6])).toBeLessThan(TOLERANCE);
+  });
+
+  test('leaves out the layers and weights that an early output does not need', async () => {
+    const { model } = await readModel(folder);
+    const written = await model.write(selectOutputs(model.graph, ['MaxPooling2D_1']));
+    const stock = await loadStock(written);
+    const { inputs, outputs } = readGolden(folder);
+    expect(stock.layers.map((l) => l.name)).toEqual(['input_1', 'reshape_1', 'Conv2D_1', 'MaxPooling2D_1']);
+    expect(written.get('group1-shard1of1')!.byteLength).toBe((5 * 5 * 6 + 6) * 4);
+    expect(goldenError(runStock(stock, inputs)[0], outputs[1])).toBeLessThan(TOLERANCE);
+  });
+});
+
+describeShared('a model in many groups', 'models/tfjs-layers/ml5-darknet-tiny', (folder) => {
+  test('reads, verifies and is written back shard by shard', async () => {
+    const { files, model } = await readModel(folder);
+    verify(model.graph);
+    const written = await model.write(model.graph);
+    expect(written.size).toBe(readdirSync(folder).length);
+    for (const [file, bytes] of written) {
+      if (file.startsWith('group')) expect(Buffer.compare(bytes, await files.read(file)), file).toBe(0);
+    }
+    expect((await loadStock(written)).countParams()).toBeGreaterThan(1e6);
+  });
+});
+
+describeShared('a layer that is not supported', 'models/tfjs-layers/brainchop-meshnet11-gwm', (folder) => {
+  test('is named with its class', async () => {
+    await expect(readModel(folder)).rejects.toMatchObject({
+      code: 'LAYER_UNSUPPORTED',
+      message: expect.stringContaining('layer 19 has class Conv3D'),
+    });
+  });
+});

@@ -1,0 +1,74 @@
+/** Models of stock tfjs-layers: read, run, pruned, written, and loaded by stock TensorFlow.js again. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { fileSetOf } from '../../src/archive/index.js';
+import { seededRandom } from '../../src/data/random.js';
+import { detectFormat } from '../../src/formats/index.js';
+import { type Tensor, tensor } from '../../src/graph/tensor.js';
+import { verify } from '../../src/graph/verify.js';
+import { ChannelMutator } from '../../src/pruning/mutators/index.js';
+import { loadStock, modelFiles, randomizeWeights, type tf, useCpu } from '../support/tfjs.js';
+import { relativeError, runGraph, runStock } from './run-graph.js';
+import { STOCK_MODELS } from './stock-models.js';
+
+/** Stock TensorFlow.js computes in float32; the reference in float64. */
+const TOLERANCE = 2e-5;
+
+beforeAll(useCpu);
+
+function randomInputs(model: tf.LayersModel, random: () => number): Tensor[] {
+  return model.inputs.map(({ shape }) => {
+    const dims = [2, ...(shape.slice(1) as number[])];
+    const size = dims.reduce((n, d) => n * d, 1);
+    return tensor(
+      'float32',
+      dims,
+      Float32Array.from({ length: size }, () => random() * 2 - 1),
+    );
+  });
+}
+
+async function read(files: ReadonlyMap<string, Uint8Array>) {
+  const set = fileSetOf(files);
+  return (await detectFormat(set)).read(set);
+}
+
+describe.each(Object.entries(STOCK_MODELS))('%s', (_name, build) => {
+  const random = seededRandom(11);
+  const stock = build();
+  randomizeWeights(stock, random);
+  const inputs = randomInputs(stock, random);
+
+  test('computes what stock TensorFlow.js computes', async () => {
+    const model = await read(await modelFiles(stock));
+    verify(model.graph);
+    expect(model.warnings).toEqual([]);
+    expect(relativeError(runGraph(model.graph, inputs), runStock(stock, inputs))).toBeLessThan(TOLERANCE);
+  });
+
+  test('is written back as it was', async () => {
+    const files = await modelFiles(stock);
+    const written = await (await read(files)).write((await read(files)).graph);
+    expect(Buffer.compare(written.get('weights.bin')!, files.get('weights.bin')!)).toBe(0);
+    const json = (bytes: Uint8Array) => JSON.parse(Buffer.from(bytes).toString());
+    expect(json(written.get('model.json')!)).toEqual(json(files.get('model.json')!));
+  });
+
+  test.each([1, 2, 3])(
+    'pruned (seed %i), is written narrower, loads, and computes the masked network',
+    async (seed) => {
+      const choose = seededRandom(seed);
+      const model = await read(await modelFiles(stock));
+      const mutator = new ChannelMutator();
+      mutator.prepareFromSupernet(model.graph);
+      expect(mutator.mutableUnits.length + mutator.unprunable.length).toBeGreaterThan(0);
+      mutator.setChoices(Object.fromEntries(mutator.mutableUnits.map((unit) => [unit.name, 0.2 + 0.7 * choose()])));
+      const written = await model.write(mutator.exportSubnet().graph);
+      const pruned = await loadStock(written);
+      if (mutator.mutableUnits.length > 0) expect(pruned.countParams()).toBeLessThan(stock.countParams());
+      const masked = runGraph(mutator.maskedGraph(), inputs);
+      expect(relativeError(runStock(pruned, inputs), masked)).toBeLessThan(TOLERANCE);
+      const again = await read(written);
+      expect(relativeError(runGraph(again.graph, inputs), masked)).toBeLessThan(TOLERANCE);
+    },
+  );
+});
