@@ -2,6 +2,7 @@ import { EspalierError } from '../errors.js';
 import { dimProduct, formatShape } from '../graph/dims.js';
 import { type Dim, type Graph, type GraphOutput, getSpec, type Node, producers, type Shape } from '../graph/graph.js';
 import { intAttr } from '../graph/ops/attributes.js';
+import { positiveAxis } from './rules/reshaping.js';
 import type { StepBuilder } from './step-builder.js';
 
 /** Where a model's class scores are. */
@@ -75,8 +76,8 @@ function beforeSoftmax(graph: Graph, value: string, classes: number): string {
 
 function isOverClasses(graph: Graph, node: Node, classes: number): boolean {
   const { shape } = getSpec(graph, node.inputs[0]);
-  const axis = intAttr(node, 'axis', -1);
-  return shape.slice(1).at(axis < 0 ? axis : axis - 1) === classes && axis !== 0 && axis !== -shape.length;
+  const axis = positiveAxis(intAttr(node, 'axis', -1), shape.length);
+  return axis > 0 && shape[axis] === classes;
 }
 
 /** The logits as `[N, classes]`. */

@@ -36,7 +36,7 @@ export function createTrainingStep(graph: Graph, options: TrainingOptions): Trai
   const labels = addLabels(b, options.labels, head);
   const learningRate = b.input('learning_rate', SCALAR);
   const step = optimizer.usesStep ? b.input('step', SCALAR) : undefined;
-  b.setBatch({ dim: head.batch, samples: labels.samples });
+  b.batch = { dim: head.batch, samples: labels.samples };
 
   const forward = runForward(b, graph, head.logits);
   if (forward.parameters.size === 0) throw new EspalierError('NOT_TRAINABLE', 'the model has no parameters to train');

@@ -126,7 +126,10 @@ class ForwardPass implements TrainingContext {
   }
 
   dropoutMask(node: Node, ratio: number, like: string): string {
-    const { shape } = this.builder.spec(like);
+    const shape = this.builder.shape(like);
+    if (shape.some((dim) => typeof dim === 'string' && dim !== this.builder.batch?.dim)) {
+      throw notTrainable(node, `the extents of [${shape}] must be known but for the batch`);
+    }
     const input = this.builder.input(`dropout/${node.name}`, { dtype: 'float32', shape });
     this.dropout.push({ input, ratio, shape });
     return input;

@@ -15,7 +15,6 @@ export class StepBuilder {
   readonly #graph: GraphBuilder;
   readonly #known = new Map<string, string>();
   #scope: { readonly prefix: string; readonly layer?: string } = { prefix: '' };
-  #batch: Batch | undefined;
 
   constructor(name: string) {
     this.#graph = new GraphBuilder(name);
@@ -75,10 +74,8 @@ export class StepBuilder {
     return this.#graph.spec(value).shape;
   }
 
-  /** Says what the batch is; {@link count} needs it. */
-  setBatch(batch: Batch): void {
-    this.#batch = batch;
-  }
+  /** What the batch is; {@link count} needs it. */
+  batch?: Batch;
 
   /**
    * How many elements the given axes of a value span, as a scalar. The batch counts with its size at run time.
@@ -89,10 +86,10 @@ export class StepBuilder {
     const { coefficient, symbols } = dimProduct(axes.map((axis) => shape[axis]));
     const known = this.scalar(coefficient, value);
     if (symbols.length === 0) return known;
-    if (symbols.length > 1 || symbols[0] !== this.#batch?.dim) {
+    if (symbols.length > 1 || symbols[0] !== this.batch?.dim) {
       throw notTrainable(node, `the extents of [${shape}] must be known but for the batch`);
     }
-    return this.op('Mul', [this.#batch.samples, known]);
+    return this.op('Mul', [this.batch.samples, known]);
   }
 
   build(): Graph {

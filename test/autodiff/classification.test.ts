@@ -9,7 +9,7 @@ import { verify } from '../../src/graph/verify.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { checkGradients, PLAIN, randomFeeds } from './finite-differences.js';
 import { layers, mixedNet } from './nets.js';
-import { randomRef } from './random.js';
+import { randomRef, randomTensor } from './random.js';
 
 type Body = (b: GraphBuilder, x: string) => string;
 
@@ -206,6 +206,17 @@ describe('what can not be trained is refused by name', () => {
       return layers(b, 2).dense('e', padded, 2);
     });
     expect(refusal(graph).message).toContain('layer mirror (Pad): padding of mode reflect');
+  });
+
+  test('dropout and batch norm over an extent that only a run tells, by their layers', () => {
+    const wide = (op: (b: GraphBuilder, x: string) => string): Graph =>
+      net((b, x) => layers(b, 2).dense('d', b.op('Flatten', [b.op('GlobalMaxPool', [op(b, x)])]), 2), ['N', 3, 'W']);
+    const drop = wide((b, x) => b.op('Dropout', [x], { ratio: 0.5 }, { layer: 'drop' }));
+    expect(refusal(drop).message).toContain('layer drop (Dropout): the extents of [N,3,W]');
+    const norm = wide((b, x) =>
+      layers(b, 3).norm('norm', b.op('Mul', [x, b.constant('w', randomTensor(seededRandom(1), [3, 1]), 'parameter')])),
+    );
+    expect(refusal(norm).code).toBe('NOT_TRAINABLE');
   });
 
   test('before the first parameter, anything goes', () => {
