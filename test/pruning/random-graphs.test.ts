@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { graphCost } from '../../src/graph/cost.js';
 import { evaluateGraph } from '../../src/graph/evaluate.js';
 import { verify } from '../../src/graph/verify.js';
-import { ChannelMutator } from '../../src/pruning/index.js';
+import { ChannelMutator, planChoices, predictCost } from '../../src/pruning/index.js';
 import { randomFeeds, relativeDifference } from '../support/graph-sketch.js';
 import { randomGraph } from '../support/random-graphs.js';
 import { seededRandom } from '../support/seeded-random.js';
@@ -58,5 +58,48 @@ test('with every channel kept the graphs compute what the original does', () => 
     const original = evaluateGraph(graph, feeds);
     expect(relativeDifference(evaluateGraph(mutator.exportSubnet().graph, feeds), original)).toBe(0);
     expect(relativeDifference(evaluateGraph(mutator.maskedGraph(), feeds), original)).toBe(0);
+  });
+});
+
+test('predicted costs are those of the exported graph', () => {
+  forSeeds((seed) => {
+    const mutator = prepared(seed);
+    const choices = mutator.sampleChoices('random', seededRandom(seed + 2e6));
+    const predicted = predictCost(mutator, choices, 'macs');
+    const counted = predictCost(mutator, choices, 'mmrazor');
+    mutator.setChoices(choices);
+    const cost = graphCost(mutator.exportSubnet().graph);
+    expect({ ...predicted, mmrazor: counted.macs }).toEqual({
+      macs: cost.macs,
+      mmrazor: cost.mmrazor,
+      parameters: cost.parameters,
+      size: 4 * cost.parameters,
+    });
+  });
+});
+
+test('planned choices meet their target once exported', () => {
+  forSeeds((seed) => {
+    const mutator = prepared(seed);
+    const share = 0.3 + 0.6 * seededRandom(seed + 3e6)();
+    const plan = planChoices(mutator, { macs: share }, 'macs');
+    mutator.setChoices(plan.choices);
+    const { macs } = graphCost(mutator.exportSubnet().graph);
+    expect(macs).toBe(plan.predicted.macs);
+    expect(macs <= share * plan.baseline.macs).toBe(plan.reachable);
+  });
+});
+
+test('dynamic ops slice their own weights as the subnet does', () => {
+  forSeeds((seed) => {
+    const mutator = prepared(seed);
+    mutator.setChoices(mutator.sampleChoices('random', seededRandom(seed + 4e6)));
+    const { graph } = mutator.exportSubnet();
+    const nodes = new Map(graph.nodes.map((node) => [node.name, node]));
+    for (const op of mutator.dynamicOps) {
+      const { attrs, constants } = op.toStaticOp(mutator.weights);
+      expect(attrs).toEqual(nodes.get(op.node.name)?.attrs);
+      for (const [id, tensor] of constants) expect(tensor).toEqual(graph.constants.get(id)?.tensor);
+    }
   });
 });

@@ -1,1 +1,3 @@
-export {};
+export { CostModel, type SubnetCost } from './cost-model.js';
+export { type Plan, type PlanOptions, type Prediction, planChoices, predictCost, requireReachable } from './planner.js';
+export { ratioChoices } from './ratio-choices.js';

@@ -1,0 +1,196 @@
+import { EspalierError } from '../../errors.js';
+import type { PruneConfig, Target } from '../../prune-config/index.js';
+import type { ChannelMutator } from '../mutators/index.js';
+import { CostModel, type SubnetCost } from './cost-model.js';
+import { type RankedChannels, rankUnits } from './ranked-channels.js';
+
+/** What a subnet costs, in the words of results and reports. */
+export interface Prediction {
+  readonly macs: number;
+  readonly parameters: number;
+  /** Bytes of weights and running statistics. */
+  readonly size: number;
+}
+
+type Measure = keyof Prediction;
+
+/** A target turned into choices. */
+export interface Plan {
+  /** By unit name, a choice for every mutable unit. */
+  readonly choices: Record<string, number>;
+  readonly baseline: Prediction;
+  /** What the subnet of these choices costs, exactly. */
+  readonly predicted: Prediction;
+  readonly measure: Measure;
+  /** The most that the target allows, as an absolute number. */
+  readonly bound: number;
+  readonly reachable: boolean;
+  /** The value of `measure` that these choices come to; where the target is out of reach, the least there is. */
+  readonly nearest: number;
+}
+
+export interface PlanOptions {
+  /**
+   * The least share of its channels that any unit keeps. A layer that is cut to almost nothing breaks the network however
+   * unimportant its channels look beside those of other layers.
+   */
+  readonly floor?: number;
+}
+
+const DEFAULT_FLOOR = 0.1;
+
+type Counting = PruneConfig['counting'];
+
+const MEASURES: Readonly<Record<Measure, (cost: SubnetCost, counting: Counting) => number>> = {
+  macs: (cost, counting) => (counting === 'macs' ? cost.macs : cost.mmrazor),
+  parameters: (cost) => cost.parameters,
+  size: (cost) => cost.sizeBytes,
+};
+
+/**
+ * Finds choices whose subnet meets a target and stays close below it.
+ *
+ * All channels of all units are ranked together by importance, each unit's divided by its mean so that layers compare.
+ * Channels go in that order, in the steps that each unit's rounding allows and down to its floor, until the target is
+ * met; then what still fits comes back, the most important first.
+ * @param counting what a MAC is, for targets in MACs.
+ * @returns the plan; where even the floors cost too much, the plan of the floors with `reachable` false.
+ * @throws EspalierError CONFIG_INVALID for a target that has to be measured (latency, peak memory, accuracy).
+ */
+export function planChoices(
+  mutator: ChannelMutator,
+  target: Target,
+  counting: Counting,
+  { floor = DEFAULT_FLOOR }: PlanOptions = {},
+): Plan {
+  const measure = measureOf(target);
+  const units = mutator.mutableUnits;
+  const ranked = rankUnits(units, mutator.importanceSource, floor);
+  const model = new CostModel(mutator.analysis, ranked);
+  const baseline = prediction(model.cost, counting);
+  const wanted = target[measure]!;
+  const bound = typeof wanted === 'number' ? wanted * baseline[measure] : wanted.at_most;
+  const fits = () => MEASURES[measure](model.cost, counting) <= bound;
+  const steps = allSteps(ranked);
+  search(model, ranked, steps, fits);
+  fillBack(model, steps, fits);
+  const predicted = prediction(model.cost, counting);
+  return {
+    choices: Object.fromEntries(units.map((unit, u) => [unit.name, unit.choiceFor(model.counts[u])])),
+    baseline,
+    predicted,
+    measure,
+    bound,
+    reachable: fits(),
+    nearest: predicted[measure],
+  };
+}
+
+/** @throws EspalierError TARGET_UNREACHABLE with the nearest value there is. */
+export function requireReachable(plan: Plan): void {
+  if (plan.reachable) return;
+  const { measure, nearest, bound, baseline } = plan;
+  const share = (nearest / baseline[measure]).toPrecision(3);
+  throw new EspalierError(
+    'TARGET_UNREACHABLE',
+    `target ${measure}: at most ${Math.floor(bound)} was asked for, the least that can be reached is ${nearest} (a share of ${share})`,
+  );
+}
+
+/** What the subnet of these choices (the others as they are) would cost, without changing any. */
+export function predictCost(
+  mutator: ChannelMutator,
+  choices: Readonly<Record<string, number>>,
+  counting: Counting,
+): Prediction {
+  for (const name of Object.keys(choices)) mutator.getMutableUnit(name);
+  const units = mutator.mutableUnits;
+  const model = new CostModel(mutator.analysis, rankUnits(units, mutator.importanceSource, 0));
+  units.forEach((unit, u) => {
+    const choice = choices[unit.name];
+    model.set(u, choice === undefined ? unit.activatedChannels : unit.countFor(choice));
+  });
+  return prediction(model.cost, counting);
+}
+
+function measureOf(target: Target): Measure {
+  const asked = Object.keys(target).filter((name) => target[name as keyof Target] !== undefined);
+  const [name] = asked;
+  if (asked.length === 1 && name in MEASURES) return name as Measure;
+  const known = Object.keys(MEASURES).join(', ');
+  throw new EspalierError(
+    'CONFIG_INVALID',
+    `a plan needs one target of ${known}, got ${asked.join(' and ') || 'none'}`,
+  );
+}
+
+function prediction(cost: SubnetCost, counting: Counting): Prediction {
+  return {
+    macs: MEASURES.macs(cost, counting),
+    parameters: MEASURES.parameters(cost, counting),
+    size: MEASURES.size(cost, counting),
+  };
+}
+
+/** A step of a unit from one allowed number of channels down to the next. */
+interface Step {
+  readonly unit: number;
+  readonly from: number;
+  readonly to: number;
+  /** The mean normalised importance of the channels that go; never less than that of the unit's step before. */
+  readonly score: number;
+  /** The share of its channels that the unit has before the step: of equal scores the fullest unit goes first. */
+  readonly share: number;
+}
+
+/** Steps in the order in which they are taken: the least important first, a unit's own from its full width down. */
+function allSteps(ranked: readonly RankedChannels[]): Step[] {
+  const steps = ranked.flatMap(({ scores, counts }, unit) => {
+    let floor = 0;
+    return counts
+      .slice(1)
+      .map((from, i) => ({ from, to: counts[i] }))
+      .reverse()
+      .map(({ from, to }): Step => {
+        const lost = scores.subarray(to, from);
+        floor = Math.max(floor, lost.reduce((sum, score) => sum + score, 0) / lost.length);
+        return { unit, from, to, score: floor, share: from / scores.length };
+      });
+  });
+  return steps.sort((a, b) => a.score - b.score || b.share - a.share || a.unit - b.unit);
+}
+
+/** Takes the fewest steps after which the target is met; all of them when it never is. */
+function search(
+  model: CostModel,
+  ranked: readonly RankedChannels[],
+  steps: readonly Step[],
+  fits: () => boolean,
+): void {
+  const take = (number: number): void => {
+    const counts = ranked.map(({ counts: allowed }) => allowed[allowed.length - 1]);
+    for (const { unit, to } of steps.slice(0, number)) counts[unit] = to;
+    counts.forEach((count, unit) => {
+      model.set(unit, count);
+    });
+  };
+  let least = 0;
+  let most = steps.length;
+  while (least < most) {
+    const middle = (least + most) >> 1;
+    take(middle);
+    if (fits()) most = middle;
+    else least = middle + 1;
+  }
+  take(least);
+}
+
+/** Gives units their next larger number, the most important step first, as long as the target holds. */
+function fillBack(model: CostModel, steps: readonly Step[], fits: () => boolean): void {
+  if (!fits()) return;
+  for (const { unit, from, to } of steps.toReversed()) {
+    if (model.counts[unit] !== to) continue;
+    model.set(unit, from);
+    if (!fits()) model.set(unit, to);
+  }
+}

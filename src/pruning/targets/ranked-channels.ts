@@ -1,0 +1,37 @@
+import type { ImportanceSource } from '../importance/index.js';
+import { type MutableChannelUnit, rankChannels } from '../units/index.js';
+import type { RankedUnit } from './cost-model.js';
+
+/** A unit's channels in the order in which they go, last first, with what a planner may do to it. */
+export interface RankedChannels extends RankedUnit {
+  /** Importance of the channel of each rank over the unit's mean; descending. */
+  readonly scores: Float64Array;
+  /** The numbers of channels that the unit may keep, ascending. */
+  readonly counts: readonly number[];
+}
+
+/**
+ * Ranks the channels of each unit by its own criterion. A unit that keeps channels by position alone has scores falling
+ * in a straight line about the same mean of 1.
+ * @param floor the least share of channels that a unit keeps.
+ */
+export function rankUnits(
+  units: readonly MutableChannelUnit[],
+  source: ImportanceSource,
+  floor: number,
+): RankedChannels[] {
+  return units.map((unit) => {
+    const { classes } = unit.channelUnit;
+    const n = unit.numChannels;
+    const importance = unit.importance(source) ?? Float64Array.from({ length: n }, (_, i) => n - i);
+    const order = rankChannels(importance);
+    const mean = importance.reduce((sum, value) => sum + value, 0) / n;
+    const reachable = unit.reachableCounts();
+    const allowed = reachable.filter((count) => count >= floor * n);
+    return {
+      classes: order.map((channel) => classes[channel]),
+      scores: Float64Array.from(order, (channel) => (mean > 0 ? importance[channel] / mean : 1)),
+      counts: allowed.length > 0 ? allowed : reachable.slice(-1),
+    };
+  });
+}
