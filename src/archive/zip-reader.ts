@@ -27,7 +27,7 @@ export async function openZip(path: string, limits: ArchiveLimits): Promise<Open
     return {
       names: [...entries.keys()],
       sizeBytes: (name) => getEntry(entries, name).uncompressedSize,
-      read: (name) => readEntry(zip, getEntry(entries, name), name),
+      read: async (name) => readEntry(zip, getEntry(entries, name), name),
       close: async () => zip.close(),
     };
   } catch (error) {

@@ -1,0 +1,234 @@
+/** Data sets from `.npz` files: types, labels, scaling, batches, and what is refused. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { fitToModel, inspectDataset, openDataset, splitValidation } from '../../src/data/index.js';
+import { npy, writeArrays } from './npz-files.js';
+
+const images = (n: number) =>
+  npy(
+    '|u1',
+    [n, 2, 3],
+    Uint8Array.from({ length: n * 6 }, (_, i) => i % 256),
+  );
+const labels = (...values: number[]) => npy('<i8', [values.length], BigInt64Array.from(values.map(BigInt)));
+
+describe('an .npz', () => {
+  test('with a training and a test part', async () => {
+    const path = await writeArrays({
+      x_train: images(4),
+      y_train: labels(0, 1, 1, 0),
+      x_test: images(2),
+      y_test: labels(2, 0),
+      notes: labels(1),
+    });
+    expect(await inspectDataset(path)).toEqual({
+      kind: 'npz',
+      samples: { train: 4, validation: 2 },
+      input_shape: [2, 3],
+      dtype: 'uint8',
+      label_kind: 'index',
+      num_classes: 3,
+      warnings: [{ code: 'ARRAYS_IGNORED', message: 'arrays that are not used: notes' }],
+    });
+    const { train, validation } = await openDataset(path);
+    const batch = train.batch([3, 1], 'none');
+    expect(batch.x.shape).toEqual([2, 2, 3]);
+    expect([...batch.x.data]).toEqual([18, 19, 20, 21, 22, 23, 6, 7, 8, 9, 10, 11]);
+    expect(batch.y).toEqual({ dtype: 'int32', shape: [2], data: Int32Array.of(0, 1) });
+    expect([...validation!.batch([0], 'none').y!.data]).toEqual([2]);
+  });
+
+  test.each([true, false])('without a test part, deflated: %s', async (compress) => {
+    const path = await writeArrays({ x: images(3), y: labels(0, 1, 2) }, { compress });
+    expect(await inspectDataset(path)).toMatchObject({ samples: { train: 3, validation: 0 }, num_classes: 3 });
+  });
+
+  test('without labels', async () => {
+    const path = await writeArrays({ x: images(3) });
+    expect(await inspectDataset(path)).toMatchObject({ label_kind: 'none', num_classes: null });
+    expect((await openDataset(path)).train.batch([0], 'auto').y).toBeUndefined();
+  });
+
+  const swapped = (view: Uint16Array | Float32Array | Float64Array | BigInt64Array) => {
+    const bytes = Buffer.from(view.buffer.slice(0));
+    if (view.BYTES_PER_ELEMENT === 2) return bytes.swap16();
+    return view.BYTES_PER_ELEMENT === 4 ? bytes.swap32() : bytes.swap64();
+  };
+  const TYPES: readonly (readonly [string, ArrayBufferView, readonly number[], string])[] = [
+    ['|b1', Uint8Array.of(0, 1, 1, 0), [0, 1, 1, 0], 'bool'],
+    ['|u1', Uint8Array.of(0, 1, 128, 255), [0, 1, 128, 255], 'uint8'],
+    ['|i1', Int8Array.of(-128, -1, 0, 127), [-128, -1, 0, 127], 'int8'],
+    ['<u2', Uint16Array.of(0, 1, 256, 65535), [0, 1, 256, 65535], 'uint16'],
+    ['>u2', swapped(Uint16Array.of(0, 1, 256, 65535)), [0, 1, 256, 65535], 'uint16'],
+    ['<i2', Int16Array.of(-2, 1, 3, 4), [-2, 1, 3, 4], 'int16'],
+    ['<i4', Int32Array.of(-2, 1, 3, 4), [-2, 1, 3, 4], 'int32'],
+    ['<u4', Uint32Array.of(2, 1, 3, 4e9), [2, 1, 3, 4e9], 'uint32'],
+    ['<i8', BigInt64Array.of(-2n, 1n, 3n, 4n), [-2, 1, 3, 4], 'int64'],
+    ['>i8', swapped(BigInt64Array.of(-2n, 1n, 3n, 4n)), [-2, 1, 3, 4], 'int64'],
+    ['<f2', Uint16Array.of(0x3c00, 0xc000, 0x3555, 0), [1, -2, 0.333251953125, 0], 'float16'],
+    ['<f4', Float32Array.of(0.5, -1, 2, 3), [0.5, -1, 2, 3], 'float32'],
+    ['>f4', swapped(Float32Array.of(0.5, -1, 2, 3)), [0.5, -1, 2, 3], 'float32'],
+    ['<f8', Float64Array.of(0.5, -1, 2, 3), [0.5, -1, 2, 3], 'float64'],
+    ['>f8', swapped(Float64Array.of(0.5, -1, 2, 3)), [0.5, -1, 2, 3], 'float64'],
+  ];
+  test.each(TYPES)('of type %s', async (descr, data, values, dtype) => {
+    const { train } = await openDataset(await writeArrays({ x: npy(descr, [2, 2], data) }));
+    expect(train.dtype).toBe(dtype);
+    expect([...train.batch([0, 1], 'none').x.data]).toEqual(values.map(Math.fround));
+  });
+
+  test('in Fortran order is put in C order', async () => {
+    const data = Float32Array.of(1, 4, 2, 5, 3, 6);
+    const { train } = await openDataset(await writeArrays({ x: npy('<f4', [2, 3], data, { fortran: true }) }));
+    expect([...train.batch([0, 1], 'none').x.data]).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  test('with labels of shape [n, 1], as floats, and one-hot', async () => {
+    const column = npy('<f4', [2, 1], Float32Array.of(1, 0));
+    const oneHot = npy('|u1', [2, 3], Uint8Array.of(0, 0, 1, 1, 0, 0));
+    const a = (await openDataset(await writeArrays({ x: images(2), y: column }))).train;
+    expect(a.labels).toEqual({ kind: 'index', classes: 2 });
+    expect([...a.batch([0, 1], 'none').y!.data]).toEqual([1, 0]);
+    const b = (await openDataset(await writeArrays({ x: images(2), y: oneHot }))).train;
+    expect(b.labels).toEqual({ kind: 'one_hot', classes: 3 });
+    expect(b.batch([1], 'none').y).toEqual({ dtype: 'float32', shape: [1, 3], data: Float32Array.of(1, 0, 0) });
+  });
+});
+
+describe('refused:', () => {
+  const float = (...values: number[]) => npy('<f4', [values.length / 2, 2], Float32Array.from(values));
+  const object = Buffer.from(Buffer.from(images(1)).toString('latin1').replace("'|u1'", "'|O' "), 'latin1');
+  const long = npy('|u1', [3, 2], new Uint8Array(5));
+  const REFUSED: readonly (readonly [string, Record<string, Uint8Array>, string, string])[] = [
+    [
+      'NaN',
+      { x: float(1, 2, Number.NaN, 4, Number.POSITIVE_INFINITY, 6) },
+      'DATASET_NOT_FINITE',
+      'x holds 2 values that are NaN or infinite; the first is NaN at [1,0]',
+    ],
+    [
+      'infinity in half floats',
+      { x: npy('<f2', [1, 2], Uint16Array.of(0x3c00, 0x7c00)) },
+      'DATASET_NOT_FINITE',
+      'Infinity at [0,1]',
+    ],
+    ['counts that differ', { x: images(3), y: labels(0, 1) }, 'DATASET_INVALID', 'x has 3 samples, y has 2'],
+    ['negative labels', { x: images(2), y: labels(0, -1) }, 'LABELS_INVALID', 'y[1] is -1'],
+    [
+      'labels between classes',
+      { x: images(2), y: npy('<f8', [2], Float64Array.of(1, 0.5)) },
+      'LABELS_INVALID',
+      'y[1] is 0.5',
+    ],
+    ['labels of rank 3', { x: images(1), y: npy('|u1', [1, 2, 2], new Uint8Array(4)) }, 'LABELS_INVALID', '[1,2,2]'],
+    [
+      'rows that are no distribution',
+      { x: images(1), y: npy('|u1', [1, 3], Uint8Array.of(1, 1, 0)) },
+      'LABELS_INVALID',
+      'y[0]',
+    ],
+    ['no samples', { x: npy('|u1', [0, 2], new Uint8Array(0)) }, 'DATASET_INVALID', 'x is empty'],
+    ['samples without values', { x: npy('|u1', [3], new Uint8Array(3)) }, 'DATASET_INVALID', 'x has shape [3]'],
+    ['other names', { inputs: images(1), labels: labels(1) }, 'DATASET_INVALID', 'holds inputs, labels; expected'],
+    [
+      'parts of other shapes',
+      { x_train: images(1), x_test: npy('|u1', [1, 4], new Uint8Array(4)) },
+      'DATASET_INVALID',
+      '[2,3]',
+    ],
+    ['parts of other labels', { x_train: images(1), y_train: labels(0), x_test: images(1) }, 'DATASET_INVALID', 'none'],
+    ['Python objects', { x: object }, 'DATASET_INVALID', 'never unpickled'],
+    ['complex numbers', { x: npy('<c8', [1, 1], new Uint8Array(8)) }, 'DATASET_INVALID', 'element type c8'],
+    ['fewer bytes than the shape', { x: long }, 'DATASET_INVALID', 'needs 6 bytes, found 5'],
+    ['an entry that is no .npy', { x: Buffer.from('hello, hello, hello') }, 'DATASET_INVALID', 'no .npy file'],
+    ['a header cut short', { x: images(1).subarray(0, 40) }, 'DATASET_INVALID', 'header'],
+  ];
+  test.each(REFUSED)('%s', async (_name, arrays, code, message) => {
+    const path = await writeArrays(arrays);
+    await expect(inspectDataset(path)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+  });
+
+  test('a file that is no archive', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'espalier-data-')), 'data.csv');
+    writeFileSync(path, 'a,b\n1,2\n');
+    await expect(openDataset(path)).rejects.toMatchObject({
+      code: 'FORMAT_UNKNOWN',
+      message: expect.stringContaining('data.csv'),
+    });
+  });
+});
+
+describe('scaling', () => {
+  test('auto divides integers by 255 and leaves floats', async () => {
+    const ints = (await openDataset(await writeArrays({ x: npy('|u1', [1, 2], Uint8Array.of(0, 51)) }))).train;
+    const floats = (await openDataset(await writeArrays({ x: npy('<f4', [1, 2], Float32Array.of(0, 51)) }))).train;
+    expect([...ints.batch([0], 'auto').x.data]).toEqual([0, Math.fround(0.2)]);
+    expect([...floats.batch([0], 'auto').x.data]).toEqual([0, 51]);
+    expect([...floats.batch([0], '1/255').x.data]).toEqual([0, Math.fround(0.2)]);
+  });
+
+  test('mean and std go by the last axis, or are one number', async () => {
+    const { train } = await openDataset(await writeArrays({ x: npy('|u1', [1, 2, 2], Uint8Array.of(1, 2, 3, 4)) }));
+    expect([...train.batch([0], { mean: [1, 2], std: [1, 2] }).x.data]).toEqual([0, 0, 2, 1]);
+    expect([...train.batch([0], { mean: [1], std: [2] }).x.data]).toEqual([0, 0.5, 1, 1.5]);
+    expect(() => train.batch([0], { mean: [1, 2, 3], std: [1] })).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        errors: [expect.objectContaining({ pointer: '/finetune/scaling/mean' })],
+      }),
+    );
+  });
+});
+
+describe('splitValidation', () => {
+  test('parts the samples without overlap, by the seed alone', async () => {
+    const path = await writeArrays({
+      x: npy(
+        '<i4',
+        [50, 1],
+        Int32Array.from({ length: 50 }, (_, i) => i),
+      ),
+      y: labels(...Array(50).keys()),
+    });
+    const { train } = await openDataset(path);
+    const parts = splitValidation(train, 0.2, 7);
+    const values = (split: typeof train) => [
+      ...split.batch(
+        Array.from({ length: split.count }, (_, i) => i),
+        'none',
+      ).x.data,
+    ];
+    expect([parts.train.count, parts.validation!.count]).toEqual([40, 10]);
+    const all = [...values(parts.train), ...values(parts.validation!)];
+    expect([...all].sort((a, b) => a - b)).toEqual([...Array(50).keys()]);
+    expect(all).not.toEqual([...all].sort((a, b) => a - b));
+    expect(values(splitValidation(train, 0.2, 7).train)).toEqual(values(parts.train));
+    expect(values(splitValidation(train, 0.2, 8).train)).not.toEqual(values(parts.train));
+    const batch = parts.validation!.batch([3], 'none');
+    expect(batch.y!.data[0]).toBe(batch.x.data[0]);
+  });
+});
+
+describe('fitToModel', () => {
+  test('adds and drops a last axis of one channel', async () => {
+    const flat = (await openDataset(await writeArrays({ x: images(2) }))).train;
+    const deep = (await openDataset(await writeArrays({ x: npy('|u1', [2, 2, 3, 1], new Uint8Array(12)) }))).train;
+    expect(fitToModel(flat, [2, 3, 1], undefined).batch([0], 'auto').x.shape).toEqual([1, 2, 3, 1]);
+    expect(fitToModel(deep, [2, 3], undefined).batch([0], 'auto').x.shape).toEqual([1, 2, 3]);
+    expect(() => fitToModel(flat, [3, 2], undefined)).toThrow(expect.objectContaining({ code: 'DATASET_SHAPE' }));
+    expect(() => fitToModel(flat, [2, 3, 3], undefined)).toThrow('[2,3]');
+  });
+
+  test('holds labels to the classes of the model', async () => {
+    const { train } = await openDataset(await writeArrays({ x: images(2), y: labels(0, 3) }));
+    expect(fitToModel(train, [2, 3], 10).labels).toEqual({ kind: 'index', classes: 10 });
+    expect(() => fitToModel(train, [2, 3], 3)).toThrow(
+      expect.objectContaining({ code: 'LABELS_INVALID', message: expect.stringContaining('largest label is 3') }),
+    );
+    const oneHot = (await openDataset(await writeArrays({ x: images(1), y: npy('|u1', [1, 2], Uint8Array.of(0, 1)) })))
+      .train;
+    expect(() => fitToModel(oneHot, [2, 3], 3)).toThrow(expect.objectContaining({ code: 'LABELS_INVALID' }));
+  });
+});
