@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
+import type { Config } from '../src/config.js';
 import type { JobSpec } from '../src/pipeline/contract.js';
+import { closeWithin } from '../src/queue/closing.js';
 import { MAX_ATTEMPTS, type Transport } from '../src/queue/index.js';
 import {
   CANCEL_EVENT,
@@ -21,6 +23,9 @@ import { type ChildLimits, childEntry } from './run-child.js';
 const LOCK_MS = 20_000;
 const LOOK_FOR_DEAD_WORKERS_MS = 5_000;
 
+/** How long giving jobs back to the queue may take. */
+const CLOSE_MS = 5000;
+
 /** Uploads are read while a job trains: a few at once, none waits for a job. */
 const INSPECTIONS_AT_ONCE = 2;
 
@@ -30,22 +35,17 @@ const INSPECTION_LIMITS: ChildLimits = { memoryBytes: 2 ** 30, deadlineMs: 30_00
 /** How long a canceled job may take to write its best point. */
 const CANCEL_GRACE_MS = 20_000;
 
+/** The part of the config that a worker reads. `dataDir` is shared with the API. */
+export type WorkerConfig = Pick<Config, 'dataDir' | 'engine' | 'threads' | 'workerConcurrency'> & {
+  readonly limits: Pick<Config['limits'], 'jobMemoryBytes' | 'jobDeadlineMs'>;
+};
+
 export interface WorkerOptions {
   /** Of the API's queue when the worker is embedded in it, else one of its own. */
   readonly transport: Transport;
-  /** Shared with the API. */
-  readonly dataDir: string;
   readonly blobs: Pick<BlobStore, 'localPath'>;
   readonly logger: Logger;
-  readonly engine: JobSpec['engine'];
-  /** Of one job; 0: one for each core. */
-  readonly threads: number;
-  /** Jobs at a time. */
-  readonly concurrency: number;
-  /** Resident memory of one job. */
-  readonly memoryLimitBytes: number;
-  /** Of one run. */
-  readonly deadlineMs: number;
+  readonly config: WorkerConfig;
   /** The children's modules and limits, where they are not the product's: tests put a stand-in runner here. */
   readonly children?: {
     readonly job?: URL;
@@ -77,23 +77,23 @@ export interface RunningWorker {
  * a job is renewed on time. Resolves once it listens; with Redis away that is when Redis is there.
  */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const { transport, logger, children = {} } = options;
+  const { transport, config, logger, children = {} } = options;
   const jobs = transport.queue<JobPayload, JobEnding>(JOBS_QUEUE);
   const context: WorkerContext = {
     logger,
     jobs,
-    folders: jobFolders(options.dataDir),
+    folders: jobFolders(config.dataDir),
     blobs: options.blobs,
-    engine: options.engine,
-    threads: options.threads,
+    engine: config.engine,
+    threads: config.threads,
     entries: {
       job: children.job ?? childEntry('job-child'),
       inspect: children.inspect ?? childEntry('inspect-child'),
     },
     limits: {
       job: {
-        memoryBytes: options.memoryLimitBytes,
-        deadlineMs: options.deadlineMs,
+        memoryBytes: config.limits.jobMemoryBytes,
+        deadlineMs: config.limits.jobDeadlineMs,
         cancelGraceMs: children.cancelGraceMs ?? CANCEL_GRACE_MS,
       },
       inspection: children.inspectionLimits ?? INSPECTION_LIMITS,
@@ -103,7 +103,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const inspectionProcessor = createInspectionProcessor(context);
 
   const jobWorker = transport.worker<JobPayload, JobEnding>(JOBS_QUEUE, jobProcessor.process, {
-    concurrency: options.concurrency,
+    concurrency: config.workerConcurrency,
     lockDuration: LOCK_MS,
     stalledInterval: LOOK_FOR_DEAD_WORKERS_MS,
     maxStalledCount: MAX_ATTEMPTS - 1,
@@ -133,8 +133,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       const closing = [jobWorker.close(), inspectionWorker.close()];
       jobProcessor.stop();
       inspectionProcessor.stop();
-      await Promise.all(closing);
-      await Promise.all([events.close(), jobs.close()]);
+      if (!(await closeWithin(CLOSE_MS, [...closing, events.close()]))) {
+        logger.warn('jobs could not be given back in time; they come back when their locks run out');
+      }
+      await jobs.close();
     },
   };
 }

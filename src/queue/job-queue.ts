@@ -1,11 +1,15 @@
 import type { BlobRef, CancelAnswer, Inspections, JobMessage, JobQueue, WorkerReport } from '../jobs/messages.js';
 import { whileAvailable } from './availability.js';
+import { closeWithin } from './closing.js';
 import { openInspections } from './inspections.js';
 import { CANCEL_EVENT, JOBS_QUEUE, type JobEnding, type JobPayload, type ProgressBatch } from './payloads.js';
 import type { Transport, TransportEvents } from './transport.js';
 
 /** A job whose worker dies is run this many times in all. */
 export const MAX_ATTEMPTS = 3;
+
+/** With Redis away, closing takes this long. */
+const CLOSE_MS = 2000;
 
 /** An ending that nobody fetched (no API was up) is kept this long, in seconds. */
 const KEEP_ENDINGS_S = 7 * 24 * 3600;
@@ -115,7 +119,7 @@ export function openJobQueue({ transport, onError }: JobQueueOptions): JobQueue 
     ready: async () => transport.ready(),
     close: async () => {
       closing = true;
-      await Promise.all([events?.close(), inspections.close(), queue.close()]);
+      await closeWithin(CLOSE_MS, [events?.close(), inspections.close(), queue.close()]);
       await transport.close();
     },
   };

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +9,9 @@ import { describe, test } from 'vitest';
 /** A Redis of the test's own, on a free port, that keeps its data over a restart. */
 export interface PrivateRedis {
   readonly url: string;
-  /** Dies at once, as with a power cut; `start` brings it back with its data. */
+  /** Dies at once, as with a power cut; `start` brings it back, with its data unless that is to be lost. */
   kill(): Promise<void>;
-  start(): Promise<void>;
+  start(options?: { empty: boolean }): Promise<void>;
   /** For good, data too. */
   stop(): Promise<void>;
 }
@@ -28,11 +28,12 @@ export function describeRedis(name: string, body: () => void): void {
   else describe.skip(`${name} (needs redis-server on PATH)`, () => test('skipped', () => {}));
 }
 
-export async function startRedis(): Promise<PrivateRedis> {
+export async function startRedis(onPort?: number): Promise<PrivateRedis> {
   const folder = mkdtempSync(join(tmpdir(), 'espalier-redis-'));
-  const port = await freePort();
+  const port = onPort ?? (await freePort());
   let child: ChildProcess | undefined;
-  const start = async (): Promise<void> => {
+  const start = async ({ empty } = { empty: false }): Promise<void> => {
+    if (empty) for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
     const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
     child = spawn('redis-server', [...options, '--appendonly', 'yes', '--appendfsync', 'always'], { stdio: 'ignore' });
     while (!(await answers(port))) {

@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
@@ -60,11 +62,19 @@ describe('the process of a job that dies', () => {
 
 describe('the process that started a job dies', () => {
   let parent: ChildProcess;
+  let folder: string;
 
-  afterEach(() => void parent.kill('SIGKILL'));
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'espalier-orphan-'));
+  });
+
+  afterEach(() => {
+    parent.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   test.each(['hang', 'block'])('a child that is in %s is gone within two seconds', async (step) => {
-    parent = fork(compiled('test/fault/orphan-maker.js'), [step]);
+    parent = fork(compiled('test/fault/orphan-maker.js'), [step, folder]);
     const [{ pid }] = (await once(parent, 'message')) as [{ pid: number }];
     expect(isAlive(pid)).toBe(true);
     parent.kill('SIGKILL');

@@ -1,16 +1,13 @@
 /** Starts a job's child, says its process id once the job is at work, and waits to be killed. */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { JobOutcome } from '../../src/pipeline/contract.js';
 import { type JobEvent, parseJobChildMessage } from '../../workers/protocol.js';
 import { runChild } from '../../workers/run-child.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'espalier-orphan-'));
+const [step, folder] = process.argv.slice(2);
 const spec = {
   jobId: 'job_orphan',
   model: { path: folder, name: 'm', sha256: '0' },
-  config: { steps: [process.argv[2]] },
+  config: { steps: [step] },
   outDir: folder,
   checkpointDir: folder,
   engine: 'auto',

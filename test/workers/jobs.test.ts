@@ -118,7 +118,7 @@ describe('cancel', () => {
 
 describe('limits', () => {
   test('a job that holds too much memory is killed and not tried again', async () => {
-    await fixture.start(open, { memoryLimitBytes: 250 * 2 ** 20 });
+    await fixture.start(open, { limits: { jobMemoryBytes: 250 * 2 ** 20 } });
     const job = jobOf(['work', 'allocate']);
     await open.queue.enqueue(job);
     const ending = await reports.ending(job.job_id);
@@ -127,7 +127,7 @@ describe('limits', () => {
   });
 
   test('a job that runs too long is killed and not tried again', async () => {
-    await fixture.start(open, { deadlineMs: 1500 });
+    await fixture.start(open, { limits: { jobDeadlineMs: 1500 } });
     const job = jobOf(['block']);
     await open.queue.enqueue(job);
     expect(await reports.ending(job.job_id)).toMatchObject({ attempt: 1, error: { code: 'DEADLINE_EXCEEDED' } });

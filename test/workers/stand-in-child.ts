@@ -20,6 +20,10 @@ export type Step =
   | 'throw'
   /** Goes on until it is canceled or killed. */
   | 'hang'
+  /** The same, but only in the first run that comes here. */
+  | 'hang-once'
+  /** Goes on once there is a `go-on` beside the checkpoint. */
+  | 'wait-for-file'
   /** Never hears of a cancel. */
   | 'block'
   | 'allocate'
@@ -46,6 +50,16 @@ const STEPS: Readonly<Record<Step, (context: Parameters<JobRunner>) => Promise<v
   hang: async ([, listener, signal]) => {
     listener.log('hanging');
     await sleep(600_000, undefined, { signal }).catch(() => signal.throwIfAborted());
+  },
+  'hang-once': async (context) => {
+    const mark = join(context[0].checkpointDir, 'hung');
+    if (existsSync(mark)) return;
+    writeFileSync(mark, '');
+    await STEPS.hang(context);
+  },
+  'wait-for-file': async ([spec, listener]) => {
+    listener.log('waiting');
+    while (!existsSync(join(spec.checkpointDir, 'go-on'))) await sleep(20);
   },
   block: async ([, listener]) => {
     listener.log('blocking');

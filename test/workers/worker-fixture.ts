@@ -22,10 +22,15 @@ export function jobOf(steps: readonly Step[]): JobMessage {
   return messageOf(`job_${ulid()}`, { steps });
 }
 
+interface StartOptions {
+  readonly limits?: Partial<WorkerOptions['config']['limits']>;
+  readonly children?: WorkerOptions['children'];
+}
+
 export interface Fixture {
   readonly dataDir: string;
   readonly logged: Record<string, unknown>[];
-  start(queue: OpenQueue, options?: Partial<WorkerOptions>): Promise<RunningWorker>;
+  start(queue: OpenQueue, options?: StartOptions): Promise<RunningWorker>;
   /** Closes workers, and fails when a child is left or a file is left half-written. */
   dispose(): Promise<void>;
 }
@@ -41,15 +46,15 @@ export function createFixture(): Fixture {
     start: async ({ transport }, options = {}) => {
       const worker = await startWorker({
         transport,
-        dataDir,
         blobs: { localPath: async (blob) => join(dataDir, blob) },
         logger,
-        engine: 'auto',
-        threads: 1,
-        concurrency: 1,
-        memoryLimitBytes: 400 * 2 ** 20,
-        deadlineMs: 60_000,
-        ...options,
+        config: {
+          dataDir,
+          engine: 'auto',
+          threads: 1,
+          workerConcurrency: 1,
+          limits: { jobMemoryBytes: 400 * 2 ** 20, jobDeadlineMs: 60_000, ...options.limits },
+        },
         children: { job: STAND_IN, inspect: STAND_IN_INSPECTOR, ...options.children },
       });
       workers.push(worker);

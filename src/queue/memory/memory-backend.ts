@@ -194,7 +194,9 @@ export class MemoryBackend extends UnsupportedOperations implements IQueueBacken
     const ranges = types.map((type) => {
       const ids = [...this.queue.ids(type)];
       if (!asc) ids.reverse();
-      return ids.slice(start, end < 0 ? ids.length + end + 1 : end + 1);
+      const page = ids.slice(start, end < 0 ? ids.length + end + 1 : end + 1);
+      // Redis reads its lists from the new end only, so BullMQ turns their ascending pages round.
+      return asc && type !== 'completed' && type !== 'failed' ? page.reverse() : page;
     });
     return ranges as unknown as [string][];
   }

@@ -1,0 +1,36 @@
+/** `npm run worker`: takes jobs and inspections from Redis. */
+import { ConfigError, readConfig } from '../src/config.js';
+import { runWorkerProcess } from './worker-process.js';
+
+const HELP = `espalier worker: runs pruning jobs and reads uploads, for an API that uses the same Redis and DATA_DIR
+
+Environment:
+  REDIS_URL            redis://[user:password@]host:port[/db]; required
+  DATA_DIR             the API's folder of uploads and results (./data)
+  WORKER_CONCURRENCY   jobs at a time; one for each device (1)
+  ENGINE               auto, onnxruntime or tensorflow (auto)
+  THREADS              compute threads of one job; 0: one for each core (0)
+  JOB_MEMORY_LIMIT     bytes of memory that one job may hold (8 GiB)
+  JOB_DEADLINE         seconds that one run of a job may take (7200)
+  LOG_LEVEL            fatal, error, warn, info, debug, trace or silent (info)
+
+SIGTERM stops it: running jobs go back to the queue and resume from their checkpoints on the next worker.
+`;
+
+const unknown = process.argv.slice(2).filter((argument) => argument !== '--help' && argument !== '-h');
+if (unknown.length > 0) {
+  process.stderr.write(`unknown argument "${unknown[0]}"; there is only --help\n`);
+  process.exit(2);
+}
+if (process.argv.length > 2) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+
+try {
+  await runWorkerProcess(readConfig(process.env));
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(2);
+}
