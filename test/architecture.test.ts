@@ -4,12 +4,13 @@ import { join, relative, resolve, sep } from 'node:path';
 import { expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const LEAVES = ['graph', 'prune-config', 'onnx-proto', 'errors'];
-const SERVICE_LEAVES = ['prune-config', 'onnx-proto', 'errors'];
+const LEAVES = ['graph', 'prune-config', 'onnx-proto', 'errors', 'archive'];
+const SERVICE_LEAVES = ['prune-config', 'onnx-proto', 'errors', 'version'];
 
 /** For each part: the parts that it may import. `errors` and `config` are files. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
+  version: [],
   graph: ['errors'],
   'prune-config': ['errors'],
   'onnx-proto': ['errors', 'graph'],
@@ -20,9 +21,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   data: [...LEAVES, 'archive'],
   report: LEAVES,
   engine: [...LEAVES, 'autodiff'],
-  pipeline: [...LEAVES, 'formats', 'autodiff', 'pruning', 'engine', 'data', 'report', 'archive'],
+  pipeline: [...LEAVES, 'version', 'formats', 'autodiff', 'pruning', 'engine', 'data', 'report'],
   config: SERVICE_LEAVES,
-  storage: [...SERVICE_LEAVES, 'config'],
+  storage: [...SERVICE_LEAVES, 'config', 'jobs'],
   jobs: [...SERVICE_LEAVES, 'config', 'storage'],
   queue: [...SERVICE_LEAVES, 'config', 'jobs', 'storage'],
   api: [...SERVICE_LEAVES, 'config', 'jobs', 'queue', 'storage'],

@@ -1,7 +1,9 @@
 import type { Engine } from '../engine/engine.js';
 import { EspalierError } from '../errors.js';
-import type { Graph } from '../graph/graph.js';
+import { type Graph, getSpec, type Shape } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
+import type { JobData } from './job-data.js';
+import { randomInputs } from './latency.js';
 
 export interface Equivalence {
   readonly max_abs_diff: number;
@@ -14,10 +16,34 @@ export interface Equivalence {
 /** A job above this is failed, never delivered. */
 export const CERTIFICATE_LIMIT = 1e-4;
 
+/** Inputs are random unless there are data; at most this many values are fed at once. */
+const SAMPLES = 8;
+const MOST_VALUES = 2 ** 24;
+
 /**
  * The certificate of a job: `written`, read back from the file that will be delivered, against `masked`, the full graph
- * with masks. Both are graphs with the same inputs and output names; the first dimension of `feeds` is the batch.
+ * with masks, on a few validation samples (random ones without data). Outputs correspond by position.
+ * @throws EspalierError CERTIFICATE_FAILED unless it holds
  */
+export async function certify(
+  engine: Engine,
+  written: Graph,
+  masked: Graph,
+  data: JobData | undefined,
+  seed: number,
+): Promise<Equivalence> {
+  const feeds = sampleFeeds(masked, data, seed);
+  const equivalence = await compareForward(engine, written, masked, feeds);
+  if (!equivalence.ok) {
+    throw new EspalierError(
+      'CERTIFICATE_FAILED',
+      `the written model differs from the masked one by ${equivalence.relative} of its largest output; ${CERTIFICATE_LIMIT} is allowed`,
+    );
+  }
+  return equivalence;
+}
+
+/** Runs two graphs of the same inputs and outputs on the same feeds; the first dimension of each feed is the batch. */
 export async function compareForward(
   engine: Engine,
   written: Graph,
@@ -28,44 +54,53 @@ export async function compareForward(
   const b = await runOnce(engine, masked, feeds);
   let maxAbsDiff = 0;
   let relative = 0;
-  for (const [name, want] of b) {
-    const got = a.get(name);
-    if (!got || got.data.length !== want.data.length) {
+  b.forEach((want, i) => {
+    const got = a[i];
+    if (!got || String(got.shape) !== String(want.shape)) {
       throw new EspalierError(
         'CERTIFICATE_FAILED',
-        `output ${name} has shape [${got?.shape}] in the written file, [${want.shape}] in the masked model`,
+        `output ${masked.outputs[i].name} has shape [${got?.shape}] in the written file, [${want.shape}] in the masked model`,
       );
     }
-    let diff = 0;
-    let scale = 0;
-    for (let i = 0; i < want.data.length; i++) {
-      const d = Math.abs(Number(got.data[i]) - Number(want.data[i]));
-      if (!(d <= diff)) diff = d; // also takes NaN
-      scale = Math.max(scale, Math.abs(Number(want.data[i])));
-      if (Number.isNaN(d)) break;
-    }
-    if (!(diff <= maxAbsDiff)) maxAbsDiff = diff;
-    const share = scale > 0 ? diff / scale : diff;
-    if (!(share <= relative)) relative = share;
-  }
+    const { diff, scale } = largestDifference(got, want);
+    maxAbsDiff = Math.max(maxAbsDiff, diff);
+    relative = Math.max(relative, scale > 0 ? diff / scale : diff);
+  });
   const samples = feeds.values().next().value?.shape[0] ?? 0;
   return { max_abs_diff: maxAbsDiff, relative, samples, ok: relative <= CERTIFICATE_LIMIT };
 }
 
-/** @throws EspalierError CERTIFICATE_FAILED unless the certificate holds */
-export function requireEquivalence(equivalence: Equivalence): void {
-  if (!equivalence.ok) {
-    throw new EspalierError(
-      'CERTIFICATE_FAILED',
-      `the written model differs from the masked one by ${equivalence.relative} of its largest output; ${CERTIFICATE_LIMIT} is allowed`,
-    );
+/** `max|a−b|` and `max|b|`; a NaN anywhere is an infinite difference. */
+function largestDifference(a: Tensor, b: Tensor): { diff: number; scale: number } {
+  let diff = 0;
+  let scale = 0;
+  for (let i = 0; i < b.data.length; i++) {
+    const d = Math.abs(Number(a.data[i]) - Number(b.data[i]));
+    if (Number.isNaN(d)) return { diff: Number.POSITIVE_INFINITY, scale: 1 };
+    diff = Math.max(diff, d);
+    scale = Math.max(scale, Math.abs(Number(b.data[i])));
   }
+  return { diff, scale };
 }
 
-async function runOnce(engine: Engine, graph: Graph, feeds: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
+function sampleFeeds(graph: Graph, data: JobData | undefined, seed: number): Map<string, Tensor> {
+  const values = graph.inputs.map((id) => sampleSize(getSpec(graph, id).shape)).reduce((a, b) => a + b, 0);
+  const most = Math.max(1, Math.min(SAMPLES, Math.floor(MOST_VALUES / values)));
+  if (!data) return randomInputs(graph, most, seed);
+  const indices = Array.from({ length: Math.min(most, data.validation.count) }, (_, i) => i);
+  return new Map([[graph.inputs[0], data.validation.batch(indices, data.scaling).x]]);
+}
+
+function sampleSize(shape: Shape): number {
+  return shape.slice(1).reduce<number>((n, d) => n * (typeof d === 'number' ? d : 1), 1);
+}
+
+/** The outputs, in the graph's order. */
+async function runOnce(engine: Engine, graph: Graph, feeds: ReadonlyMap<string, Tensor>): Promise<Tensor[]> {
   const compiled = await engine.compile(graph);
   try {
-    return await compiled.run(feeds);
+    const results = await compiled.run(feeds);
+    return graph.outputs.map(({ name }) => results.get(name)!);
   } finally {
     await compiled.release();
   }

@@ -1,8 +1,10 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tensor } from '../graph/tensor.js';
+import type { MutatorState } from '../pruning/index.js';
 import type { ScheduleRow } from '../report/unit-report.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
+import type { OptimizerSlots } from './training-session.js';
 
 /** Everything a job needs to go on as if it had never stopped. Tensors have the *full* model's shapes. */
 export interface Checkpoint {
@@ -12,12 +14,11 @@ export interface Checkpoint {
   readonly epoch: number;
   /** Optimizer steps done; shuffling and dropout derive from it and the seed, so there is no generator state. */
   readonly steps: number;
-  /** Choices in force, by unit. Kept channels follow from them and `importances`. */
-  readonly choices: Readonly<Record<string, number>>;
-  readonly kept: Readonly<Record<string, readonly number[]>>;
+  /** Masks in force: they can't be computed anew, since weights have been trained after they were chosen. */
+  readonly masks: MutatorState;
   readonly schedule: readonly ScheduleRow[];
   readonly constants: ReadonlyMap<string, Tensor>;
-  readonly slots: ReadonlyMap<string, Tensor>;
+  readonly slots: OptimizerSlots;
 }
 
 const FILE = 'checkpoint.safetensors';
@@ -27,7 +28,7 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   const { constants, slots, ...rest } = checkpoint;
   const tensors = new Map([
     ...[...constants].map(([id, t]) => [`constant/${id}`, t] as const),
-    ...[...slots].map(([id, t]) => [`slot/${id}`, t] as const),
+    ...[...slots].flatMap(([slot, byId]) => [...byId].map(([id, t]) => [`slot/${slot}/${id}`, t] as const)),
   ]);
   const bytes = encodeSafetensors(tensors, { checkpoint: JSON.stringify(rest) });
   const temporary = join(folder, `${FILE}.tmp`);
@@ -53,9 +54,16 @@ export async function findCheckpoint(folder: string, fingerprint: string): Promi
   const { tensors, metadata } = decodeSafetensors(bytes);
   const rest = JSON.parse(metadata.checkpoint) as Omit<Checkpoint, 'constants' | 'slots'>;
   if (rest.fingerprint !== fingerprint) return undefined;
-  const part = (prefix: string) =>
-    new Map(
-      [...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, t]) => [name.slice(prefix.length), t]),
-    );
-  return { ...rest, constants: part('constant/'), slots: part('slot/') };
+  const constants = new Map<string, Tensor>();
+  const slots = new Map<string, Map<string, Tensor>>();
+  for (const [name, tensor] of tensors) {
+    const [kind, ...path] = name.split('/');
+    if (kind === 'constant') {
+      constants.set(path.join('/'), tensor);
+    } else {
+      const [slot, ...id] = path;
+      slots.set(slot, (slots.get(slot) ?? new Map<string, Tensor>()).set(id.join('/'), tensor));
+    }
+  }
+  return { ...rest, constants, slots };
 }

@@ -1,5 +1,5 @@
 import { createEvaluationStep } from '../autodiff/index.js';
-import type { Batch, Scaling, Split } from '../data/index.js';
+import type { Scaling, Split } from '../data/index.js';
 import type { Engine } from '../engine/engine.js';
 import type { Graph } from '../graph/graph.js';
 
@@ -8,25 +8,24 @@ export interface Evaluation {
   readonly accuracy: number;
   /** Mean cross-entropy. */
   readonly loss: number;
-  readonly samples: number;
 }
 
 const BATCH_SIZE = 128;
 
 /**
- * Accuracy and loss of a graph over a labelled split.
- * @param limit look at the first `limit` samples only
- * @throws EspalierError NOT_TRAINABLE when the graph's output is no classification
+ * Accuracy and loss of a graph over a labelled split, once for each scaling of the inputs.
+ * @param options.limit look at the first `limit` samples only
+ * @throws EspalierError NOT_TRAINABLE when the graph's output is no classification; the signal's reason
  */
-export async function evaluateSplit(
+export async function evaluateScalings(
   engine: Engine,
   graph: Graph,
   split: Split,
   scalings: readonly Scaling[],
   options: { signal?: AbortSignal; limit?: number } = {},
 ): Promise<Evaluation[]> {
-  const kind = split.labels.kind;
-  if (kind === 'none') throw new Error('evaluateSplit needs labels');
+  const { kind } = split.labels;
+  if (kind === 'none') throw new Error('an evaluation needs labels');
   const step = createEvaluationStep(graph, { loss: 'cross_entropy', labels: kind });
   const compiled = await engine.compile(step.graph);
   const samples = Math.min(split.count, options.limit ?? split.count);
@@ -38,20 +37,30 @@ export async function evaluateSplit(
       for (let start = 0; start < samples; start += BATCH_SIZE) {
         options.signal?.throwIfAborted();
         const indices = Array.from({ length: Math.min(BATCH_SIZE, samples - start) }, (_, i) => start + i);
-        const batch: Batch = split.batch(indices, scaling);
-        const results = await compiled.run(
-          new Map([
-            [step.inputs[0], batch.x],
-            [step.labels, batch.y!],
-          ]),
-        );
+        const { x, y } = split.batch(indices, scaling);
+        const feeds = new Map([
+          [step.inputs[0], x],
+          [step.labels, y!],
+        ]);
+        const results = await compiled.run(feeds);
         loss += Number(results.get(step.lossSumOutput)!.data[0]);
         correct += Number(results.get(step.correctOutput)!.data[0]);
       }
-      evaluations.push({ accuracy: correct / samples, loss: loss / samples, samples });
+      evaluations.push({ accuracy: correct / samples, loss: loss / samples });
     }
     return evaluations;
   } finally {
     await compiled.release();
   }
+}
+
+/** Accuracy and loss of a graph over a labelled split. */
+export async function evaluateSplit(
+  engine: Engine,
+  graph: Graph,
+  split: Split,
+  scaling: Scaling,
+  signal?: AbortSignal,
+): Promise<Evaluation> {
+  return (await evaluateScalings(engine, graph, split, [scaling], { signal }))[0];
 }

@@ -5,10 +5,13 @@ import { EspalierError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { allocate, elementCount, scalar, type Tensor } from '../graph/tensor.js';
 
-/** What training changes: weights and running statistics by constant id, optimizer slots by `slot/constant id`. */
+/** Optimizer state: for each slot (`momentum`, `m`, `v`) a tensor by constant id. */
+export type OptimizerSlots = ReadonlyMap<string, ReadonlyMap<string, Tensor>>;
+
+/** What training changes: weights and running statistics by constant id, and the optimizer's slots. */
 export interface TrainingState {
-  readonly constants: Map<string, Tensor>;
-  readonly slots: Map<string, Tensor>;
+  readonly constants: ReadonlyMap<string, Tensor>;
+  readonly slots: OptimizerSlots;
 }
 
 export interface StepResult {
@@ -35,7 +38,7 @@ export async function openTrainingSession(
   engine: Engine,
   graph: Graph,
   options: TrainingOptions & { readonly seed: number },
-  slots: ReadonlyMap<string, Tensor> = new Map(),
+  slots: OptimizerSlots = new Map(),
 ): Promise<TrainingSession> {
   const training = createTrainingStep(graph, options);
   const compiled = await engine.compile(training.graph);
@@ -49,13 +52,7 @@ class Session implements TrainingSession {
   /** Feeds that one step hands to the next, by input name. */
   readonly #state = new Map<string, Tensor>();
 
-  constructor(
-    graph: Graph,
-    training: TrainingStep,
-    compiled: CompiledGraph,
-    seed: number,
-    slots: ReadonlyMap<string, Tensor>,
-  ) {
+  constructor(graph: Graph, training: TrainingStep, compiled: CompiledGraph, seed: number, slots: OptimizerSlots) {
     this.#training = training;
     this.#compiled = compiled;
     this.#seed = seed;
@@ -65,7 +62,7 @@ class Session implements TrainingSession {
     for (const { input, constant, slot } of training.slots) {
       const { shape } = graph.constants.get(constant)!.tensor;
       const zeros = (): Tensor => ({ dtype: 'float32', shape, data: allocate('float32', elementCount(shape)) });
-      this.#state.set(input, slots.get(`${slot}/${constant}`) ?? zeros());
+      this.#state.set(input, slots.get(slot)?.get(constant) ?? zeros());
     }
   }
 
@@ -82,7 +79,7 @@ class Session implements TrainingSession {
     if (training.step) feeds.set(training.step, scalar('float32', stepNumber + 1));
     training.dropout.forEach(({ input, ratio, shape }, i) => {
       const concrete = shape.map((d) => (typeof d === 'number' ? d : labels.shape[0]));
-      feeds.set(input, dropoutMask(concrete, ratio, `${this.#seed}/${stepNumber}/${i}`));
+      feeds.set(input, dropoutMask(concrete, ratio, mixSeed(this.#seed, stepNumber, i)));
     });
     const results = await this.#compiled.run(feeds);
     const loss = Number(results.get(training.lossOutput)!.data[0]);
@@ -104,9 +101,14 @@ class Session implements TrainingSession {
       return { ...t, data: t.data.slice() } as Tensor;
     };
     const training = this.#training;
+    const slots = new Map<string, Map<string, Tensor>>();
+    for (const { slot, constant, input } of training.slots) {
+      const bySlot = slots.get(slot) ?? new Map<string, Tensor>();
+      slots.set(slot, bySlot.set(constant, copy(input)));
+    }
     return {
       constants: new Map([...training.parameters, ...training.statistics].map((b) => [b.constant, copy(b.input)])),
-      slots: new Map(training.slots.map((b) => [`${b.slot}/${b.constant}`, copy(b.input)])),
+      slots,
     };
   }
 
@@ -116,10 +118,15 @@ class Session implements TrainingSession {
 }
 
 /** Zeros where dropped, 1/(1-ratio) where kept; the same seed gives the same mask. */
-function dropoutMask(shape: readonly number[], ratio: number, seed: string): Tensor {
+function dropoutMask(shape: readonly number[], ratio: number, seed: number): Tensor {
   const random = seededRandom(seed);
   const data = allocate('float32', elementCount(shape));
   const keep = 1 / (1 - ratio);
   for (let i = 0; i < data.length; i++) data[i] = random() < ratio ? 0 : keep;
   return { dtype: 'float32', shape, data };
+}
+
+/** One 32-bit seed for each dropout of each step, so that a resumed job draws the masks that it would have drawn. */
+function mixSeed(seed: number, step: number, index: number): number {
+  return Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(step + 1, 0x85ebca6b) ^ Math.imul(index + 1, 0xc2b2ae35);
 }

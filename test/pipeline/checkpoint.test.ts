@@ -2,22 +2,21 @@ import { mkdtemp, readFile, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { tensor } from '../../src/graph/tensor.js';
+import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { type Checkpoint, findCheckpoint, saveCheckpoint } from '../../src/pipeline/checkpoint.js';
 
 const checkpoint: Checkpoint = {
   fingerprint: 'abc',
   epoch: 3,
   steps: 120,
-  choices: { 'conv_(0, 4)_4': 0.5 },
-  kept: { 'conv_(0, 4)_4': [1, 3] },
+  masks: { 'conv_(0, 4)_4': [0, 1, 0, 1] },
   schedule: [],
-  constants: new Map([
+  constants: new Map<string, Tensor>([
     ['conv/kernel', tensor('float32', [2, 3], [1, -2, 3.5, Number.MIN_VALUE, 1e-38, 7])],
     ['count', tensor('int64', [], [42])],
     ['mask', tensor('bool', [3], [1, 0, 1])],
   ]),
-  slots: new Map([['momentum/conv/kernel', tensor('float32', [2, 3], [6, 5, 4, 3, 2, 1])]]),
+  slots: new Map([['momentum', new Map([['conv/kernel', tensor('float32', [2, 3], [6, 5, 4, 3, 2, 1])]])]]),
 };
 
 test('a checkpoint comes back bit for bit', async () => {

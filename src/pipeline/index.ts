@@ -1,0 +1,4 @@
+/** Drives one job, or one inspection, from stored upload to artifacts. Runs in child processes only. */
+export type * from './contract.js';
+export { inspectDataset, inspectModel } from './inspect.js';
+export { runJob } from './run-job.js';

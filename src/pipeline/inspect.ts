@@ -1,0 +1,39 @@
+import { inspectDataset as inspectDatasetFile } from '../data/index.js';
+import { graphCost } from '../graph/cost.js';
+import { type Graph, getSpec } from '../graph/graph.js';
+import { ChannelMutator } from '../pruning/index.js';
+import type { DatasetInspection, ModelInspection, TensorInfo } from './contract.js';
+import { openModel } from './load-model.js';
+
+/** Reads an uploaded model and says what it is, and which units it has by default. @throws EspalierError */
+export async function inspectModel(path: string, name: string): Promise<ModelInspection> {
+  const { model, close } = await openModel(path, name);
+  try {
+    const { graph } = model;
+    const mutator = new ChannelMutator();
+    mutator.prepareFromSupernet(graph);
+    const { macs, parameters } = graphCost(graph);
+    return {
+      format: model.format,
+      name: model.name,
+      inputs: graph.inputs.map((id) => tensorInfo(graph, id, id)),
+      outputs: graph.outputs.map((output) => tensorInfo(graph, output.name, output.value)),
+      parameters,
+      macs,
+      units: mutator.configTemplate({ withUnitInitArgs: true, withChannels: true }),
+      warnings: model.warnings,
+    };
+  } finally {
+    await close();
+  }
+}
+
+/** Reads an uploaded data set whole and says what it is. @throws EspalierError */
+export function inspectDataset(path: string, name: string): Promise<DatasetInspection> {
+  return inspectDatasetFile(path, { name });
+}
+
+function tensorInfo(graph: Graph, name: string, value: string): TensorInfo {
+  const { dtype, shape } = getSpec(graph, value);
+  return { name, dtype, shape: shape.map((d) => (typeof d === 'number' ? d : null)) };
+}

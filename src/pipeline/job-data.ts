@@ -1,0 +1,123 @@
+import { fitToModel, openDataset, type Scaling, type Split, splitValidation } from '../data/index.js';
+import type { Engine } from '../engine/engine.js';
+import { EspalierError } from '../errors.js';
+import { type Graph, getSpec } from '../graph/graph.js';
+import type { PruneConfig } from '../prune-config/index.js';
+import type { JobListener, JobSpec } from './contract.js';
+import { evaluateScalings } from './evaluation.js';
+
+/** A job's samples, fitted to the model. Without labels there is nothing to train on or to score by. */
+export interface JobData {
+  readonly train: Split;
+  readonly validation: Split;
+  readonly scaling: Scaling;
+  readonly labelled: boolean;
+  close(): Promise<void>;
+}
+
+/** Samples that are looked at to find out how integer data become inputs. */
+const SCALING_SAMPLES = 512;
+
+/** Ways in which 8-bit data are fed to networks, most usual first. */
+const SCALINGS: readonly { name: string; scaling: Scaling }[] = [
+  { name: 'x/255', scaling: '1/255' },
+  { name: 'x', scaling: 'none' },
+  { name: 'x/127.5-1', scaling: { mean: [127.5], std: [127.5] } },
+];
+
+/**
+ * Opens a job's data set, fits it to the graph's one input and one output, holds out a validation part and settles how
+ * values are scaled.
+ * @throws EspalierError when data and model don't fit
+ */
+export async function openJobData(
+  dataset: NonNullable<JobSpec['dataset']>,
+  graph: Graph,
+  config: PruneConfig,
+  engine: Engine,
+  listener: JobListener,
+): Promise<JobData> {
+  if (graph.inputs.length !== 1) {
+    throw new EspalierError('DATASET_SHAPE', `the model has ${graph.inputs.length} inputs, a data set feeds one`);
+  }
+  const opened = await openDataset(dataset.path, { name: dataset.name });
+  try {
+    const inputShape = getSpec(graph, graph.inputs[0]).shape.slice(1).map(Number);
+    const labelled = opened.train.labels.kind !== 'none';
+    const classes = labelled ? classesOf(graph) : undefined;
+    const all = fitToModel(opened.train, inputShape, classes);
+    const { train, validation } = opened.validation
+      ? { train: all, validation: fitToModel(opened.validation, inputShape, classes) }
+      : partition(all, config, listener);
+    const data = { train, validation, labelled, close: () => opened.close() };
+    const asked = config.finetune ? config.finetune.scaling : 'auto';
+    const scaling =
+      asked === 'auto' && labelled && isInteger(train.dtype)
+        ? await findScaling(engine, graph, train, listener)
+        : asked;
+    return { ...data, scaling };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+function partition(all: Split, config: PruneConfig, listener: JobListener): { train: Split; validation: Split } {
+  const share = config.finetune ? config.finetune.validation_split : 0;
+  const { train, validation } = splitValidation(all, share, config.seed);
+  if (validation) return { train, validation };
+  if (config.finetune) {
+    throw new EspalierError(
+      'CONFIG_INVALID',
+      'without x_test and y_test, finetuning needs a validation_split above 0',
+      {
+        errors: [{ pointer: '/config/finetune/validation_split', message: 'must be above 0: the data have no x_test' }],
+      },
+    );
+  }
+  listener.warning({
+    code: 'EVALUATED_ON_ALL_DATA',
+    message: 'nothing is trained, so accuracy is over all samples of the data set, which has no x_test',
+  });
+  return { train: all, validation: all };
+}
+
+function classesOf(graph: Graph): number {
+  if (graph.outputs.length !== 1) {
+    const names = graph.outputs.map((output) => output.name).join(', ');
+    throw new EspalierError('NOT_TRAINABLE', `labels need one output; choose one with \`outputs\`: ${names}`, {
+      errors: [{ pointer: '/config/outputs', message: `must name one of ${names}` }],
+    });
+  }
+  return Number(getSpec(graph, graph.outputs[0].value).shape.at(-1));
+}
+
+function isInteger(dtype: string): boolean {
+  return /^u?int/.test(dtype);
+}
+
+/** The scaling under which the unpruned model has the lowest loss. The usual one wins unless another is clearly better. */
+async function findScaling(engine: Engine, graph: Graph, train: Split, listener: JobListener): Promise<Scaling> {
+  const losses = await evaluateScalings(
+    engine,
+    graph,
+    train,
+    SCALINGS.map(({ scaling }) => scaling),
+    { limit: SCALING_SAMPLES },
+  );
+  let best = 0;
+  losses.forEach(({ loss }, i) => {
+    if (loss < 0.9 * losses[best].loss) best = i;
+  });
+  const found = SCALINGS[best];
+  listener.log(`scaling auto: ${found.name}`, {
+    losses: Object.fromEntries(SCALINGS.map(({ name }, i) => [name, losses[i].loss])),
+  });
+  if (best !== 0) {
+    listener.warning({
+      code: 'SCALING_FOUND',
+      message: `the model does best on inputs scaled as ${found.name}, so they are; say finetune.scaling for another`,
+    });
+  }
+  return found.scaling;
+}

@@ -1,0 +1,27 @@
+import { detectFormat, type LoadedModel, openFileSet } from '../formats/index.js';
+
+export interface OpenModel {
+  readonly model: LoadedModel;
+  /** Of all of the model's files, unpacked. */
+  readonly sizeBytes: number;
+  /** The writer reads files that it copies: close after writing. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a stored upload and reads the model in it.
+ * @param name the user's file name, where the stored file has another
+ * @throws EspalierError as the archive and format readers say
+ */
+export async function openModel(path: string, name: string): Promise<OpenModel> {
+  const files = await openFileSet(path, { name });
+  try {
+    const format = await detectFormat(files);
+    const model = await format.read(files);
+    const sizeBytes = files.names.reduce((sum, file) => sum + files.sizeBytes(file), 0);
+    return { model, sizeBytes, close: () => files.close() };
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
+}

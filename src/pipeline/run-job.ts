@@ -1,0 +1,247 @@
+import { createHash } from 'node:crypto';
+import { type Engine, openEngine } from '../engine/index.js';
+import { EspalierError } from '../errors.js';
+import type { LoadedModel } from '../formats/index.js';
+import { graphCost } from '../graph/cost.js';
+import type { Graph } from '../graph/graph.js';
+import { selectOutputs } from '../graph/passes/select-outputs.js';
+import { IteAlgorithm, requireReachable } from '../pruning/index.js';
+import type { UnitReport } from '../report/unit-report.js';
+import { VERSION } from '../version.js';
+import { layerRows, unitRows } from './build-report.js';
+import { certify } from './certificate.js';
+import { findCheckpoint } from './checkpoint.js';
+import type { JobListener, JobOutcome, JobResult, JobRunner, JobSpec, ModelMeasures } from './contract.js';
+import { evaluateSplit } from './evaluation.js';
+import { exportModel, writeJsonArtifact } from './export-model.js';
+import { type JobData, openJobData } from './job-data.js';
+import { sampleLatency } from './latency.js';
+import { openModel } from './load-model.js';
+import { type PlannedTarget, planTarget } from './plan-target.js';
+import { Progress } from './progress.js';
+import { PruneRun } from './prune-run.js';
+
+/** Load → analyze → baseline → prune and finetune → export → verify → evaluate. */
+export const runJob: JobRunner = async (spec, listener, signal) => {
+  const warnings: { code: string; message: string }[] = [];
+  const job = new Job(spec, {
+    ...listener,
+    warning: (warning) => {
+      warnings.push(warning);
+      listener.warning(warning);
+    },
+  });
+  try {
+    return { ...(await job.run(signal, warnings)), warnings };
+  } finally {
+    await job.close();
+  }
+};
+
+type Outcome = Omit<JobOutcome, 'warnings'>;
+
+/** One run of one job: what its stages hand to each other, and what has to be closed. */
+class Job {
+  readonly #spec: JobSpec;
+  readonly #listener: JobListener;
+  readonly #progress: Progress;
+  readonly #closing: (() => Promise<void>)[] = [];
+
+  constructor(spec: JobSpec, listener: JobListener) {
+    const { config, dataset } = spec;
+    this.#spec = spec;
+    this.#listener = listener;
+    this.#progress = new Progress(listener, dataset !== undefined && config.finetune !== false && !config.dry_run);
+  }
+
+  async run(signal: AbortSignal, warnings: UnitReport<JobResult>['warnings']): Promise<Outcome> {
+    const { config, outDir, checkpointDir } = this.#spec;
+    const progress = this.#progress;
+    progress.phase('loading');
+    const { model, sizeBytes } = await this.#openModel();
+    signal.throwIfAborted();
+    progress.reached('loaded');
+
+    progress.phase('analyzing');
+    const graph = config.outputs ? selectOutputs(model.graph, config.outputs) : model.graph;
+    const { algorithm, planned } = this.#plan(graph);
+    const engine = await openEngine(this.#spec);
+    progress.reached('analyzed');
+    if (config.dry_run) return this.#dryRun(model, graph, sizeBytes, engine, algorithm, planned, warnings);
+    if (planned.plan) requireReachable(planned.plan);
+
+    progress.phase('baseline');
+    const data = await this.#openData(graph, engine);
+    const baseline = await this.#measure(engine, graph, sizeBytes, data, signal);
+    progress.reached('baseline');
+
+    const fingerprint = this.#fingerprint();
+    const run = new PruneRun({
+      algorithm,
+      engine,
+      data,
+      config,
+      listener: this.#listener,
+      progress,
+      checkpointDir,
+      fingerprint,
+      checkpoint: await findCheckpoint(checkpointDir, fingerprint),
+    });
+    const stoppedEarly = await run.run(signal);
+    progress.reached('trained');
+
+    progress.phase('exporting');
+    const { mutator } = algorithm;
+    const subnet = mutator.exportSubnet();
+    const written = await exportModel(model, subnet.graph, outDir);
+
+    progress.phase('verifying');
+    const reread = await openModel(written.path, written.artifact.name);
+    this.#closing.push(reread.close);
+    const equivalence = await certify(engine, reread.model.graph, mutator.maskedGraph(), data, config.seed);
+    progress.reached('verified');
+
+    progress.phase('evaluating');
+    const pruned = await this.#measure(engine, reread.model.graph, written.sizeBytes, data);
+    this.#warnIfNotFaster(baseline, pruned);
+    const { name, device } = engine;
+    const result: JobResult = { baseline, pruned, equivalence, engine: { name, device } };
+    const report: UnitReport<JobResult> = {
+      summary: result,
+      schedule: run.schedule,
+      units: unitRows(mutator),
+      layers: layerRows(model.graph, subnet.graph, config.counting),
+      unprunable: mutator.unprunable,
+      warnings,
+      environment: this.#environment(engine),
+    };
+    const reportArtifact = await writeJsonArtifact(outDir, 'report.json', report);
+    progress.done();
+    return { status: stoppedEarly ? 'canceled' : 'succeeded', result, artifacts: [written.artifact, reportArtifact] };
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closing.reverse()) await close();
+  }
+
+  async #openModel() {
+    const { path, name } = this.#spec.model;
+    const opened = await openModel(path, name);
+    this.#closing.push(opened.close);
+    for (const warning of opened.model.warnings) this.#listener.warning(warning);
+    return opened;
+  }
+
+  #plan(graph: Graph): { algorithm: IteAlgorithm; planned: PlannedTarget } {
+    const { config } = this.#spec;
+    const { mutator_cfg, step_freq, prune_times, linear_schedule } = config.algorithm;
+    const algorithm = new IteAlgorithm(graph, {
+      mutator_cfg: { ...mutator_cfg, ignore: config.ignore },
+      step_freq,
+      prune_times,
+      linear_schedule,
+    });
+    const planned = planTarget(algorithm.mutator, graph, config);
+    algorithm.setTarget(planned.choices);
+    return { algorithm, planned };
+  }
+
+  async #openData(graph: Graph, engine: Engine): Promise<JobData | undefined> {
+    const { dataset, config } = this.#spec;
+    if (!dataset) return undefined;
+    const data = await openJobData(dataset, graph, config, engine, this.#listener);
+    this.#closing.push(data.close);
+    if (!data.labelled && config.finetune) {
+      throw new EspalierError('LABELS_INVALID', 'finetuning needs labels, and the data set has none');
+    }
+    return data;
+  }
+
+  async #measure(
+    engine: Engine,
+    graph: Graph,
+    sizeBytes: number,
+    data: JobData | undefined,
+    signal?: AbortSignal,
+  ): Promise<ModelMeasures> {
+    const cost = graphCost(graph);
+    const score = data?.labelled
+      ? await evaluateSplit(engine, graph, data.validation, data.scaling, signal)
+      : { accuracy: null, loss: null };
+    signal?.throwIfAborted();
+    return {
+      accuracy: score.accuracy,
+      loss: score.loss,
+      parameters: cost.parameters,
+      macs: cost[this.#spec.config.counting],
+      size_bytes: sizeBytes,
+      latency_ms: await sampleLatency(engine, graph),
+    };
+  }
+
+  #warnIfNotFaster(baseline: ModelMeasures, pruned: ModelMeasures): void {
+    const [before, after] = [baseline.latency_ms!, pruned.latency_ms!];
+    if (after < before) return;
+    this.#listener.warning({
+      code: 'NOT_FASTER',
+      message: `one sample takes ${after.toPrecision(3)} ms, the original took ${before.toPrecision(3)} ms: on this machine the time goes elsewhere than into multiply-adds`,
+    });
+  }
+
+  /** What a dry run delivers: the report of the plan, with the widths that would be chosen. */
+  async #dryRun(
+    model: LoadedModel,
+    graph: Graph,
+    sizeBytes: number,
+    engine: Engine,
+    { mutator }: IteAlgorithm,
+    { choices, predicted, plan }: PlannedTarget,
+    warnings: UnitReport<JobResult>['warnings'],
+  ): Promise<Outcome> {
+    mutator.setChoices(choices);
+    const { counting } = this.#spec.config;
+    const cost = graphCost(graph);
+    const unknown = { accuracy: null, loss: null, latency_ms: null };
+    const report = {
+      summary: {
+        baseline: { ...unknown, parameters: cost.parameters, macs: cost[counting], size_bytes: sizeBytes },
+        predicted,
+        reachable: plan?.reachable ?? true,
+        ...(plan && !plan.reachable ? { nearest: { [plan.measure]: plan.nearest } } : {}),
+        choices,
+      },
+      schedule: [],
+      units: unitRows(mutator),
+      layers: layerRows(model.graph, mutator.exportSubnet().graph, counting),
+      unprunable: mutator.unprunable,
+      warnings,
+      environment: this.#environment(engine),
+    };
+    const artifact = await writeJsonArtifact(this.#spec.outDir, 'report.json', report);
+    this.#progress.done();
+    return { status: 'succeeded', result: null, artifacts: [artifact] };
+  }
+
+  #environment(engine: Engine): UnitReport<JobResult>['environment'] {
+    const { config, model } = this.#spec;
+    return {
+      version: VERSION,
+      engine: engine.name,
+      device: engine.device,
+      threads: engine.threads,
+      seed: config.seed,
+      config_sha256: sha256(JSON.stringify(config)),
+      model_sha256: model.sha256,
+    };
+  }
+
+  /** A checkpoint is resumed only by a run that would do the same. */
+  #fingerprint(): string {
+    const { model, dataset, config } = this.#spec;
+    return sha256(JSON.stringify([VERSION, model.sha256, dataset?.sha256, config]));
+  }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
