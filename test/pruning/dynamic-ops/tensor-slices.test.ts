@@ -34,7 +34,11 @@ test('scattering what was gathered gives the full tensor back, and touches nothi
       );
       const part = gatherAxes(full, kept);
       expect(scatterAxes(full, kept, part)).toEqual(full);
-      const marked = tensor('float32', part.shape, Float32Array.from(part.data as Float32Array, (v) => v + 1000));
+      const marked = tensor(
+        'float32',
+        part.shape,
+        Float32Array.from(part.data as Float32Array, (v) => v + 1000),
+      );
       const written = scatterAxes(full, kept, marked);
       expect(gatherAxes(written, kept)).toEqual(marked);
       const changed = [...(written.data as Float32Array)].filter((v, i) => v !== i).length;
