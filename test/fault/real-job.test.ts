@@ -1,0 +1,102 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ulid } from 'ulid';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { buildResidualNet, saveLayersModel } from '../../examples/residual-net.js';
+import { drawShapes, SHAPE_CLASSES, SHAPE_SIZE } from '../../examples/shapes.js';
+import { writeNpz } from '../../examples/write-npz.js';
+import type { JobMessage, WorkerReport } from '../../src/jobs/messages.js';
+import { resolveConfig } from '../../src/prune-config/index.js';
+import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
+import { collectReports, type Reports } from '../contracts/reports.js';
+import { compiled, createFixture, type Fixture } from '../workers/worker-fixture.js';
+
+let fixture: Fixture;
+let open: OpenQueue;
+let reports: Reports;
+
+beforeEach(async () => {
+  fixture = createFixture();
+  open = openMemoryQueue({ onError: (error) => fixture.logged.push({ msg: error.message }) });
+  reports = collectReports(open.queue);
+  await saveLayersModel(
+    buildResidualNet([SHAPE_SIZE, SHAPE_SIZE, 1], SHAPE_CLASSES.length),
+    join(fixture.dataDir, 'model'),
+  );
+  const { x, y } = drawShapes(320, 7);
+  await writeNpz(join(fixture.dataDir, 'data.npz'), { x_train: x, y_train: y });
+  await fixture.start(open, {
+    children: { job: compiled('workers/job-child.js'), inspect: compiled('workers/inspect-child.js') },
+    limits: { jobMemoryBytes: 2 ** 31 },
+  });
+});
+
+afterEach(async () => {
+  await fixture.dispose();
+  await open.queue.close();
+});
+
+const job = (): JobMessage => {
+  const finetune = { epochs: 3, batch_size: 32, optimizer: { type: 'sgd', learning_rate: 0.05 } };
+  const algorithm = { type: 'IteAlgorithm', prune_times: 2 };
+  return {
+    job_id: `job_${ulid()}`,
+    attempt: 1,
+    model: { blob: 'model', name: 'model.json', sha256: '1'.repeat(64) },
+    dataset: { blob: 'data.npz', name: 'data.npz', sha256: '2'.repeat(64) },
+    config: resolveConfig({ algorithm, target: { macs: 0.6 }, finetune }, { hasDataset: true }),
+  };
+};
+
+const finished = (report: WorkerReport) => {
+  expect(report).toMatchObject({
+    type: 'finished',
+    outcome: { status: 'succeeded', result: { equivalence: { ok: true } } },
+  });
+  return (report as Extract<WorkerReport, { type: 'finished' }>).outcome;
+};
+
+test('a job that is killed after its first epoch ends with the weights of one that was not disturbed', async () => {
+  const [disturbed, undisturbed] = [job(), job()];
+  const firstEpoch = reports.until(
+    (report) => report.job_id === disturbed.job_id && report.type === 'metric' && report.epoch === 1,
+  );
+  await open.queue.enqueue(disturbed);
+  const early = await Promise.race([firstEpoch, reports.ending(disturbed.job_id)]);
+  expect(early).toMatchObject({ type: 'metric' });
+  const { pid } = fixture.logged.find(({ msg }) => msg === 'job started') as unknown as { pid: number };
+  process.kill(pid, 'SIGKILL');
+  const resumed = await reports.ending(disturbed.job_id);
+  expect(resumed.attempt).toBe(2);
+  await open.queue.enqueue(undisturbed);
+  const [one, other] = [finished(resumed), finished(await reports.ending(undisturbed.job_id))];
+  const modelOf = ({ artifacts }: typeof one) => artifacts.find(({ name }) => name.startsWith('model'));
+  expect(weightsOf(disturbed.job_id, 2, modelOf(one)?.name)).toEqual(
+    weightsOf(undisturbed.job_id, 1, modelOf(other)?.name),
+  );
+  expect(one.result?.pruned.accuracy).toBe(other.result?.pruned.accuracy);
+}, 120_000);
+
+const weightsOf = (jobId: string, attempt: number, name = ''): Buffer => {
+  const zip = readFileSync(join(fixture.dataDir, 'jobs', jobId, 'attempts', String(attempt), name));
+  expect(zip.length).toBeGreaterThan(1000);
+  return zip;
+};
+
+test('a canceled job stops within its grace time', async () => {
+  const message = job();
+  await open.queue.enqueue(message);
+  await reports.until(({ type }) => type === 'metric');
+  expect(await open.queue.cancel(message.job_id)).toBe('signaled');
+  expect(await reports.ending(message.job_id)).toMatchObject({ type: 'finished', outcome: { status: 'canceled' } });
+});
+
+test('uploads are inspected in a child, and garbage is said to be garbage', async () => {
+  const inspect = (kind: 'model' | 'dataset', blob: string, name: string) =>
+    open.queue.inspect(kind, { blob, name, sha256: '0' });
+  expect(await inspect('model', 'model', 'model.json')).toMatchObject({ format: 'tfjs-layers' });
+  expect(await inspect('dataset', 'data.npz', 'data.npz')).toMatchObject({ kind: 'npz', num_classes: 10 });
+  writeFileSync(join(fixture.dataDir, 'garbage'), 'this is no model at all');
+  await expect(inspect('model', 'garbage', 'model.zip')).rejects.toMatchObject({ status: 422 });
+  await expect(inspect('dataset', 'garbage', 'data.npz')).rejects.toMatchObject({ status: 422 });
+});
