@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { graphCost } from '../../src/graph/cost.js';
+import { evaluateGraph } from '../../src/graph/evaluate.js';
+import type { Graph } from '../../src/graph/graph.js';
+import type { RefTensor } from '../../src/graph/tensor.js';
+import { ChannelMutator, type RelatedChannels } from '../../src/pruning/index.js';
+import { describeShared } from '../shared.js';
+import { readToy } from '../support/toy-onnx.js';
+
+/** Toys of plain ops only; the others wait for the ONNX reader. */
+const TOYS = [
+  'add_chain',
+  'concat',
+  'depthwise',
+  'flatten_linear',
+  'group_conv',
+  'plain_stack',
+  'preact',
+  'residual_add',
+  'seed_feature_head',
+  'seed_single_conv',
+];
+
+interface GoldenUnit {
+  name: string;
+  num_channels: number;
+  out: [string, number, number][];
+  in: [string, number, number][];
+}
+
+interface GoldenTensor {
+  shape: number[];
+  b64: string;
+}
+
+interface Golden {
+  input_shape: number[];
+  base: { flops: number };
+  base_output: GoldenTensor[];
+  total_torch_params: number;
+  l1_norms: Record<string, number[]>;
+  pruned: Record<
+    string,
+    {
+      kept: Record<string, [number, number][]>;
+      output: GoldenTensor[];
+      static: { flops: number };
+      static_total_torch_params: number;
+    }
+  >;
+}
+
+const ranges = (related: readonly RelatedChannels[]): string[] =>
+  related.map(({ name, start, end }) => `${name} ${start} ${end}`).sort();
+
+/** The goldens' input: x.flat[i] = float32(sin(0.37 i)). */
+function sines(shape: number[]): RefTensor {
+  const n = shape.reduce((product, d) => product * d, 1);
+  return { dtype: 'float32', shape, data: Float64Array.from({ length: n }, (_, i) => Math.fround(Math.sin(0.37 * i))) };
+}
+
+function run(graph: Graph, golden: Golden): Float64Array {
+  const outputs = evaluateGraph(graph, new Map([[graph.inputs[0], sines(golden.input_shape)]]));
+  return outputs.values().next().value!.data;
+}
+
+function decode({ b64 }: GoldenTensor): Float32Array {
+  return new Float32Array(new Uint8Array(Buffer.from(b64, 'base64')).buffer);
+}
+
+/** Float32 results of PyTorch against float64 ones. */
+function expectClose(found: Float64Array, golden: GoldenTensor): void {
+  const expected = decode(golden);
+  expect(found.length).toBe(expected.length);
+  const scale = expected.reduce((max, v) => Math.max(max, Math.abs(v)), 0);
+  for (let i = 0; i < expected.length; i++) expect(Math.abs(found[i] - expected[i])).toBeLessThan(1e-5 * scale);
+}
+
+/** The original counts modules only; in these files a function's node has no module in its name. */
+function moduleFlops(graph: Graph): number {
+  let flops = 0;
+  for (const [name, { mmrazor }] of graphCost(graph).perNode) if (/^\/[^/]+\/./.test(name)) flops += mmrazor;
+  return flops;
+}
+
+function trainedParameters(graph: Graph): number {
+  let count = 0;
+  for (const { role, tensor } of graph.constants.values()) if (role === 'parameter') count += tensor.data.length;
+  return count;
+}
+
+describeShared('the original, on its toys', 'goldens/mmrazor', (folder) => {
+  const canonical = JSON.parse(readFileSync(join(folder, 'canonical_units.json'), 'utf8'));
+
+  describe.each(TOYS)('%s', (name) => {
+    const golden: Golden = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
+    const graph = readToy(join(folder, `${name}.onnx`));
+    const mutator = new ChannelMutator();
+    mutator.prepareFromSupernet(graph);
+    const units: GoldenUnit[] = canonical[name].fx;
+
+    test('the same units', () => {
+      const found = mutator.mutableUnits.map(({ channelUnit }) => ({
+        name: channelUnit.name,
+        num_channels: channelUnit.numChannels,
+        out: ranges(channelUnit.outputRelated),
+        in: ranges(channelUnit.inputRelated),
+      }));
+      const expected = units.map((unit) => ({
+        ...unit,
+        out: unit.out.map((entry) => entry.join(' ')).sort(),
+        in: unit.in.map((entry) => entry.join(' ')).sort(),
+      }));
+      const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
+      expect(found.sort(byName)).toEqual(expected.sort(byName));
+    });
+
+    test('the same importances', () => {
+      for (const unit of mutator.mutableUnits) {
+        const importance = unit.importance(mutator.importanceSource)!;
+        const expected = golden.l1_norms[unit.name];
+        expect(importance.length).toBe(expected.length);
+        for (let c = 0; c < expected.length; c++) expect(importance[c]).toBeCloseTo(expected[c], 6);
+      }
+    });
+
+    test('the same output and cost unpruned', () => {
+      expectClose(run(graph, golden), golden.base_output[0]);
+      expect(moduleFlops(graph)).toBe(golden.base.flops);
+      expect(trainedParameters(graph)).toBe(golden.total_torch_params);
+    });
+
+    test.each(Object.keys(golden.pruned))('the same channels, output and cost at a ratio of %s', (ratio) => {
+      const expected = golden.pruned[ratio];
+      mutator.setChoices(Object.fromEntries(mutator.mutableUnits.map((unit) => [unit.name, Number(ratio)])));
+      for (const unit of mutator.mutableUnits) {
+        const kept = expected.kept[unit.name].flatMap(([start, end]) =>
+          Array.from({ length: end - start }, (_, i) => start + i),
+        );
+        expect([...unit.keptIndices], unit.name).toEqual(kept);
+      }
+      const { graph: pruned } = mutator.exportSubnet();
+      expectClose(run(pruned, golden), expected.output[0]);
+      expect(moduleFlops(pruned)).toBe(expected.static.flops);
+      expect(trainedParameters(pruned)).toBe(expected.static_total_torch_params);
+    });
+  });
+});
