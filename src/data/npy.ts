@@ -21,7 +21,10 @@ export interface NpyArray {
   readonly data: RawData;
 }
 
-type ArrayType = new (buffer: ArrayBuffer) => RawData;
+interface ArrayType {
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): RawData;
+  readonly BYTES_PER_ELEMENT: number;
+}
 
 /** NumPy's type strings without the byte order: name, kind, storage. */
 const TYPES: Readonly<Record<string, { name: string; kind: NpyArray['kind']; storage: ArrayType }>> = {
@@ -81,19 +84,24 @@ export function parseNpy(bytes: Uint8Array, what: string): NpyArray {
   if (bytes.length - dataStart !== expected) {
     return fail(`shape [${shape}] of ${type.name} needs ${expected} bytes, found ${bytes.length - dataStart}`);
   }
-  // A copy, since the data need not stand at a multiple of their element size.
-  const payload = latin1.buffer.slice(latin1.byteOffset + dataStart, latin1.byteOffset + bytes.length) as ArrayBuffer;
-  if (byteOrder === '>') swapBytes(Buffer.from(payload), Number(size));
-  const stored = new type.storage(payload);
+  const stored = readPayload(latin1.subarray(dataStart), type.storage, byteOrder === '>');
   const values = letter === 'f' && size === '2' ? float16ToFloat32(stored as Uint16Array) : stored;
   const data = order[1] === 'True' ? toCOrder(values, shape) : values;
   return { dtype: type.name, kind: type.kind, shape, data };
 }
 
-function swapBytes(buffer: Buffer, size: number): void {
-  if (size === 2) buffer.swap16();
-  else if (size === 4) buffer.swap32();
-  else if (size === 8) buffer.swap64();
+/** The elements in this machine's byte order: a view of the bytes where they stand at a multiple of their size. */
+function readPayload(bytes: Buffer, storage: ArrayType, bigEndian: boolean): RawData {
+  const size = storage.BYTES_PER_ELEMENT;
+  if (size > 1 && bigEndian) return readPayload(swapBytes(Buffer.from(bytes), size), storage, false);
+  const isAligned = bytes.byteOffset % size === 0;
+  const { buffer, byteOffset } = isAligned ? bytes : new Uint8Array(bytes);
+  return new storage(buffer as ArrayBuffer, byteOffset, bytes.length / size);
+}
+
+function swapBytes(bytes: Buffer, size: number): Buffer {
+  if (size === 2) return bytes.swap16();
+  return size === 4 ? bytes.swap32() : bytes.swap64();
 }
 
 function toCOrder(data: RawData, shape: readonly number[]): RawData {

@@ -59,7 +59,7 @@ export function resolveScaling(scaling: Scaling, kind: 'integer' | 'float' | 'bo
     if (values.length !== 1 && values.length !== lastAxis) {
       const detail = `${values.length} numbers for a last axis of ${lastAxis}; give one, or ${lastAxis}`;
       throw new EspalierError('CONFIG_INVALID', `scaling.${name}: ${detail}`, {
-        errors: [{ pointer: `/finetune/scaling/${name}`, message: detail }],
+        errors: [{ pointer: `/config/finetune/scaling/${name}`, message: detail }],
       });
     }
   }

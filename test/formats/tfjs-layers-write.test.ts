@@ -67,7 +67,8 @@ describe('the JSON', () => {
 
 describe('files', () => {
   test('under one top folder of a zip stay there, with those that are no part of the model', async () => {
-    const files = new Map([...(await plainFiles())].map(([name, bytes]) => [`my model/${name}`, bytes] as const));
+    const files = new Map<string, Uint8Array>();
+    for (const [name, bytes] of await plainFiles()) files.set(`my model/${name}`, bytes);
     files.set('my model/metadata.json', new TextEncoder().encode('{"labels": []}'));
     files.set('__MACOSX/my model/._model.json', new Uint8Array(3));
     const path = join(mkdtempSync(join(tmpdir(), 'espalier-write-')), 'model.zip');
@@ -87,6 +88,10 @@ describe('files', () => {
       code: 'MODEL_INVALID',
       message: expect.stringContaining('other.json'),
     });
+    const graphModel = new Map([
+      ['model.json', new TextEncoder().encode('{"modelTopology": {"node": []}, "weightsManifest": []}')],
+    ]);
+    await expect(detectFormat(fileSetOf(graphModel))).rejects.toMatchObject({ code: 'FORMAT_UNKNOWN' });
     const none = fileSetOf(new Map([['readme.md', new Uint8Array(1)]]));
     await expect(detectFormat(none)).rejects.toMatchObject({
       code: 'FORMAT_UNKNOWN',

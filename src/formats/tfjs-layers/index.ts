@@ -88,5 +88,7 @@ async function findModels(files: FileSet): Promise<string[]> {
 
 /** Graph models have the same two keys, with a TensorFlow GraphDef as topology. */
 function isGraphModel(text: Buffer): boolean {
-  return /"format"\s*:\s*"graph-model"/.test(text.toString('latin1'));
+  return /"format"\s*:\s*"graph-model"|"modelTopology"\s*:\s*\{\s*"(node|library|versions)"/.test(
+    text.toString('latin1'),
+  );
 }

@@ -58,13 +58,8 @@ export function parseTopology(model: Json | undefined): Container {
   return parseContainer(model, '', 0);
 }
 
-export function isContainerClass(className: string): boolean {
+function isContainerClass(className: string): boolean {
   return SEQUENTIAL.includes(className) || FUNCTIONAL.includes(className);
-}
-
-/** The call of a reference, if there is one. */
-export function findCall(container: Container, ref: TensorRef): Call | undefined {
-  return container.calls.find((c) => c.layer === ref.layer && c.index === ref.node - ref.layer.firstNode);
 }
 
 /** The input layers' definitions, in the order of the model's inputs. */
