@@ -3,10 +3,8 @@ import { openMemoryQueue, openRedisQueue } from '../../src/queue/index.js';
 import { queueContract } from './queue.js';
 import { describeRedis, type PrivateRedis, startRedis } from './redis-server.js';
 
-const onError = (error: Error) => console.error(error);
-
 describe('queue in memory', () => {
-  queueContract(async () => openMemoryQueue({ onError }));
+  queueContract((onError) => openMemoryQueue({ onError }));
 });
 
 describeRedis('queue over Redis', () => {
@@ -18,5 +16,5 @@ describeRedis('queue over Redis', () => {
   });
   afterAll(() => redis.stop());
 
-  queueContract(async () => openRedisQueue({ url: `${redis.url}/${databases++}`, onError }));
+  queueContract((onError) => openRedisQueue({ url: `${redis.url}/${databases++}`, onError }));
 });

@@ -23,16 +23,17 @@ const DONE: JobEnding['event'] = {
   outcome: { status: 'succeeded', result: null, artifacts: [], warnings: [] },
 };
 
-/** What every queue must do, whatever carries it. `open` gives a fresh, empty one; `dispose` takes away what `open` made. */
-export function queueContract(open: () => Promise<OpenQueue & { dispose?: () => Promise<void> }>): void {
+/** What every queue must do, whatever carries it. `open` gives a fresh, empty one. */
+export function queueContract(open: (onError: (error: Error) => void) => OpenQueue): void {
   let queue: JobQueue;
   let transport: Transport;
-  let dispose: (() => Promise<void>) | undefined;
+  let errors: Error[];
   let reports: Reports;
   let workers: { close(force?: boolean): Promise<void> }[];
 
-  beforeEach(async () => {
-    ({ queue, transport, dispose } = await open());
+  beforeEach(() => {
+    errors = [];
+    ({ queue, transport } = open((error) => errors.push(error)));
     reports = collectReports(queue);
     workers = [];
   });
@@ -40,7 +41,6 @@ export function queueContract(open: () => Promise<OpenQueue & { dispose?: () => 
   afterEach(async () => {
     await Promise.all(workers.map((worker) => worker.close(true)));
     await queue.close();
-    await dispose?.();
   });
 
   const startWorker = (process: Process, options: Omit<WorkerOptions, 'connection'> = {}): JobWorker => {
@@ -142,7 +142,10 @@ export function queueContract(open: () => Promise<OpenQueue & { dispose?: () => 
     await taken.passed;
     startWorker(async (job) => ({ attempt: job.attemptsStarted, event: DONE }), { stalledInterval: 100 });
     expect(await reports.ending('job_a')).toMatchObject({ attempt: 2 });
+    // What the first worker brings now comes too late: it is an error there, and no second ending here.
     dead.open();
+    await expect.poll(() => errors.map(({ message }) => message).join()).toMatch(/Missing (lock|key) for job job_a/);
+    expect(reports.ofJob('job_a')).toHaveLength(1);
   });
 
   test('cancel removes a waiting job, which then never runs', async () => {
