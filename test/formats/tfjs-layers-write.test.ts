@@ -290,4 +290,12 @@ describe('outputs', () => {
     const narrow = await loadStock(await model.write(pruned));
     expect(relativeError(runStock(narrow, inputs), runGraph(masked, inputs))).toBeLessThan(1e-5);
   });
+
+  test('stand in the order in which they were selected', async () => {
+    const stock = branching();
+    const model = await readFiles(await modelFiles(stock));
+    const written = await loadStock(await model.write(selectOutputs(model.graph, ['head', 'flat:0'])));
+    const [flat, , head] = runStock(stock, feeds);
+    expect(relativeError(runStock(written, feeds), [head, flat])).toBeLessThan(1e-5);
+  });
 });

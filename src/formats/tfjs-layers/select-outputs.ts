@@ -5,10 +5,10 @@ import type { Container, Layer, TensorRef } from './topology.js';
 /**
  * Takes the outputs that are not kept out of a model's JSON, and with them the layers that only they needed. Calls of a
  * shared layer that go renumber the ones that stay; nested models lose the outputs that nobody reads any more.
- * @param kept indices into the container's outputs
+ * @param kept indices into the container's outputs, in the order in which they are to stand
  * @returns every layer that stays, nested ones too
  */
-export function selectOutputs(container: Container, kept: ReadonlySet<number>): Set<Layer> {
+export function selectOutputs(container: Container, kept: readonly number[]): Set<Layer> {
   const plan = planSelection(container, kept);
   if (container.kind === 'functional') applySelection(container, plan, kept);
   return plan.layers;
@@ -22,8 +22,8 @@ interface Selection {
   readonly nestedOutputs: Map<Layer, number[]>;
 }
 
-function planSelection(container: Container, kept: ReadonlySet<number>): Selection {
-  const outputs = container.outputs.filter((_, i) => kept.has(i));
+function planSelection(container: Container, kept: readonly number[]): Selection {
+  const outputs = kept.map((i) => container.outputs[i]);
   const calls = new Map<Layer, number[]>();
   const read = new Map<Layer, Set<number>>();
   const note = ({ layer, tensor }: TensorRef): unknown => read.set(layer, (read.get(layer) ?? new Set()).add(tensor));
@@ -48,13 +48,13 @@ function planSelection(container: Container, kept: ReadonlySet<number>): Selecti
   return { layers, calls, nestedOutputs };
 }
 
-function applySelection(container: Container, plan: Selection, kept: ReadonlySet<number>): void {
+function applySelection(container: Container, plan: Selection, kept: readonly number[]): void {
   const { json } = container;
   const renumber = (ref: TensorRef): void => {
     ref.json[1] = ref.layer.firstNode + plan.calls.get(ref.layer)!.indexOf(ref.node - ref.layer.firstNode);
     ref.json[2] = plan.nestedOutputs.get(ref.layer)?.indexOf(ref.tensor) ?? ref.tensor;
   };
-  const outputs = container.outputs.filter((_, i) => kept.has(i));
+  const outputs = kept.map((i) => container.outputs[i]);
   outputs.forEach(renumber);
   for (const call of container.calls) {
     if (plan.calls.get(call.layer)?.includes(call.index)) call.inputs.forEach(renumber);

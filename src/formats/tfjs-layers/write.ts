@@ -51,11 +51,14 @@ interface NarrowedWeight {
   readonly unchanged: boolean;
 }
 
-function keptOutputs(model: Container, graph: Graph): Set<number> {
+/** The file's outputs that the graph has, in the graph's order. */
+function keptOutputs(model: Container, graph: Graph): number[] {
   const names = outputNames(model.outputs);
-  const wanted = new Set(graph.outputs.map((o) => o.name));
-  for (const name of wanted) if (!names.includes(name)) throw new Error(`the model has no output ${name}`);
-  return new Set(names.flatMap((name, i) => (wanted.has(name) ? [i] : [])));
+  return graph.outputs.map(({ name }) => {
+    const index = names.indexOf(name);
+    if (index < 0) throw new Error(`the model has no output ${name}`);
+    return index;
+  });
 }
 
 function narrowed(used: UsedWeight, graph: Graph): NarrowedWeight {
