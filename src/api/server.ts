@@ -1,4 +1,4 @@
-import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
 import { createId } from '../jobs/ids.js';
 import { addApi } from './app.js';
 import { answerMalformed, sendProblem } from './plugins/problems.js';
@@ -11,8 +11,7 @@ import type { Services } from './services.js';
 export async function createServer(services: Services, logger: FastifyBaseLogger): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
-    requestIdLogLabel: 'requestId',
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: () => createId('req'),
     bodyLimit: services.limits.jsonBytes,
     routerOptions: { maxParamLength: 300 },

@@ -107,13 +107,19 @@ export class JobService {
 
   /** The job once its status is another than now, or once the time is up or the signal fires. @throws EspalierError NOT_FOUND */
   async wait(id: string, timeoutMs: number, signal: AbortSignal): Promise<Job> {
-    const job = await this.#get(id);
-    if (isFinished(job) || timeoutMs <= 0) return job;
+    const first = await this.#get(id);
     const deadline = Date.now() + timeoutMs;
-    for (let now = job; ; now = await this.#get(id)) {
+    for (;;) {
       const left = deadline - Date.now();
-      if (now.status !== job.status || left <= 0 || signal.aborted || this.#closing.signal.aborted) return now;
-      await this.#nextChange(id, left, signal);
+      // Listens before it reads: a change between the two is not missed.
+      const change = this.#listen(id, Math.max(0, left), signal);
+      const job = await this.#get(id);
+      const over = left <= 0 || signal.aborted || this.#closing.signal.aborted;
+      if (over || isFinished(job) || job.status !== first.status) {
+        change.stop();
+        return job;
+      }
+      await change.happened;
     }
   }
 
@@ -145,9 +151,13 @@ export class JobService {
   }
 
   /** Resolves when every report that came has been recorded. */
+  async settled(): Promise<void> {
+    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+  }
+
   async close(): Promise<void> {
     this.endWaits();
-    await Promise.all(this.#inFlight);
+    await this.settled();
   }
 
   async #requeue(job: Job): Promise<void> {
@@ -209,21 +219,23 @@ export class JobService {
     for (const wake of [...(this.#waiters.get(id) ?? [])]) wake();
   }
 
-  #nextChange(id: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const waiters = this.#waiters.get(id) ?? new Set();
-      this.#waiters.set(id, waiters);
-      const wake = () => {
+  #listen(id: string, timeoutMs: number, signal: AbortSignal): { happened: Promise<void>; stop: () => void } {
+    const waiters = this.#waiters.get(id) ?? new Set();
+    this.#waiters.set(id, waiters);
+    let stop = () => {};
+    const happened = new Promise<void>((resolve) => {
+      stop = () => {
         clearTimeout(timer);
-        signal.removeEventListener('abort', wake);
-        waiters.delete(wake);
+        signal.removeEventListener('abort', stop);
+        waiters.delete(stop);
         if (waiters.size === 0 && this.#waiters.get(id) === waiters) this.#waiters.delete(id);
         resolve();
       };
-      const timer = setTimeout(wake, timeoutMs);
-      signal.addEventListener('abort', wake);
-      waiters.add(wake);
+      const timer = setTimeout(stop, timeoutMs);
+      signal.addEventListener('abort', stop);
+      waiters.add(stop);
     });
+    return { happened, stop };
   }
 
   #pause(ms: number): Promise<void> {

@@ -6,7 +6,6 @@ import { ERRORS, type ErrorCode, EspalierError, type FieldError } from '../../er
 import { fieldErrors, type SchemaFault } from '../../prune-config/index.js';
 
 const MEDIA_TYPE = 'application/problem+json';
-const DOCS = 'https://github.com/espalier/espalier/blob/main/docs/errors.md';
 
 /** What Fastify and its plugins throw, in our codes; other 4xx are BAD_REQUEST. */
 const FRAMEWORK_CODES: Readonly<Record<string, ErrorCode>> = {
@@ -31,7 +30,7 @@ export interface ProblemBody {
 
 export function problemBody(error: EspalierError, requestId: string): ProblemBody {
   return {
-    type: `${DOCS}#${error.code.toLowerCase()}`,
+    type: `urn:espalier:error:${error.code}`,
     title: ERRORS[error.code].title,
     status: error.status,
     detail: error.message,

@@ -90,7 +90,7 @@ export function artifactRoutes(app: TypedApp, { store, folders }: Services): voi
     },
     async ({ params }) => {
       await finished(params.id);
-      return { data: (await store.artifacts(params.id)).map((a) => artifactView(params.id, a)) } as never;
+      return { data: (await store.artifacts(params.id)).map((a) => artifactView(params.id, a)) };
     },
   );
 

@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { receiveUpload } from '../receive-upload.js';
-import { closed, PageQuery, pageOf, problems } from '../schemas/common.js';
+import { closed, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
 import { Dataset, FilesForm } from '../schemas/uploads.js';
 import type { Services } from '../services.js';
 import { datasetView } from '../views.js';
@@ -30,7 +30,7 @@ export function datasetRoutes(app: TypedApp, services: Services): void {
     async (request, reply) => {
       const { upload, created } = await receiveUpload('dataset', request, services);
       reply.code(created ? 201 : 200).header('location', `/datasets/${upload.id}`);
-      return datasetView(upload) as never;
+      return datasetView(upload);
     },
   );
 
@@ -47,8 +47,8 @@ export function datasetRoutes(app: TypedApp, services: Services): void {
       },
     },
     async ({ query }) => {
-      const page = await store.listUploads('dataset', query);
-      return { data: page.data.map(datasetView), next_cursor: page.nextCursor } as never;
+      const page = await store.listUploads('dataset', pageQuery(query));
+      return { data: page.data.map(datasetView), next_cursor: page.nextCursor };
     },
   );
 
@@ -67,7 +67,7 @@ export function datasetRoutes(app: TypedApp, services: Services): void {
     async ({ params }) => {
       const dataset = await store.findUpload('dataset', params.id);
       if (!dataset) throw new EspalierError('NOT_FOUND', `there is no data set ${params.id}`);
-      return datasetView(dataset) as never;
+      return datasetView(dataset);
     },
   );
 
@@ -85,7 +85,7 @@ export function datasetRoutes(app: TypedApp, services: Services): void {
     },
     async ({ params }, reply) => {
       await uploads.remove('dataset', params.id);
-      return reply.code(204).send(null as never);
+      return reply.code(204).send();
     },
   );
 }

@@ -2,7 +2,7 @@ import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { JOB_STATUSES } from '../../jobs/job.js';
 import { readJobRequest } from '../job-request.js';
-import { closed, PageQuery, pageOf, problems } from '../schemas/common.js';
+import { closed, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
 import { Job, NewJob, NewJobForm } from '../schemas/jobs.js';
 import type { Services } from '../services.js';
 import { jobView } from '../views.js';
@@ -55,7 +55,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
         requestId: request.id,
       });
       reply.code(202).header('location', `/jobs/${job.id}`);
-      return jobView(job) as never;
+      return jobView(job);
     },
   );
 
@@ -75,8 +75,8 @@ export function jobRoutes(app: TypedApp, services: Services): void {
       },
     },
     async ({ query }) => {
-      const page = await store.listJobs(query);
-      return { data: page.data.map(jobView), next_cursor: page.nextCursor } as never;
+      const page = await store.listJobs(pageQuery(query));
+      return { data: page.data.map(jobView), next_cursor: page.nextCursor };
     },
   );
 
@@ -91,7 +91,11 @@ export function jobRoutes(app: TypedApp, services: Services): void {
           'With `wait`, answers when the status changes or the time is up; at once when the job is finished.',
         params: Params,
         querystring: Type.Object(
-          { wait: Type.Number({ minimum: 0, maximum: LONGEST_WAIT_S, default: 0, description: 'Seconds.' }) },
+          {
+            wait: Type.Optional(
+              Type.Number({ minimum: 0, maximum: LONGEST_WAIT_S, default: 0, description: 'Seconds.' }),
+            ),
+          },
           closed,
         ),
         response: { 200: Job.ref, ...problems(404, 422) },
@@ -99,8 +103,9 @@ export function jobRoutes(app: TypedApp, services: Services): void {
     },
     async ({ params, query }, reply) => {
       const gone = new AbortController();
-      if (query.wait > 0) reply.raw.once('close', () => gone.abort());
-      return jobView(await jobs.wait(params.id, query.wait * 1000, gone.signal)) as never;
+      const waitMs = (query.wait ?? 0) * 1000;
+      if (waitMs > 0) reply.raw.once('close', () => gone.abort());
+      return jobView(await jobs.wait(params.id, waitMs, gone.signal));
     },
   );
 
@@ -119,7 +124,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
     },
     async ({ params }, reply) => {
       reply.code(202);
-      return jobView(await jobs.cancel(params.id)) as never;
+      return jobView(await jobs.cancel(params.id));
     },
   );
 
@@ -137,7 +142,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
     },
     async ({ params }, reply) => {
       await jobs.remove(params.id);
-      return reply.code(204).send(null as never);
+      return reply.code(204).send();
     },
   );
 }

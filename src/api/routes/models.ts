@@ -2,7 +2,7 @@ import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import type { UnitsTemplate, UnitTemplate } from '../../pipeline/contract.js';
 import { receiveUpload } from '../receive-upload.js';
-import { closed, PageQuery, pageOf, problems } from '../schemas/common.js';
+import { closed, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
 import { FilesForm, Model, Units } from '../schemas/uploads.js';
 import type { Services } from '../services.js';
 import { modelView } from '../views.js';
@@ -36,7 +36,7 @@ export function modelRoutes(app: TypedApp, services: Services): void {
     async (request, reply) => {
       const { upload, created } = await receiveUpload('model', request, services);
       reply.code(created ? 201 : 200).header('location', `/models/${upload.id}`);
-      return modelView(upload) as never;
+      return modelView(upload);
     },
   );
 
@@ -53,8 +53,8 @@ export function modelRoutes(app: TypedApp, services: Services): void {
       },
     },
     async ({ query }) => {
-      const page = await store.listUploads('model', query);
-      return { data: page.data.map(modelView), next_cursor: page.nextCursor } as never;
+      const page = await store.listUploads('model', pageQuery(query));
+      return { data: page.data.map(modelView), next_cursor: page.nextCursor };
     },
   );
 
@@ -70,7 +70,7 @@ export function modelRoutes(app: TypedApp, services: Services): void {
         response: { 200: Model.ref, ...problems(404) },
       },
     },
-    async ({ params }) => modelView(await find(params.id)) as never,
+    async ({ params }) => modelView(await find(params.id)),
   );
 
   app.delete(
@@ -87,7 +87,7 @@ export function modelRoutes(app: TypedApp, services: Services): void {
     },
     async ({ params }, reply) => {
       await uploads.remove('model', params.id);
-      return reply.code(204).send(null as never);
+      return reply.code(204).send();
     },
   );
 
@@ -103,12 +103,18 @@ export function modelRoutes(app: TypedApp, services: Services): void {
         params: Params,
         querystring: Type.Object(
           {
-            only_mutable_units: Type.Boolean({
-              default: false,
-              description: 'Leave out units that can not be pruned.',
-            }),
-            with_unit_init_args: Type.Boolean({ default: false, description: 'With `init_args` of each unit.' }),
-            with_channels: Type.Boolean({ default: false, description: 'With the layers of each unit.' }),
+            only_mutable_units: Type.Optional(
+              Type.Boolean({
+                default: false,
+                description: 'Leave out units that can not be pruned.',
+              }),
+            ),
+            with_unit_init_args: Type.Optional(
+              Type.Boolean({ default: false, description: 'With `init_args` of each unit.' }),
+            ),
+            with_channels: Type.Optional(
+              Type.Boolean({ default: false, description: 'With the layers of each unit.' }),
+            ),
           },
           closed,
         ),
@@ -117,15 +123,15 @@ export function modelRoutes(app: TypedApp, services: Services): void {
     },
     async ({ params, query }) => {
       await find(params.id);
-      return unitsView((await store.findUnits(params.id))!, query) as never;
+      return unitsView((await store.findUnits(params.id))!, query);
     },
   );
 }
 
 interface UnitOptions {
-  readonly only_mutable_units: boolean;
-  readonly with_unit_init_args: boolean;
-  readonly with_channels: boolean;
+  readonly only_mutable_units?: boolean;
+  readonly with_unit_init_args?: boolean;
+  readonly with_channels?: boolean;
 }
 
 function unitsView(template: UnitsTemplate, options: UnitOptions): UnitsTemplate {

@@ -16,12 +16,21 @@ export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Ty
 
 export const Timestamp = (description: string) => Type.String({ format: 'date-time', description });
 
+const PAGE_LENGTH = 20;
+
 export const PageQuery = {
-  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Most entries in one answer.' }),
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 100, default: PAGE_LENGTH, description: 'Most entries in one answer.' }),
+  ),
   cursor: Type.Optional(
     Type.String({ minLength: 1, maxLength: 100, description: '`next_cursor` of the page before.' }),
   ),
 };
+
+/** A page query with the length that it has when none is asked for. */
+export function pageQuery<Q extends { limit?: number }>(query: Q): Q & { limit: number } {
+  return { ...query, limit: query.limit ?? PAGE_LENGTH };
+}
 
 export const pageOf = <T extends TSchema>(entry: T) =>
   Type.Object({
@@ -33,7 +42,7 @@ export const Problem = named(
   'Problem',
   Type.Object(
     {
-      type: Type.String({ description: 'Where the code is explained.' }),
+      type: Type.String({ description: 'The code as a URN.' }),
       title: Type.String({ description: 'What the code means.' }),
       status: Type.Integer({ description: 'The HTTP status.' }),
       detail: Type.String({ description: 'What was found and what was expected.' }),
@@ -53,7 +62,7 @@ export const Problem = named(
       description: 'An error as RFC 9457 has it.',
       examples: [
         {
-          type: 'https://github.com/espalier/espalier/blob/main/docs/errors.md#config_invalid',
+          type: 'urn:espalier:error:CONFIG_INVALID',
           title: 'The config is not valid',
           status: 422,
           detail: '/target/macs: A share in (0, 1] of the original, or {"at_most": NUMBER} in multiply-adds. Found 2.',
