@@ -156,9 +156,20 @@ export class ChannelMutator {
     return this.#weights;
   }
 
-  /** Takes trained full weights, so that importances are computed from them. Constants that are left out stay as they are. */
+  /**
+   * Takes trained full weights, so that importances are computed from them. Constants that are left out stay as they are.
+   * @throws RangeError for an id that the graph has not, or a tensor of another shape (a slice, say).
+   */
   setWeights(constants: ReadonlyMap<string, Tensor>): void {
-    for (const [id, tensor] of constants) this.#weights.set(id, tensor);
+    for (const [id, tensor] of constants) {
+      const shape = this.#weights.get(id)?.shape;
+      if (shape?.join() !== tensor.shape.join()) {
+        throw new RangeError(
+          `constant ${id} has shape [${tensor.shape}], the full graph has ${shape ? `[${shape}]` : 'none'}`,
+        );
+      }
+      this.#weights.set(id, tensor);
+    }
   }
 
   /** @throws EspalierError UNIT_UNKNOWN, with the near misses, for a name that no mutable unit has. */

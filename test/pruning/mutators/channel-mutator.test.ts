@@ -179,6 +179,14 @@ describe('L1 units', () => {
   });
 });
 
+test('weights of another shape, or that the graph has not, are refused', () => {
+  const slice = tensor('float32', [1], [1]);
+  expect(() => prepared().setWeights(new Map([['a.bias', slice]]))).toThrow(
+    'a.bias has shape [1], the full graph has [8]',
+  );
+  expect(() => prepared().setWeights(new Map([['nope', slice]]))).toThrow('the full graph has none');
+});
+
 test('sequential units keep the first channels', () => {
   const mutator = prepared({ channel_unit_cfg: { type: 'SequentialMutableChannelUnit' } });
   mutator.setChoices({ [A]: 0.5 });
