@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/engine.js';
 import { EspalierError } from '../errors.js';
-import { type Graph, getSpec, type Shape } from '../graph/graph.js';
+import { type Graph, getSpec, producers, type Shape } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { JobData } from './job-data.js';
 import { randomInputs } from './latency.js';
@@ -43,15 +43,19 @@ export async function certify(
   return equivalence;
 }
 
-/** Runs two graphs of the same inputs and outputs on the same feeds; the first dimension of each feed is the batch. */
+/**
+ * Runs two graphs of the same inputs and outputs on the same feeds; the first dimension of each feed is the batch. What
+ * goes into a closing softmax or sigmoid is compared too, since a saturated one hides differences.
+ */
 export async function compareForward(
   engine: Engine,
   written: Graph,
   masked: Graph,
   feeds: ReadonlyMap<string, Tensor>,
 ): Promise<Equivalence> {
-  const a = await runOnce(engine, written, feeds);
-  const b = await runOnce(engine, masked, feeds);
+  const [tested, reference] = [withLogits(written), withLogits(masked)];
+  const a = await runOnce(engine, tested, feeds);
+  const b = await runOnce(engine, reference, feeds);
   let maxAbsDiff = 0;
   let relative = 0;
   b.forEach((want, i) => {
@@ -59,7 +63,7 @@ export async function compareForward(
     if (!got || String(got.shape) !== String(want.shape)) {
       throw new EspalierError(
         'CERTIFICATE_FAILED',
-        `output ${masked.outputs[i].name} has shape [${got?.shape}] in the written file, [${want.shape}] in the masked model`,
+        `output ${reference.outputs[i].name} has shape [${got?.shape}] in the written file, [${want.shape}] in the masked model`,
       );
     }
     const { diff, scale } = largestDifference(got, want);
@@ -68,6 +72,19 @@ export async function compareForward(
   });
   const samples = feeds.values().next().value?.shape[0] ?? 0;
   return { max_abs_diff: maxAbsDiff, relative, samples, ok: relative <= CERTIFICATE_LIMIT };
+}
+
+const SATURATING = ['Softmax', 'Sigmoid', 'Tanh'];
+
+function withLogits(graph: Graph): Graph {
+  const makers = producers(graph);
+  const logits = graph.outputs.flatMap(({ name, value }) => {
+    const maker = makers.get(value);
+    return maker && SATURATING.includes(maker.op)
+      ? [{ name: `${name} before ${maker.op}`, value: maker.inputs[0] }]
+      : [];
+  });
+  return { ...graph, outputs: [...graph.outputs, ...logits] };
 }
 
 /** `max|a−b|` and `max|b|`; a NaN anywhere is an infinite difference. */

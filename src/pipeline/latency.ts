@@ -1,23 +1,36 @@
 import { seededRandom } from '../data/index.js';
-import { type Engine, measureLatency } from '../engine/index.js';
+import { type CompiledGraph, type Engine, measureLatency } from '../engine/index.js';
 import { type Graph, getSpec } from '../graph/graph.js';
 import { allocate, elementCount, type Tensor } from '../graph/tensor.js';
 
-const BUDGET_MS = 1500;
+/** For each graph: three runs to warm up, then turns of seven runs, as many turns as fit in about a second and a half. */
 const WARMUP = 3;
+const RUNS = 7;
+const BUDGET_MS = 1500;
+const MOST_TURNS = 15;
 
-/** Median milliseconds of a warm run on one sample of noise, as often as fits in about a second and a half. */
-export async function sampleLatency(engine: Engine, graph: Graph): Promise<number> {
-  const compiled = await engine.compile(graph);
+/**
+ * Median milliseconds that one sample of noise takes each graph, warm. The graphs take turns, so that a machine whose
+ * speed drifts doesn't favour one of them.
+ */
+export async function compareLatency(engine: Engine, graphs: readonly Graph[]): Promise<number[]> {
+  const contestants: { compiled: CompiledGraph; feeds: Map<string, Tensor>; medians: number[] }[] = [];
   try {
-    const feeds = randomInputs(graph, 1, 0);
+    for (const graph of graphs) {
+      contestants.push({ compiled: await engine.compile(graph), feeds: randomInputs(graph, 1, 0), medians: [] });
+    }
     const start = performance.now();
-    for (let i = 0; i < WARMUP; i++) await compiled.run(feeds);
-    const each = (performance.now() - start) / WARMUP;
-    const runs = Math.max(7, Math.min(200, Math.floor(BUDGET_MS / each)));
-    return (await measureLatency(compiled, feeds, { warmup: 0, runs })).p50_ms;
+    for (const { compiled, feeds } of contestants) for (let i = 0; i < WARMUP; i++) await compiled.run(feeds);
+    const turnMs = ((performance.now() - start) / WARMUP) * RUNS;
+    const turns = Math.max(1, Math.min(MOST_TURNS, Math.round((BUDGET_MS * graphs.length) / turnMs)));
+    for (let turn = 0; turn < turns; turn++) {
+      for (const { compiled, feeds, medians } of contestants) {
+        medians.push((await measureLatency(compiled, feeds, { warmup: 0, runs: RUNS })).p50_ms);
+      }
+    }
+    return contestants.map(({ medians }) => medians.sort((a, b) => a - b)[medians.length >> 1]);
   } finally {
-    await compiled.release();
+    for (const { compiled } of contestants) await compiled.release();
   }
 }
 

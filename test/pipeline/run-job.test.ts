@@ -1,0 +1,179 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { drawShapes } from '../../examples/shapes.js';
+import { openFileSet } from '../../src/archive/index.js';
+import type { JobResult } from '../../src/pipeline/contract.js';
+import type { UnitReport } from '../../src/report/unit-report.js';
+import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
+import { loadStock, tf, useCpu } from '../support/tfjs.js';
+
+const FINETUNE = { epochs: 4, batch_size: 32, optimizer: { type: 'adam', learning_rate: 0.003 } };
+
+let bench: JobBench;
+
+beforeAll(async () => {
+  await useCpu();
+  bench = await openJobBench(smallClassifier());
+});
+
+async function filesOf(outDir: string): Promise<Map<string, Uint8Array>> {
+  const files = await openFileSet(join(outDir, 'model.zip'));
+  const entries = await Promise.all(files.names.map(async (name) => [name, await files.read(name)] as const));
+  await files.close();
+  return new Map(entries);
+}
+
+async function reportOf(outDir: string): Promise<UnitReport<JobResult>> {
+  return JSON.parse(await readFile(join(outDir, 'report.json'), 'utf8'));
+}
+
+describe('a job with data', () => {
+  test('meets its target, learns, and what it reports is what stock TensorFlow.js finds in the file', async () => {
+    const { outcome, outDir, recording } = await bench.run({ target: { macs: 0.5 }, finetune: FINETUNE });
+    expect(outcome.status).toBe('succeeded');
+    const { baseline, pruned, equivalence } = outcome.result!;
+    expect(pruned.macs).toBeLessThanOrEqual(baseline.macs * 0.5);
+    expect(pruned.macs).toBeGreaterThan(baseline.macs * 0.42);
+    expect(pruned.size_bytes).toBeLessThan(baseline.size_bytes);
+    expect(equivalence!.ok).toBe(true);
+    expect(equivalence!.relative).toBeLessThan(1e-5);
+    expect(equivalence!.samples).toBe(8);
+    // Chance is 0.1; the untrained model is near it.
+    expect(baseline.accuracy).toBeLessThan(0.3);
+    expect(pruned.accuracy).toBeGreaterThan(0.5);
+
+    const stock = await loadStock(await filesOf(outDir));
+    const { x, y } = drawShapes(100, 2);
+    const pixels = Float32Array.from(x.data as Uint8Array, (v) => v / 255);
+    const scores = stock.predict(tf.tensor(pixels, [100, 24, 24, 1])) as tf.Tensor;
+    const predicted = scores.argMax(1).dataSync();
+    const right = predicted.reduce((n, p, i) => n + Number(p === (y.data as Int32Array)[i]), 0);
+    expect(right / 100).toBeCloseTo(pruned.accuracy!, 10);
+    expect(stock.countParams()).toBe(pruned.parameters);
+
+    expect(recording.phases[0]).toBe('loading');
+    expect(recording.phases.at(-1)).toBe('evaluating');
+    expect(recording.progress.at(-1)).toBe(1);
+    expect(recording.progress).toEqual([...recording.progress].sort((a, b) => a - b));
+    expect(recording.metrics.filter(({ name }) => name === 'accuracy').map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3]);
+  });
+
+  test('reports units, layers and schedule that agree with the file', async () => {
+    const { outcome, outDir } = await bench.run({
+      algorithm: { target_pruning_ratio: { 'conv1_(0, 8)_8': 0.25 }, prune_times: 2 },
+      finetune: { ...FINETUNE, epochs: 2 },
+    });
+    const report = await reportOf(outDir);
+    const unit = report.units.find(({ name }) => name === 'conv1_(0, 8)_8')!;
+    expect(unit.kept).toBe(2);
+    expect(unit.kept_indices).toHaveLength(2);
+    expect(unit.importance.values).toHaveLength(8);
+    expect(unit.output_related.map(({ name }) => name)).toEqual(['conv1', 'bn1']);
+    expect(unit.input_related.map(({ name }) => name)).toEqual(['bn1', 'conv2']);
+    expect(report.schedule.map(({ choices }) => choices['conv1_(0, 8)_8'])).toEqual([0.625, 0.25]);
+    expect(report.schedule.at(-1)!.macs).toBe(outcome.result!.pruned.macs);
+    expect(report.schedule.at(-1)!.accuracy_after_finetune).toBe(outcome.result!.pruned.accuracy);
+    expect(report.unprunable).toEqual([expect.objectContaining({ layer: 'scores', channels: 10, code: 'OUTPUT' })]);
+    const model = JSON.parse(Buffer.from((await filesOf(outDir)).get('model.json')!).toString());
+    const conv1 = model.modelTopology.config.layers[0].config;
+    expect(conv1.filters).toBe(2);
+    const row = report.layers.find(({ name }) => name === 'conv1')!;
+    expect(row).toMatchObject({
+      op: 'Conv',
+      before: { shape: [null, 8, 11, 11] },
+      after: { shape: [null, 2, 11, 11] },
+    });
+    expect(row.after!.parameters).toBe(2 * 9 + 2);
+  });
+
+  test('the same job again gives the same bytes', async () => {
+    const config = { target: { macs: 0.6 }, finetune: { ...FINETUNE, epochs: 2 }, seed: 7 };
+    const [a, b] = [await bench.run(config), await bench.run(config)];
+    expect(a.outcome.artifacts[0].sha256).toBe(b.outcome.artifacts[0].sha256);
+    const other = await bench.run({ ...config, seed: 8 });
+    expect(other.outcome.artifacts[0].sha256).not.toBe(a.outcome.artifacts[0].sha256);
+  });
+
+  test.each(['sgd', 'adam'])('stopped after any epoch and resumed, it ends with the same bytes (%s)', async (type) => {
+    const config = { target: { macs: 0.5 }, finetune: { ...FINETUNE, optimizer: { type, learning_rate: 0.005 } } };
+    const undisturbed = await bench.run(config);
+    const checkpointDir = join(bench.folder, `resumed-${type}`);
+    for (const stopAfter of [0, 1, 2]) {
+      // The validation of the epoch after the one whose checkpoint is to be resumed is where it stops.
+      const abort = new AbortController();
+      const killed = new Error('killed');
+      const run = bench.run(config, {
+        checkpointDir,
+        signal: abort.signal,
+        onMetric: ({ name, epoch }) => {
+          if (name === 'train_loss' && epoch === stopAfter + 1) abort.abort(killed);
+        },
+      });
+      await run;
+    }
+    const resumed = await bench.run(config, { checkpointDir });
+    expect(resumed.recording.logs.some((line) => line.startsWith('resumed after epoch 3'))).toBe(true);
+    expect(resumed.outcome.artifacts[0].sha256).toBe(undisturbed.outcome.artifacts[0].sha256);
+    expect((await reportOf(resumed.outDir)).schedule).toEqual((await reportOf(undisturbed.outDir)).schedule);
+  });
+
+  test('canceled after a prune step, it keeps what it has; before, it gives nothing', async () => {
+    const config = { target: { macs: 0.5 }, finetune: FINETUNE };
+    const abort = new AbortController();
+    const { outcome, outDir } = await bench.run(config, {
+      signal: abort.signal,
+      onMetric: ({ name }) => name === 'train_loss' && abort.abort(new Error('canceled')),
+    });
+    expect(outcome.status).toBe('canceled');
+    expect(outcome.result!.equivalence!.ok).toBe(true);
+    expect((await loadStock(await filesOf(outDir))).countParams()).toBe(outcome.result!.pruned.parameters);
+    const reason = new Error('canceled');
+    await expect(bench.run(config, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  test('finetune false scores without training', async () => {
+    const { outcome, recording } = await bench.run({ target: { macs: 0.5 }, finetune: false });
+    expect(outcome.result!.pruned.accuracy).not.toBeNull();
+    expect(recording.metrics).toEqual([]);
+    expect(recording.phases).not.toContain('finetuning');
+  });
+});
+
+describe('a job without data', () => {
+  test('prunes by weights alone; accuracy is null', async () => {
+    const { outcome } = await bench.run({ target: { parameters: 0.4 } }, { data: false });
+    const { baseline, pruned, equivalence } = outcome.result!;
+    expect(pruned.parameters).toBeLessThanOrEqual(baseline.parameters * 0.4);
+    expect(pruned.accuracy).toBeNull();
+    expect(pruned.latency_ms).toBeGreaterThan(0);
+    expect(equivalence!.relative).toBeLessThan(1e-5);
+  });
+
+  test('a dry run delivers the plan and no model; a target out of reach is said, with the nearest', async () => {
+    const { outcome, outDir } = await bench.run({ target: { macs: 0.001 }, dry_run: true }, { data: false });
+    expect(outcome).toMatchObject({ status: 'succeeded', result: null });
+    expect(outcome.artifacts.map(({ name }) => name)).toEqual(['report.json']);
+    const { summary } = (await reportOf(outDir)) as unknown as { summary: Record<string, unknown> };
+    expect(summary.reachable).toBe(false);
+    expect(summary.nearest).toEqual({ macs: expect.any(Number) });
+    await expect(bench.run({ target: { macs: 0.001 } }, { data: false })).rejects.toMatchObject({
+      code: 'TARGET_UNREACHABLE',
+      message: expect.stringContaining('least that can be reached'),
+    });
+  });
+
+  test('nothing to prune is said with the reasons', async () => {
+    await expect(bench.run({ ignore: ['conv*'] }, { data: false })).rejects.toMatchObject({
+      code: 'NOTHING_TO_PRUNE',
+      message: expect.stringContaining('conv1'),
+    });
+  });
+
+  test('unknown units and outputs are named with what there is', async () => {
+    await expect(
+      bench.run({ algorithm: { target_pruning_ratio: { 'conv1_(0, 8)_9': 0.5 } } }, { data: false }),
+    ).rejects.toMatchObject({ code: 'UNIT_UNKNOWN', message: expect.stringContaining('conv1_(0, 8)_8') });
+    await expect(bench.run({ outputs: ['score'] }, { data: false })).rejects.toMatchObject({ code: 'OUTPUT_UNKNOWN' });
+  });
+});
