@@ -36,11 +36,8 @@ function planSelection(container: Container, kept: readonly number[]): Selection
   const nestedOutputs = new Map<Layer, number[]>();
   for (const layer of [...layers]) {
     if (!layer.container) continue;
-    const wanted = read.get(layer) ?? new Set();
-    nestedOutputs.set(
-      layer,
-      [...wanted].sort((a, b) => a - b),
-    );
+    const wanted = [...(read.get(layer) ?? [])].sort((a, b) => a - b);
+    nestedOutputs.set(layer, wanted);
     // What is fed to a nested model stays, so that its calls need no change.
     for (const { layer: input } of layer.container.inputs) layers.add(input);
     for (const inner of selectOutputs(layer.container, wanted)) layers.add(inner);
