@@ -9,6 +9,9 @@ import type { WorkerContext } from './supervisor.js';
 
 type Inspection = ModelInspection | DatasetInspection;
 
+/** After the API, before jobs: somebody waits for the answer. */
+const INSPECTION_NICENESS = 3;
+
 /** What it says of an upload that its child could not be done with. */
 const COMPLAINTS: Readonly<Record<string, (limits: ChildLimits, ending: ChildEnding<Inspection>) => string>> = {
   memory: ({ memoryBytes }) => `reading it needs more than ${mebibytes(memoryBytes)} MiB of memory`,
@@ -44,6 +47,7 @@ export function createInspectionProcessor(context: WorkerContext): InspectionPro
         onEvent: () => {},
         onOutput: (stream, line) => log.info({ stream }, line),
         limits: context.limits.inspection,
+        niceness: INSPECTION_NICENESS,
       });
       running.add(child);
       const ending = await child.ended;

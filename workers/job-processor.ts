@@ -14,6 +14,9 @@ import type { WorkerContext } from './supervisor.js';
 
 type Job = Parameters<Processor<JobPayload, JobEnding>>[0];
 
+/** The API and the reading of uploads come first. */
+const JOB_NICENESS = 10;
+
 /** A job that this worker holds, and how to end it from outside. */
 interface HeldJob {
   end: 'cancel' | 'stop' | undefined;
@@ -134,6 +137,7 @@ function startChild(
     onEvent,
     onOutput: (stream, line) => log.info({ stream }, line),
     limits: context.limits.job,
+    niceness: JOB_NICENESS,
   });
   log.info({ pid: child.pid }, 'job started');
   return child;

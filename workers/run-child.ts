@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
-import { constants, setPriority } from 'node:os';
+import { setPriority } from 'node:os';
 import type { CodedError } from '../src/queue/payloads.js';
 import { forEachLine } from './lines.js';
 import { watchMemory } from './memory-watch.js';
@@ -54,6 +54,8 @@ export interface ChildOptions<E, V> {
   /** Every line that it prints. */
   readonly onOutput: (stream: 'stdout' | 'stderr', line: string) => void;
   readonly limits: ChildLimits;
+  /** From 0 (as ours) to 19 (whenever nobody else wants the processor). */
+  readonly niceness: number;
 }
 
 export interface ChildRun<V> {
@@ -67,7 +69,7 @@ export interface ChildRun<V> {
 }
 
 /**
- * Runs one request in a process of its own, at a lower priority than ours, watched for memory and time. Whatever it does,
+ * Runs one request in a process of its own, watched for memory and time. Whatever it does,
  * `ended` resolves once.
  */
 export function runChild<E extends { type: string }, V>(options: ChildOptions<E, V>): ChildRun<V> {
@@ -125,7 +127,7 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
     child.once('exit', (code, signal) => timers.push(setTimeout(() => gone(words(code, signal)), DRAIN_MS)));
   });
 
-  yieldTo(child);
+  yieldTo(child, options.niceness);
   say(child, options.request);
   return {
     pid: child.pid,
@@ -150,12 +152,13 @@ function say(child: ChildProcess, message: object): void {
 }
 
 /** The service must answer while a job trains, and when memory runs out the kernel should take the job, not the service. */
-function yieldTo(child: ChildProcess): void {
+function yieldTo(child: ChildProcess, niceness: number): void {
   if (child.pid === undefined) return;
   try {
-    setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    setPriority(child.pid, niceness);
   } catch {
     // It is gone already.
   }
+  // It may be gone, or a container may not allow it: the limit on memory holds either way.
   if (process.platform === 'linux') writeFile(`/proc/${child.pid}/oom_score_adj`, '500').catch(() => {});
 }

@@ -39,7 +39,9 @@ export function openInspections(transport: Transport): InspectionQueue {
         const options = { removeOnComplete: keep, removeOnFail: keep };
         return { job: await queue.add('inspect', { kind, upload }, options), events };
       });
-      const answer = await job.waitUntilFinished(events as never, VERDICT_MS).catch((error: Error) => {
+      const answer = await job.waitUntilFinished(events as never, VERDICT_MS).catch(async (error: Error) => {
+        // Nobody waits for the answer any more, so no worker should look for it.
+        await whileAvailable(transport, 'an inspection could not be withdrawn', () => queue.remove(job.id ?? ''));
         throw unavailable(`the ${kind} could not be inspected: ${error.message}`, error);
       });
       if ('error' in answer) throw fromCodedError(answer.error);

@@ -22,4 +22,5 @@ const child = runChild<JobEvent, JobOutcome>({
   onEvent: ({ type }) => type === 'log' && setTimeout(() => process.send?.({ pid: child.pid }), 300),
   onOutput: (_stream, line) => console.error(line),
   limits: { memoryBytes: 2 ** 29, deadlineMs: 60_000, cancelGraceMs: 1000 },
+  niceness: 0,
 });

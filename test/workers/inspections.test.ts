@@ -6,12 +6,15 @@ import { createFixture, type Fixture, jobOf } from './worker-fixture.js';
 let fixture: Fixture;
 let open: OpenQueue;
 
-beforeEach(async () => {
+beforeEach(() => {
   fixture = createFixture();
   open = openMemoryQueue({ onError: (error) => fixture.logged.push({ msg: error.message }) });
-  const inspectionLimits = { memoryBytes: 200 * 2 ** 20, deadlineMs: 3000, cancelGraceMs: 0 };
-  await fixture.start(open, { children: { inspectionLimits } });
 });
+
+const start = (deadlineMs: number) => {
+  const inspectionLimits = { memoryBytes: 200 * 2 ** 20, deadlineMs, cancelGraceMs: 0 };
+  return fixture.start(open, { children: { inspectionLimits } });
+};
 
 afterEach(async () => {
   await fixture.dispose();
@@ -21,6 +24,7 @@ afterEach(async () => {
 const inspect = (kind: 'model' | 'dataset', name: string) => open.queue.inspect(kind, { blob: 'b', name, sha256: '0' });
 
 test('an upload is read by a child while a job runs', async () => {
+  await start(30_000);
   const reports = collectReports(open.queue);
   const job = jobOf(['hang']);
   await open.queue.enqueue(job);
@@ -31,16 +35,24 @@ test('an upload is read by a child while a job runs', async () => {
 });
 
 test("the reader's own verdict comes back with code and fields", async () => {
+  await start(30_000);
   const errors = [{ pointer: '/f', message: 'code' }];
   await expect(inspect('model', 'lambda.zip')).rejects.toMatchObject({ code: 'LAMBDA_LAYER', errors, status: 422 });
 });
 
 test.each([
-  ['model', 'bomb.zip', 'MODEL_INVALID', /bomb\.zip: reading it needs more than 200 MiB of memory/],
-  ['model', 'heap.zip', 'MODEL_INVALID', /heap\.zip: reading it needs more than 200 MiB of memory/],
-  ['dataset', 'slow.zip', 'DATASET_INVALID', /slow\.zip: reading it takes longer than 3 s/],
-  ['dataset', 'crash.zip', 'DATASET_INVALID', /crash\.zip: reading it broke the reader: it was ended by SIGSEGV/],
-] as const)('a %s named %s is %s', async (kind, name, code, message) => {
+  ['model', 'bomb.zip', 30_000, 'MODEL_INVALID', /bomb\.zip: reading it needs more than 200 MiB of memory/],
+  ['model', 'heap.zip', 30_000, 'MODEL_INVALID', /heap\.zip: reading it needs more than 200 MiB of memory/],
+  ['dataset', 'slow.zip', 2000, 'DATASET_INVALID', /slow\.zip: reading it takes longer than 2 s/],
+  [
+    'dataset',
+    'crash.zip',
+    30_000,
+    'DATASET_INVALID',
+    /crash\.zip: reading it broke the reader: it was ended by SIGSEGV/,
+  ],
+] as const)('a %s named %s, within %d ms, is %s', async (kind, name, deadlineMs, code, message) => {
+  await start(deadlineMs);
   const failure = await inspect(kind, name).catch((error: unknown) => error);
   expect(failure).toMatchObject({ code, message: expect.stringMatching(message) });
 });
