@@ -59,9 +59,11 @@ function poolCase(r: Random): { spatial: number[]; kernel: number[]; attrs: Attr
   const rank = r.pick([1, 2, 2, 3]);
   const kernel = r.ints(rank, 1, 3);
   const auto_pad = r.pick(['NOTSET', 'NOTSET', 'SAME_UPPER', 'SAME_LOWER', 'VALID']);
-  const spatial = kernel.map((k) => k + r.int(0, 5));
+  const dilations = r.pick([kernel.map(() => 1), r.ints(rank, 1, 2)]);
+  const spatial = kernel.map((k, i) => (k - 1) * dilations[i] + 1 + r.int(0, 5));
   const attrs: Attrs = {
     kernel_shape: kernel,
+    dilations,
     strides: r.pick([kernel, r.ints(rank, 1, 3)]),
     auto_pad,
     ceil_mode: r.int(0, 1),

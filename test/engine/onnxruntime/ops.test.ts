@@ -7,7 +7,7 @@ import { Random } from '../random.js';
 
 /** Random graphs of each op; convolutions have the most ways to differ. */
 const GRAPHS: Readonly<Record<string, number>> = { Conv: 100, ConvInputGrad: 200, ConvFilterGrad: 200 };
-const seeds = (op: string) => Array.from({ length: GRAPHS[op] ?? 16 }, (_, i) => 1000 + i);
+const seeds = (op: string) => Array.from({ length: GRAPHS[op] ?? 40 }, (_, i) => 1000 + i);
 
 test('every op of the IR is tested', () => {
   expect(Object.keys(OP_CASES).sort()).toEqual(opNames());

@@ -3,22 +3,29 @@ import { resolveWindow } from '../../../graph/ops/window.js';
 import { elementCount } from '../../../graph/tensor.js';
 import type { LoweringTable } from '../lowering.js';
 import { emitInputGradient } from './convolution-gradient.js';
-import { coveringPads, maxPoolAttrs, reciprocalCounts } from './pooling.js';
+import { coveringPads, maxPoolInput, reciprocalCounts } from './pooling.js';
 
 export const POOL_GRADIENTS: LoweringTable = {
   /** The pool again, for the indices of its maxima: the first of equals, into the flattened input. */
   MaxPoolGrad: (x) => {
-    const [input, , dy] = x.inputs;
+    const dy = x.inputs[2];
     const spatial = x.inputSpec(0).shape.slice(2) as number[];
     const window = resolveWindow(x.node, spatial, intsAttr(x.node, 'kernel_shape'));
-    const [, indices] = x.ops('MaxPool', [input], 2, maxPoolAttrs(window, spatial));
-    const shape = x.op('Shape', [input]);
+    const { value, attrs, padded } = maxPoolInput(x, window, spatial);
+    const [, indices] = x.ops('MaxPool', [value], 2, attrs);
+    const shape = x.op('Shape', [value]);
     const zeros = x.op('Expand', [x.constant([0], [1]), x.op('ReduceProd', [shape], { keepdims: 1 })]);
     const flat = x.op('ScatterElements', [zeros, x.reshape(indices, [-1]), x.reshape(dy, [-1])], {
       axis: 0,
       reduction: 'add',
     });
-    x.result('Reshape', [flat, shape]);
+    if (!padded) {
+      x.result('Reshape', [flat, shape]);
+      return;
+    }
+    const ends = spatial.map((extent, i) => padded[i] + extent);
+    const axes = spatial.map((_, i) => i + 2);
+    x.result('Slice', [x.op('Reshape', [flat, shape]), x.ints(padded), x.ints(ends), x.ints(axes)]);
   },
   /** Each gradient's share, put back by the gradient of a convolution with ones, one channel at a time. */
   AveragePoolGrad: (x) => {

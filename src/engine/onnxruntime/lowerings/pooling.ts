@@ -15,9 +15,26 @@ export function coveringPads(window: Window<number>, spatial: readonly number[])
   });
 }
 
-/** A max pool pads with the lowest value, so that windows of `ceil_mode` are just windows with padding. */
-export function maxPoolAttrs(window: Window<number>, spatial: readonly number[]): OnnxAttrs {
-  return windowAttrs(window, coveringPads(window, spatial));
+export interface MaxPoolInput {
+  readonly value: string;
+  readonly attrs: OnnxAttrs;
+  /** The window's leading padding, where `value` has its padding written out. */
+  readonly padded: readonly number[] | undefined;
+}
+
+/**
+ * What a max pool reads. It pads with the lowest value, so that windows of `ceil_mode` are just windows with padding.
+ * onnxruntime wants pads below the kernel's extent; a dilated window may have more, which are then written out.
+ */
+export function maxPoolInput(x: NodeLowering, window: Window<number>, spatial: readonly number[]): MaxPoolInput {
+  const [input] = x.inputs;
+  const end = coveringPads(window, spatial);
+  const fits = window.kernel.every((k, i) => window.padsBegin[i] < k && end[i] < k);
+  if (fits) return { value: input, attrs: windowAttrs(window, end), padded: undefined };
+  const pads = x.ints([0, 0, ...window.padsBegin, 0, 0, ...end]);
+  const value = x.op('Pad', [input, pads, x.constant([Number.NEGATIVE_INFINITY])]);
+  const none = end.map(() => 0);
+  return { value, attrs: windowAttrs({ ...window, padsBegin: none }, none), padded: window.padsBegin };
 }
 
 function unresolvedPoolAttrs(x: NodeLowering, kernel: readonly number[]): OnnxAttrs {
@@ -48,10 +65,12 @@ export const POOLS: LoweringTable = {
   MaxPool: (x) => {
     const kernel = intsAttr(x.node, 'kernel_shape');
     const spatial = concreteSpatial(x.inputSpec(0).shape);
-    const attrs = spatial
-      ? maxPoolAttrs(resolveWindow(x.node, spatial, kernel), spatial)
-      : unresolvedPoolAttrs(x, kernel);
-    x.result('MaxPool', x.inputs, attrs);
+    if (!spatial) {
+      x.result('MaxPool', x.inputs, unresolvedPoolAttrs(x, kernel));
+      return;
+    }
+    const { value, attrs } = maxPoolInput(x, resolveWindow(x.node, spatial, kernel), spatial);
+    x.result('MaxPool', [value], attrs);
   },
   AveragePool: (x) => {
     const kernel = intsAttr(x.node, 'kernel_shape');
