@@ -67,7 +67,7 @@ export function drawShapes(count: number, seed: number): { x: NpyArray; y: NpyAr
         const dy = (r - cy) / radius;
         const u = dx * Math.cos(turn) + dy * Math.sin(turn);
         const v = dy * Math.cos(turn) - dx * Math.sin(turn);
-        const noise = (random() + random() + random() - 1.5) * 70;
+        const noise = (random() + random() + random() - 1.5) * 40;
         x[(i * size + r) * size + c] = Math.max(0, Math.min(255, (INK[kind](u, v) ? ink : paper) + noise));
       }
     }

@@ -2,3 +2,4 @@
 export type * from './contract.js';
 export { inspectDataset, inspectModel } from './inspect.js';
 export { runJob } from './run-job.js';
+export { trainModel } from './train-model.js';

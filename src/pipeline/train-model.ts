@@ -1,0 +1,53 @@
+import type { Engine } from '../engine/index.js';
+import type { PruneConfig } from '../prune-config/index.js';
+import { ChannelMutator } from '../pruning/index.js';
+import type { JobListener } from './contract.js';
+import type { Evaluation } from './evaluation.js';
+import { openJobData } from './job-data.js';
+import { openModel } from './load-model.js';
+import { SubnetTrainer } from './subnet-trainer.js';
+
+/**
+ * Trains a model as it is, without pruning, by the `finetune` part of a config.
+ * @returns the model's files with the trained weights, and its score on the validation part after the last epoch
+ * @throws EspalierError CONFIG_INVALID when the config says not to train
+ */
+export async function trainModel(
+  files: { readonly model: string; readonly dataset: string },
+  config: PruneConfig,
+  engine: Engine,
+  listener: JobListener,
+): Promise<{ files: Map<string, Uint8Array>; score: Evaluation }> {
+  const { finetune, seed } = config;
+  if (!finetune) throw new Error('trainModel needs a config with finetune');
+  const opened = await openModel(files.model, 'model');
+  const mutator = new ChannelMutator();
+  mutator.prepareFromSupernet(opened.model.graph);
+  const dataset = { path: files.dataset, name: 'data.npz', sha256: '' };
+  const data = await openJobData(dataset, opened.model.graph, config, engine, listener);
+  let score: Evaluation = { accuracy: 0, loss: Number.POSITIVE_INFINITY };
+  const trainer: SubnetTrainer = new SubnetTrainer({
+    engine,
+    mutator,
+    data,
+    finetune,
+    seed,
+    listener,
+    onProgress: (share) => listener.progress(share),
+    onPruned: async () => {},
+    onEpochEnd: async (epoch) => {
+      score = await trainer.evaluate();
+      listener.metric({ name: 'accuracy', value: score.accuracy, epoch });
+    },
+  });
+  try {
+    for (let epoch = 0; epoch < finetune.epochs; epoch++) {
+      await trainer.train({ epoch, from: 0, to: trainer.iterationsPerEpoch, endsEpoch: true }, undefined);
+    }
+    return { files: await opened.model.write(mutator.exportSubnet().graph), score };
+  } finally {
+    await trainer.release();
+    await data.close();
+    await opened.close();
+  }
+}
