@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
-import { VERSION } from '../version.js';
+import { VERSION } from '../../version.js';
 
 /** Describes every route that is added after it: /openapi.json, and /docs to read and try. */
 export async function useDocs(app: FastifyInstance): Promise<void> {

@@ -1,9 +1,9 @@
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { PruneConfigInput } from '../../prune-config/index.js';
+import { VERSION } from '../../version.js';
 import { problems } from '../schemas/common.js';
 import type { Services } from '../services.js';
-import { VERSION } from '../version.js';
 import type { TypedApp } from './route.js';
 
 const tags = ['service'];

@@ -1,0 +1,13 @@
+export {
+  type ArtifactView,
+  type Client,
+  type ClientOptions,
+  createClient,
+  type DatasetView,
+  type Files,
+  type JobView,
+  type ModelView,
+  type NewJobRequest,
+  type UnitsView,
+} from './client.js';
+export { ProblemError } from './problem-error.js';

@@ -1,0 +1,69 @@
+/** `npm start`: the API, with an embedded worker when REDIS_URL is unset. */
+import { pino } from 'pino';
+import { ConfigError, readConfig } from './config.js';
+import { startService } from './service.js';
+
+const HELP = `espalier: pruning as a service
+
+Environment:
+  HOST                 address to listen on (127.0.0.1); others than loopback need API_KEY
+  PORT                 (3000)
+  API_KEY              where set, requests must bring it as "Authorization: Bearer KEY"
+  DATA_DIR             record, uploads and results (./data)
+  REDIS_URL            redis://…: jobs go to worker processes (npm run worker); unset: a worker runs in here
+  ENGINE               auto, onnxruntime or tensorflow (auto)
+  WORKER_CONCURRENCY   jobs at a time (1)
+  THREADS              compute threads of one job; 0: one for each core (0)
+  UPLOAD_LIMIT         bytes of one upload (512 MiB)
+  JSON_LIMIT           bytes of a JSON body (1 MiB)
+  JOB_MEMORY_LIMIT     bytes of memory that one job may hold (8 GiB)
+  JOB_DEADLINE         seconds that one run of a job may take (7200)
+  LOG_LEVEL            fatal, error, warn, info, debug, trace or silent (info)
+`;
+
+/** A stop that takes longer than this has gone wrong. */
+const STOP_MS = 30_000;
+
+const [argument] = process.argv.slice(2);
+if (argument !== undefined) {
+  const help = argument === '--help' || argument === '-h';
+  (help ? process.stdout : process.stderr).write(
+    help ? HELP : `unknown argument "${argument}"; there is only --help\n`,
+  );
+  process.exit(help ? 0 : 2);
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+  process.exit(error instanceof ConfigError ? 2 : 1);
+}
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const logger = pino({ level: config.logLevel, base: { pid: process.pid } });
+  const service = await startService(config, logger);
+  logger.info({ url: service.url, docs: `${service.url}/docs`, dataDir: config.dataDir }, 'espalier is ready');
+
+  let stopping = false;
+  const stop = async (signal: string) => {
+    // A second signal: at once.
+    if (stopping) process.exit(1);
+    stopping = true;
+    logger.info({ signal }, 'stopping');
+    setTimeout(() => {
+      logger.error(`stopping took longer than ${STOP_MS} ms`);
+      process.exit(1);
+    }, STOP_MS).unref();
+    try {
+      await service.close();
+      logger.info('stopped');
+      process.exit(0);
+    } catch (err) {
+      logger.error({ err }, 'stopping failed');
+      process.exit(1);
+    }
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+}

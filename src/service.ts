@@ -1,0 +1,62 @@
+/** The service in one process: record, files, queue, HTTP, and a worker where there is no Redis. Wiring only. */
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { startWorker } from '../workers/supervisor.js';
+import { createServer } from './api/server.js';
+import type { Config } from './config.js';
+import { JobService } from './jobs/job-service.js';
+import { openSqliteJobStore } from './jobs/sql-job-store.js';
+import { UploadService } from './jobs/upload-service.js';
+import { openMemoryQueue, openRedisQueue } from './queue/index.js';
+import { openFileBlobStore, removeUnfinishedUploads } from './storage/file-blob-store.js';
+import { jobFolders } from './storage/job-folders.js';
+
+/** Requests that have not ended this long after a stop began are cut off. */
+const END_REQUESTS_MS = 10_000;
+
+export interface RunningService {
+  /** Where it listens: `http://127.0.0.1:3000`. */
+  readonly url: string;
+  /** Takes no more requests, lets those that run end, stops children (their jobs resume at the next start). */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts everything and listens. Jobs that were not finished go back into the queue.
+ * @throws Error when the port is taken, or when another service uses the same DATA_DIR.
+ * @example const service = await startService(readConfig({ PORT: '0' }), pino()); await fetch(service.url);
+ */
+export async function startService(config: Config, logger: Logger): Promise<RunningService> {
+  const { dataDir, redisUrl, limits, apiKey } = config;
+  const onError = (err: Error) => logger.error({ err }, err.message);
+
+  const store = await openSqliteJobStore(join(dataDir, 'record.db'));
+  await removeUnfinishedUploads(dataDir);
+  const blobs = await openFileBlobStore(dataDir);
+  const folders = jobFolders(dataDir);
+  const { queue, transport } = redisUrl ? openRedisQueue({ url: redisUrl, onError }) : openMemoryQueue({ onError });
+  const jobs = new JobService({ store, queue, folders, log: logger });
+  const uploads = new UploadService({ store, blobs, queue, log: logger });
+  const app = await createServer({ store, jobs, uploads, folders, queue, limits, apiKey }, logger);
+  const worker = redisUrl ? undefined : await startWorker({ transport, config, blobs, logger });
+  const requeued = jobs.requeueUnfinished().catch(onError);
+
+  const close = async () => {
+    const cutOff = setTimeout(() => app.server.closeAllConnections(), END_REQUESTS_MS);
+    await app.close();
+    clearTimeout(cutOff);
+    await worker?.close();
+    jobs.endWaits();
+    await requeued;
+    await queue.close();
+    await jobs.close();
+    await store.close();
+  };
+  try {
+    const url = await app.listen({ host: config.host, port: config.port });
+    return { url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

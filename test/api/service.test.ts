@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { openApiYaml } from '../../src/api/openapi.js';
+import { ERRORS } from '../../src/errors.js';
+import { expectProblem, type Harness, type HarnessOptions, openHarness } from './harness.js';
+
+let h: Harness;
+afterEach(() => h?.close());
+const open = async (options?: HarnessOptions) => {
+  h = await openHarness(options);
+  return h.app;
+};
+
+test('errors of every kind are problem+json', async () => {
+  const app = await open();
+  expectProblem(await app.inject('/nothing'), 'NOT_FOUND');
+  expectProblem(await app.inject('/%E0%A4%A'), 'BAD_REQUEST');
+  const wrong = await app.inject({ method: 'PUT', url: '/jobs' });
+  expectProblem(wrong, 'METHOD_NOT_ALLOWED');
+  expect(wrong.headers.allow).toBe('GET, HEAD, POST');
+  expectProblem(await app.inject({ method: 'PATCH', url: '/jobs/job_x/model' }), 'METHOD_NOT_ALLOWED');
+  const json = { 'content-type': 'application/json' };
+  const post = (payload: string, headers: Record<string, string> = json) =>
+    app.inject({ method: 'POST', url: '/jobs', payload, headers });
+  expectProblem(await post('{"model":'), 'BAD_REQUEST');
+  expectProblem(await post(''), 'BAD_REQUEST');
+  expectProblem(await post('{"__proto__": {"x": 1}}'), 'BAD_REQUEST');
+  expectProblem(await post('null'), 'VALIDATION_FAILED');
+  expectProblem(await post('[]'), 'VALIDATION_FAILED');
+  expectProblem(await post('<x/>', { 'content-type': 'application/xml' }), 'UNSUPPORTED_MEDIA_TYPE');
+  expectProblem(await post(JSON.stringify({ model: 'x'.repeat(2 ** 20) })), 'PAYLOAD_TOO_LARGE');
+});
+
+test('what is not HTTP is answered, too', async () => {
+  const app = await open();
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const answer = await new Promise<string>((resolve) => {
+    let text = '';
+    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1', () => socket.end('hello\r\n\r\n'));
+    socket.on('data', (d) => {
+      text += d;
+    });
+    socket.on('close', () => resolve(text));
+  });
+  expect(answer).toMatch(/^HTTP\/1\.1 400 [\s\S]*application\/problem\+json[\s\S]*"code":"BAD_REQUEST"/);
+});
+
+test('every answer names its request', async () => {
+  const app = await open();
+  const [a, b] = [await app.inject('/healthz'), await app.inject('/healthz')];
+  expect(a.headers['x-request-id']).toMatch(/^req_/);
+  expect(a.headers['x-request-id']).not.toBe(b.headers['x-request-id']);
+});
+
+test('with a key, everything but health needs it', async () => {
+  const app = await open({ apiKey: 'a-good-key' });
+  const at = (url: string, authorization?: string) =>
+    app.inject({ url, ...(authorization && { headers: { authorization } }) });
+  for (const url of ['/jobs', '/models', '/capabilities', '/openapi.json', '/docs', '/nothing']) {
+    const answer = await at(url);
+    expectProblem(answer, 'UNAUTHORIZED');
+    expect(answer.headers['www-authenticate']).toBe('Bearer');
+  }
+  for (const wrong of ['Bearer wrong', 'Basic a-good-key', 'a-good-key', 'Bearer ', 'Bearer a-good-key2']) {
+    expectProblem(await at('/jobs', wrong), 'UNAUTHORIZED');
+  }
+  expect((await at('/jobs', 'Bearer a-good-key')).statusCode).toBe(200);
+  expect((await at('/healthz')).statusCode).toBe(200);
+  expect((await at('/readyz')).statusCode).toBe(200);
+});
+
+test('readiness follows the queue', async () => {
+  const app = await open();
+  expect((await app.inject('/readyz')).json()).toEqual({ status: 'ready' });
+  h.queue.readiness = 'Redis does not answer';
+  expect(expectProblem(await app.inject('/readyz'), 'UNAVAILABLE').detail).toBe('Redis does not answer');
+  expect((await app.inject('/healthz')).statusCode).toBe(200);
+});
+
+test('capabilities, docs and the way there', async () => {
+  const app = await open();
+  expect((await app.inject('/capabilities')).json()).toMatchObject({
+    algorithms: ['IteAlgorithm'],
+    units: ['L1ChannelUnit', 'SequentialChannelUnit'],
+    limits: { upload_bytes: 512 * 2 ** 20 },
+  });
+  expect((await app.inject('/')).headers.location).toBe('/docs');
+  expect((await app.inject('/docs/')).body).toContain('swagger-ui');
+});
+
+test('openapi.yaml is what the routes say (npm run openapi writes it)', async () => {
+  expect(readFileSync('openapi.yaml', 'utf8')).toBe(await openApiYaml());
+});
+
+test('every operation has an operationId of its own, a summary, a description and a described answer', async () => {
+  const app = await open();
+  const { paths } = (await app.inject('/openapi.json')).json() as {
+    paths: Record<
+      string,
+      Record<string, { operationId: string; summary: string; description: string; responses: object }>
+    >;
+  };
+  const operations = Object.values(paths).flatMap((p) => Object.values(p));
+  expect(operations.length).toBeGreaterThan(20);
+  for (const o of operations) {
+    expect([o.operationId, o.summary, o.description].every(Boolean), JSON.stringify(o).slice(0, 200)).toBe(true);
+  }
+  expect(new Set(operations.map((o) => o.operationId)).size).toBe(operations.length);
+});
+
+test('docs/errors.md lists the table of errors', () => {
+  const rows = [...readFileSync('docs/errors.md', 'utf8').matchAll(/^\| `(\w+)` \| (\d+) \| (.+?) \|$/gm)];
+  expect(rows.map((r) => ({ code: r[1], status: Number(r[2]), title: r[3] }))).toEqual(
+    Object.entries(ERRORS).map(([code, { status, title }]) => ({ code, status, title })),
+  );
+});
