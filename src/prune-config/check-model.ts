@@ -30,6 +30,7 @@ export function checkConfigAgainstModel(
   return [
     ...checkOutputs(config, model),
     ...checkUnitNames(config, model),
+    ...checkPrunable(config, model),
     ...(dataset ? checkDataset(config, model, dataset) : []),
   ];
 }
@@ -84,6 +85,20 @@ function checkUnitNames(config: PruneConfig, model: ModelInspection): ConfigFaul
   return faults;
 }
 
+/** With every output kept, the inspection knows whether anything can go. */
+function checkPrunable(config: PruneConfig, model: ModelInspection): ConfigFault[] {
+  const { parse_cfg } = config.algorithm.mutator_cfg;
+  const allKept = keptOutputs(config, model).length === model.outputs.length;
+  const prunable = Object.values(model.units.channel_unit_cfg.units).some((u) => u.is_mutable);
+  if (prunable || !allKept || parse_cfg.type === 'Config') return [];
+  const reasons = model.units.unprunable.slice(0, 3).map((u) => `${u.layer}: ${u.reason}`);
+  const names = model.outputs.map((o) => o.name);
+  const hint =
+    names.length > 1 ? `; the model has ${names.length} outputs, say which to keep: ${names.join(', ')}` : '';
+  const message = `no channels can go (${reasons.join('; ')})${hint}`;
+  return [{ code: 'NOTHING_TO_PRUNE', pointer: names.length > 1 ? '/config/outputs' : '/model', message }];
+}
+
 function unitsOfConfig(config: PruneConfig): Map<string, Pick<UnitTemplate, 'is_mutable' | 'num_channels'>> {
   const units = config.algorithm.mutator_cfg.channel_unit_cfg.units;
   return new Map(
@@ -113,7 +128,15 @@ function checkDataset(config: PruneConfig, model: ModelInspection, dataset: Data
   if (config.finetune && dataset.label_kind === 'none') {
     faults.push({ code: 'LABELS_INVALID', pointer: at, message: 'finetuning needs labels, the data set has none' });
   }
+  if (config.finetune && config.finetune.validation_split === 0 && dataset.samples.validation === 0) {
+    const message = 'must be above 0: the data set has no validation part';
+    faults.push({ code: 'CONFIG_INVALID', pointer: '/config/finetune/validation_split', message });
+  }
   const outputs = keptOutputs(config, model);
+  if (outputs.length > 1 && dataset.label_kind !== 'none') {
+    const message = `labels need one output: name one of ${outputs.map((o) => o.name).join(', ')}`;
+    faults.push({ code: 'NOT_TRAINABLE', pointer: '/config/outputs', message });
+  }
   if (outputs.length === 1 && dataset.num_classes !== null) {
     const classes = outputs[0].shape.at(-1);
     const fits =
@@ -127,11 +150,11 @@ function checkDataset(config: PruneConfig, model: ModelInspection, dataset: Data
   return faults;
 }
 
-/** Extents of 1 and unknown extents aside: 28×28 data feed a 28×28×1 input. */
+/** A last axis of one channel may be added or dropped: 28×28 data feed a 28×28×1 input. */
 function sameShape(wanted: readonly (number | null)[], found: readonly number[]): boolean {
-  const a = wanted.filter((d) => d !== 1);
-  const b = found.filter((d) => d !== 1);
-  return a.length === b.length && a.every((d, i) => d === null || d === b[i]);
+  const fits = (a: readonly (number | null)[], b: readonly (number | null)[]) =>
+    a.length === b.length && a.every((d, i) => d === null || b[i] === null || d === b[i]);
+  return fits(wanted, found) || fits(wanted, [...found, 1]) || fits([...wanted, 1], found);
 }
 
 function showDims(dims: readonly (number | null)[]): string {

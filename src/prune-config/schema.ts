@@ -184,7 +184,7 @@ const Finetune = Type.Object(
     ),
     validation_split: Type.Optional(
       Type.Number({
-        exclusiveMinimum: 0,
+        minimum: 0,
         exclusiveMaximum: 1,
         description: 'Share of the training samples held out when the data set has no validation part. Default 0.1.',
       }),
@@ -203,7 +203,7 @@ const Finetune = Type.Object(
         ],
         {
           description:
-            'How raw values become model inputs: "auto" (integers are divided by 255, floats are taken as they are), "none", "1/255", or {"mean", "std"} per channel (or one for all). Default "auto".',
+            'How raw values become model inputs: "auto" (floats as they are; integers divided by 255, unless the unpruned model does clearly better on them as they are or from -1 to 1), "none", "1/255", or {"mean", "std"} per channel (or one for all). Default "auto".',
         },
       ),
     ),

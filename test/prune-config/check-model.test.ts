@@ -132,6 +132,33 @@ describe('data', () => {
   });
 });
 
+test('labels need one output', () => {
+  expect(check({ outputs: both }, dataset)).toEqual([
+    'NOT_TRAINABLE /config/outputs: labels need one output: name one of features, softmax',
+  ]);
+});
+
+test('without a validation part something has to be held out', () => {
+  const config = { outputs: ['softmax'], finetune: { validation_split: 0 } };
+  expect(check(config, dataset)).toEqual([
+    expect.stringMatching(/^CONFIG_INVALID \/config\/finetune\/validation_split/),
+  ]);
+  expect(check(config, { ...dataset, samples: { train: 80, validation: 20 } })).toEqual([]);
+});
+
+test('a model that has nothing to prune with all outputs kept is refused with the names of its outputs', () => {
+  const frozen = Object.fromEntries(
+    Object.entries(model.units.channel_unit_cfg.units).map(([n, u]) => [n, { ...u, is_mutable: false }]),
+  );
+  const units = { ...model.units, channel_unit_cfg: { ...model.units.channel_unit_cfg, units: frozen } };
+  const faults = (config: unknown) =>
+    checkConfigAgainstModel(resolveConfig(config, { hasDataset: false }), { ...model, units });
+  expect(faults({})).toMatchObject([
+    { code: 'NOTHING_TO_PRUNE', pointer: '/config/outputs', message: expect.stringContaining('features, softmax') },
+  ]);
+  expect(faults({ outputs: ['softmax'] })).toEqual([]);
+});
+
 test('near misses come nearest first and stop at half of the length', () => {
   expect(nearMisses('conv2', ['conv1', 'conv2d', 'dense', 'Conv2'])).toEqual(['Conv2', 'conv1', 'conv2d']);
   expect(nearMisses('x', ['something'])).toEqual([]);
