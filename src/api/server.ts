@@ -11,7 +11,7 @@ import type { Services } from './services.js';
 export async function createServer(services: Services, logger: FastifyBaseLogger): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify({
     loggerInstance: logger,
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: () => createId('req'),
     bodyLimit: services.limits.jsonBytes,
     routerOptions: { maxParamLength: 300 },

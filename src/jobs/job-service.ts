@@ -84,7 +84,7 @@ export class JobService {
       await this.#store.removeJob(job.id, { evenUnfinished: true });
       throw error;
     }
-    this.#log.info({ jobId: job.id, requestId: request.requestId }, 'job queued');
+    this.#log.info({ job_id: job.id, request_id: request.requestId }, 'job queued');
     return added;
   }
 
@@ -94,7 +94,7 @@ export class JobService {
     if (isFinished(job)) return job;
     await this.#store.updateJob(id, (j) => (isFinished(j) ? undefined : { job: { ...j, cancelRequested: true } }));
     const answer = await this.#queue.cancel(id);
-    this.#log.info({ jobId: id, answer }, 'job canceled');
+    this.#log.info({ job_id: id, answer }, 'job canceled');
     if (answer !== 'signaled') await this.#endIdle(id);
     return this.#get(id);
   }
@@ -136,7 +136,7 @@ export class JobService {
           break;
         } catch (error) {
           if (!(error instanceof EspalierError && error.code === 'UNAVAILABLE')) throw error;
-          this.#log.warn({ jobId: job.id, err: error }, 'the queue is away; trying again');
+          this.#log.warn({ job_id: job.id, err: error }, 'the queue is away; trying again');
           await this.#pause(RETRY_MS);
         }
       }
@@ -170,7 +170,7 @@ export class JobService {
       return;
     }
     await this.#queue.enqueue(message(job, model, dataset));
-    this.#log.info({ jobId: job.id, attempt: job.attempt + 1 }, 'job queued again');
+    this.#log.info({ job_id: job.id, attempt: job.attempt + 1 }, 'job queued again');
   }
 
   async #endIdle(id: string): Promise<void> {
@@ -180,7 +180,7 @@ export class JobService {
 
   async #take(report: WorkerReport): Promise<void> {
     const jobId = report.job_id;
-    const fields = { jobId, attempt: report.attempt };
+    const fields = { job_id: jobId, attempt: report.attempt };
     if (report.type === 'log') this.#log.info({ ...report.fields, ...fields }, report.message);
     let before: Job | undefined;
     const job = await this.#store.updateJob(jobId, (current) => {
@@ -210,7 +210,7 @@ export class JobService {
 
   #track(work: Promise<void>, jobId: string): void {
     const settled = work
-      .catch((err: unknown) => this.#log.error({ jobId, err }, 'a report could not be recorded'))
+      .catch((err: unknown) => this.#log.error({ job_id: jobId, err }, 'a report could not be recorded'))
       .finally(() => this.#inFlight.delete(settled));
     this.#inFlight.add(settled);
   }

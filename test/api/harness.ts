@@ -10,7 +10,7 @@ import { Value } from 'typebox/value';
 import { expect } from 'vitest';
 import { createServer } from '../../src/api/server.js';
 import { readConfig } from '../../src/config.js';
-import { ERRORS, EspalierError } from '../../src/errors.js';
+import { ERRORS } from '../../src/errors.js';
 import { JobService } from '../../src/jobs/job-service.js';
 import type { JobStore } from '../../src/jobs/job-store.js';
 import type {
@@ -216,5 +216,3 @@ export function expectProblem(answer: Answer, code: keyof typeof ERRORS) {
 export function expectSchema(schema: TSchema, body: unknown): void {
   expect(Value.Errors(schema, body)).toEqual([]);
 }
-
-export { EspalierError };

@@ -39,8 +39,8 @@ describe('POST /jobs', () => {
     ]);
     expect(await get(job.id)).toEqual(job);
     expect(h.logged.find((l) => l.msg === 'job queued')).toMatchObject({
-      jobId: job.id,
-      requestId: answer.headers['x-request-id'],
+      job_id: job.id,
+      request_id: answer.headers['x-request-id'],
     });
   });
 

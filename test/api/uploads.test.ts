@@ -119,7 +119,7 @@ describe('POST /models', () => {
     const answer = await post([file('bad')]);
     const body = expectProblem(answer, 'INTERNAL');
     expect(JSON.stringify(body)).not.toContain('secret');
-    expect(h.logged.find((l) => l.requestId === body.request_id && l.level === 50)).toMatchObject({
+    expect(h.logged.find((l) => l.request_id === body.request_id && l.level === 50)).toMatchObject({
       err: { message: 'secret /path' },
     });
   });

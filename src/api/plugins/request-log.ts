@@ -7,14 +7,14 @@ export function useRequestLog(app: FastifyInstance): void {
   });
   app.addHook('onResponse', async (request, reply) => {
     const quiet = request.method === 'GET' && reply.statusCode < 400;
-    const { id: jobId } = request.url.startsWith('/jobs/') ? (request.params as { id?: string }) : {};
+    const { id: job_id } = request.url.startsWith('/jobs/') ? (request.params as { id?: string }) : {};
     request.log[quiet ? 'debug' : 'info'](
       {
         method: request.method,
         url: request.url,
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime),
-        ...(jobId && { jobId }),
+        ...(job_id && { job_id }),
       },
       'request',
     );
