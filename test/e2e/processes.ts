@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** A process of the built program, with its log. */
+export interface RunningProcess {
+  readonly child: ChildProcess;
+  readonly log: readonly Record<string, unknown>[];
+  /** The first log line, past or to come, that fits. Rejects when the process ends without one. */
+  line(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
+  /** Ends it by a signal and waits until it is gone. */
+  end(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+export function startProcess(script: string, env: Record<string, string>): RunningProcess {
+  const child = spawn(process.execPath, [resolve('dist', script)], {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const log: Record<string, unknown>[] = [];
+  const waiting = new Set<() => void>();
+  const add = (text: string) => {
+    log.push(text.startsWith('{') ? JSON.parse(text) : { msg: text });
+    for (const look of [...waiting]) look();
+  };
+  createInterface({ input: child.stdout! }).on('line', add);
+  createInterface({ input: child.stderr! }).on('line', add);
+  const exited = once(child, 'exit');
+  const tail = () => log.slice(-5).map((line) => JSON.stringify(line));
+  return {
+    child,
+    log,
+    line: (fits) =>
+      new Promise((done, fail) => {
+        const look = () => {
+          const found = log.find(fits);
+          if (!found) return;
+          waiting.delete(look);
+          done(found);
+        };
+        waiting.add(look);
+        look();
+        void exited.then(([code]) => fail(new Error(`${script} ended with ${code}: ${tail().join('\n')}`)));
+      }),
+    end: async (signal = 'SIGTERM') => {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      return (await exited)[0];
+    },
+  };
+}
+
+export interface ServiceProcess extends RunningProcess {
+  readonly url: string;
+}
+
+/** `npm start`, on a free port. */
+export async function startApi(env: Record<string, string>): Promise<ServiceProcess> {
+  const running = startProcess('src/main.js', { PORT: '0', LOG_LEVEL: 'info', ...env });
+  const ready = await running.line(({ msg }) => msg === 'espalier is ready');
+  return { ...running, url: String(ready.url) };
+}
+
+/** A folder that is removed when the test is over. */
+export function temporaryFolder(): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'espalier-e2e-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
