@@ -14,7 +14,11 @@ export interface Encoding {
 const FLOAT32: Encoding = {
   kind: 'float32',
   bytesPerValue: 4,
-  decode: (bytes) => new Float32Array(aligned(bytes)),
+  // A view where the bytes are aligned: large models must not be held twice.
+  decode: (bytes) =>
+    bytes.byteOffset % 4 === 0
+      ? new Float32Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / 4)
+      : new Float32Array(aligned(bytes)),
   encode: (values) => ({ bytes: bytesOf(values) }),
 };
 

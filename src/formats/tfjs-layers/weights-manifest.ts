@@ -61,18 +61,25 @@ async function readGroup(json: JsonObject, where: string, folder: string, files:
       `${shown}: ${found} bytes found, the manifest's weights have ${expected}`,
     );
   }
-  const bytes = new Uint8Array(expected);
-  let at = 0;
-  for (const { name, sizeBytes } of shards) {
-    bytes.set(await files.read(name), at);
-    at += sizeBytes;
-  }
+  const bytes = await readShards(shards, expected, files);
   let start = 0;
   const entries = layout.map(({ sizeBytes, ...entry }) => {
     start += sizeBytes;
     return { ...entry, bytes: bytes.subarray(start - sizeBytes, start) };
   });
   return { json, shards, entries };
+}
+
+/** All shards in one piece. A single one is taken as it was read: weights can be half of what a process may hold. */
+async function readShards(shards: WeightGroup['shards'], total: number, files: FileSet): Promise<Uint8Array> {
+  if (shards.length === 1) return files.read(shards[0].name);
+  const bytes = new Uint8Array(total);
+  let at = 0;
+  for (const { name, sizeBytes } of shards) {
+    bytes.set(await files.read(name), at);
+    at += sizeBytes;
+  }
+  return bytes;
 }
 
 function shardNames(paths: Json | undefined, where: string, folder: string, files: FileSet): string[] {
