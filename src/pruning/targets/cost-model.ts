@@ -10,6 +10,14 @@ import type { ChannelAnalysis } from '../tracer/index.js';
 export interface SubnetCost extends Cost {
   readonly parameters: number;
   readonly sizeBytes: number;
+  /** As the latency model has it; 0 without one. */
+  readonly latencyMs: number;
+}
+
+/** Predicts how long nodes take from measurements that its maker took. */
+export interface LatencyModel {
+  /** Milliseconds of a node of the full graph once it costs this many MACs. */
+  nodeMs(node: Node, macs: number): number;
 }
 
 /** A unit as the cost model sees it: its classes from the one that goes last to the one that goes first. */
@@ -33,7 +41,7 @@ interface Term {
   value: SubnetCost;
 }
 
-const NOTHING: SubnetCost = { macs: 0, mmrazor: 0, parameters: 0, sizeBytes: 0 };
+const NOTHING: SubnetCost = { macs: 0, mmrazor: 0, parameters: 0, sizeBytes: 0, latencyMs: 0 };
 
 /**
  * The exact cost of a subnet from the number of channels that each unit keeps, without slicing anything: shapes are
@@ -47,9 +55,9 @@ export class CostModel {
   #total: SubnetCost;
 
   /** All channels are kept at first. */
-  constructor(analysis: ChannelAnalysis, units: readonly RankedUnit[]) {
+  constructor(analysis: ChannelAnalysis, units: readonly RankedUnit[], latency?: LatencyModel) {
     this.#counts = Int32Array.from(units, (unit) => unit.classes.length);
-    this.#terms = new TermBuilder(analysis, units, this.#counts).build();
+    this.#terms = new TermBuilder(analysis, units, this.#counts, latency).build();
     this.#termsOfUnit = units.map((_, u) => this.#terms.filter((term) => term.units.includes(u)));
     this.#total = this.#terms.reduce((sum, term) => plus(sum, term.value, 1), NOTHING);
   }
@@ -82,6 +90,7 @@ function plus(a: SubnetCost, b: SubnetCost, sign: 1 | -1): SubnetCost {
     mmrazor: a.mmrazor + sign * b.mmrazor,
     parameters: a.parameters + sign * b.parameters,
     sizeBytes: a.sizeBytes + sign * b.sizeBytes,
+    latencyMs: a.latencyMs + sign * b.latencyMs,
   };
 }
 
@@ -90,12 +99,14 @@ class TermBuilder {
   readonly #graph: Graph;
   readonly #analysis: ChannelAnalysis;
   readonly #counts: Int32Array;
+  readonly #latency: LatencyModel | undefined;
   readonly #owner: Int32Array;
   readonly #rank: Int32Array;
   readonly #sizes: readonly number[];
   readonly #extents = new Map<Int32Array, Extent>();
 
-  constructor(analysis: ChannelAnalysis, units: readonly RankedUnit[], counts: Int32Array) {
+  constructor(analysis: ChannelAnalysis, units: readonly RankedUnit[], counts: Int32Array, latency?: LatencyModel) {
+    this.#latency = latency;
     this.#graph = analysis.graph;
     this.#analysis = analysis;
     this.#counts = counts;
@@ -131,7 +142,8 @@ class TermBuilder {
       };
       const inputs = node.inputs.map((id) => (id === '' ? undefined : this.#spec(id)));
       const outputs = node.outputs.map((id) => this.#spec(id));
-      return { ...NOTHING, ...rule({ ...node, attrs: slicedAttrs(this.#graph, node, kept) }, inputs, outputs) };
+      const cost = rule({ ...node, attrs: slicedAttrs(this.#graph, node, kept) }, inputs, outputs);
+      return { ...NOTHING, ...cost, latencyMs: this.#latency?.nodeMs(node, cost.macs) ?? 0 };
     });
   }
 

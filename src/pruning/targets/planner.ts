@@ -1,7 +1,7 @@
 import { EspalierError } from '../../errors.js';
 import type { PruneConfig, Target } from '../../prune-config/index.js';
 import type { ChannelMutator } from '../mutators/index.js';
-import { CostModel, type SubnetCost } from './cost-model.js';
+import { CostModel, type LatencyModel, type SubnetCost } from './cost-model.js';
 import { type RankedChannels, rankUnits } from './ranked-channels.js';
 
 /** What a subnet costs, in the words of results and reports. */
@@ -10,6 +10,8 @@ export interface Prediction {
   readonly parameters: number;
   /** Bytes of weights and running statistics. */
   readonly size: number;
+  /** Milliseconds, by the latency model; 0 without one. */
+  readonly latency: number;
 }
 
 type Measure = keyof Prediction;
@@ -35,6 +37,13 @@ export interface PlanOptions {
    * unimportant its channels look beside those of other layers.
    */
   readonly floor?: number;
+  /**
+   * Units of at least twice as many channels keep a multiple of this, or all. Engines compute in blocks of channels: a
+   * width just above a multiple costs as much as the next one.
+   */
+  readonly multiple?: number;
+  /** Needed for a target of latency. */
+  readonly latency?: LatencyModel;
 }
 
 const DEFAULT_FLOOR = 0.1;
@@ -45,6 +54,7 @@ const MEASURES: Readonly<Record<Measure, (cost: SubnetCost, counting: Counting) 
   macs: (cost, counting) => (counting === 'macs' ? cost.macs : cost.mmrazor),
   parameters: (cost) => cost.parameters,
   size: (cost) => cost.sizeBytes,
+  latency: (cost) => cost.latencyMs,
 };
 
 /**
@@ -55,18 +65,18 @@ const MEASURES: Readonly<Record<Measure, (cost: SubnetCost, counting: Counting) 
  * met; then what still fits comes back, the most important first.
  * @param counting what a MAC is, for targets in MACs.
  * @returns the plan; where even the floors cost too much, the plan of the floors with `reachable` false.
- * @throws EspalierError CONFIG_INVALID for a target that has to be measured (latency, peak memory, accuracy).
+ * @throws EspalierError CONFIG_INVALID for a target that has to be measured (peak memory, accuracy; latency without a model).
  */
 export function planChoices(
   mutator: ChannelMutator,
   target: Target,
   counting: Counting,
-  { floor = DEFAULT_FLOOR }: PlanOptions = {},
+  { floor = DEFAULT_FLOOR, multiple = 1, latency }: PlanOptions = {},
 ): Plan {
-  const measure = measureOf(target);
+  const measure = measureOf(target, latency !== undefined);
   const units = mutator.mutableUnits;
-  const ranked = rankUnits(units, mutator.importanceSource, floor);
-  const model = new CostModel(mutator.analysis, ranked);
+  const ranked = rankUnits(units, mutator.importanceSource, { floor, multiple });
+  const model = new CostModel(mutator.analysis, ranked, latency);
   const baseline = prediction(model.cost, counting);
   const wanted = target[measure]!;
   const bound = typeof wanted === 'number' ? wanted * baseline[measure] : wanted.at_most;
@@ -105,7 +115,7 @@ export function predictCost(
 ): Prediction {
   for (const name of Object.keys(choices)) mutator.getMutableUnit(name);
   const units = mutator.mutableUnits;
-  const model = new CostModel(mutator.analysis, rankUnits(units, mutator.importanceSource, 0));
+  const model = new CostModel(mutator.analysis, rankUnits(units, mutator.importanceSource, { floor: 0, multiple: 1 }));
   units.forEach((unit, u) => {
     const choice = choices[unit.name];
     model.set(u, choice === undefined ? unit.activatedChannels : unit.countFor(choice));
@@ -113,14 +123,14 @@ export function predictCost(
   return prediction(model.cost, counting);
 }
 
-function measureOf(target: Target): Measure {
+function measureOf(target: Target, hasLatency: boolean): Measure {
   const asked = Object.keys(target).filter((name) => target[name as keyof Target] !== undefined);
   const [name] = asked;
-  if (asked.length === 1 && name in MEASURES) return name as Measure;
-  const known = Object.keys(MEASURES).join(', ');
+  const known = Object.keys(MEASURES).filter((measure) => hasLatency || measure !== 'latency');
+  if (asked.length === 1 && known.includes(name)) return name as Measure;
   throw new EspalierError(
     'CONFIG_INVALID',
-    `a plan needs one target of ${known}, got ${asked.join(' and ') || 'none'}`,
+    `a plan needs one target of ${known.join(', ')}, got ${asked.join(' and ') || 'none'}`,
   );
 }
 
@@ -129,6 +139,7 @@ function prediction(cost: SubnetCost, counting: Counting): Prediction {
     macs: MEASURES.macs(cost, counting),
     parameters: MEASURES.parameters(cost, counting),
     size: MEASURES.size(cost, counting),
+    latency: MEASURES.latency(cost, counting),
   };
 }
 

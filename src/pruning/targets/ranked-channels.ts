@@ -13,12 +13,13 @@ export interface RankedChannels extends RankedUnit {
 /**
  * Ranks the channels of each unit by its own criterion. A unit that keeps channels by position alone has scores falling
  * in a straight line about the same mean of 1.
- * @param floor the least share of channels that a unit keeps.
+ * @param limits.floor the least share of channels that a unit keeps.
+ * @param limits.multiple what a unit of at least twice as many channels keeps a multiple of, unless it keeps all.
  */
 export function rankUnits(
   units: readonly MutableChannelUnit[],
   source: ImportanceSource,
-  floor: number,
+  { floor, multiple }: { readonly floor: number; readonly multiple: number },
 ): RankedChannels[] {
   return units.map((unit) => {
     const { classes } = unit.channelUnit;
@@ -27,7 +28,8 @@ export function rankUnits(
     const order = rankChannels(importance);
     const mean = importance.reduce((sum, value) => sum + value, 0) / n;
     const reachable = unit.reachableCounts();
-    const allowed = reachable.filter((count) => count >= floor * n);
+    const blocks = n >= 2 * multiple ? multiple : 1;
+    const allowed = reachable.filter((count) => count >= floor * n && (count % blocks === 0 || count === n));
     return {
       classes: order.map((channel) => classes[channel]),
       scores: Float64Array.from(order, (channel) => (mean > 0 ? importance[channel] / mean : 1)),
