@@ -41,7 +41,8 @@ describe('planChoices', () => {
       expect(plan.predicted[measure]).toBeGreaterThan(0.98 * bound);
       mutator.setChoices(plan.choices);
       const { macs, mmrazor, parameters } = graphCost(mutator.exportSubnet().graph);
-      expect(plan.predicted).toEqual({ macs: counting === 'macs' ? macs : mmrazor, parameters, size: 4 * parameters });
+      const size = 4 * parameters;
+      expect(plan.predicted).toEqual({ macs: counting === 'macs' ? macs : mmrazor, parameters, size, latency: 0 });
       requireReachable(plan);
     }
   });
@@ -104,6 +105,30 @@ describe('planChoices', () => {
 
   test('a target that has to be measured is refused', () => {
     expect(() => planChoices(prepared(), { latency: 0.5 }, 'macs')).toThrow(/macs, parameters, size/);
+  });
+
+  test('a latency target goes by what the model says a layer costs, not by its MACs', () => {
+    const mutator = prepared();
+    const [slow] = mutator.analysis.graph.nodes.filter((node) => node.op === 'Conv');
+    const latency = {
+      nodeMs: (node: { name: string }, macs: number) => macs * (node.name === slow.name ? 1e-3 : 1e-9),
+    };
+    const kept = ({ choices }: { choices: Record<string, number> }) => choices[mutator.mutableUnits[0].name];
+    const plan = planChoices(mutator, { latency: 0.5 }, 'macs', { latency });
+    expect(plan.reachable).toBe(true);
+    expect(plan.predicted.latency).toBeLessThanOrEqual(0.5 * plan.baseline.latency);
+    expect(kept(plan)).toBeLessThanOrEqual(0.5);
+    expect(plan.predicted.macs).toBeGreaterThan(0);
+  });
+
+  test('widths are multiples of a block, or all, where units are wide enough', () => {
+    const mutator = prepared();
+    const plan = planChoices(mutator, { macs: 0.5 }, 'macs', { multiple: 8 });
+    expect(plan.reachable).toBe(true);
+    mutator.setChoices(plan.choices);
+    for (const { activatedChannels, numChannels } of mutator.mutableUnits) {
+      if (numChannels >= 16 && activatedChannels < numChannels) expect(activatedChannels % 8).toBe(0);
+    }
   });
 });
 

@@ -1,0 +1,75 @@
+import type { Engine } from '../engine/index.js';
+import { measureLatency } from '../engine/index.js';
+import { GraphBuilder } from '../graph/builder.js';
+import { graphCost } from '../graph/cost.js';
+import { type Graph, getSpec, type Node } from '../graph/graph.js';
+import type { LatencyModel } from '../pruning/index.js';
+import { randomInputs } from './latency.js';
+
+const RUNS = 9;
+const WARMUP = 2;
+
+/** Nodes that cost less than this share of all MACs are taken to last as long as their MACs say. */
+const SMALL_SHARE = 0.002;
+
+/**
+ * Measures each layer with MACs of its own by itself, one sample, on this engine: what one of its multiply-adds costs
+ * here. A depthwise convolution's can cost twenty times a dense one's, which a count of MACs doesn't show. Layers of
+ * equal shapes are measured once.
+ */
+export async function measureLayers(engine: Engine, graph: Graph): Promise<LatencyModel> {
+  const { macs: allMacs, perNode } = graphCost(graph);
+  const msPerMac = new Map<string, number>();
+  const known = new Map<string, number>();
+  let measuredMs = 0;
+  let measuredMacs = 0;
+  for (const node of graph.nodes) {
+    const { macs } = perNode.get(node.name)!;
+    if (macs < SMALL_SHARE * allMacs) continue;
+    const key = signature(graph, node);
+    const ms = known.get(key) ?? (await measureNode(engine, graph, node));
+    known.set(key, ms);
+    msPerMac.set(node.name, ms / macs);
+    measuredMs += ms;
+    measuredMacs += macs;
+  }
+  const average = measuredMacs > 0 ? measuredMs / measuredMacs : 0;
+  return { nodeMs: (node, macs) => macs * (msPerMac.get(node.name) ?? average) };
+}
+
+/** Nodes with equal signatures take equally long. */
+function signature(graph: Graph, node: Node): string {
+  const shapes = node.inputs.map((id) => (id === '' ? null : getSpec(graph, id).shape));
+  return JSON.stringify([node.op, node.attrs, shapes]);
+}
+
+async function measureNode(engine: Engine, graph: Graph, node: Node): Promise<number> {
+  const alone = isolate(graph, node);
+  const compiled = await engine.compile(alone);
+  try {
+    return (await measureLatency(compiled, randomInputs(alone, 1, 0), { warmup: WARMUP, runs: RUNS })).p50_ms;
+  } finally {
+    await compiled.release();
+  }
+}
+
+/** A graph of one node: its weights stay constants, what flows into it becomes inputs. */
+function isolate(graph: Graph, node: Node): Graph {
+  const builder = new GraphBuilder(node.name);
+  const seen = new Map<string, string>();
+  const read = (id: string): string => {
+    if (id === '') return '';
+    const constant = graph.constants.get(id);
+    const found =
+      seen.get(id) ??
+      (constant ? builder.constant(id, constant.tensor, constant.role) : builder.input(id, getSpec(graph, id)));
+    seen.set(id, found);
+    return found;
+  };
+  const outputs = builder.ops(node.op, node.inputs.map(read), node.attrs, {
+    name: node.name,
+    outputs: node.outputs.length,
+  });
+  builder.output('y', outputs[0]);
+  return builder.build();
+}

@@ -1,0 +1,92 @@
+import type { Engine } from '../engine/index.js';
+import { EspalierError } from '../errors.js';
+import type { Graph } from '../graph/graph.js';
+import type { Bound, PruneConfig } from '../prune-config/index.js';
+import { type ChannelMutator, type Plan, planChoices } from '../pruning/index.js';
+import { compareLatency } from './latency.js';
+import { measureLayers } from './layer-latency.js';
+
+/** Widths in blocks of this many channels run fastest on the engines that there are. */
+const BLOCK = 8;
+const MOST_TRIES = 8;
+
+/** A trial is good enough when it comes this close below the wanted share. */
+const CLOSE = 0.95;
+
+export interface LatencyPlan {
+  readonly plan: Plan;
+  /** Milliseconds of one sample, measured on this machine with untrained weights of the planned widths. */
+  readonly originalMs: number;
+  readonly plannedMs: number;
+  readonly wantedMs: number;
+}
+
+/**
+ * Choices whose subnet takes at most the wanted time. The planner knows what each layer's multiply-adds cost from
+ * measurements of the layers by themselves; what a whole network takes is another matter, so each plan's subnet is
+ * exported and timed against the original, by turns, and the bound is corrected until the measured share fits.
+ * @throws EspalierError TARGET_UNREACHABLE with the least latency that was measured, before any training
+ */
+export async function planLatency(
+  engine: Engine,
+  mutator: ChannelMutator,
+  graph: Graph,
+  wanted: Bound,
+  counting: PruneConfig['counting'],
+  signal: AbortSignal,
+): Promise<LatencyPlan> {
+  const latency = await measureLayers(engine, graph);
+  const before = mutator.state;
+  const attempt = async (share: number): Promise<Trial> => {
+    signal.throwIfAborted();
+    const plan = planChoices(mutator, { latency: share }, counting, { latency, multiple: BLOCK });
+    mutator.setChoices(plan.choices);
+    const [originalMs, plannedMs] = await compareLatency(engine, [graph, mutator.exportSubnet().graph]);
+    return { plan, originalMs, plannedMs, share: plannedMs / originalMs };
+  };
+  try {
+    const least = await attempt(Number.MIN_VALUE);
+    const goal = typeof wanted === 'number' ? wanted : wanted.at_most / least.originalMs;
+    if (least.share > goal) throw unreachable(least, goal);
+    const best = await search(attempt, goal, least);
+    return { ...best, wantedMs: goal * best.originalMs };
+  } finally {
+    mutator.restoreState(before);
+  }
+}
+
+interface Trial {
+  readonly plan: Plan;
+  readonly originalMs: number;
+  readonly plannedMs: number;
+  /** Measured, of the original's. */
+  readonly share: number;
+}
+
+/** Narrows the modelled share between one that is known to fit and one that doesn't, guided by what was measured. */
+async function search(attempt: (share: number) => Promise<Trial>, goal: number, least: Trial): Promise<Trial> {
+  let best = least;
+  let low = { asked: 0, share: least.share };
+  let high = { asked: 1, share: 1 };
+  for (let i = 0; i < MOST_TRIES && best.share < CLOSE * goal && high.asked - low.asked > 0.005; i++) {
+    // By the straight line through both, a little below the goal, and well inside the interval.
+    const aim = goal * (1 + CLOSE) * 0.5;
+    const slope = (aim - low.share) / Math.max(1e-9, high.share - low.share);
+    const asked = low.asked + (high.asked - low.asked) * Math.min(0.9, Math.max(0.1, slope));
+    const trial = await attempt(asked);
+    if (trial.share <= goal) {
+      low = { asked, share: trial.share };
+      if (trial.share > best.share) best = trial;
+    } else {
+      high = { asked, share: trial.share };
+    }
+  }
+  return best;
+}
+
+function unreachable(least: Trial, goal: number): EspalierError {
+  return new EspalierError(
+    'TARGET_UNREACHABLE',
+    `target latency: ${(goal * least.originalMs).toPrecision(3)} ms was asked for, the narrowest network takes ${least.plannedMs.toPrecision(3)} ms on this worker, the original ${least.originalMs.toPrecision(3)} ms (a share of ${least.share.toPrecision(3)})`,
+  );
+}
