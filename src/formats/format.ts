@@ -18,12 +18,19 @@ export interface LoadedModel {
   /** All outputs, all weights. Constant ids and node names are stable: equal bytes give equal ids. */
   readonly graph: Graph;
   readonly warnings: readonly Warning[];
+  /** Whether the file holds weights in a type of less precision than the graph's, so that writing trained ones rounds. */
+  readonly quantized: boolean;
   /**
    * The user's files with the tensors and counts of `graph`, a graph made from this model's own by selecting outputs,
    * changing constants' data and slicing: node names and constant ids are still those of {@link LoadedModel.graph}.
    * Gives the complete set of files, path → bytes.
    */
-  write(graph: Graph): Promise<Map<string, Uint8Array>>;
+  write(graph: Graph, options?: WriteOptions): Promise<Map<string, Uint8Array>>;
+}
+
+export interface WriteOptions {
+  /** Weights that the file holds quantized are written as float32, so that nothing is rounded. Default false. */
+  readonly dequantized?: boolean;
 }
 
 /** One model file format. `match` sniffs cheaply and never throws. */

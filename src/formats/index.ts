@@ -1,4 +1,11 @@
 /** Model files to graphs and back. */
-export { type ArchiveLimits, DEFAULT_LIMITS, type OpenFileSet, openFileSet, writeZip } from '../archive/index.js';
+export {
+  type ArchiveLimits,
+  DEFAULT_LIMITS,
+  fileSetOf,
+  type OpenFileSet,
+  openFileSet,
+  writeZip,
+} from '../archive/index.js';
 export { detectFormat, MODEL_FORMATS } from './detect.js';
-export type { FileSet, FormatId, LoadedModel, ModelFormat, Warning } from './format.js';
+export type { FileSet, FormatId, LoadedModel, ModelFormat, Warning, WriteOptions } from './format.js';

@@ -2,16 +2,11 @@ import type { Engine } from '../engine/engine.js';
 import { EspalierError } from '../errors.js';
 import { type Graph, getSpec, producers, type Shape } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
+import type { JobResult } from './contract.js';
 import type { JobData } from './job-data.js';
 import { randomInputs } from './latency.js';
 
-export interface Equivalence {
-  readonly max_abs_diff: number;
-  /** `max|a−b| / max|b|`, the worst of the outputs; b is the masked forward. */
-  readonly relative: number;
-  readonly samples: number;
-  readonly ok: boolean;
-}
+export type Equivalence = NonNullable<JobResult['equivalence']>;
 
 /** A job above this is failed, never delivered. */
 export const CERTIFICATE_LIMIT = 1e-4;
@@ -20,27 +15,37 @@ export const CERTIFICATE_LIMIT = 1e-4;
 const SAMPLES = 8;
 const MOST_VALUES = 2 ** 24;
 
+/** What a job is about to deliver, read back from the bytes. */
+export interface Delivery {
+  readonly written: Graph;
+  /** For files of quantized weights: the same model written by the same writer with weights that are not rounded. */
+  readonly dequantized?: Graph;
+}
+
 /**
- * The certificate of a job: `written`, read back from the file that will be delivered, against `masked`, the full graph
- * with masks, on a few validation samples (random ones without data). Outputs correspond by position.
+ * The certificate of a job: what was written and read back, against `masked`, the full graph with masks, on a few
+ * validation samples (random ones without data). Outputs correspond by position. It is taken before quantized weights are
+ * rounded again; how much the rounding changes is measured beside it.
  * @throws EspalierError CERTIFICATE_FAILED unless it holds
  */
 export async function certify(
   engine: Engine,
-  written: Graph,
+  { written, dequantized }: Delivery,
   masked: Graph,
   data: JobData | undefined,
   seed: number,
 ): Promise<Equivalence> {
   const feeds = sampleFeeds(masked, data, seed);
-  const equivalence = await compareForward(engine, written, masked, feeds);
+  const equivalence = await compareForward(engine, dequantized ?? written, masked, feeds);
   if (!equivalence.ok) {
     throw new EspalierError(
       'CERTIFICATE_FAILED',
       `the written model differs from the masked one by ${equivalence.relative} of its largest output; ${CERTIFICATE_LIMIT} is allowed`,
     );
   }
-  return equivalence;
+  if (!dequantized) return equivalence;
+  const rounding = await compareForward(engine, written, dequantized, feeds);
+  return { ...equivalence, quantization_error: rounding.relative };
 }
 
 /**

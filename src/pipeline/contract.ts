@@ -47,7 +47,14 @@ export interface ModelMeasures {
 export interface JobResult {
   readonly baseline: ModelMeasures;
   readonly pruned: ModelMeasures;
-  readonly equivalence: { max_abs_diff: number; relative: number; samples: number; ok: boolean } | null;
+  readonly equivalence: {
+    readonly max_abs_diff: number;
+    readonly relative: number;
+    readonly samples: number;
+    readonly ok: boolean;
+    /** Files of quantized weights only: how far rounding the trained weights moves the outputs, as `relative` is counted. */
+    readonly quantization_error?: number;
+  } | null;
   readonly engine: { name: string; device: string };
 }
 

@@ -1,4 +1,4 @@
-import { detectFormat, type LoadedModel, openFileSet } from '../formats/index.js';
+import { detectFormat, fileSetOf, type LoadedModel, openFileSet } from '../formats/index.js';
 
 export interface OpenModel {
   readonly model: LoadedModel;
@@ -24,4 +24,10 @@ export async function openModel(path: string, name: string): Promise<OpenModel> 
     await files.close();
     throw error;
   }
+}
+
+/** Reads a model from files in memory, as a writer gives them. @throws EspalierError as the format reader says */
+export async function readModel(files: ReadonlyMap<string, Uint8Array>): Promise<LoadedModel> {
+  const set = fileSetOf(files);
+  return (await detectFormat(set)).read(set);
 }

@@ -33,6 +33,16 @@ function halve(graph: Graph): { pruned: Graph; masked: Graph } {
   return { pruned: mutator.exportSubnet().graph, masked: mutator.maskedGraph() };
 }
 
+/** The graph with every weight off the values that a quantized file can hold. */
+function scaled(graph: Graph, factor: number): Graph {
+  const constants = new Map(graph.constants);
+  for (const [id, constant] of constants) {
+    const data = (constant.tensor.data as Float32Array).map((v) => v * factor);
+    constants.set(id, { ...constant, tensor: tensor('float32', constant.tensor.shape, data) });
+  }
+  return { ...graph, constants };
+}
+
 describe('the JSON', () => {
   test('changes only in counts and shapes; everything else stays', async () => {
     const files = await tampered((json) => {
@@ -190,7 +200,7 @@ describe('weights', () => {
     ],
   ];
   test.each(QUANTIZED)(
-    'quantized to %s are read, written back as they were, and re-encoded when they change',
+    'quantized to %s are read, written back as they were, sliced without loss, and re-encoded when they change',
     async (dtype, quantize, tolerance) => {
       const files = await plainFiles();
       const json = jsonOf(files);
@@ -214,11 +224,21 @@ describe('weights', () => {
       expect(Buffer.compare(same.get('weights.bin')!, quantized.get('weights.bin')!)).toBe(0);
       expect(jsonOf(same)).toEqual(json);
 
-      const { pruned, masked } = halve(model.graph);
-      const written = await model.write(pruned);
-      expect(jsonOf(written).weightsManifest[0].weights[0].quantization.dtype).toBe(dtype);
-      const stock = await loadStock(written);
-      expect(relativeError(runStock(stock, [image]), runGraph(masked, [image]))).toBeLessThan(tolerance);
+      const written = async ({ pruned, masked }: ReturnType<typeof halve>, dequantized = false) => {
+        const out = await model.write(pruned, { dequantized });
+        const error = relativeError(runStock(await loadStock(out), [image]), runGraph(masked, [image]));
+        return { quantization: jsonOf(out).weightsManifest[0].weights[0].quantization, error };
+      };
+      const sliced = await written(halve(model.graph));
+      expect(sliced.quantization).toEqual(json.weightsManifest[0].weights[0].quantization);
+      expect(sliced.error).toBeLessThan(1e-5);
+      const trained = halve(scaled(model.graph, 1.37));
+      const encoded = await written(trained);
+      expect(encoded.quantization.dtype).toBe(dtype);
+      expect(encoded.error).toBeGreaterThan(1e-6);
+      expect(encoded.error).toBeLessThan(tolerance);
+      expect((await written(trained, true)).error).toBeLessThan(1e-6);
+      expect((await written(trained, true)).quantization).toBeUndefined();
     },
   );
 });

@@ -38,11 +38,13 @@ async function read(files: FileSet): Promise<LoadedModel> {
     name,
     graph: lowered.graph,
     warnings: [...lowered.warnings, ...weightWarnings(groups, lowered)],
-    write: async (graph) => {
+    quantized: lowered.weights.some(({ entry }) => entry.encoding!.kind !== 'float32'),
+    write: async (graph, options) => {
       const fresh = parseJson(jsonBytes, jsonName);
       return writeModel(
         { files, lowered, groups, jsonName, json: fresh, model: parseTopology(topologyOf(fresh)) },
         graph,
+        options,
       );
     },
   };

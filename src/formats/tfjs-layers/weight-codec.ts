@@ -11,7 +11,7 @@ export interface Encoding {
   encode(values: Float32Array): { bytes: Uint8Array; quantization?: JsonObject };
 }
 
-const FLOAT32: Encoding = {
+export const FLOAT32: Encoding = {
   kind: 'float32',
   bytesPerValue: 4,
   // A view where the bytes are aligned: large models must not be held twice.
@@ -59,14 +59,21 @@ function affine(kind: 'uint8' | 'uint16', scale: number, min: number, fields: Js
     bytesPerValue: Storage.BYTES_PER_ELEMENT,
     decode: (bytes) => Float32Array.from(new Storage(aligned(bytes)), (v) => v * scale + min),
     encode: (values) => {
-      const range = quantizationRange(values, steps);
       const codes = new Storage(values.length);
-      for (let i = 0; i < codes.length; i++) {
-        codes[i] = Math.min(steps, Math.max(0, Math.round((values[i] - range.min) / range.scale)));
-      }
+      const range = isOnGrid(values, scale, min, steps) ? { scale, min } : quantizationRange(values, steps);
+      for (let i = 0; i < codes.length; i++) codes[i] = codeOf(values[i], range.scale, range.min, steps);
       return { bytes: bytesOf(codes), quantization: { ...fields, ...range } };
     },
   };
+}
+
+function codeOf(value: number, scale: number, min: number, steps: number): number {
+  return Math.min(steps, Math.max(0, Math.round((value - min) / scale)));
+}
+
+/** Whether every value is one that a code of this range stands for: weights that were only sliced lose nothing then. */
+function isOnGrid(values: Float32Array, scale: number, min: number, steps: number): boolean {
+  return values.every((value) => Math.fround(codeOf(value, scale, min, steps) * scale + min) === value);
 }
 
 /** As TensorFlow.js's converter: the values' range, moved so that zero keeps a code of its own. */

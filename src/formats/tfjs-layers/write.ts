@@ -1,6 +1,6 @@
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
-import type { FileSet } from '../format.js';
+import type { FileSet, WriteOptions } from '../format.js';
 import { inputShapeKey } from './input-shape.js';
 import type { Json, JsonObject } from './json.js';
 import { declaredShape, type KerasTensor } from './keras-tensor.js';
@@ -9,6 +9,7 @@ import { type LoweredModel, outputNames } from './lower-model.js';
 import type { UsedWeight } from './lowering.js';
 import { selectOutputs } from './select-outputs.js';
 import { type Container, inputLayers, type Layer } from './topology.js';
+import { FLOAT32 } from './weight-codec.js';
 import type { WeightEntry, WeightGroup } from './weights-manifest.js';
 
 export interface WriteSource {
@@ -22,7 +23,11 @@ export interface WriteSource {
 }
 
 /** The user's files with the tensors, counts and outputs of `graph`; see {@link LoadedModel.write}. */
-export async function writeModel(source: WriteSource, graph: Graph): Promise<Map<string, Uint8Array>> {
+export async function writeModel(
+  source: WriteSource,
+  graph: Graph,
+  { dequantized = false }: WriteOptions = {},
+): Promise<Map<string, Uint8Array>> {
   const { model, lowered, groups, json } = source;
   const kept = keptOutputs(model, graph);
   const layers = selectOutputs(model, kept);
@@ -33,7 +38,7 @@ export async function writeModel(source: WriteSource, graph: Graph): Promise<Map
   json.weightsManifest = groups.flatMap((group) => {
     const entries = group.entries.filter((e) => keepsEntry(e, weights.get(e.name), stays));
     if (entries.length === 0 && group.entries.length > 0) return [];
-    const written = entries.map((entry) => writeEntry(entry, weights.get(entry.name)));
+    const written = entries.map((entry) => writeEntry(entry, weights.get(entry.name), dequantized));
     for (const [name, bytes] of cut(
       group,
       written.map((w) => w.bytes),
@@ -127,15 +132,22 @@ function keepsEntry(entry: WeightEntry, weight: NarrowedWeight | undefined, stay
   return weight ? stays.has(weight.used.layer.path) : true;
 }
 
-function writeEntry(entry: WeightEntry, weight: NarrowedWeight | undefined): { json: JsonObject; bytes: Uint8Array } {
-  if (!weight || weight.unchanged) return { json: entry.json, bytes: entry.bytes };
+function writeEntry(
+  entry: WeightEntry,
+  weight: NarrowedWeight | undefined,
+  dequantized: boolean,
+): { json: JsonObject; bytes: Uint8Array } {
+  if (!weight || (weight.unchanged && !dequantized)) return { json: entry.json, bytes: entry.bytes };
   if (!weight.tensor)
     throw new Error(
       `the graph to write has no constant for ${entry.name}, which layer ${weight.used.layer.path} needs`,
     );
-  const { bytes, quantization } = entry.encoding!.encode(weight.tensor.data as Float32Array);
-  const json = { ...entry.json, shape: [...weight.tensor.shape] };
-  return { json: quantization ? { ...json, quantization } : json, bytes };
+  const encoding = dequantized ? FLOAT32 : entry.encoding!;
+  const { bytes, quantization } = encoding.encode(weight.tensor.data as Float32Array);
+  const json: JsonObject = { ...entry.json, shape: [...weight.tensor.shape] };
+  if (quantization) return { json: { ...json, quantization }, bytes };
+  const { quantization: _, ...plain } = json;
+  return { json: plain, bytes };
 }
 
 /** Cuts a group's bytes into as many shards as it had, in proportion: what did not change is cut as it was. */
