@@ -3,35 +3,62 @@ import { type CompiledGraph, type Engine, measureLatency } from '../engine/index
 import { type Graph, getSpec } from '../graph/graph.js';
 import { allocate, elementCount, type Tensor } from '../graph/tensor.js';
 
-/** For each graph: three runs to warm up, then turns of seven runs, as many turns as fit in about a second and a half. */
+/** For each graph: three runs to warm up, then turns of seven runs, as many turns as fit in the budget. */
 const WARMUP = 3;
 const RUNS = 7;
-const BUDGET_MS = 1500;
-const MOST_TURNS = 15;
+const BUDGET_MS = 2000;
+const TURNS = { least: 5, most: 21 };
 
-/**
- * Median milliseconds that one sample of noise takes each graph, warm. The graphs take turns, so that a machine whose
- * speed drifts doesn't favour one of them.
- */
-export async function compareLatency(engine: Engine, graphs: readonly Graph[]): Promise<number[]> {
-  const contestants: { compiled: CompiledGraph; feeds: Map<string, Tensor>; medians: number[] }[] = [];
+export interface LatencyComparison {
+  /** Median milliseconds of one sample, warm. */
+  readonly before: number;
+  readonly after: number;
+  /** `after / before`: the median of the turns' own ratios, which a drifting machine disturbs least. */
+  readonly share: number;
+}
+
+/** Times one sample of noise through two graphs, by turns, so that a machine whose speed drifts favours neither. */
+export async function compareLatency(engine: Engine, original: Graph, pruned: Graph): Promise<LatencyComparison> {
+  const a = await engine.compile(original);
   try {
-    for (const graph of graphs) {
-      contestants.push({ compiled: await engine.compile(graph), feeds: randomInputs(graph, 1, 0), medians: [] });
+    const b = await engine.compile(pruned);
+    try {
+      return await takeTurns(
+        { compiled: a, feeds: randomInputs(original, 1, 0) },
+        { compiled: b, feeds: randomInputs(pruned, 1, 0) },
+      );
+    } finally {
+      await b.release();
     }
-    const start = performance.now();
-    for (const { compiled, feeds } of contestants) for (let i = 0; i < WARMUP; i++) await compiled.run(feeds);
-    const turnMs = ((performance.now() - start) / WARMUP) * RUNS;
-    const turns = Math.max(1, Math.min(MOST_TURNS, Math.round((BUDGET_MS * graphs.length) / turnMs)));
-    for (let turn = 0; turn < turns; turn++) {
-      for (const { compiled, feeds, medians } of contestants) {
-        medians.push((await measureLatency(compiled, feeds, { warmup: 0, runs: RUNS })).p50_ms);
-      }
-    }
-    return contestants.map(({ medians }) => medians.sort((a, b) => a - b)[medians.length >> 1]);
   } finally {
-    for (const { compiled } of contestants) await compiled.release();
+    await a.release();
   }
+}
+
+interface Contestant {
+  readonly compiled: CompiledGraph;
+  readonly feeds: ReadonlyMap<string, Tensor>;
+}
+
+async function takeTurns(a: Contestant, b: Contestant): Promise<LatencyComparison> {
+  const start = performance.now();
+  for (const { compiled, feeds } of [a, b]) for (let i = 0; i < WARMUP; i++) await compiled.run(feeds);
+  const turnMs = ((performance.now() - start) / WARMUP) * RUNS;
+  const turns = Math.max(TURNS.least, Math.min(TURNS.most, Math.round(BUDGET_MS / turnMs)));
+  const p50 = async ({ compiled, feeds }: Contestant) =>
+    (await measureLatency(compiled, feeds, { warmup: 1, runs: RUNS })).p50_ms;
+  const before: number[] = [];
+  const after: number[] = [];
+  for (let turn = 0; turn < turns; turn++) {
+    before.push(await p50(a));
+    after.push(await p50(b));
+  }
+  return { before: median(before), after: median(after), share: median(after.map((ms, i) => ms / before[i])) };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((x, y) => x - y);
+  return sorted[sorted.length >> 1];
 }
 
 /** Seeded inputs for a graph, uniform in [0, 1); unknown extents are the batch. */

@@ -3,38 +3,39 @@ import { measureLatency } from '../engine/index.js';
 import { GraphBuilder } from '../graph/builder.js';
 import { graphCost } from '../graph/cost.js';
 import { type Graph, getSpec, type Node } from '../graph/graph.js';
+import type { Cost } from '../graph/op-spec.js';
 import type { LatencyModel } from '../pruning/index.js';
 import { randomInputs } from './latency.js';
 
 const RUNS = 9;
 const WARMUP = 2;
 
-/** Nodes that cost less than this share of all MACs are taken to last as long as their MACs say. */
+/** Nodes that do less than this share of all the work are taken to last as long as their work says. */
 const SMALL_SHARE = 0.002;
 
 /**
- * Measures each layer with MACs of its own by itself, one sample, on this engine: what one of its multiply-adds costs
- * here. A depthwise convolution's can cost twenty times a dense one's, which a count of MACs doesn't show. Layers of
- * equal shapes are measured once.
+ * Measures each layer and each pool by itself, one sample, on this engine: what a unit of its work costs here. A depthwise
+ * convolution's multiply-add can cost twenty times a dense one's, which a count of MACs doesn't show. Nodes of equal
+ * shapes are measured once; activations and norms are left out, since engines fuse them into the layer before.
  */
 export async function measureLayers(engine: Engine, graph: Graph): Promise<LatencyModel> {
   const { macs: allMacs, perNode } = graphCost(graph);
-  const msPerMac = new Map<string, number>();
+  const msPerWork = new Map<string, number>();
   const known = new Map<string, number>();
-  let measuredMs = 0;
-  let measuredMacs = 0;
   for (const node of graph.nodes) {
-    const { macs } = perNode.get(node.name)!;
-    if (macs < SMALL_SHARE * allMacs) continue;
+    const work = workOf(node, perNode.get(node.name)!);
+    if (work < SMALL_SHARE * allMacs) continue;
     const key = signature(graph, node);
     const ms = known.get(key) ?? (await measureNode(engine, graph, node));
     known.set(key, ms);
-    msPerMac.set(node.name, ms / macs);
-    measuredMs += ms;
-    measuredMacs += macs;
+    msPerWork.set(node.name, ms / work);
   }
-  const average = measuredMacs > 0 ? measuredMs / measuredMacs : 0;
-  return { nodeMs: (node, macs) => macs * (msPerMac.get(node.name) ?? average) };
+  return { nodeMs: (node, cost) => workOf(node, cost) * (msPerWork.get(node.name) ?? 0) };
+}
+
+/** Multiply-adds, for pools the elements that they read. */
+function workOf(node: Node, { macs, mmrazor }: Cost): number {
+  return node.op.endsWith('Pool') ? mmrazor : macs;
 }
 
 /** Nodes with equal signatures take equally long. */

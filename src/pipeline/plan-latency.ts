@@ -36,13 +36,13 @@ export async function planLatency(
   signal: AbortSignal,
 ): Promise<LatencyPlan> {
   const latency = await measureLayers(engine, graph);
-  const before = mutator.state;
-  const attempt = async (share: number): Promise<Trial> => {
+  const masks = mutator.state;
+  const attempt = async (asked: number): Promise<Trial> => {
     signal.throwIfAborted();
-    const plan = planChoices(mutator, { latency: share }, counting, { latency, multiple: BLOCK });
+    const plan = planChoices(mutator, { latency: asked }, counting, { latency, multiple: BLOCK });
     mutator.setChoices(plan.choices);
-    const [originalMs, plannedMs] = await compareLatency(engine, [graph, mutator.exportSubnet().graph]);
-    return { plan, originalMs, plannedMs, share: plannedMs / originalMs };
+    const { before, after, share } = await compareLatency(engine, graph, mutator.exportSubnet().graph);
+    return { plan, originalMs: before, plannedMs: after, share };
   };
   try {
     const least = await attempt(Number.MIN_VALUE);
@@ -51,7 +51,7 @@ export async function planLatency(
     const best = await search(attempt, goal, least);
     return { ...best, wantedMs: goal * best.originalMs };
   } finally {
-    mutator.restoreState(before);
+    mutator.restoreState(masks);
   }
 }
 

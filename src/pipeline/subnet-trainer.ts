@@ -8,7 +8,7 @@ import type { JobListener } from './contract.js';
 import { type Evaluation, evaluateSplit } from './evaluation.js';
 import type { JobData } from './job-data.js';
 import { learningRateAt } from './learning-rate.js';
-import { type OptimizerSlots, openTrainingSession, type TrainingSession } from './training-session.js';
+import { diverged, type OptimizerSlots, openTrainingSession, type TrainingSession } from './training-session.js';
 
 export interface SubnetTrainerOptions {
   readonly engine: Engine;
@@ -73,7 +73,7 @@ export class SubnetTrainer implements Trainer {
     await this.#options.onPruned(step);
   }
 
-  /** @throws the signal's reason, between steps; what was trained until then is kept */
+  /** @throws the signal's reason, between steps; what was trained until then is kept; EspalierError TRAINING_DIVERGED */
   async train({ epoch, from, to, endsEpoch }: TrainStretch, signal: AbortSignal | undefined): Promise<void> {
     const { data, finetune, seed, onProgress, onEpochEnd } = this.#options;
     const { train, scaling } = data;
@@ -97,16 +97,19 @@ export class SubnetTrainer implements Trainer {
     } finally {
       this.#writeBack(session);
     }
+    session.requireFinite();
     if (!endsEpoch) return;
     this.#report('train_loss', this.#running.loss / train.count, epoch);
     this.#report('train_accuracy', this.#running.correct / train.count, epoch);
     await onEpochEnd(epoch);
   }
 
-  /** Scores the subnet on the validation part. */
-  evaluate(signal?: AbortSignal): Promise<Evaluation> {
+  /** Scores the subnet on the validation part. @throws EspalierError TRAINING_DIVERGED */
+  async evaluate(signal?: AbortSignal): Promise<Evaluation> {
     const { engine, data } = this.#options;
-    return evaluateSplit(engine, this.#subnet.graph, data.validation, data.scaling, signal);
+    const score = await evaluateSplit(engine, this.#subnet.graph, data.validation, data.scaling, signal);
+    if (this.#steps > 0 && !Number.isFinite(score.loss)) throw diverged(`the validation loss became ${score.loss}`);
+    return score;
   }
 
   async release(): Promise<void> {

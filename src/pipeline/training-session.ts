@@ -26,13 +26,18 @@ export interface TrainingSession {
   step(x: ReadonlyMap<string, Tensor>, labels: Tensor, learningRate: number, stepNumber: number): Promise<StepResult>;
   /** The state now; tensors are not shared with the session. */
   state(): TrainingState;
+  /**
+   * The loss of a step is taken before its update, and later layers may swallow a NaN: only the weights themselves tell.
+   * @throws EspalierError TRAINING_DIVERGED naming a weight that holds NaN or an infinite value
+   */
+  requireFinite(): void;
   release(): Promise<void>;
 }
 
 /**
  * Compiles the training step of `graph` and starts from the graph's own constants and the given optimizer slots (zeros
  * where absent).
- * @throws EspalierError NOT_TRAINABLE, TRAINING_DIVERGED (from `step`, when the loss is no number)
+ * @throws EspalierError NOT_TRAINABLE, TRAINING_DIVERGED (from `step`, when the loss is not finite)
  */
 export async function openTrainingSession(
   engine: Engine,
@@ -83,12 +88,7 @@ class Session implements TrainingSession {
     });
     const results = await this.#compiled.run(feeds);
     const loss = Number(results.get(training.lossOutput)!.data[0]);
-    if (!Number.isFinite(loss)) {
-      throw new EspalierError(
-        'TRAINING_DIVERGED',
-        `the loss became ${loss} at step ${stepNumber}; a lower learning rate may help`,
-      );
-    }
+    if (!Number.isFinite(loss)) throw diverged(`the loss became ${loss} at step ${stepNumber}`);
     for (const { input, output } of [...training.parameters, ...training.statistics, ...training.slots]) {
       this.#state.set(input, results.get(output)!);
     }
@@ -112,9 +112,21 @@ class Session implements TrainingSession {
     };
   }
 
+  requireFinite(): void {
+    for (const { input, constant } of [...this.#training.parameters, ...this.#training.statistics]) {
+      const { data } = this.#state.get(input)!;
+      if ((data as Float32Array).every(Number.isFinite)) continue;
+      throw diverged(`the weights of ${constant} are no longer finite`);
+    }
+  }
+
   release(): Promise<void> {
     return this.#compiled.release();
   }
+}
+
+export function diverged(what: string): EspalierError {
+  return new EspalierError('TRAINING_DIVERGED', `${what}; a lower learning rate may help`);
 }
 
 /** Zeros where dropped, 1/(1-ratio) where kept; the same seed gives the same mask. */

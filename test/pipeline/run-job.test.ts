@@ -133,6 +133,20 @@ describe('a job with data', () => {
     await expect(bench.run(config, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
+  // The loss of a step is taken before its update, and a ReLU turns NaN into 0: neither shows what the last step did.
+  test.each([1e20, 1e30])(
+    'weights that diverge in the very last step are not delivered (inputs of %d)',
+    async (size) => {
+      const finetune = {
+        epochs: 1,
+        batch_size: 640,
+        optimizer: { type: 'sgd', learning_rate: 1000 },
+        scaling: { mean: [0], std: [255 / size] },
+      };
+      await expect(bench.run({ target: { macs: 0.5 }, finetune })).rejects.toMatchObject({ code: 'TRAINING_DIVERGED' });
+    },
+  );
+
   test('finetune false scores without training', async () => {
     const { outcome, recording } = await bench.run({ target: { macs: 0.5 }, finetune: false });
     expect(outcome.result!.pruned.accuracy).not.toBeNull();
