@@ -16,8 +16,8 @@ export interface SubnetCost extends Cost {
 
 /** Predicts how long nodes take from measurements that its maker took. */
 export interface LatencyModel {
-  /** Milliseconds of a node of the full graph once it costs this many MACs. */
-  nodeMs(node: Node, macs: number): number;
+  /** Milliseconds of a node of the full graph at the cost that its narrower widths come to. */
+  nodeMs(node: Node, cost: Cost): number;
 }
 
 /** A unit as the cost model sees it: its classes from the one that goes last to the one that goes first. */
@@ -143,7 +143,7 @@ class TermBuilder {
       const inputs = node.inputs.map((id) => (id === '' ? undefined : this.#spec(id)));
       const outputs = node.outputs.map((id) => this.#spec(id));
       const cost = rule({ ...node, attrs: slicedAttrs(this.#graph, node, kept) }, inputs, outputs);
-      return { ...NOTHING, ...cost, latencyMs: this.#latency?.nodeMs(node, cost.macs) ?? 0 };
+      return { ...NOTHING, ...cost, latencyMs: this.#latency?.nodeMs(node, cost) ?? 0 };
     });
   }
 

@@ -3,6 +3,7 @@ import { graphCost } from '../../../src/graph/cost.js';
 import type { Graph } from '../../../src/graph/graph.js';
 import {
   ChannelMutator,
+  type LatencyModel,
   type MutatorConfig,
   planChoices,
   ratioChoices,
@@ -110,8 +111,8 @@ describe('planChoices', () => {
   test('a latency target goes by what the model says a layer costs, not by its MACs', () => {
     const mutator = prepared();
     const [slow] = mutator.analysis.graph.nodes.filter((node) => node.op === 'Conv');
-    const latency = {
-      nodeMs: (node: { name: string }, macs: number) => macs * (node.name === slow.name ? 1e-3 : 1e-9),
+    const latency: LatencyModel = {
+      nodeMs: (node, { macs }) => macs * (node.name === slow.name ? 1e-3 : 1e-9),
     };
     const kept = ({ choices }: { choices: Record<string, number> }) => choices[mutator.mutableUnits[0].name];
     const plan = planChoices(mutator, { latency: 0.5 }, 'macs', { latency });
