@@ -11,8 +11,13 @@ export interface ConfigFault extends FieldError {
   readonly code: ErrorCode;
 }
 
-/** Enough to mend a config by; comparing every name of a long list would keep the caller's thread busy. */
+/** Enough to mend a config by. */
 const MOST_FAULTS = 20;
+
+/** Names are compared with every name of the model: so many are, the rest is just unknown. */
+const MOST_SUGGESTIONS = 3;
+
+type Suggest = (name: string, known: readonly string[]) => string;
 
 const RATIOS = '/config/algorithm/target_pruning_ratio';
 const UNITS = '/config/algorithm/mutator_cfg/channel_unit_cfg/units';
@@ -27,30 +32,31 @@ export function checkConfigAgainstModel(
   model: ModelInspection,
   dataset?: DatasetInspection,
 ): ConfigFault[] {
+  let suggestions = 0;
+  const suggest: Suggest = (name, known) => (suggestions++ < MOST_SUGGESTIONS ? didYouMean(name, known) : '');
   return [
-    ...checkOutputs(config, model),
-    ...checkUnitNames(config, model),
+    ...checkOutputs(config, model, suggest),
+    ...checkUnitNames(config, model, suggest),
     ...checkPrunable(config, model),
     ...(dataset ? checkDataset(config, model, dataset) : []),
-  ];
+  ].slice(0, MOST_FAULTS);
 }
 
-function checkOutputs(config: PruneConfig, model: ModelInspection): ConfigFault[] {
+function checkOutputs(config: PruneConfig, model: ModelInspection, suggest: Suggest): ConfigFault[] {
   const names = model.outputs.map((o) => o.name);
-  return (config.outputs ?? []).flatMap((name, i) =>
-    names.includes(name)
-      ? []
-      : [
-          {
-            code: 'OUTPUT_UNKNOWN' as const,
-            pointer: `/config/outputs/${i}`,
-            message: `the model has no output "${name}"${didYouMean(name, names) || `; it has ${names.slice(0, 10).join(', ')}`}`,
-          },
-        ],
-  );
+  const known = new Set(names);
+  const faults: ConfigFault[] = [];
+  for (const [i, name] of (config.outputs ?? []).entries()) {
+    if (faults.length === MOST_FAULTS) break;
+    if (known.has(name)) continue;
+    const hint = suggest(name, names) || `; it has ${names.slice(0, 10).join(', ')}`;
+    const message = `the model has no output "${name}"${hint}`;
+    faults.push({ code: 'OUTPUT_UNKNOWN', pointer: `/config/outputs/${i}`, message });
+  }
+  return faults;
 }
 
-function checkUnitNames(config: PruneConfig, model: ModelInspection): ConfigFault[] {
+function checkUnitNames(config: PruneConfig, model: ModelInspection, suggest: Suggest): ConfigFault[] {
   const { channel_unit_cfg, parse_cfg } = config.algorithm.mutator_cfg;
   const ratios = config.algorithm.target_pruning_ratio;
   const asked: [string, string, number | undefined][] = [
@@ -71,10 +77,10 @@ function checkUnitNames(config: PruneConfig, model: ModelInspection): ConfigFaul
     const unit = known.get(name);
     const here = at + pointer(name);
     if (!unit) {
-      const message = `the model has no mutable unit "${name}"${didYouMean(name, mutable)}`;
+      const message = `the model has no mutable unit "${name}"${suggest(name, mutable)}`;
       if (!otherUnits) faults.push({ code: 'UNIT_UNKNOWN', pointer: here, message });
     } else if (choice !== undefined && !unit.is_mutable && !otherUnits) {
-      const message = `unit "${name}" can't be pruned${didYouMean(name, mutable)}`;
+      const message = `unit "${name}" can't be pruned${suggest(name, mutable)}`;
       faults.push({ code: 'UNIT_UNKNOWN', pointer: here, message });
     } else if (choice !== undefined) {
       const args = unitArgsOf(channel_unit_cfg.units[name], channel_unit_cfg.default_args);
@@ -110,7 +116,9 @@ function unitsOfConfig(config: PruneConfig): Map<string, Pick<UnitTemplate, 'is_
 }
 
 function keptOutputs(config: PruneConfig, model: ModelInspection): readonly TensorInfo[] {
-  return config.outputs ? model.outputs.filter((o) => config.outputs!.includes(o.name)) : model.outputs;
+  if (!config.outputs) return model.outputs;
+  const kept = new Set(config.outputs);
+  return model.outputs.filter((o) => kept.has(o.name));
 }
 
 function checkDataset(config: PruneConfig, model: ModelInspection, dataset: DatasetInspection): ConfigFault[] {

@@ -8,8 +8,12 @@ const MODES: Readonly<Record<UnitArgs['choice_mode'], (choice: number, args: Uni
   bucket: (choice, args) =>
     args.candidate_choices?.includes(choice)
       ? undefined
-      : `one of candidate_choices [${(args.candidate_choices ?? []).join(', ')}], since choice_mode is "bucket"`,
+      : `one of candidate_choices [${listed(args.candidate_choices ?? [])}], since choice_mode is "bucket"`,
 };
+
+function listed(choices: readonly number[]): string {
+  return choices.length > 20 ? `${choices.slice(0, 20).join(', ')}, …` : choices.join(', ');
+}
 
 /** The arguments of one unit: its own over the defaults. */
 export function unitArgsOf(unit: UnitConfig | undefined, defaults: UnitArgs): UnitArgs {

@@ -5,7 +5,7 @@ import { choiceFault, unitArgsOf } from './choices.js';
 import { pointer } from './pointer.js';
 import type { FinetuneConfig, PruneConfig, UnitArgs, UnitConfig } from './resolved.js';
 import { PruneConfigInput } from './schema.js';
-import { schemaErrors } from './schema-errors.js';
+import { MOST_FAULTS, schemaErrors } from './schema-errors.js';
 
 type AlgorithmInput = NonNullable<PruneConfigInput['algorithm']>;
 type FinetuneInput = Exclude<NonNullable<PruneConfigInput['finetune']>, false>;
@@ -21,13 +21,16 @@ const NOT_SUPPORTED_YET = [
 /**
  * Checks a config and fills in the defaults that schema.ts names. `undefined` is the empty config. Pointers of errors
  * are relative to the config, in the words that the user sent.
- * @throws EspalierError CONFIG_INVALID with every fault found.
+ * @throws EspalierError CONFIG_INVALID with the faults found, the first {@link MOST_FAULTS} of them.
  * @example resolveConfig({ target: { flops: 0.4 } }, { hasDataset: false }).target // { macs: 0.4 }
  */
 export function resolveConfig(input: unknown, options: { hasDataset: boolean }): PruneConfig {
   const canonical = replaceAliases(input ?? {});
   const errors: FieldError[] = [...canonical.doubled];
-  const report: Report = (at, message) => errors.push({ pointer: canonical.asSent(at), message });
+  const report: Report = (at, message) => {
+    errors.push({ pointer: canonical.asSent(at), message });
+    if (errors.length >= MOST_FAULTS) throw invalid(errors);
+  };
 
   for (const fault of schemaErrors(PruneConfigInput, canonical.value)) report(fault.pointer, fault.message);
   if (errors.length > 0) throw invalid(errors);
@@ -41,6 +44,7 @@ export function resolveConfig(input: unknown, options: { hasDataset: boolean }):
   const finetune = resolveFinetune(config.finetune, options.hasDataset, report);
   const algorithm = resolveAlgorithm(config.algorithm ?? {}, finetune, report);
   const target = resolveTarget(config, algorithm, report);
+  checkTwice(config.outputs ?? [], report);
   if (errors.length > 0) throw invalid(errors);
 
   return {
@@ -53,6 +57,15 @@ export function resolveConfig(input: unknown, options: { hasDataset: boolean }):
     dry_run: config.dry_run ?? false,
     seed: config.seed ?? 0,
   };
+}
+
+/** Not `uniqueItems` in the schema: TypeBox takes quadratic time over what is there twice. */
+function checkTwice(outputs: readonly string[], report: Report): void {
+  const seen = new Set<string>();
+  for (const [i, name] of outputs.entries()) {
+    if (seen.has(name)) report(`/outputs/${i}`, `"${name}" is there twice`);
+    seen.add(name);
+  }
 }
 
 function invalid(errors: readonly FieldError[]): EspalierError {

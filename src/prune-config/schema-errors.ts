@@ -7,7 +7,8 @@ import { didYouMean } from './near-miss.js';
 import { pointer, pointerSegments, valueAt } from './pointer.js';
 
 /** Faults that one check collects; TypeBox's default of 8 would hide some behind those of a union's other branches. */
-Settings.Set({ maxErrors: 100 });
+export const MOST_FAULTS = 100;
+Settings.Set({ maxErrors: MOST_FAULTS });
 
 /** One fault as TypeBox (and Ajv) report it. */
 export interface SchemaFault {

@@ -6,6 +6,11 @@ import Type from 'typebox';
 
 const closed = { additionalProperties: false } as const;
 
+/** More than a model of a thousand layers needs, and little enough to check in the time of a request. */
+const MOST_UNITS = 10_000;
+const MOST_NAMES = 1000;
+const LONGEST_NAME = 1024;
+
 const ChoiceMode = Type.Enum(['ratio', 'number', 'bucket'], {
   description:
     'What a choice means: `ratio` the remaining share in (0, 1], `number` a count of channels, `bucket` one of `candidate_choices`. Default `ratio`.',
@@ -92,6 +97,7 @@ const MutatorConfig = Type.Object(
           ),
           units: Type.Optional(
             Type.Record(Type.String(), Unit, {
+              maxProperties: MOST_UNITS,
               description: 'Settings by unit name, as `GET /models/{id}/units` lists them.',
             }),
           ),
@@ -245,7 +251,10 @@ export const PruneConfigInput = Type.Object(
           ),
           target_pruning_ratio: Type.Optional(
             Type.Union(
-              [Type.Number({ exclusiveMinimum: 0 }), Type.Record(Type.String(), Type.Number({ exclusiveMinimum: 0 }))],
+              [
+                Type.Number({ exclusiveMinimum: 0 }),
+                Type.Record(Type.String(), Type.Number({ exclusiveMinimum: 0 }), { maxProperties: MOST_UNITS }),
+              ],
               {
                 description:
                   'What stays, by `choice_mode` (a share in (0, 1] by default): one number for all units, or one by unit name. Excludes `target`.',
@@ -258,10 +267,15 @@ export const PruneConfigInput = Type.Object(
     ),
     target: Type.Optional(Target),
     outputs: Type.Optional(
-      Type.Array(Type.String(), { minItems: 1, uniqueItems: true, description: 'Outputs to keep. Default all.' }),
+      Type.Array(Type.String({ maxLength: LONGEST_NAME }), {
+        minItems: 1,
+        maxItems: MOST_NAMES,
+        description: 'Outputs to keep, each once. Default all.',
+      }),
     ),
     ignore: Type.Optional(
-      Type.Array(Type.String({ minLength: 1 }), {
+      Type.Array(Type.String({ minLength: 1, maxLength: LONGEST_NAME }), {
+        maxItems: MOST_NAMES,
         description: 'Globs on layer names (`head/*`) whose channels stay. Default none.',
       }),
     ),

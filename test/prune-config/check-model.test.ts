@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DatasetInspection, ModelInspection } from '../../src/pipeline/contract.js';
 import { checkConfigAgainstModel, nearMisses, resolveConfig } from '../../src/prune-config/index.js';
+import { editDistanceWithin } from '../../src/prune-config/near-miss.js';
 
 const model: ModelInspection = {
   format: 'tfjs-layers',
@@ -104,10 +106,36 @@ describe('units and outputs', () => {
   });
 
   test('thousands of unknown names are refused at once', () => {
-    const names = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`conv_${i}_(0, 6)_6`.repeat(5), 0.5]));
+    const names = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`conv_${i}_(0, 6)_6`.repeat(5), 0.5]));
     const start = performance.now();
     expect(check(ratios(names))).toHaveLength(20);
     expect(performance.now() - start).toBeLessThan(1000);
+  });
+
+  test('misspelt names are looked for among thousands of long ones in no time, and only the first few of them', () => {
+    const block = '/stage/block'.repeat(18);
+    const units = Object.fromEntries(
+      Array.from({ length: 5000 }, (_, i) => [
+        `x${block}conv_${i}_(0, 6)_6`,
+        { choice: 1, num_channels: 6, is_mutable: true },
+      ]),
+    );
+    const wide = { ...model, units: { ...model.units, channel_unit_cfg: { ...model.units.channel_unit_cfg, units } } };
+    const asked = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`y${block}cnov_${i}_(0, 6)_6`, 0.5]));
+    const config = resolveConfig(ratios(asked), { hasDataset: false });
+    const start = performance.now();
+    const faults = checkConfigAgainstModel(config, wide);
+    expect(performance.now() - start).toBeLessThan(1500);
+    expect(faults).toHaveLength(20);
+    expect(faults.filter((f) => f.message.includes('did you mean'))).toHaveLength(3);
+  });
+
+  test('unknown outputs and unknown units count together', () => {
+    const outputs = Array.from({ length: 1000 }, (_, i) => `nothing ${i}`);
+    const start = performance.now();
+    const faults = check({ ...ratios({ 'conv_1_(0, 8)_8': 0.5 }), outputs });
+    expect(faults).toHaveLength(20);
+    expect(performance.now() - start).toBeLessThan(500);
   });
 });
 
@@ -157,6 +185,24 @@ test('a model that has nothing to prune with all outputs kept is refused with th
     { code: 'NOTHING_TO_PRUNE', pointer: '/config/outputs', message: expect.stringContaining('features, softmax') },
   ]);
   expect(faults({ outputs: ['softmax'] })).toEqual([]);
+});
+
+test('a distance is told up to the limit, and is that of Levenshtein', () => {
+  const full = (a: string, b: string): number =>
+    a === '' || b === ''
+      ? a.length + b.length
+      : Math.min(
+          full(a.slice(1), b) + 1,
+          full(a, b.slice(1)) + 1,
+          full(a.slice(1), b.slice(1)) + Number(a[0] !== b[0]),
+        );
+  const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 6 });
+  fc.assert(
+    fc.property(word, word, fc.nat(6), (a, b, limit) => {
+      const distance = full(a, b);
+      expect(editDistanceWithin(a, b, limit)).toBe(distance <= limit ? distance : undefined);
+    }),
+  );
 });
 
 test('near misses come nearest first and stop at half of the length', () => {

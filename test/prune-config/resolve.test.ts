@@ -288,6 +288,22 @@ describe('faults, each named by pointer', () => {
     expect(faults({ finetune: false }, false)).toEqual([]);
   });
 
+  test('long lists are refused in no time, whatever is in them', () => {
+    const names = Array.from({ length: 60_000 }, (_, i) => `n${i % 30_000}`);
+    const record = Object.fromEntries(Array.from({ length: 40_000 }, (_, i) => [`u${i}`, 0.3]));
+    const candidate_choices = Array.from({ length: 1024 }, (_, i) => i + 1);
+    const bucket = { channel_unit_cfg: { default_args: { choice_mode: 'bucket', candidate_choices } } };
+    const few = Object.fromEntries(Object.entries(record).slice(0, 10_000));
+    const start = performance.now();
+    expect(faults({ outputs: names })[0]).toMatch(/^\/outputs: .*1000/);
+    expect(faults({ ignore: names })[0]).toMatch(/^\/ignore: .*1000/);
+    expect(faults({ algorithm: { target_pruning_ratio: record } })[0]).toMatch(/^\/algorithm\/target_pruning_ratio: /);
+    expect(faults({ algorithm: { mutator_cfg: { channel_unit_cfg: { units: record } } } }).length).toBeLessThan(101);
+    expect(faults({ algorithm: { target_pruning_ratio: few, mutator_cfg: bucket } })).toHaveLength(100);
+    expect(performance.now() - start).toBeLessThan(3000);
+    expect(faults({ outputs: ['a', 'b', 'a'] })).toEqual(['/outputs/2: "a" is there twice']);
+  });
+
   test('every fault is listed, not only the first', () => {
     const many = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`x${i}`, 1]));
     expect(faults({ ...many, seed: -1, target: { macs: 2 } })).toHaveLength(32);
