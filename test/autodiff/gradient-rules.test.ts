@@ -47,7 +47,14 @@ const binary = (op: string, shape: number[], other: number[], range: [number, nu
   },
 ];
 
-const arithmetic = ['Add', 'Sub', 'Mul', 'Div'].flatMap((op) => [
+const prelu = (slope: number[]): Case => ({
+  op: 'PRelu',
+  name: `PRelu with a slope of shape [${slope}]`,
+  shape: [2, 4, 3],
+  body: (b, x, p) => b.op('PRelu', [x, p('slope', slope)]),
+});
+
+const arithmetic = ['Add', 'Sub', 'Mul', 'Div', 'Min', 'Max'].flatMap((op) => [
   ...binary(op, [2, 3, 4], [2, 3, 4], [0.5, 2]),
   ...binary(op, [2, 3, 4], [4], [0.5, 2]),
   ...binary(op, [2, 3, 4], [3, 1], [0.5, 2]),
@@ -96,6 +103,28 @@ const CASES: Case[] = [
   unary('Sqrt', [0.5, 3]),
   unary('Neg'),
   unary('Abs'),
+  unary('Elu', [-3, 3]),
+  unary('Elu', [-3, 3], { alpha: 0.4 }),
+  unary('Selu', [-3, 3]),
+  unary('Gelu', [-3, 3]),
+  unary('Gelu', [-3, 3], { approximate: 'tanh' }),
+  unary('HardSigmoid', [-4, 4]),
+  unary('HardSigmoid', [-4, 4], { alpha: 0.4, beta: 0.1 }),
+  unary('HardSwish', [-5, 5]),
+  unary('Softplus', [-4, 4]),
+  unary('Softsign', [-4, 4]),
+  unary('Mish', [-4, 4]),
+  unary('Erf', [-3, 3]),
+  unary('Pow', undefined, { exponent: 2 }),
+  unary('Pow', undefined, { exponent: 3 }),
+  unary('Pow', undefined, { exponent: 0 }),
+  unary('Pow', [0.5, 2], { exponent: -0.5 }),
+  unary('Reciprocal', [0.5, 2]),
+  prelu([1]),
+  prelu([3]),
+  prelu([4, 1]),
+  prelu([4, 3]),
+  prelu([1, 4, 1]),
   {
     op: 'Softmax',
     name: 'Softmax over axis 1 of 3',

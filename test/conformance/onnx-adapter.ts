@@ -69,16 +69,23 @@ export const ADAPTERS: Readonly<Record<string, Adapter>> = {
   Conv: same,
   Div: same,
   Dropout: (n) => ({ attrs: { ratio: n.numbers(1)?.[0] ?? 0.5 }, data: 1 }),
+  Elu: same,
   Expand: (n) => ({ attrs: { shape: n.numbers(1)! }, data: 1 }),
   Flatten: same,
+  Gelu: same,
   Gemm: same,
   GlobalAveragePool: same,
   GlobalMaxPool: same,
+  HardSigmoid: same,
+  HardSwish: same,
   Identity: same,
   LeakyRelu: same,
   LogSoftmax: same,
   MatMul: same,
+  Max: same,
   MaxPool: same,
+  Min: same,
+  Mish: same,
   Mul: same,
   Pad: (n) => {
     const rank = n.rank();
@@ -93,21 +100,27 @@ export const ADAPTERS: Readonly<Record<string, Adapter>> = {
     const value = n.numbers(2)?.[0] ?? n.attrs.value ?? 0;
     return { attrs: { pads, mode: n.attrs.mode ?? 'constant', value }, data: 1 };
   },
+  PRelu: same,
   ReduceMax: reduction,
   ReduceMean: reduction,
   ReduceSum: reduction,
   Relu: same,
   Reshape: (n) => ({ attrs: { shape: n.numbers(1)! }, data: 1 }),
+  Selu: same,
   Sigmoid: same,
   Slice: (n) => {
     const [starts, ends, axes = all(starts!.length), steps] = [1, 2, 3, 4].map((i) => n.numbers(i));
     return { attrs: { starts: starts!, ends: ends!, axes, ...(steps ? { steps } : {}) }, data: 1 };
   },
   Softmax: same,
+  Softplus: same,
   Sub: same,
   Tanh: same,
   Transpose: (n) => ({ attrs: { perm: n.attrs.perm ?? all(n.rank()).reverse() } }),
 };
+
+/** Ops that take any number of inputs in ONNX, and two in the IR. */
+const TAKING_ANY_NUMBER = new Set(['Max', 'Min']);
 
 /** A graph of the case's node, with the data that it takes. */
 export function adaptCase(name: string, onnxCase: OnnxCase): { graph: Graph; feeds: Map<string, Tensor> } {
@@ -123,6 +136,6 @@ export function adaptCase(name: string, onnxCase: OnnxCase): { graph: Graph; fee
     b.input(id, t);
   }
   const inputs = onnxCase.node.input.slice(0, data);
-  b.output('result', b.op(op, inputs, attrs));
+  b.output('result', TAKING_ANY_NUMBER.has(op) ? inputs.reduce((a, c) => b.op(op, [a, c])) : b.op(op, inputs, attrs));
   return { graph: b.build(), feeds };
 }

@@ -92,6 +92,22 @@ const unaryOfPositive =
   (b, r) =>
     b.op(op, [b.op('Abs', [b.input('x', float(anyShape(r)))])]);
 
+/** Inputs from -8 to 8, where activations saturate and have their kinks. */
+const wideUnary =
+  (op: string, attrs: (r: Random) => Attrs = () => ({})): Case =>
+  (b, r) => {
+    const eight = b.constant('eight', tensor('float32', [], [8]), 'literal');
+    return b.op(op, [b.op('Mul', [b.input('x', float(anyShape(r))), eight])], attrs(r));
+  };
+
+/** Takes 0.2 plus the absolute value first. */
+const unaryAwayFromZero =
+  (op: string, attrs: (r: Random) => Attrs = () => ({})): Case =>
+  (b, r) => {
+    const least = b.constant('least', tensor('float32', [], [0.2]), 'literal');
+    return b.op(op, [b.op('Add', [b.op('Abs', [b.input('x', float(anyShape(r)))]), least])], attrs(r));
+  };
+
 const binary =
   (op: string, dtypes: readonly DType[]): Case =>
   (b, r) => {
@@ -132,6 +148,8 @@ const pool =
 const includePad = (r: Random): Attrs => ({ count_include_pad: r.int(0, 1) });
 const bounds = (r: Random): Attrs =>
   r.pick<Attrs>([{ min: 0, max: 0.5 }, { min: -0.3 }, { max: 0.2 }, { min: -0.5, max: 0.5 }]);
+const wholeExponent = (r: Random): Attrs => ({ exponent: r.int(0, 3) });
+const anyExponent = (r: Random): Attrs => ({ exponent: r.pick([0.5, -0.5, -1, -2, 1.7]) });
 const axis = (r: Random): Attrs => ({ axis: r.int(-2, 1) });
 
 /** One generator for each op of the IR. */
@@ -200,6 +218,22 @@ export const OP_CASES: Readonly<Record<string, Case>> = {
   Dropout: unary('Dropout', (r) => ({ ratio: r.unit() * 0.9 })),
   LeakyRelu: unary('LeakyRelu', (r) => ({ alpha: r.unit() })),
   Clip: unary('Clip', (r) => r.pick([bounds(r), {}])),
+  Elu: wideUnary('Elu', (r) => r.pick<Attrs>([{}, { alpha: r.unit() * 2 }])),
+  Selu: wideUnary('Selu', (r) => r.pick<Attrs>([{}, { alpha: 1 + r.unit(), gamma: 1 + r.unit() }])),
+  Gelu: wideUnary('Gelu', (r) => r.pick<Attrs>([{}, { approximate: 'none' }, { approximate: 'tanh' }])),
+  HardSigmoid: wideUnary('HardSigmoid', (r) => r.pick<Attrs>([{}, { alpha: r.unit(), beta: r.unit() }])),
+  HardSwish: wideUnary('HardSwish'),
+  Softplus: wideUnary('Softplus'),
+  Softsign: wideUnary('Softsign'),
+  Mish: wideUnary('Mish'),
+  Erf: wideUnary('Erf'),
+  Pow: (b, r) => (r.int(0, 1) === 0 ? unary('Pow', wholeExponent) : unaryAwayFromZero('Pow', anyExponent))(b, r),
+  Reciprocal: unaryAwayFromZero('Reciprocal'),
+  PRelu: (b, r) => {
+    const shape = r.ints(r.int(1, 4), 1, 4);
+    const slope = shape.map((d) => (r.int(0, 2) === 0 ? 1 : d)).slice(r.int(0, shape.length - 1));
+    return b.op('PRelu', [b.input('x', float(['N', ...shape])), weight(b, r, 'slope', slope)]);
+  },
   Softmax: unary('Softmax', axis),
   LogSoftmax: unary('LogSoftmax', axis),
   MaxPool: pool('MaxPool'),
@@ -232,6 +266,8 @@ export const OP_CASES: Readonly<Record<string, Case>> = {
   Sub: binary('Sub', ['float32', 'int32', 'int64']),
   Mul: binary('Mul', ['float32', 'int32', 'int64']),
   Div: binary('Div', ['float32']),
+  Min: binary('Min', ['float32', 'int32', 'int64']),
+  Max: binary('Max', ['float32', 'int32', 'int64']),
   Concat: (b, r) => {
     const shape = ['N', ...r.ints(3, 1, 4)];
     const at = r.int(1, 3);

@@ -1,4 +1,5 @@
 import type { Graph } from '../../src/graph/graph.js';
+import { scalar } from '../../src/graph/tensor.js';
 import { GraphSketch } from './graph-sketch.js';
 
 /**
@@ -39,6 +40,7 @@ class RandomNetwork {
       (x) => this.#grouped(x),
       (x) => this.#sketch.batchNorm(this.#layer('bn'), x),
       (x) => this.#activation(x),
+      (x) => this.#slopes(x),
       (x) => this.#pool(x),
       (x) => this.#pad(x),
       (x) => this.#sum(x),
@@ -117,8 +119,34 @@ class RandomNetwork {
       ['Tanh', {}],
       ['Clip', { min: 0, max: 6 }],
       ['Exp', {}],
+      ['Elu', { alpha: 0.5 }],
+      ['Selu', {}],
+      ['Gelu', {}],
+      ['Gelu', { approximate: 'tanh' }],
+      ['HardSigmoid', {}],
+      ['HardSwish', {}],
+      ['Softplus', {}],
+      ['Softsign', {}],
+      ['Mish', {}],
+      ['Erf', {}],
+      ['bell', {}],
     ] as const);
-    return this.#sketch.op(op, [x], attrs);
+    return op === 'bell' ? this.#bell(x) : this.#sketch.op(op, [x], attrs);
+  }
+
+  /** 1/(1 + x²). */
+  #bell(x: string): string {
+    const squared = this.#sketch.op('Pow', [x], { exponent: 2 });
+    const one = this.#sketch.builder.constant(this.#layer('one'), scalar('float32', 1), 'literal');
+    return this.#sketch.op('Reciprocal', [this.#sketch.op('Add', [squared, one])]);
+  }
+
+  /** A PRelu with one slope, one a channel, or one an element. */
+  #slopes(x: string): string {
+    const [, channels, height, width] = this.#sketch.shape(x);
+    const shape = this.#pick([[1], [channels, 1, 1], [1, height, width], [channels, height, width]]);
+    const layer = this.#layer('prelu');
+    return this.#sketch.op('PRelu', [x, this.#sketch.literal(`${layer}.slope`, ...shape)], {}, layer);
   }
 
   #pool(x: string): string {
@@ -141,7 +169,7 @@ class RandomNetwork {
   }
 
   #sum(x: string): string {
-    return this.#sketch.op(this.#pick(['Add', 'Add', 'Sub', 'Mul']), [x, this.#partner(x)]);
+    return this.#sketch.op(this.#pick(['Add', 'Add', 'Sub', 'Mul', 'Min', 'Max']), [x, this.#partner(x)]);
   }
 
   #withConstant(x: string): string {

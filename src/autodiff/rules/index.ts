@@ -14,7 +14,21 @@ import { convGradient } from './conv.js';
 import { gemmGradient, matMulGradient } from './dense.js';
 import type { GradientRule } from './gradient-rule.js';
 import { averagePoolGradient, globalAveragePoolGradient, globalMaxPoolGradient, maxPoolGradient } from './pool.js';
+import { maxGradient, minGradient, preluGradient } from './selection.js';
 import { concatGradient, padGradient, reshapeGradient, transposeGradient } from './shape.js';
+import {
+  eluGradient,
+  erfGradient,
+  geluGradient,
+  hardSigmoidGradient,
+  hardSwishGradient,
+  mishGradient,
+  powGradient,
+  reciprocalGradient,
+  seluGradient,
+  softplusGradient,
+  softsignGradient,
+} from './smooth-activation.js';
 
 /**
  * Every differentiable op kind and its rule. Batch norm and dropout are not here: they compute something else in
@@ -29,24 +43,38 @@ export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
     Concat: concatGradient,
     Conv: convGradient,
     Div: divGradient,
+    Elu: eluGradient,
+    Erf: erfGradient,
     Exp: expGradient,
     Flatten: reshapeGradient,
+    Gelu: geluGradient,
     Gemm: gemmGradient,
     GlobalAveragePool: globalAveragePoolGradient,
     GlobalMaxPool: globalMaxPoolGradient,
+    HardSigmoid: hardSigmoidGradient,
+    HardSwish: hardSwishGradient,
     Identity: identityGradient,
     LeakyRelu: primitive('LeakyReluGrad', 'x'),
     Log: logGradient,
     LogSoftmax: logSoftmaxGradient,
     MatMul: matMulGradient,
+    Max: maxGradient,
     MaxPool: maxPoolGradient,
+    Min: minGradient,
+    Mish: mishGradient,
     Mul: mulGradient,
     Neg: negGradient,
     Pad: padGradient,
+    Pow: powGradient,
+    PRelu: preluGradient,
+    Reciprocal: reciprocalGradient,
     Relu: primitive('ReluGrad', 'y'),
     Reshape: reshapeGradient,
+    Selu: seluGradient,
     Sigmoid: primitive('SigmoidGrad', 'y'),
     Softmax: softmaxGradient,
+    Softplus: softplusGradient,
+    Softsign: softsignGradient,
     Sqrt: sqrtGradient,
     Sub: subGradient,
     Tanh: primitive('TanhGrad', 'y'),

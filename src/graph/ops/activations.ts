@@ -1,8 +1,9 @@
 import { sampleElements } from '../dims.js';
 import type { Node } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
-import { numberAttr, optionalNumberAttr } from './attributes.js';
+import { choiceAttr, numberAttr, optionalNumberAttr } from './attributes.js';
 import { expectFloat, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { erf } from './error-function.js';
 
 interface Unary {
   /** The function, once the node's attributes are read. */
@@ -15,16 +16,34 @@ interface Unary {
 
 const always = () => true;
 
-/** Functions of one element. `Dropout` is one, as it is the identity when a model is evaluated. */
+/** Klambauer et al. 2017, as float32 holds them. */
+const SELU_ALPHA = 1.6732631921768188;
+const SELU_GAMMA = 1.0507010221481323;
+
+/** The weight of x³ in the approximation of Gelu by tanh. */
+export const TANH_GELU_CUBE = 0.044715;
+
+/** Functions of one element, ONNX's but for `Pow`, whose exponent is an attribute. `Dropout` is one, as it is the identity when a model is evaluated. */
 const UNARY: Readonly<Record<string, Unary>> = {
   Relu: { map: () => (x) => (x < 0 ? 0 : x), anyType: true, counted: always },
   LeakyRelu: { map: (node) => leakyRelu(numberAttr(node, 'alpha', 0.01)), counted: always },
   Clip: { map: clip, anyType: true, counted: (node) => node.attrs.min === 0 && node.attrs.max === 6 },
+  Elu: { map: (node) => elu(numberAttr(node, 'alpha', 1)), counted: always },
+  Selu: { map: selu },
+  Gelu: { map: (node) => (geluForm(node) === 'tanh' ? tanhGelu : erfGelu) },
+  HardSigmoid: { map: (node) => hardSigmoid(...hardSigmoidLine(node)) },
+  HardSwish: { map: () => (x) => x * hardSigmoid(1 / 6, 0.5)(x) },
+  Softplus: { map: () => softplus },
+  Softsign: { map: () => (x) => x / (1 + Math.abs(x)) },
+  Mish: { map: () => (x) => x * Math.tanh(softplus(x)) },
   Sigmoid: { map: () => (x) => 1 / (1 + Math.exp(-x)) },
   Tanh: { map: () => Math.tanh },
   Exp: { map: () => Math.exp },
   Log: { map: () => Math.log },
   Sqrt: { map: () => Math.sqrt },
+  Erf: { map: () => erf },
+  Pow: { map: power },
+  Reciprocal: { map: () => (x) => 1 / x },
   Neg: { map: () => (x) => -x, anyType: true },
   Abs: { map: () => Math.abs, anyType: true },
   Identity: { map: () => (x) => x, anyType: true },
@@ -40,6 +59,50 @@ function clip(node: Node): (x: number) => number {
   const min = optionalNumberAttr(node, 'min') ?? Number.NEGATIVE_INFINITY;
   const max = optionalNumberAttr(node, 'max') ?? Number.POSITIVE_INFINITY;
   return (x) => Math.min(max, Math.max(min, x));
+}
+
+function elu(alpha: number): (x: number) => number {
+  return (x) => (x < 0 ? alpha * Math.expm1(x) : x);
+}
+
+/** `alpha` and `gamma` of the self-normalising unit, by default those that keep mean 0 and variance 1. */
+export function seluScales(node: Node): { alpha: number; gamma: number } {
+  return { alpha: numberAttr(node, 'alpha', SELU_ALPHA), gamma: numberAttr(node, 'gamma', SELU_GAMMA) };
+}
+
+function selu(node: Node): (x: number) => number {
+  const { alpha, gamma } = seluScales(node);
+  const unscaled = elu(alpha);
+  return (x) => gamma * unscaled(x);
+}
+
+/** Whether a Gelu is the exact one, by the error function, or its approximation by tanh. */
+export function geluForm(node: Node): 'none' | 'tanh' {
+  return choiceAttr(node, 'approximate', ['none', 'tanh'], 'none');
+}
+
+const erfGelu = (x: number): number => 0.5 * x * (1 + erf(x / Math.SQRT2));
+const tanhGelu = (x: number): number =>
+  0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + TANH_GELU_CUBE * x ** 3)));
+
+/** Slope and height at 0 of a hard sigmoid. */
+export function hardSigmoidLine(node: Node): [alpha: number, beta: number] {
+  return [numberAttr(node, 'alpha', 0.2), numberAttr(node, 'beta', 0.5)];
+}
+
+function hardSigmoid(alpha: number, beta: number): (x: number) => number {
+  return (x) => Math.max(0, Math.min(1, alpha * x + beta));
+}
+
+/** log(1 + exp(x)), without overflow. */
+function softplus(x: number): number {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+}
+
+function power(node: Node): (x: number) => number {
+  const exponent = optionalNumberAttr(node, 'exponent');
+  if (exponent === undefined) throw new OpError(node, 'the attribute exponent is missing');
+  return (x) => x ** exponent;
 }
 
 function unarySpec(op: string, unary: Unary): OpSpec {

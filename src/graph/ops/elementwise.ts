@@ -10,6 +10,8 @@ const ARITHMETIC: Readonly<Record<string, Binary>> = {
   Sub: (a, b) => a - b,
   Mul: (a, b) => a * b,
   Div: (a, b) => a / b,
+  Min: Math.min,
+  Max: Math.max,
 };
 
 const INTEGERS: readonly DType[] = ['int32', 'int64', 'uint8'];
@@ -32,7 +34,7 @@ function binarySpec(op: string, f: Binary): OpSpec {
     evaluate(node, inputs) {
       const a = requiredTensor(node, inputs, 0);
       const b = requiredTensor(node, inputs, 1);
-      // Whole numbers divide towards zero; the other three operations stay whole by themselves.
+      // Whole numbers divide towards zero; the other operations stay whole by themselves.
       const whole = INTEGERS.includes(a.dtype);
       return [mapBroadcast(node, a, b, a.dtype, whole ? (p, q) => Math.trunc(f(p, q)) : f)];
     },

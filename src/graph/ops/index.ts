@@ -8,6 +8,7 @@ import { GRADIENT_OPS } from './gradients.js';
 import { NORMALIZATION_OPS } from './normalization.js';
 import { PAD_OPS } from './pad.js';
 import { POOLING_OPS } from './pooling.js';
+import { PRELU_OPS } from './prelu.js';
 import { RESHAPE_OPS } from './reshape.js';
 import { SOFTMAX_OPS } from './softmax.js';
 import { TRAINING_OPS } from './training.js';
@@ -19,6 +20,7 @@ const OPS: readonly OpSpec[] = [
   ...DENSE_OPS,
   ...NORMALIZATION_OPS,
   ...ACTIVATION_OPS,
+  ...PRELU_OPS,
   ...SOFTMAX_OPS,
   ...POOLING_OPS,
   ...PAD_OPS,

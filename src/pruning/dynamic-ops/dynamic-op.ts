@@ -56,9 +56,10 @@ export class DynamicOp {
     const keptIn = keptUnlessAll(this.inChannels.currentMask);
     const keptOut = keptUnlessAll(this.outChannels.currentMask);
     const constants = new Map<string, Tensor>();
+    const behind = getSpec(this.#graph, this.node.inputs[0]).shape.length - this.#axes.input;
     this.node.inputs.slice(1).forEach((id, i) => {
       const full = weights.get(id);
-      if (full) constants.set(id, gatherAxes(full, this.#row.axes(this.node, i + 1, full, keptIn, keptOut)));
+      if (full) constants.set(id, gatherAxes(full, this.#row.axes(this.node, i + 1, full, keptIn, keptOut, behind)));
     });
     return { attrs: this.#attrs(keptIn, keptOut), constants };
   }
@@ -80,13 +81,17 @@ export class DynamicOp {
 }
 
 interface DynamicOpRow {
-  /** Which indices stay on each axis of input `i` (1 and up), from those of the layer's input and output channels. */
+  /**
+   * Which indices stay on each axis of input `i` (1 and up), from those of the layer's input and output channels.
+   * `behind` is how many axes x has from its channel axis on: where that axis is in a weight that broadcasts to x.
+   */
   axes(
     node: Node,
     i: number,
     weight: Tensor,
     keptIn: Int32Array | undefined,
     keptOut: Int32Array | undefined,
+    behind: number,
   ): KeptAxes;
 }
 
@@ -99,12 +104,19 @@ const DYNAMIC_OPS: Readonly<Record<string, DynamicOpRow>> = {
   Gemm: {
     axes: (node, i, weight, keptIn, keptOut) => {
       if (i === 1) return node.attrs.transB ? [keptOut, keptIn] : [keptIn, keptOut];
-      return weight.shape.map((extent, axis) => (axis === weight.shape.length - 1 && extent > 1 ? keptOut : undefined));
+      return broadcastAxes(weight, 1, keptOut);
     },
   },
   MatMul: { axes: (_node, _i, _weight, keptIn, keptOut) => [keptIn, keptOut] },
   BatchNormalization: { axes: (_node, _i, _weight, _keptIn, keptOut) => [keptOut] },
+  PRelu: { axes: (_node, _i, weight, _keptIn, keptOut, behind) => broadcastAxes(weight, behind, keptOut) },
 };
+
+/** The channels of a weight that broadcasts, `behind` axes from its end. */
+function broadcastAxes(weight: Tensor, behind: number, kept: Int32Array | undefined): KeptAxes {
+  const channels = weight.shape.length - behind;
+  return weight.shape.map((extent, axis) => (axis === channels && extent > 1 ? kept : undefined));
+}
 
 /** Positions in a group that stay: those of the first group, as all groups keep the same ones. */
 function withinGroup(perGroup: number, keptIn: Int32Array | undefined): Int32Array | undefined {

@@ -9,6 +9,8 @@ export const ELEMENTWISE: LoweringTable = {
   Sub: sameOp('Sub'),
   Mul: sameOp('Mul'),
   Div: sameOp('Div'),
+  Min: sameOp('Min'),
+  Max: sameOp('Max'),
   Equal: sameOp('Equal'),
   Greater: sameOp('Greater'),
   Less: sameOp('Less'),
