@@ -22,6 +22,7 @@ export * from './dynamic-ops/index.js';
 export * from './importance/index.js';
 export * from './mutables/index.js';
 export * from './mutators/index.js';
+export * from './parts.js';
 export * from './targets/index.js';
 export * from './tracer/index.js';
 export * from './units/index.js';

@@ -1,12 +1,16 @@
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
-import { IteAlgorithm, type IteConfig } from './ite-algorithm.js';
+import type { DynamicModel } from '../dynamic-ops/dynamic-model.js';
+import type { FrameworkParts } from '../parts.js';
+import type { AlgorithmConfig, BaseAlgorithm } from './base-algorithm.js';
+import { IteAlgorithm } from './ite-algorithm.js';
 
 /** A kind of algorithm as configs name it. */
 export interface AlgorithmType {
   readonly name: string;
-  readonly aliases: readonly string[];
-  create(architecture: Graph, config: IteConfig): IteAlgorithm;
+  readonly aliases?: readonly string[];
+  /** @param parts what the config's mutator may name; absent: what comes with Espalier. */
+  create(architecture: Graph | DynamicModel, config: AlgorithmConfig, parts?: FrameworkParts): BaseAlgorithm;
 }
 
 /** Every algorithm that comes with Espalier. */
@@ -14,22 +18,24 @@ export const ALGORITHM_TYPES: readonly AlgorithmType[] = [
   {
     name: 'IteAlgorithm',
     aliases: ['ItePruneAlgorithm', 'PruneAlgoritm'],
-    create: (architecture, config) => new IteAlgorithm(architecture, config),
+    create: (architecture, config, parts) => new IteAlgorithm(architecture, config, parts),
   },
 ];
 
 /** @throws EspalierError CONFIG_INVALID for a type that there is not, and whatever the algorithm's config brings. */
 export function createAlgorithm(
-  architecture: Graph,
-  { type, ...config }: IteConfig & { readonly type: string },
-  types: readonly AlgorithmType[] = ALGORITHM_TYPES,
-): IteAlgorithm {
-  const found = types.find((entry) => entry.name === type || entry.aliases.includes(type));
-  if (found) return found.create(architecture, config);
+  architecture: Graph | DynamicModel,
+  { type, ...config }: AlgorithmConfig & { readonly type: string },
+  parts?: FrameworkParts,
+): BaseAlgorithm {
+  const types = parts?.algorithms ?? ALGORITHM_TYPES;
+  const found = types.find((entry) => entry.name === type || entry.aliases?.includes(type));
+  if (found) return found.create(architecture, config, parts);
   const known = types.map((entry) => entry.name).join(', ');
   throw new EspalierError('CONFIG_INVALID', `unknown algorithm type ${type}; there are ${known}`);
 }
 
-export { IteAlgorithm, type IteConfig, type RunOptions } from './ite-algorithm.js';
+export { type AlgorithmConfig, BaseAlgorithm, type RunOptions } from './base-algorithm.js';
+export { IteAlgorithm } from './ite-algorithm.js';
 export { type Choices, PruneSchedule, type PruneScheduleOptions } from './prune-schedule.js';
 export type { PruneStep, Trainer, TrainStretch } from './trainer.js';

@@ -10,6 +10,8 @@ export interface PruneStep {
   readonly epoch: number;
   /** Counted over all epochs. */
   readonly iteration: number;
+  /** What steps are counted in. */
+  readonly by: 'epoch' | 'iter';
   /** What each unit was set to, after rounding. */
   readonly choices: Readonly<Record<string, ChoiceRecord>>;
 }

@@ -43,6 +43,21 @@ export class DynamicOp {
     this.outChannels = outChannels;
   }
 
+  /** The layer's name. */
+  get name(): string {
+    return this.node.layer ?? this.node.name;
+  }
+
+  /** The value on one side of the op. */
+  valueOf(side: 'input' | 'output'): string {
+    return side === 'input' ? this.node.inputs[0] : this.node.outputs[0];
+  }
+
+  /** Where the channels stand on that side. */
+  axisOf(side: 'input' | 'output'): number {
+    return this.#axes[side];
+  }
+
   /** Runs the full op on the float64 reference, with the dropped channels zeroed at its input and its output. */
   forward(inputs: readonly (RefTensor | undefined)[]): RefTensor[] {
     const [x, ...weights] = inputs;

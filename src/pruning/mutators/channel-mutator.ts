@@ -2,11 +2,15 @@ import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { didYouMean, type UnitArgs, type UnitConfig, unitArgsOf } from '../../prune-config/index.js';
+import { drawMutator } from '../drawing/draw-mutator.js';
 import { ChannelSelection } from '../dynamic-ops/channel-selection.js';
+import { DynamicModel } from '../dynamic-ops/dynamic-model.js';
 import { createDynamicOps, type DynamicOp } from '../dynamic-ops/dynamic-op.js';
 import { exportSubnet, type Subnet } from '../dynamic-ops/export-subnet.js';
 import { maskedGraph } from '../dynamic-ops/masked-graph.js';
-import type { ImportanceSource } from '../importance/index.js';
+import { CRITERIA, type Criterion, type ImportanceSource } from '../importance/index.js';
+import type { MutableChannel } from '../mutables/index.js';
+import type { FrameworkParts } from '../parts.js';
 import { type ChannelAnalysis, ChannelAnalyzer, type ChannelUnit } from '../tracer/index.js';
 import {
   type ChoiceRecord,
@@ -18,21 +22,30 @@ import {
 } from '../units/index.js';
 import { type ConfigTemplate, configTemplate, type TemplateOptions } from './config-template.js';
 import { unitsFromConfig } from './units-from-config.js';
+import { type PredefinedUnit, unitsFromModel } from './units-from-model.js';
 
 export interface MutatorConfig {
   readonly channel_unit_cfg?: {
     readonly type?: string;
+    /** What a `CriterionChannelUnit` ranks channels by; `l1` when absent. */
+    readonly criterion?: string;
     readonly default_args?: Partial<UnitArgs>;
     /** By unit name: `init_args` over the defaults, and the choice to start with. */
     readonly units?: Readonly<Record<string, UnitConfig>>;
   };
-  /** `ChannelAnalyzer` finds the units; `Config` takes those of `channel_unit_cfg.units`, which the analysis must bear out. */
+  /**
+   * `ChannelAnalyzer` finds the units; `Config` takes those of `channel_unit_cfg.units`, `Predefined` those of a
+   * {@link DynamicModel}; the analysis must bear both out.
+   */
   readonly parse_cfg?: { readonly type: string };
   /** Globs on layer names whose output channels stay. */
   readonly ignore?: readonly string[];
-  /** Kinds of units that `channel_unit_cfg.type` may name. */
-  readonly unitTypes?: readonly UnitType[];
+  /** What `channel_unit_cfg` may name; absent: what comes with Espalier. */
+  readonly parts?: Pick<FrameworkParts, 'unitTypes' | 'criteria'>;
 }
+
+/** How choices are sampled; which kinds there are depends on the mutator. */
+export type SampleKind = 'random' | 'max' | 'min';
 
 /** A unit as a checkpoint holds it: its mask as 0 and 1. */
 export type MutatorState = Readonly<Record<string, readonly number[]>>;
@@ -62,39 +75,50 @@ export class ChannelMutator {
 
   /**
    * Analyzes a graph and makes its units. The graph and its weights are not changed.
+   * @param supernet a graph; for `Predefined` a model whose mutables are registered.
    * @throws EspalierError CONFIG_INVALID or UNIT_UNKNOWN when the config's units don't fit the graph.
    */
-  prepareFromSupernet(graph: Graph): void {
-    const {
-      channel_unit_cfg: cfg = {},
-      parse_cfg = { type: 'ChannelAnalyzer' },
-      ignore,
-      unitTypes = UNIT_TYPES,
-    } = this.#config;
-    const type = getUnitType(this.unitTypeName, unitTypes);
-    const parser = PARSERS[parse_cfg.type];
+  prepareFromSupernet(supernet: Graph | DynamicModel): void {
+    const { channel_unit_cfg: cfg = {}, ignore } = this.#config;
+    const { unitType } = this;
+    const criterion = this.#findCriterion(unitType);
+    const parser = PARSERS[this.parseType];
     if (!parser) {
       const known = Object.keys(PARSERS).join(' or ');
-      throw new EspalierError('CONFIG_INVALID', `parse_cfg.type must be ${known}, got ${parse_cfg.type}`);
+      throw new EspalierError('CONFIG_INVALID', `parse_cfg.type must be ${known}, got ${this.parseType}`);
     }
+    const graph = supernet instanceof DynamicModel ? supernet.graph : supernet;
     const analysis = new ChannelAnalyzer({ ignore }).analyze(graph);
-    const found = parser(analysis, cfg.units ?? {});
-    this.#analysis = { ...analysis, units: found };
+    const found = parser(analysis, cfg.units ?? {}, supernet);
+    this.#analysis = { ...analysis, units: found.map(({ unit }) => unit) };
     this.#weights = new Map([...graph.constants].map(([id, { tensor }]) => [id, tensor]));
-    this.#units = found.map((unit) => type.create(unit, this.#argsOf(unit, cfg.units?.[unit.name])));
+    this.#units = found.map(({ unit, mutable }) =>
+      unitType.create(unit, this.#argsOf(unit, cfg.units?.[unit.name]), {
+        ...(criterion ? { criterion } : {}),
+        ...(mutable ? { mutable } : {}),
+      }),
+    );
     this.#unfit = new Map();
     for (const unit of this.#units) {
       const reason = unit.isMutable ? unit.unfitReason(this.#source) : undefined;
       if (reason) this.#unfit.set(unit.name, reason);
     }
-    this.#dynamicOps = createDynamicOps(this.#analysis, this.#units);
+    this.#dynamicOps =
+      this.parseType === 'Predefined' && supernet instanceof DynamicModel
+        ? supernet.dynamicOps
+        : createDynamicOps(this.#analysis, this.#units);
     this.#applyConfiguredChoices(cfg.units ?? {});
   }
 
-  /** The class of units, by its own name. */
-  get unitTypeName(): string {
-    const name = this.#config.channel_unit_cfg?.type ?? UNIT_TYPES[0].name;
-    return getUnitType(name, this.#config.unitTypes ?? UNIT_TYPES).name;
+  /** The kind of units. @throws EspalierError CONFIG_INVALID for one that there is not. */
+  get unitType(): UnitType {
+    const types = this.#config.parts?.unitTypes ?? UNIT_TYPES;
+    return getUnitType(this.#config.channel_unit_cfg?.type ?? types[0].name, types);
+  }
+
+  /** The criterion by the config's name for it; absent where the config gives none. */
+  get criterion(): string | undefined {
+    return this.#config.channel_unit_cfg?.criterion;
   }
 
   get parseType(): string {
@@ -103,7 +127,7 @@ export class ChannelMutator {
 
   /** The arguments that units have where the config gives them none of their own. */
   get defaultArgs(): UnitArgs {
-    return { ...DEFAULT_UNIT_ARGS, ...this.#config.channel_unit_cfg?.default_args };
+    return { ...DEFAULT_UNIT_ARGS, ...this.unitType.defaultArgs, ...this.#config.channel_unit_cfg?.default_args };
   }
 
   /** @throws Error before {@link prepareFromSupernet}. */
@@ -183,14 +207,28 @@ export class ChannelMutator {
     throw new EspalierError('UNIT_UNKNOWN', why);
   }
 
-  /** A choice at random for each mutable unit, each independent of the others. */
-  sampleChoices(kind: 'random', random: () => number): Record<string, number> {
-    if (kind !== 'random') throw new EspalierError('CONFIG_INVALID', `choices can be sampled at random, not ${kind}`);
-    return Object.fromEntries(this.mutableUnits.map((unit) => [unit.name, unit.sampleChoice(random)]));
+  /**
+   * A choice for each mutable unit, each independent of the others.
+   * @throws EspalierError CONFIG_INVALID for a kind that this mutator has not.
+   */
+  sampleChoices(kind: SampleKind = 'random', random: () => number = Math.random): Record<string, number> {
+    if (kind !== 'random') {
+      throw new EspalierError(
+        'CONFIG_INVALID',
+        `choices of a ${this.constructor.name} are sampled at random, not ${kind}`,
+      );
+    }
+    return this.choicesOf((unit) => unit.sampleChoice(random));
+  }
+
+  /** A choice for each mutable unit, by name. */
+  protected choicesOf<U extends MutableChannelUnit>(choose: (unit: U) => number): Record<string, number> {
+    return Object.fromEntries(this.mutableUnits.map((unit) => [unit.name, choose(unit as U)]));
   }
 
   /**
-   * Sets choices by unit name; units that are left out stay as they are. All of them are checked before the first is set.
+   * Sets choices by unit name; units that are left out stay as they are. All of them are checked before the first is set;
+   * should a criterion fail on the way, those that were set go back.
    * @returns what each unit was set to, after rounding.
    * @throws EspalierError UNIT_UNKNOWN, CHOICE_INVALID
    */
@@ -198,9 +236,17 @@ export class ChannelMutator {
     const entries = Object.entries(choices).map(([name, choice]) => {
       const unit = this.getMutableUnit(name);
       unit.countFor(choice);
-      return [unit, choice] as const;
+      if (unit.mutableChannel.isFixed) {
+        throw new EspalierError('CHOICE_INVALID', `unit ${name} is fixed to ${unit.currentChoice}`);
+      }
+      return { unit, choice, before: unit.currentMask };
     });
-    return Object.fromEntries(entries.map(([unit, choice]) => [unit.name, unit.setChoice(choice, this.#source)]));
+    try {
+      return Object.fromEntries(entries.map(({ unit, choice }) => [unit.name, unit.setChoice(choice, this.#source)]));
+    } catch (error) {
+      for (const { unit, before } of entries) unit.restoreMask(before);
+      throw error;
+    }
   }
 
   /** The current choice of each mutable unit. */
@@ -249,6 +295,27 @@ export class ChannelMutator {
     return exportSubnet(this.selection(), this.#weights);
   }
 
+  /** Draws the units and their widths, as the guide prints modules. */
+  toString(): string {
+    return drawMutator(this);
+  }
+
+  #findCriterion(unitType: UnitType): Criterion | undefined {
+    const { criterion: name } = this;
+    if (name === undefined) return undefined;
+    if (!unitType.takesCriterion) {
+      throw new EspalierError(
+        'CONFIG_INVALID',
+        `channel_unit_cfg.criterion: a ${unitType.name} takes none, got ${name}`,
+      );
+    }
+    const criteria = this.#config.parts?.criteria ?? CRITERIA;
+    const found = criteria.find((criterion) => criterion.name === name);
+    if (found) return found;
+    const known = criteria.map((criterion) => criterion.name).join(', ');
+    throw new EspalierError('CONFIG_INVALID', `unknown criterion ${name}; there are ${known}`);
+  }
+
   #argsOf(unit: ChannelUnit, config: UnitConfig | undefined): UnitArgs {
     const { num_channels, ...args } = unitArgsOf(config, this.defaultArgs) as UnitArgs & { num_channels?: number };
     if (num_channels !== undefined && num_channels !== unit.numChannels) {
@@ -279,10 +346,23 @@ export class ChannelMutator {
   }
 }
 
-type Parser = (analysis: ChannelAnalysis, units: Readonly<Record<string, UnitConfig>>) => readonly ChannelUnit[];
+interface ParsedUnit {
+  readonly unit: ChannelUnit;
+  readonly mutable?: MutableChannel;
+}
+
+type Parser = (
+  analysis: ChannelAnalysis,
+  units: Readonly<Record<string, UnitConfig>>,
+  supernet: Graph | DynamicModel,
+) => readonly ParsedUnit[];
 
 /** Where units come from, by `parse_cfg.type`. */
 const PARSERS: Readonly<Record<string, Parser>> = {
-  ChannelAnalyzer: (analysis) => analysis.units,
-  Config: unitsFromConfig,
+  ChannelAnalyzer: (analysis) => analysis.units.map((unit) => ({ unit })),
+  Config: (analysis, units) => unitsFromConfig(analysis, units).map((unit) => ({ unit })),
+  Predefined: (analysis, _units, supernet): readonly PredefinedUnit[] => {
+    if (supernet instanceof DynamicModel) return unitsFromModel(analysis, supernet);
+    throw new EspalierError('CONFIG_INVALID', 'parse_cfg Predefined needs a DynamicModel, whose mutables are given');
+  },
 };

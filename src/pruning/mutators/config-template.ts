@@ -30,6 +30,7 @@ export interface ConfigTemplate {
   readonly type: string;
   readonly channel_unit_cfg: {
     readonly type: string;
+    readonly criterion?: string;
     readonly default_args: Record<string, unknown>;
     readonly units: Readonly<Record<string, UnitTemplate>>;
   };
@@ -41,9 +42,10 @@ export interface ConfigTemplate {
 export function configTemplate(mutator: ChannelMutator, options: TemplateOptions): ConfigTemplate {
   const units = options.onlyMutableUnits ? mutator.mutableUnits : mutator.units;
   return {
-    type: 'ChannelMutator',
+    type: mutator.constructor.name,
     channel_unit_cfg: {
-      type: mutator.unitTypeName,
+      type: mutator.unitType.name,
+      ...(mutator.criterion === undefined ? {} : { criterion: mutator.criterion }),
       default_args: { ...mutator.defaultArgs },
       units: Object.fromEntries(units.map((unit) => [unit.name, unitTemplate(unit, mutator.isMutable(unit), options)])),
     },

@@ -1,10 +1,12 @@
 import { EspalierError } from '../../errors.js';
 import { ChannelMutator, type MutatorConfig } from './channel-mutator.js';
+import { OneShotChannelMutator } from './one-shot-channel-mutator.js';
+import { SlimmableChannelMutator } from './slimmable-channel-mutator.js';
 
 /** A kind of mutator as configs name it. */
 export interface MutatorType {
   readonly name: string;
-  readonly aliases: readonly string[];
+  readonly aliases?: readonly string[];
   create(config: MutatorConfig): ChannelMutator;
 }
 
@@ -15,6 +17,8 @@ export const MUTATOR_TYPES: readonly MutatorType[] = [
     aliases: ['ChanelMutator', 'BaseChannelMutator', 'ChannelUnitMutator'],
     create: (config) => new ChannelMutator(config),
   },
+  { name: 'OneShotChannelMutator', create: (config) => new OneShotChannelMutator(config) },
+  { name: 'SlimmableChannelMutator', create: (config) => new SlimmableChannelMutator(config) },
 ];
 
 /** @throws EspalierError CONFIG_INVALID for a type that there is not. */
@@ -22,11 +26,13 @@ export function createMutator(
   { type, ...config }: MutatorConfig & { readonly type: string },
   types: readonly MutatorType[] = MUTATOR_TYPES,
 ): ChannelMutator {
-  const found = types.find((entry) => entry.name === type || entry.aliases.includes(type));
+  const found = types.find((entry) => entry.name === type || entry.aliases?.includes(type));
   if (found) return found.create(config);
   const known = types.map((entry) => entry.name).join(', ');
   throw new EspalierError('CONFIG_INVALID', `unknown mutator type ${type}; there are ${known}`);
 }
 
-export { ChannelMutator, type MutatorConfig, type MutatorState } from './channel-mutator.js';
+export { ChannelMutator, type MutatorConfig, type MutatorState, type SampleKind } from './channel-mutator.js';
 export type { ConfigTemplate, TemplateOptions, UnitTemplate } from './config-template.js';
+export { OneShotChannelMutator } from './one-shot-channel-mutator.js';
+export { SlimmableChannelMutator } from './slimmable-channel-mutator.js';

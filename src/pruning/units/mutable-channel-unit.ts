@@ -1,3 +1,4 @@
+import { EspalierError } from '../../errors.js';
 import type { Reason } from '../../graph/channels.js';
 import type { UnitArgs } from '../../prune-config/index.js';
 import type { ImportanceSource } from '../importance/index.js';
@@ -44,6 +45,11 @@ export abstract class MutableChannelUnit {
     return this.channelUnit.reason === undefined;
   }
 
+  /** What {@link importance} goes by, for reports. */
+  get criterion(): string {
+    return 'position';
+  }
+
   /** Why this kind of unit can't take this unit's channels, though they could be pruned. */
   unfitReason(_source: ImportanceSource): Reason | undefined {
     return undefined;
@@ -59,7 +65,7 @@ export abstract class MutableChannelUnit {
     return choiceOfCount(count, this.numChannels, this.args);
   }
 
-  /** In `bucket` mode the choices there are, ascending; else undefined. */
+  /** Where only some choices are allowed (`bucket` mode, one-shot units) those, ascending; else undefined. */
   get candidateChoices(): readonly number[] | undefined {
     return this.args.choice_mode === 'bucket' ? candidatesOf(this.args) : undefined;
   }
@@ -123,4 +129,22 @@ export abstract class MutableChannelUnit {
   get initArgs(): Record<string, unknown> {
     return { num_channels: this.numChannels, ...this.args };
   }
+}
+
+/**
+ * The mutable of a unit: the one that a predefined model brings, if it is of the kind that the unit works with, or a new one.
+ * @throws EspalierError CONFIG_INVALID for a mutable of another kind.
+ */
+export function ownMutable<M extends MutableChannel>(
+  unit: MutableChannelUnit,
+  kind: abstract new (...args: never[]) => M,
+  given: MutableChannel | undefined,
+  create: () => M,
+): M {
+  if (!given) return create();
+  if (given instanceof kind) return given;
+  throw new EspalierError(
+    'CONFIG_INVALID',
+    `unit ${unit.name} is a ${unit.constructor.name}, which takes a ${kind.name}; the model has a ${given.constructor.name}`,
+  );
 }

@@ -1,15 +1,17 @@
 import type { UnitArgs } from '../../prune-config/index.js';
-import { countOnes, SequentialMutableChannel } from '../mutables/index.js';
+import { countOnes, type MutableChannel, SequentialMutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';
-import { MutableChannelUnit } from './mutable-channel-unit.js';
+import { MutableChannelUnit, ownMutable } from './mutable-channel-unit.js';
 
 /** Keeps the first k channels, whatever their weights. */
 export class SequentialChannelUnit extends MutableChannelUnit {
   readonly mutableChannel: SequentialMutableChannel;
 
-  constructor(channelUnit: ChannelUnit, args?: UnitArgs) {
+  constructor(channelUnit: ChannelUnit, args?: UnitArgs, mutable?: MutableChannel) {
     super(channelUnit, args);
-    this.mutableChannel = new SequentialMutableChannel(channelUnit.numChannels);
+    this.mutableChannel = ownMutable(this, SequentialMutableChannel, mutable, () => {
+      return new SequentialMutableChannel(channelUnit.numChannels);
+    });
   }
 
   importance(): undefined {

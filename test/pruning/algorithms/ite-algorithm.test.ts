@@ -5,7 +5,7 @@ import type { Tensor } from '../../../src/graph/tensor.js';
 import {
   createAlgorithm,
   IteAlgorithm,
-  type IteConfig,
+  type AlgorithmConfig,
   type PruneStep,
   type Trainer,
   type TrainStretch,
@@ -61,7 +61,7 @@ class CountingTrainer implements Trainer {
   }
 }
 
-const HALF: IteConfig = { target_pruning_ratio: 0.5, prune_times: 3, step_freq: 2 };
+const HALF: AlgorithmConfig = { target_pruning_ratio: 0.5, prune_times: 3, step_freq: 2 };
 
 describe('IteAlgorithm', () => {
   test('prunes by epochs, first before any training, and trains to the end', async () => {

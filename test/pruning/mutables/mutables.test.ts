@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
-  deriveExpand,
+  expandMutableChannel,
   deriveIndexed,
   keptOfMask,
   MutableChannelContainer,
@@ -34,8 +34,8 @@ describeShared('containers equal the original', 'goldens/mmrazor/algorithms/cont
   });
 
   test('expanding repeats each bit', () => {
-    expect([...deriveExpand(simple(1, 0, 0, 1), 3).currentMask]).toEqual(golden.expand3_of_1001);
-    const doubled = deriveExpand(sequential(6, 4), 2);
+    expect([...expandMutableChannel(simple(1, 0, 0, 1), 3).currentMask]).toEqual(golden.expand3_of_1001);
+    const doubled = expandMutableChannel(sequential(6, 4), 2);
     expect([...doubled.currentMask]).toEqual(golden['expand_sequential_by_expand_mutable_channel(2)']);
   });
 });

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { makeDivisible, ratioOf, roundCount, roundRatio } from '../../../src/pruning/units/rounding.js';
+import { makeDivisible } from '../../../src/pruning/mutables/index.js';
+import { ratioOf, roundCount, roundRatio } from '../../../src/pruning/units/rounding.js';
 import { describeShared } from '../../shared.js';
 
 interface RoundingCase {

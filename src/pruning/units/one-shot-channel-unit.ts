@@ -1,0 +1,92 @@
+import { EspalierError } from '../../errors.js';
+import { choiceFault, type UnitArgs } from '../../prune-config/index.js';
+import { countOnes, type MutableChannel, OneShotMutableChannel } from '../mutables/index.js';
+import type { ChannelUnit } from '../tracer/index.js';
+import { choiceOfCount, countOfChoice } from './choice.js';
+import { DEFAULT_UNIT_ARGS, MutableChannelUnit, ownMutable } from './mutable-channel-unit.js';
+
+/** What one-shot units may keep when a config says nothing else. */
+export const ONE_SHOT_CANDIDATES: readonly number[] = [0.5, 1];
+
+/**
+ * Keeps the first k channels, where k comes from a few candidates: shares in `ratio` mode, numbers in `number` mode, in
+ * `bucket` mode shares when all of them are at most 1. Candidates are rounded as choices are and sorted; two that come to
+ * the same stay two, so that the i-th candidates of all units are still the i-th subnet.
+ * @example candidates [0.3, 0.6, 1] of 16 channels with divisor 8 are [0.5, 1, 1]
+ */
+export class OneShotChannelUnit extends MutableChannelUnit {
+  readonly mutableChannel: OneShotMutableChannel;
+  readonly #candidates: readonly number[];
+
+  /** @throws EspalierError CONFIG_INVALID for candidates that the mode doesn't allow. */
+  constructor(channelUnit: ChannelUnit, args: UnitArgs = DEFAULT_UNIT_ARGS, mutable?: MutableChannel) {
+    const given = mutable instanceof OneShotMutableChannel ? mutable.candidateChoices : undefined;
+    const wanted = args.candidate_choices ?? ONE_SHOT_CANDIDATES;
+    const plain = { ...args, choice_mode: plainMode(args.choice_mode, wanted), candidate_choices: wanted };
+    super(channelUnit, plain);
+    const { numChannels } = channelUnit;
+    const counts = given ? [...given] : wanted.map((candidate) => countOfCandidate(candidate, channelUnit, plain));
+    counts.sort((a, b) => a - b);
+    this.#candidates = counts.map((count) => choiceOfCount(count, numChannels, plain));
+    this.mutableChannel = ownMutable(this, OneShotMutableChannel, mutable, () => {
+      return new OneShotMutableChannel(numChannels, counts);
+    });
+  }
+
+  /** Rounded, ascending, one for each that was given. */
+  override get candidateChoices(): readonly number[] {
+    return this.#candidates;
+  }
+
+  get minChoice(): number {
+    return this.#candidates[0];
+  }
+
+  get maxChoice(): number {
+    return this.#candidates[this.#candidates.length - 1];
+  }
+
+  override get initArgs(): Record<string, unknown> {
+    return { ...super.initArgs, candidate_choices: this.#candidates };
+  }
+
+  override countFor(choice: number): number {
+    if (this.#candidates.includes(choice)) return super.countFor(choice);
+    const candidates = this.#candidates.join(', ');
+    throw new EspalierError(
+      'CHOICE_INVALID',
+      `choice of unit ${this.name} must be one of its candidates ${candidates}, found ${choice}`,
+    );
+  }
+
+  importance(): undefined {
+    return undefined;
+  }
+
+  protected keep(count: number): void {
+    this.mutableChannel.currentChoice = count;
+  }
+
+  restoreMask(mask: Uint8Array): void {
+    this.mutableChannel.currentChoice = countOnes(mask);
+  }
+}
+
+function countOfCandidate(candidate: number, { name, numChannels }: ChannelUnit, args: UnitArgs): number {
+  const fault = choiceFault(candidate, args, numChannels);
+  if (fault) throw new EspalierError('CONFIG_INVALID', `unit ${name}: candidate_choices: ${candidate} ${fault}`);
+  return countOfChoice(candidate, name, numChannels, args);
+}
+
+/** A one-shot unit whose candidates are the widths of the subnets of a slimmable network; the full width alone by default. */
+export class SlimmableChannelUnit extends OneShotChannelUnit {
+  constructor(channelUnit: ChannelUnit, args: UnitArgs = DEFAULT_UNIT_ARGS, mutable?: MutableChannel) {
+    const full = args.choice_mode === 'number' ? channelUnit.numChannels : 1;
+    super(channelUnit, { ...args, candidate_choices: args.candidate_choices ?? [full] }, mutable);
+  }
+}
+
+function plainMode(mode: UnitArgs['choice_mode'], candidates: readonly number[]): 'ratio' | 'number' {
+  if (mode !== 'bucket') return mode;
+  return candidates.every((candidate) => candidate <= 1) ? 'ratio' : 'number';
+}
