@@ -1,9 +1,8 @@
 import { EspalierError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
-import type { FinetuneConfig } from '../prune-config/index.js';
+import type { Scaling } from '../prune-config/index.js';
 
-/** How raw values become model inputs. `auto`: integer data divided by 255, others as they are. */
-export type Scaling = FinetuneConfig['scaling'];
+export type { Scaling };
 
 export interface Labels {
   /** `index`: one class number a sample. `one_hot`: one probability a class. */
@@ -59,7 +58,7 @@ export function resolveScaling(scaling: Scaling, kind: 'integer' | 'float' | 'bo
     if (values.length !== 1 && values.length !== lastAxis) {
       const detail = `${values.length} numbers for a last axis of ${lastAxis}; give one, or ${lastAxis}`;
       throw new EspalierError('CONFIG_INVALID', `scaling.${name}: ${detail}`, {
-        errors: [{ pointer: `/config/finetune/scaling/${name}`, message: detail }],
+        errors: [{ pointer: `/config/scaling/${name}`, message: detail }],
       });
     }
   }

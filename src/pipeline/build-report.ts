@@ -4,17 +4,30 @@ import { getOp } from '../graph/ops/index.js';
 import type { ChannelMutator } from '../pruning/index.js';
 import type { LayerMeasure, LayerRow, UnitRow } from '../report/unit-report.js';
 
+/** By unit, the importance of each channel; null for units that keep channels by position alone. JSON, for checkpoints. */
+export type Importances = Readonly<Record<string, readonly number[] | null>>;
+
+/** What the current masks were chosen by: to be asked for when they are chosen, since training changes weights. */
+export function unitImportances(mutator: ChannelMutator): Importances {
+  return Object.fromEntries(
+    mutator.mutableUnits.map((unit) => {
+      const importance = unit.importance(mutator.importanceSource);
+      return [unit.name, importance ? [...importance] : null];
+    }),
+  );
+}
+
 /** One row a mutable unit: what it kept, and by which importances. */
-export function unitRows(mutator: ChannelMutator): UnitRow[] {
+export function unitRows(mutator: ChannelMutator, importances: Importances): UnitRow[] {
   return mutator.mutableUnits.map((unit) => {
     const { outputRelated, inputRelated, renormalised } = unit.channelUnit;
-    const importance = unit.importance(mutator.importanceSource);
+    const values = importances[unit.name];
     return {
       name: unit.name,
       num_channels: unit.numChannels,
       kept: unit.activatedChannels,
       ratio: unit.activatedChannels / unit.numChannels,
-      importance: importance ? { criterion: 'l1', values: [...importance] } : { criterion: 'position', values: [] },
+      importance: values ? { criterion: 'l1', values } : { criterion: 'position', values: [] },
       kept_indices: [...unit.keptIndices],
       output_related: outputRelated.map(({ name, start, end }) => ({ name, start, end })),
       input_related: inputRelated.map(({ name, start, end }) => ({ name, start, end })),

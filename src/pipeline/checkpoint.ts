@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { Tensor } from '../graph/tensor.js';
 import type { MutatorState } from '../pruning/index.js';
 import type { ScheduleRow } from '../report/unit-report.js';
+import type { Importances } from './build-report.js';
+import type { Evaluation } from './evaluation.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 import type { OptimizerSlots } from './training-session.js';
 
@@ -17,6 +19,10 @@ export interface Checkpoint {
   /** Masks in force: they can't be computed anew, since weights have been trained after they were chosen. */
   readonly masks: MutatorState;
   readonly schedule: readonly ScheduleRow[];
+  /** Those that the masks were chosen by. */
+  readonly importances: Importances;
+  /** On the validation part, at the end of the last epoch. */
+  readonly score: Evaluation;
   readonly constants: ReadonlyMap<string, Tensor>;
   readonly slots: OptimizerSlots;
 }

@@ -50,7 +50,8 @@ export async function openJobData(
       ? { train: all, validation: fitToModel(opened.validation, inputShape, classes) }
       : partition(all, config, listener);
     const data = { train, validation, labelled, close: () => opened.close() };
-    const asked = config.finetune ? config.finetune.scaling : 'auto';
+    const asked = config.scaling;
+    warnOfSmallScaling(asked, train.dtype, listener);
     const scaling =
       asked === 'auto' && labelled && isInteger(train.dtype)
         ? await findScaling(engine, graph, train, listener)
@@ -92,6 +93,16 @@ function classesOf(graph: Graph): number {
   return Number(getSpec(graph, graph.outputs[0].value).shape.at(-1));
 }
 
+/** Means and deviations of 0…1 inputs (ImageNet's, say) make nothing of 8-bit values. */
+function warnOfSmallScaling(scaling: Scaling, dtype: string, listener: JobListener): void {
+  if (typeof scaling !== 'object' || !isInteger(dtype)) return;
+  if ([...scaling.mean, ...scaling.std].some((v) => Math.abs(v) > 1)) return;
+  listener.warning({
+    code: 'SCALING_SUSPICIOUS',
+    message: `scaling.mean and scaling.std are at most 1, and the data are ${dtype}: they apply to the raw values; for values divided by 255 first, give them times 255`,
+  });
+}
+
 function isInteger(dtype: string): boolean {
   return /^u?int/.test(dtype);
 }
@@ -116,7 +127,7 @@ async function findScaling(engine: Engine, graph: Graph, train: Split, listener:
   if (best !== 0) {
     listener.warning({
       code: 'SCALING_FOUND',
-      message: `the model does best on inputs scaled as ${found.name}, so they are; say finetune.scaling for another`,
+      message: `the model does best on inputs scaled as ${found.name}, so they are; the config field scaling says otherwise`,
     });
   }
   return found.scaling;

@@ -61,8 +61,13 @@ function median(values: readonly number[]): number {
   return sorted[sorted.length >> 1];
 }
 
-/** Seeded inputs for a graph, uniform in [0, 1); unknown extents are the batch. */
-export function randomInputs(graph: Graph, batch: number, seed: number): Map<string, Tensor> {
+/** Seeded inputs for a graph, uniform between the bounds; unknown extents are the batch. */
+export function randomInputs(
+  graph: Graph,
+  batch: number,
+  seed: number,
+  [low, high]: readonly [number, number] = [0, 1],
+): Map<string, Tensor> {
   const random = seededRandom(seed);
   return new Map(
     graph.inputs.map((id) => {
@@ -70,7 +75,7 @@ export function randomInputs(graph: Graph, batch: number, seed: number): Map<str
       const concrete = shape.map((d) => (typeof d === 'number' ? d : batch));
       const data = allocate(dtype, elementCount(concrete));
       if (data instanceof BigInt64Array) data.fill(0n);
-      else for (let i = 0; i < data.length; i++) data[i] = random();
+      else for (let i = 0; i < data.length; i++) data[i] = low + (high - low) * random();
       return [id, { dtype, shape: concrete, data }];
     }),
   );

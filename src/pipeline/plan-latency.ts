@@ -1,5 +1,4 @@
 import type { Engine } from '../engine/index.js';
-import { EspalierError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { Bound, PruneConfig } from '../prune-config/index.js';
 import { type ChannelMutator, type Plan, planChoices } from '../pruning/index.js';
@@ -13,19 +12,11 @@ const MOST_TRIES = 8;
 /** A trial is good enough when it comes this close below the wanted share. */
 const CLOSE = 0.95;
 
-export interface LatencyPlan {
-  readonly plan: Plan;
-  /** Milliseconds of one sample, measured on this machine with untrained weights of the planned widths. */
-  readonly originalMs: number;
-  readonly plannedMs: number;
-  readonly wantedMs: number;
-}
-
 /**
  * Choices whose subnet takes at most the wanted time. The planner knows what each layer's multiply-adds cost from
  * measurements of the layers by themselves; what a whole network takes is another matter, so each plan's subnet is
  * exported and timed against the original, by turns, and the bound is corrected until the measured share fits.
- * @throws EspalierError TARGET_UNREACHABLE with the least latency that was measured, before any training
+ * @returns a plan whose `latency` figures are measured milliseconds; with untrained weights, since time doesn't depend on them
  */
 export async function planLatency(
   engine: Engine,
@@ -34,7 +25,7 @@ export async function planLatency(
   wanted: Bound,
   counting: PruneConfig['counting'],
   signal: AbortSignal,
-): Promise<LatencyPlan> {
+): Promise<Plan> {
   const latency = await measureLayers(engine, graph);
   const masks = mutator.state;
   const attempt = async (asked: number): Promise<Trial> => {
@@ -47,9 +38,7 @@ export async function planLatency(
   try {
     const least = await attempt(Number.MIN_VALUE);
     const goal = typeof wanted === 'number' ? wanted : wanted.at_most / least.originalMs;
-    if (least.share > goal) throw unreachable(least, goal);
-    const best = await search(attempt, goal, least);
-    return { ...best, wantedMs: goal * best.originalMs };
+    return measured(least.share > goal ? least : await search(attempt, goal, least), goal);
   } finally {
     mutator.restoreState(masks);
   }
@@ -84,9 +73,13 @@ async function search(attempt: (share: number) => Promise<Trial>, goal: number, 
   return best;
 }
 
-function unreachable(least: Trial, goal: number): EspalierError {
-  return new EspalierError(
-    'TARGET_UNREACHABLE',
-    `target latency: ${(goal * least.originalMs).toPrecision(3)} ms was asked for, the narrowest network takes ${least.plannedMs.toPrecision(3)} ms on this worker, the original ${least.originalMs.toPrecision(3)} ms (a share of ${least.share.toPrecision(3)})`,
-  );
+function measured({ plan, originalMs, plannedMs, share }: Trial, goal: number): Plan {
+  return {
+    ...plan,
+    baseline: { ...plan.baseline, latency: originalMs },
+    predicted: { ...plan.predicted, latency: plannedMs },
+    bound: goal * originalMs,
+    nearest: share * originalMs,
+    reachable: share <= goal,
+  };
 }

@@ -1,7 +1,11 @@
+import type { Engine } from '../engine/index.js';
 import { EspalierError } from '../errors.js';
+import type { LoadedModel } from '../formats/index.js';
 import type { Graph } from '../graph/graph.js';
-import type { PruneConfig } from '../prune-config/index.js';
+import type { PruneConfig, Target } from '../prune-config/index.js';
 import { type ChannelMutator, type Plan, planChoices, predictCost, ratioChoices } from '../pruning/index.js';
+import { planLatency } from './plan-latency.js';
+import { planSize } from './plan-size.js';
 
 export interface PlannedTarget {
   /** Final choices, by unit. */
@@ -11,19 +15,42 @@ export interface PlannedTarget {
   readonly plan?: Plan;
 }
 
+export interface PlanContext {
+  readonly engine: Engine;
+  readonly model: LoadedModel;
+  /** Of the model's files. */
+  readonly sizeBytes: number;
+  /** The model with the outputs that stay. */
+  readonly graph: Graph;
+  readonly mutator: ChannelMutator;
+  readonly config: PruneConfig;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Turns what a config asks for into choices.
- * @throws EspalierError NOTHING_TO_PRUNE, UNIT_UNKNOWN, CHOICE_INVALID
+ * Turns what a config asks for into choices. The mutator is left as it was.
+ * @throws EspalierError NOTHING_TO_PRUNE, UNIT_UNKNOWN, CHOICE_INVALID; a target out of reach is said by the plan
  */
-export function planTarget(mutator: ChannelMutator, graph: Graph, config: PruneConfig): PlannedTarget {
+export async function planTarget(context: PlanContext): Promise<PlannedTarget> {
+  const { mutator, graph, config } = context;
   if (mutator.mutableUnits.length === 0) throw nothingToPrune(mutator, graph);
   const ratio = config.algorithm.target_pruning_ratio;
   if (ratio !== undefined) {
     const choices = ratioChoices(mutator, ratio);
     return { choices, predicted: predictCost(mutator, choices, config.counting) };
   }
-  const plan = planChoices(mutator, config.target ?? { macs: 0.5 }, config.counting);
+  const plan = await planFor(config.target ?? { macs: 0.5 }, context);
   return { choices: plan.choices, predicted: plan.predicted, plan };
+}
+
+/** Size and latency are known by writing and by running; the others are counted. */
+async function planFor(
+  target: Target,
+  { engine, model, sizeBytes, graph, mutator, config: { counting }, signal }: PlanContext,
+): Promise<Plan> {
+  if (target.size !== undefined) return planSize(model, sizeBytes, mutator, target.size, counting);
+  if (target.latency !== undefined) return planLatency(engine, mutator, graph, target.latency, counting, signal);
+  return planChoices(mutator, target, counting);
 }
 
 function nothingToPrune(mutator: ChannelMutator, graph: Graph): EspalierError {

@@ -3,10 +3,13 @@ import { graphCost } from '../graph/cost.js';
 import type { FinetuneConfig, PruneConfig } from '../prune-config/index.js';
 import type { IteAlgorithm, PruneStep, Subnet, Trainer } from '../pruning/index.js';
 import type { ScheduleRow } from '../report/unit-report.js';
-import { type Checkpoint, saveCheckpoint } from './checkpoint.js';
+import { type Importances, unitImportances } from './build-report.js';
+import { type Checkpoint, findCheckpoint, saveCheckpoint } from './checkpoint.js';
 import type { JobListener } from './contract.js';
+import type { Evaluation } from './evaluation.js';
 import type { JobData } from './job-data.js';
 import type { Progress } from './progress.js';
+import { warnOfRounding } from './rounded-choices.js';
 import { SubnetTrainer } from './subnet-trainer.js';
 
 export interface PruneRunOptions {
@@ -25,11 +28,11 @@ export interface PruneRunOptions {
 /** The prune-and-finetune loop of one job: runs the algorithm, scores each step, writes a checkpoint after each epoch. */
 export class PruneRun {
   readonly #options: PruneRunOptions;
-  #schedule: ScheduleRow[];
+  #schedule: ScheduleRow[] = [];
+  #importances: Importances = {};
 
   constructor(options: PruneRunOptions) {
     this.#options = options;
-    this.#schedule = [...(options.checkpoint?.schedule ?? [])];
   }
 
   /** One row a prune step so far. */
@@ -37,21 +40,29 @@ export class PruneRun {
     return this.#schedule;
   }
 
+  /** What the last choices were made by. */
+  get importances(): Importances {
+    return this.#importances;
+  }
+
   /**
-   * Leaves the mutator with its last choices and trained full weights.
-   * @returns true when the signal stopped it after at least one prune step, so that there is a result to keep
-   * @throws the signal's reason when it stopped before that
+   * Leaves the mutator with its last choices and trained full weights. Canceled, it goes back to the end of the last
+   * epoch, the best point that there is (before that: to where it was stopped).
+   * @returns for a canceled run the score of that point, where there is one; undefined for a run that came to its end
+   * @throws the signal's reason when it stopped before the first prune step
    */
-  async run(signal: AbortSignal): Promise<boolean> {
-    const { config, data } = this.#options;
+  async run(signal: AbortSignal): Promise<{ score: Evaluation | undefined } | undefined> {
+    const { config, data, checkpointDir, fingerprint } = this.#options;
     const finetune = data?.labelled ? config.finetune : undefined;
     try {
       if (finetune && data) await this.#withTraining(finetune, data, signal);
       else await this.#withoutTraining(signal);
-      return false;
+      return undefined;
     } catch (error) {
-      if (signal.aborted && error === signal.reason && this.#schedule.length > 0) return true;
-      throw error;
+      if (!signal.aborted || error !== signal.reason || this.#schedule.length === 0) throw error;
+      const last = await findCheckpoint(checkpointDir, fingerprint);
+      if (last) this.#restore(last);
+      return { score: last?.score };
     }
   }
 
@@ -61,7 +72,7 @@ export class PruneRun {
     const trainer: Trainer = {
       iterationsPerEpoch: 0,
       fullWeights: async () => algorithm.mutator.weights,
-      prune: async (step) => this.#addRow(step, algorithm.mutator.exportSubnet(), null),
+      prune: async (step) => this.#addRow(step, algorithm.mutator.exportSubnet()),
       train: async () => {
         throw new Error(`${engine.name} was asked to train ${data ? 'without labels' : 'without data'}`);
       },
@@ -73,8 +84,7 @@ export class PruneRun {
     const { algorithm, engine, config, listener, progress, checkpoint } = this.#options;
     const { mutator } = algorithm;
     if (checkpoint) {
-      mutator.restoreState(checkpoint.masks);
-      mutator.setWeights(checkpoint.constants);
+      this.#restore(checkpoint);
       listener.log(`resumed after epoch ${checkpoint.epoch} of ${finetune.epochs}`);
       progress.training(checkpoint.epoch / finetune.epochs);
     }
@@ -92,16 +102,16 @@ export class PruneRun {
         },
         onPruned: async (step) => {
           progress.phase('pruning');
+          this.#addRow(step, trainer.subnet);
           const { accuracy } = await trainer.evaluate(signal);
-          this.#addRow(step, trainer.subnet, accuracy);
+          this.#updateRow({ accuracy_before_finetune: accuracy });
         },
         onEpochEnd: async (epoch) => {
-          const { accuracy, loss } = await trainer.evaluate(signal);
-          listener.metric({ name: 'accuracy', value: accuracy, epoch });
-          listener.metric({ name: 'loss', value: loss, epoch });
-          const last = this.#schedule.pop();
-          if (last) this.#schedule.push({ ...last, accuracy_after_finetune: accuracy });
-          await this.#checkpoint(trainer, epoch + 1);
+          const score = await trainer.evaluate(signal);
+          listener.metric({ name: 'accuracy', value: score.accuracy, epoch });
+          listener.metric({ name: 'loss', value: score.loss, epoch });
+          this.#updateRow({ accuracy_after_finetune: score.accuracy });
+          await this.#checkpoint(trainer, epoch + 1, score);
         },
       },
       checkpoint,
@@ -113,29 +123,43 @@ export class PruneRun {
     }
   }
 
-  #addRow({ step, iteration, epoch, choices }: PruneStep, subnet: Subnet, accuracy: number | null): void {
-    const { config, listener } = this.#options;
+  #restore({ masks, constants, schedule, importances }: Checkpoint): void {
+    const { mutator } = this.#options.algorithm;
+    mutator.restoreState(masks);
+    mutator.setWeights(constants);
+    this.#schedule = [...schedule];
+    this.#importances = importances;
+  }
+
+  #addRow(pruned: PruneStep, subnet: Subnet): void {
+    const { algorithm, config, listener } = this.#options;
+    const { step, pruneTimes, iteration, epoch, choices } = pruned;
     const cost = graphCost(subnet.graph);
     const macs = cost[config.counting];
+    const each = (field: 'choice' | 'current') =>
+      Object.fromEntries(Object.entries(choices).map(([name, record]) => [name, record[field]]));
+    this.#importances = unitImportances(algorithm.mutator);
     this.#schedule.push({
       step,
       iteration,
       epoch,
-      choices: Object.fromEntries(Object.entries(choices).map(([name, { current }]) => [name, current])),
+      requested: each('choice'),
+      choices: each('current'),
       macs,
       parameters: cost.parameters,
-      accuracy_before_finetune: accuracy,
+      accuracy_before_finetune: null,
       accuracy_after_finetune: null,
     });
-    listener.log(`The model is pruned at ${epoch}th epoch once.`, {
-      step,
-      macs,
-      parameters: cost.parameters,
-      accuracy,
-    });
+    listener.log(`The model is pruned at ${epoch}th epoch once.`, { step, macs, parameters: cost.parameters });
+    if (step === pruneTimes - 1) warnOfRounding(algorithm.mutator, choices, listener);
   }
 
-  #checkpoint(trainer: SubnetTrainer, epoch: number): Promise<void> {
+  #updateRow(scores: Partial<ScheduleRow>): void {
+    const last = this.#schedule.pop();
+    if (last) this.#schedule.push({ ...last, ...scores });
+  }
+
+  #checkpoint(trainer: SubnetTrainer, epoch: number, score: Evaluation): Promise<void> {
     const { algorithm, checkpointDir, fingerprint } = this.#options;
     const { mutator } = algorithm;
     const { steps, slots } = trainer.state;
@@ -145,6 +169,8 @@ export class PruneRun {
       steps,
       masks: mutator.state,
       schedule: this.#schedule,
+      importances: this.#importances,
+      score,
       constants: mutator.weights,
       slots,
     });

@@ -8,18 +8,21 @@ import { selectOutputs } from '../graph/passes/select-outputs.js';
 import { IteAlgorithm, requireReachable } from '../pruning/index.js';
 import type { UnitReport } from '../report/unit-report.js';
 import { VERSION } from '../version.js';
-import { layerRows, unitRows } from './build-report.js';
+import { layerRows, unitImportances, unitRows } from './build-report.js';
 import { certify } from './certificate.js';
 import { findCheckpoint } from './checkpoint.js';
 import type { JobListener, JobOutcome, JobResult, JobRunner, JobSpec, ModelMeasures } from './contract.js';
 import { evaluateSplit } from './evaluation.js';
 import { exportModel, writeJsonArtifact } from './export-model.js';
 import { type JobData, openJobData } from './job-data.js';
-import { compareLatency } from './latency.js';
+import { compareLatency, type LatencyComparison } from './latency.js';
 import { openModel, readModel } from './load-model.js';
 import { type PlannedTarget, planTarget } from './plan-target.js';
 import { Progress } from './progress.js';
 import { PruneRun } from './prune-run.js';
+
+/** A delivered file that is slower than planned by more than this is said to be. */
+const LATENCY_SLACK = 1.07;
 
 /** Load → analyze → baseline → prune and finetune → export → verify → evaluate. */
 export const runJob: JobRunner = async (spec, listener, signal) => {
@@ -64,8 +67,11 @@ class Job {
 
     progress.phase('analyzing');
     const graph = config.outputs ? selectOutputs(model.graph, config.outputs) : model.graph;
-    const { algorithm, planned } = this.#plan(graph);
     const engine = await openEngine(this.#spec);
+    const algorithm = this.#prepare(graph);
+    const { mutator } = algorithm;
+    const planned = await planTarget({ engine, model, sizeBytes, graph, mutator, config, signal });
+    algorithm.setTarget(planned.choices);
     progress.reached('analyzed');
     if (config.dry_run) return this.#dryRun(model, graph, sizeBytes, engine, algorithm, planned, warnings);
     if (planned.plan) requireReachable(planned.plan);
@@ -87,11 +93,10 @@ class Job {
       fingerprint,
       checkpoint: await findCheckpoint(checkpointDir, fingerprint),
     });
-    const stoppedEarly = await run.run(signal);
+    const canceled = await run.run(signal);
     progress.reached('trained');
 
     progress.phase('exporting');
-    const { mutator } = algorithm;
     const subnet = mutator.exportSubnet();
     const written = await exportModel(model, subnet.graph, outDir);
 
@@ -108,19 +113,24 @@ class Job {
     progress.reached('verified');
 
     progress.phase('evaluating');
-    const delivered = await this.#measure(engine, reread.model.graph, written.sizeBytes, data);
-    const { before, after, share } = await compareLatency(engine, graph, reread.model.graph);
-    this.#warnIfNotFaster(before, after, share);
+    // Whoever cancels is waiting: the score of the epoch's end stands, and nothing is timed.
+    const delivered = await this.#measure(
+      engine,
+      reread.model.graph,
+      written.sizeBytes,
+      canceled?.score ? undefined : data,
+    );
+    const latency = canceled ? undefined : await this.#compareLatency(engine, graph, reread.model.graph, planned);
     const result: JobResult = {
-      baseline: { ...original, latency_ms: before },
-      pruned: { ...delivered, latency_ms: after },
+      baseline: { ...original, latency_ms: latency?.before ?? null },
+      pruned: { ...delivered, ...canceled?.score, latency_ms: latency?.after ?? null },
       equivalence,
       engine: { name: engine.name, device: engine.device },
     };
     const report: UnitReport<JobResult> = {
       summary: result,
       schedule: run.schedule,
-      units: unitRows(mutator),
+      units: unitRows(mutator, run.importances),
       layers: layerRows(model.graph, subnet.graph, config.counting),
       unprunable: mutator.unprunable,
       warnings,
@@ -128,7 +138,7 @@ class Job {
     };
     const reportArtifact = await writeJsonArtifact(outDir, 'report.json', report);
     progress.done();
-    return { status: stoppedEarly ? 'canceled' : 'succeeded', result, artifacts: [written.artifact, reportArtifact] };
+    return { status: canceled ? 'canceled' : 'succeeded', result, artifacts: [written.artifact, reportArtifact] };
   }
 
   async close(): Promise<void> {
@@ -143,18 +153,20 @@ class Job {
     return opened;
   }
 
-  #plan(graph: Graph): { algorithm: IteAlgorithm; planned: PlannedTarget } {
+  #prepare(graph: Graph): IteAlgorithm {
     const { config } = this.#spec;
     const { mutator_cfg, step_freq, prune_times, linear_schedule } = config.algorithm;
-    const algorithm = new IteAlgorithm(graph, {
-      mutator_cfg: { ...mutator_cfg, ignore: config.ignore },
+    const { channel_unit_cfg } = mutator_cfg;
+    // Choices in a template are the target (target_pruning_ratio holds them), not where the schedule starts.
+    const units = Object.fromEntries(
+      Object.entries(channel_unit_cfg.units).map(([name, { choice: _, ...unit }]) => [name, unit]),
+    );
+    return new IteAlgorithm(graph, {
+      mutator_cfg: { ...mutator_cfg, channel_unit_cfg: { ...channel_unit_cfg, units }, ignore: config.ignore },
       step_freq,
       prune_times,
       linear_schedule,
     });
-    const planned = planTarget(algorithm.mutator, graph, config);
-    algorithm.setTarget(planned.choices);
-    return { algorithm, planned };
   }
 
   async #openData(graph: Graph, engine: Engine): Promise<JobData | undefined> {
@@ -188,12 +200,28 @@ class Job {
     };
   }
 
-  #warnIfNotFaster(before: number, after: number, share: number): void {
-    if (share < 1) return;
-    this.#listener.warning({
-      code: 'NOT_FASTER',
-      message: `one sample takes ${after.toPrecision(3)} ms, the original took ${before.toPrecision(3)} ms: widths that are multiples of 8 often run faster (channel_unit_cfg.default_args.divisor)`,
-    });
+  /** Says so when the delivered file is no faster, or not as fast as was asked. */
+  async #compareLatency(
+    engine: Engine,
+    original: Graph,
+    delivered: Graph,
+    { plan }: PlannedTarget,
+  ): Promise<LatencyComparison> {
+    const found = await compareLatency(engine, original, delivered);
+    const ms = (value: number) => `${value.toPrecision(3)} ms`;
+    if (found.share >= 1) {
+      this.#listener.warning({
+        code: 'NOT_FASTER',
+        message: `one sample takes ${ms(found.after)}, the original takes ${ms(found.before)}: widths that are multiples of 8 often run faster (channel_unit_cfg.default_args.divisor)`,
+      });
+    }
+    if (plan?.measure === 'latency' && found.share > LATENCY_SLACK * (plan.bound / plan.baseline.latency)) {
+      this.#listener.warning({
+        code: 'LATENCY_MISSED',
+        message: `one sample takes ${ms(found.after)} in the delivered file, ${ms(plan.predicted.latency)} were measured when it was planned: the machine is busy or its speed changed`,
+      });
+    }
+    return found;
   }
 
   /** What a dry run delivers: the report of the plan, with the widths that would be chosen. */
@@ -219,7 +247,7 @@ class Job {
         choices,
       },
       schedule: [],
-      units: unitRows(mutator),
+      units: unitRows(mutator, unitImportances(mutator)),
       layers: layerRows(model.graph, mutator.exportSubnet().graph, counting),
       unprunable: mutator.unprunable,
       warnings,

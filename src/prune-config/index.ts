@@ -10,6 +10,7 @@ export type {
   Bound,
   FinetuneConfig,
   PruneConfig,
+  Scaling,
   Target,
   UnitArgs,
   UnitConfig,

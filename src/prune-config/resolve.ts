@@ -3,7 +3,7 @@ import { EspalierError, type FieldError } from '../errors.js';
 import { isRecord, replaceAliases } from './aliases.js';
 import { choiceFault, unitArgsOf } from './choices.js';
 import { pointer } from './pointer.js';
-import type { FinetuneConfig, PruneConfig, UnitArgs, UnitConfig } from './resolved.js';
+import type { FinetuneConfig, PruneConfig, Scaling, UnitArgs, UnitConfig } from './resolved.js';
 import { PruneConfigInput } from './schema.js';
 import { MOST_FAULTS, schemaErrors } from './schema-errors.js';
 
@@ -11,12 +11,7 @@ type AlgorithmInput = NonNullable<PruneConfigInput['algorithm']>;
 type FinetuneInput = Exclude<NonNullable<PruneConfigInput['finetune']>, false>;
 type Report = (at: string, message: string) => void;
 
-const NOT_SUPPORTED_YET = [
-  '/target/latency',
-  '/target/peak_memory',
-  '/target/max_accuracy_drop',
-  '/finetune/distillation',
-] as const;
+const NOT_SUPPORTED_YET = ['/target/peak_memory', '/target/max_accuracy_drop', '/finetune/distillation'] as const;
 
 /**
  * Checks a config and fills in the defaults that schema.ts names. `undefined` is the empty config. Pointers of errors
@@ -42,6 +37,7 @@ export function resolveConfig(input: unknown, options: { hasDataset: boolean }):
     if (isRecord(value) && field in value) report(at, 'is not supported yet');
   }
   const finetune = resolveFinetune(config.finetune, options.hasDataset, report);
+  const scaling = resolveScaling(config.scaling, options.hasDataset, report);
   const algorithm = resolveAlgorithm(config.algorithm ?? {}, finetune, report);
   const target = resolveTarget(config, algorithm, report);
   checkTwice(config.outputs ?? [], report);
@@ -53,6 +49,7 @@ export function resolveConfig(input: unknown, options: { hasDataset: boolean }):
     ...(config.outputs && { outputs: config.outputs }),
     ignore: config.ignore ?? [],
     ...(finetune !== undefined && { finetune }),
+    scaling,
     counting: config.counting ?? 'macs',
     dry_run: config.dry_run ?? false,
     seed: config.seed ?? 0,
@@ -85,11 +82,12 @@ function resolveTarget(config: PruneConfigInput, algorithm: PruneConfig['algorit
   if (fields.length !== 1) {
     report('/target', `must have one field, found ${fields.length === 0 ? 'none' : fields.join(', ')}`);
   }
-  const { macs, parameters, size } = config.target;
+  const { macs, parameters, size, latency } = config.target;
   return {
     ...(macs !== undefined && { macs }),
     ...(parameters !== undefined && { parameters }),
     ...(size !== undefined && { size }),
+    ...(latency !== undefined && { latency }),
   };
 }
 
@@ -225,14 +223,15 @@ function resolveFinetune(
     schedule: resolveSchedule(f.schedule ?? { type: 'cosine' }, report),
     loss: f.loss ?? 'auto',
     validation_split: f.validation_split ?? 0.1,
-    scaling: resolveScaling(f.scaling ?? 'auto', report),
     shuffle: f.shuffle ?? true,
   };
 }
 
-function resolveScaling(scaling: FinetuneConfig['scaling'], report: Report): FinetuneConfig['scaling'] {
+function resolveScaling(given: PruneConfigInput['scaling'], hasDataset: boolean, report: Report): Scaling {
+  const scaling = given ?? 'auto';
+  if (given !== undefined && !hasDataset) report('/scaling', 'needs a data set');
   if (typeof scaling === 'object' && scaling.mean.length !== scaling.std.length) {
-    report('/finetune/scaling', `mean has ${scaling.mean.length} values and std ${scaling.std.length}`);
+    report('/scaling', `mean has ${scaling.mean.length} values and std ${scaling.std.length}`);
   }
   return scaling;
 }

@@ -25,6 +25,7 @@ export interface PruneConfig {
   readonly ignore: readonly string[];
   /** Absent: no finetuning asked for (defaults apply when there is a data set; `false` turns it off). */
   readonly finetune?: FinetuneConfig | false;
+  readonly scaling: Scaling;
   readonly counting: 'macs' | 'mmrazor';
   readonly dry_run: boolean;
   readonly seed: number;
@@ -61,6 +62,12 @@ export interface Target {
   readonly max_accuracy_drop?: number;
 }
 
+/**
+ * How raw values become model inputs. `auto`: floats as they are; integers by what the unpruned model does best on, where
+ * there are labels, else divided by 255. `mean` and `std` are of raw values.
+ */
+export type Scaling = 'auto' | 'none' | '1/255' | { readonly mean: readonly number[]; readonly std: readonly number[] };
+
 export interface FinetuneConfig {
   readonly epochs: number;
   readonly batch_size: number;
@@ -82,7 +89,5 @@ export interface FinetuneConfig {
   readonly loss: 'auto' | 'cross_entropy';
   /** Share of the training samples that is held out when the data set has no validation part. */
   readonly validation_split: number;
-  /** How raw values become model inputs. `auto`: integer data divided by 255, float data as they are. */
-  readonly scaling: 'auto' | 'none' | '1/255' | { readonly mean: readonly number[]; readonly std: readonly number[] };
   readonly shuffle: boolean;
 }

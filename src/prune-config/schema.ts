@@ -140,7 +140,7 @@ const Target = Type.Object(
     flops: Type.Optional(ShareOrAtMost('multiply-adds (another name of `macs`)')),
     parameters: Type.Optional(ShareOrAtMost('parameters')),
     size: Type.Optional(ShareOrAtMost('bytes')),
-    latency: Type.Optional(ShareOrAtMost('milliseconds; not supported yet')),
+    latency: Type.Optional(ShareOrAtMost('milliseconds of one sample, median, measured on the worker')),
     peak_memory: Type.Optional(ShareOrAtMost('bytes; not supported yet')),
     max_accuracy_drop: Type.Optional(
       Type.Number({ exclusiveMinimum: 0, maximum: 1, description: '0.01 is one point. Not supported yet.' }),
@@ -194,24 +194,6 @@ const Finetune = Type.Object(
         exclusiveMaximum: 1,
         description: 'Share of the training samples held out when the data set has no validation part. Default 0.1.',
       }),
-    ),
-    scaling: Type.Optional(
-      Type.Union(
-        [
-          Type.Enum(['auto', 'none', '1/255']),
-          Type.Object(
-            {
-              mean: Type.Array(Type.Number(), { minItems: 1 }),
-              std: Type.Array(Type.Number({ exclusiveMinimum: 0 }), { minItems: 1 }),
-            },
-            closed,
-          ),
-        ],
-        {
-          description:
-            'How raw values become model inputs: "auto" (floats as they are; integers divided by 255, unless the unpruned model does clearly better on them as they are or from -1 to 1), "none", "1/255", or {"mean", "std"} per channel (or one for all). Default "auto".',
-        },
-      ),
     ),
     shuffle: Type.Optional(Type.Boolean({ description: 'New order of the samples in every epoch. Default true.' })),
     distillation: Type.Optional(
@@ -283,6 +265,24 @@ export const PruneConfigInput = Type.Object(
       Type.Union([Type.Literal(false), Finetune], {
         description: 'Training after each prune step, or false. Needs a data set. Default: on when there is one.',
       }),
+    ),
+    scaling: Type.Optional(
+      Type.Union(
+        [
+          Type.Enum(['auto', 'none', '1/255']),
+          Type.Object(
+            {
+              mean: Type.Array(Type.Number(), { minItems: 1 }),
+              std: Type.Array(Type.Number({ exclusiveMinimum: 0 }), { minItems: 1 }),
+            },
+            closed,
+          ),
+        ],
+        {
+          description:
+            'How raw values become model inputs: "auto" (floats as they are; integers divided by 255, unless the unpruned model does clearly better on them as they are or from -1 to 1), "none", "1/255", or {"mean", "std"}: (x - mean) / std on the raw values, one number or one for each of the last axis. Default "auto".',
+        },
+      ),
     ),
     counting: Type.Optional(
       Type.Enum(['macs', 'mmrazor'], {

@@ -4,6 +4,9 @@ export interface ScheduleRow {
   readonly step: number;
   readonly iteration: number;
   readonly epoch: number;
+  /** What was asked of each unit. */
+  readonly requested: Readonly<Record<string, number>>;
+  /** What it came to after rounding. */
   readonly choices: Readonly<Record<string, number>>;
   readonly macs: number;
   readonly parameters: number;
@@ -23,7 +26,7 @@ export interface UnitRow {
   readonly kept: number;
   /** `kept / num_channels`. */
   readonly ratio: number;
-  /** Of every channel, computed on the original model's weights when the last choice was made. */
+  /** Of every channel, on the full weights as they were when the last choice was made: `kept_indices` are the largest. */
   readonly importance: { readonly criterion: string; readonly values: readonly number[] };
   /** In the original model's coordinates, ascending. */
   readonly kept_indices: readonly number[];

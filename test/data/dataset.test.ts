@@ -176,7 +176,7 @@ describe('scaling', () => {
     expect(() => train.batch([0], { mean: [1, 2, 3], std: [1] })).toThrow(
       expect.objectContaining({
         code: 'CONFIG_INVALID',
-        errors: [expect.objectContaining({ pointer: '/config/finetune/scaling/mean' })],
+        errors: [expect.objectContaining({ pointer: '/config/scaling/mean' })],
       }),
     );
   });

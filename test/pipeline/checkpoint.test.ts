@@ -11,6 +11,8 @@ const checkpoint: Checkpoint = {
   steps: 120,
   masks: { 'conv_(0, 4)_4': [0, 1, 0, 1] },
   schedule: [],
+  importances: { 'conv_(0, 4)_4': [0.1, 0.5, 0.2, 0.6], other: null },
+  score: { accuracy: 0.5, loss: 1.25 },
   constants: new Map<string, Tensor>([
     ['conv/kernel', tensor('float32', [2, 3], [1, -2, 3.5, Number.MIN_VALUE, 1e-38, 7])],
     ['count', tensor('int64', [], [42])],

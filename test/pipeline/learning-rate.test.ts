@@ -10,7 +10,6 @@ function finetune(schedule: FinetuneConfig['schedule']): FinetuneConfig {
     schedule,
     loss: 'auto',
     validation_split: 0.1,
-    scaling: 'auto',
     shuffle: true,
   };
 }

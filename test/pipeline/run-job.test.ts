@@ -97,7 +97,10 @@ describe('a job with data', () => {
   });
 
   test.each(['sgd', 'adam'])('stopped after any epoch and resumed, it ends with the same bytes (%s)', async (type) => {
-    const config = { target: { macs: 0.5 }, finetune: { ...FINETUNE, optimizer: { type, learning_rate: 0.005 } } };
+    const config = {
+      target: { macs: 0.5 },
+      finetune: { ...FINETUNE, optimizer: { type, learning_rate: 0.005 } },
+    };
     const undisturbed = await bench.run(config);
     const checkpointDir = join(bench.folder, `resumed-${type}`);
     for (const stopAfter of [0, 1, 2]) {
@@ -133,6 +136,58 @@ describe('a job with data', () => {
     await expect(bench.run(config, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
+  test('canceled later, it goes back to the end of the last epoch', async () => {
+    const config = { target: { macs: 0.5 }, finetune: FINETUNE };
+    const abort = new AbortController();
+    const { outcome, outDir, recording } = await bench.run(config, {
+      signal: abort.signal,
+      // In the second epoch, after its prune step: the worst moment.
+      onMetric: ({ name, epoch }) => name === 'train_loss' && epoch === 1 && abort.abort(new Error('canceled')),
+    });
+    const { schedule, summary } = await reportOf(outDir);
+    expect(outcome.status).toBe('canceled');
+    expect(schedule).toHaveLength(1);
+    expect(schedule[0].macs).toBe(outcome.result!.pruned.macs);
+    const scores = recording.metrics.filter(({ name }) => name === 'accuracy');
+    expect(scores).toHaveLength(1);
+    expect(outcome.result!.pruned.accuracy).toBe(scores[0].value);
+    expect(summary.pruned.latency_ms).toBeNull();
+  });
+
+  test('the importances that it reports are those that its channels were kept by', async () => {
+    const { outDir } = await bench.run({ target: { macs: 0.4 }, finetune: FINETUNE });
+    const { units } = await reportOf(outDir);
+    expect(units.some(({ kept, num_channels }) => kept < num_channels)).toBe(true);
+    for (const { kept, kept_indices, importance } of units) {
+      const best = [...importance.values.keys()].sort((a, b) => importance.values[b] - importance.values[a]);
+      expect(kept_indices).toEqual(best.slice(0, kept).sort((a, b) => a - b));
+    }
+  });
+
+  test('choices that rounding changes are said', async () => {
+    const units = { default_args: { divisor: 8 } };
+    const { outDir, recording } = await bench.run(
+      { algorithm: { target_pruning_ratio: 0.3, mutator_cfg: { channel_unit_cfg: units } } },
+      { data: false },
+    );
+    expect(recording.warnings).toContain('CHOICE_ROUNDED');
+    const [row] = (await reportOf(outDir)).schedule;
+    expect(row.requested['conv1_(0, 8)_8']).toBe(0.3);
+    expect(row.choices['conv1_(0, 8)_8']).toBe(1);
+    const usual = await bench.run({ algorithm: { target_pruning_ratio: 0.3 } }, { data: false });
+    expect(usual.recording.warnings).not.toContain('CHOICE_ROUNDED');
+  });
+
+  test('choices in a template are the end of the schedule, not its start', async () => {
+    const units = { 'conv1_(0, 8)_8': { choice: 0.25 } };
+    const { outDir } = await bench.run({
+      algorithm: { mutator_cfg: { channel_unit_cfg: { units } }, prune_times: 3 },
+      finetune: { ...FINETUNE, epochs: 3 },
+    });
+    const { schedule } = await reportOf(outDir);
+    expect(schedule.map(({ choices }) => choices['conv1_(0, 8)_8'])).toEqual([0.75, 0.5, 0.25]);
+  });
+
   // The loss of a step is taken before its update, and a ReLU turns NaN into 0: neither shows what the last step did.
   test.each([1e20, 1e30])(
     'weights that diverge in the very last step are not delivered (inputs of %d)',
@@ -141,9 +196,11 @@ describe('a job with data', () => {
         epochs: 1,
         batch_size: 640,
         optimizer: { type: 'sgd', learning_rate: 1000 },
-        scaling: { mean: [0], std: [255 / size] },
       };
-      await expect(bench.run({ target: { macs: 0.5 }, finetune })).rejects.toMatchObject({ code: 'TRAINING_DIVERGED' });
+      const scaling = { mean: [0], std: [255 / size] };
+      await expect(bench.run({ target: { macs: 0.5 }, finetune, scaling })).rejects.toMatchObject({
+        code: 'TRAINING_DIVERGED',
+      });
     },
   );
 
@@ -164,6 +221,20 @@ describe('a job without data', () => {
     expect(pruned.latency_ms).toBeGreaterThan(0);
     expect(equivalence!.relative).toBeLessThan(1e-5);
   });
+
+  test.each([{ size: 0.6 }, { size: { at_most: 15_000 } }])(
+    'a size target is held by the delivered files: %j',
+    async (target) => {
+      const { outcome } = await bench.run({ target }, { data: false });
+      const { baseline, pruned } = outcome.result!;
+      const bound = typeof target.size === 'number' ? target.size * baseline.size_bytes : target.size.at_most;
+      expect(pruned.size_bytes).toBeLessThanOrEqual(bound);
+      expect(pruned.size_bytes).toBeGreaterThan(0.9 * bound);
+      await expect(bench.run({ target: { size: 0.01 } }, { data: false })).rejects.toMatchObject({
+        code: 'TARGET_UNREACHABLE',
+      });
+    },
+  );
 
   test('a dry run delivers the plan and no model; a target out of reach is said, with the nearest', async () => {
     const { outcome, outDir } = await bench.run({ target: { macs: 0.001 }, dry_run: true }, { data: false });

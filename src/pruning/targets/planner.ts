@@ -101,9 +101,10 @@ export function requireReachable(plan: Plan): void {
   if (plan.reachable) return;
   const { measure, nearest, bound, baseline } = plan;
   const share = (nearest / baseline[measure]).toPrecision(3);
+  const show = (value: number) => (measure === 'latency' ? `${value.toPrecision(3)} ms` : String(Math.floor(value)));
   throw new EspalierError(
     'TARGET_UNREACHABLE',
-    `target ${measure}: at most ${Math.floor(bound)} was asked for, the least that can be reached is ${nearest} (a share of ${share})`,
+    `target ${measure}: at most ${show(bound)} was asked for, the least that can be reached is ${show(nearest)} (a share of ${share}) while each unit keeps a tenth of its channels; target_pruning_ratio can go lower`,
   );
 }
 

@@ -1,0 +1,89 @@
+import type { Engine } from '../engine/engine.js';
+import { EspalierError } from '../errors.js';
+import { type Graph, producers } from '../graph/graph.js';
+import type { Tensor } from '../graph/tensor.js';
+
+export type Feeds = ReadonlyMap<string, Tensor>;
+
+export interface Difference {
+  readonly max_abs_diff: number;
+  /** `max|a−b| / max|b|` of one output on one set of feeds; the worst of them. */
+  readonly relative: number;
+  /** How many samples all sets have. */
+  readonly samples: number;
+}
+
+/**
+ * Runs two graphs of the same inputs and outputs on the same sets of feeds; the first dimension of each feed is the batch.
+ * What goes into a closing softmax or sigmoid is compared too, since a saturated one hides differences.
+ * @throws EspalierError CERTIFICATE_FAILED for outputs of different shapes
+ */
+export async function compareForward(
+  engine: Engine,
+  written: Graph,
+  masked: Graph,
+  feeds: readonly Feeds[],
+): Promise<Difference> {
+  const [tested, reference] = [withLogits(written), withLogits(masked)];
+  const a = await runAll(engine, tested, feeds);
+  const b = await runAll(engine, reference, feeds);
+  let maxAbsDiff = 0;
+  let relative = 0;
+  b.forEach((outputs, set) => {
+    outputs.forEach((want, i) => {
+      const got = a[set][i];
+      if (!got || String(got.shape) !== String(want.shape)) {
+        throw new EspalierError(
+          'CERTIFICATE_FAILED',
+          `output ${reference.outputs[i].name} has shape [${got?.shape}] in the written file, [${want.shape}] in the masked model`,
+        );
+      }
+      const { diff, scale } = largestDifference(got, want);
+      maxAbsDiff = Math.max(maxAbsDiff, diff);
+      relative = Math.max(relative, scale > 0 ? diff / scale : diff);
+    });
+  });
+  const samples = feeds.reduce((n, set) => n + (set.values().next().value?.shape[0] ?? 0), 0);
+  return { max_abs_diff: maxAbsDiff, relative, samples };
+}
+
+const SATURATING = ['Softmax', 'Sigmoid', 'Tanh'];
+
+function withLogits(graph: Graph): Graph {
+  const makers = producers(graph);
+  const logits = graph.outputs.flatMap(({ name, value }) => {
+    const maker = makers.get(value);
+    return maker && SATURATING.includes(maker.op)
+      ? [{ name: `${name} before ${maker.op}`, value: maker.inputs[0] }]
+      : [];
+  });
+  return { ...graph, outputs: [...graph.outputs, ...logits] };
+}
+
+/** `max|a−b|` and `max|b|`; a NaN anywhere is an infinite difference. */
+function largestDifference(a: Tensor, b: Tensor): { diff: number; scale: number } {
+  let diff = 0;
+  let scale = 0;
+  for (let i = 0; i < b.data.length; i++) {
+    const d = Math.abs(Number(a.data[i]) - Number(b.data[i]));
+    if (Number.isNaN(d)) return { diff: Number.POSITIVE_INFINITY, scale: 1 };
+    diff = Math.max(diff, d);
+    scale = Math.max(scale, Math.abs(Number(b.data[i])));
+  }
+  return { diff, scale };
+}
+
+/** For each set of feeds the outputs, in the graph's order. */
+async function runAll(engine: Engine, graph: Graph, feeds: readonly Feeds[]): Promise<Tensor[][]> {
+  const compiled = await engine.compile(graph);
+  try {
+    const all: Tensor[][] = [];
+    for (const set of feeds) {
+      const results = await compiled.run(set);
+      all.push(graph.outputs.map(({ name }) => results.get(name)!));
+    }
+    return all;
+  } finally {
+    await compiled.release();
+  }
+}
