@@ -188,7 +188,7 @@ const CASES: Case[] = [
   { op: 'GlobalMaxPool', name: 'GlobalMaxPool', shape: [2, 3, 4, 3], body: (b, x) => b.op('GlobalMaxPool', [x]) },
 ];
 
-const WINDOWED = ['Conv', 'MaxPool', 'AveragePool'];
+const WINDOWED = ['Conv', 'ConvTranspose', 'MaxPool', 'AveragePool'];
 
 describe('gradient rules agree with finite differences', () => {
   test.each(CASES.map((c) => [c.name, c] as const))('%s', (_name, { shape, range, body }) => {
@@ -246,6 +246,33 @@ describe('window gradients agree with finite differences for any geometry', () =
         expectSmall(errors);
       }),
       { numRuns: 40, seed: 20 },
+    );
+  });
+
+  test('ConvTranspose: strides, dilations, output padding, groups, depthwise with multiplier, bias', () => {
+    const channels = fc.constantFrom(
+      { group: 1, inputs: 2, outputs: 3 },
+      { group: 2, inputs: 4, outputs: 2 },
+      { group: 3, inputs: 3, outputs: 3 },
+      { group: 2, inputs: 2, outputs: 4 },
+    );
+    const cases = fc.tuple(fc.integer({ min: 1, max: 2 }).chain(windows), channels, fc.nat(2));
+    fc.assert(
+      fc.property(cases, ([g, { group, inputs, outputs }, beyond]) => {
+        const x = randomTensor(seededRandom(g.seed), [2, inputs, ...g.extents]);
+        const graph = oneOpNet(x, (b, value, p) => {
+          const weights = [p('w', [inputs, outputs / group, ...g.kernel]), p('bias', [outputs])];
+          // Extents of at least 3 outlast pads of 1 on either side.
+          const pads = g.pads.map((pad) => Math.min(pad, 1));
+          const attrs: Attrs = { strides: g.strides, dilations: g.dilations, group, ...padding(g.autoPad, pads) };
+          const outputPadding = g.strides.map((stride) => Math.min(beyond, stride - 1));
+          return b.op('ConvTranspose', [value, ...weights], { ...attrs, output_padding: outputPadding });
+        });
+        const { errors } = checkGradients(graph);
+        expect([...errors.keys()].sort()).toEqual(['bias', 'w', 'x']);
+        expectSmall(errors);
+      }),
+      { numRuns: 40, seed: 22 },
     );
   });
 

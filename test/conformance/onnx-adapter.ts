@@ -24,7 +24,11 @@ class CaseNode {
   }
 
   rank(): number {
-    return this.#inputs[0]!.shape.length;
+    return this.shape(0).length;
+  }
+
+  shape(i: number): readonly number[] {
+    return this.#inputs[i]!.shape;
   }
 
   /** The numbers of an input, or undefined when it is absent. */
@@ -57,6 +61,20 @@ const reduction: Adapter = (n) => {
   return { attrs: { axes, keepdims: n.attrs.keepdims ?? 1 }, data: 1 };
 };
 
+/** ConvTranspose may say `output_shape` in the place of its pads: what is too much is padding, the rest is added. */
+function explicitOutput(n: CaseNode): Attrs {
+  const { output_shape: given, ...attrs } = n.attrs;
+  if (!Array.isArray(given)) return attrs;
+  const kernel = n.shape(1).slice(2);
+  const spatial = n.shape(0).slice(2);
+  const ones = kernel.map(() => 1);
+  const [strides, dilations] = [attrs.strides ?? ones, attrs.dilations ?? ones] as number[][];
+  const excess = kernel.map((k, i) => strides[i] * (spatial[i] - 1) + (k - 1) * dilations[i] + 1 - Number(given[i]));
+  const end = excess.map((e) => Math.floor(Math.max(e, 0) / 2));
+  const begin = excess.map((e, i) => Math.max(e, 0) - end[i]);
+  return { ...attrs, pads: [...begin, ...end], output_padding: excess.map((e) => Math.max(-e, 0)) };
+}
+
 export const ADAPTERS: Readonly<Record<string, Adapter>> = {
   Add: same,
   AveragePool: same,
@@ -67,6 +85,7 @@ export const ADAPTERS: Readonly<Record<string, Adapter>> = {
   },
   Concat: same,
   Conv: same,
+  ConvTranspose: (n) => ({ attrs: explicitOutput(n) }),
   Div: same,
   Dropout: (n) => ({ attrs: { ratio: n.numbers(1)?.[0] ?? 0.5 }, data: 1 }),
   Elu: same,

@@ -160,6 +160,18 @@ export const OP_CASES: Readonly<Record<string, Case>> = {
     const w = weight(b, r, 'W', [c.outputs, c.channels / c.group, ...c.kernel]);
     return b.op('Conv', r.int(0, 1) === 0 ? [x, w] : [x, w, weight(b, r, 'b', [c.outputs])], c.attrs);
   },
+  ConvTranspose: (b, r) => {
+    const c = convCase(r);
+    const x = b.input('x', float(['N', c.channels, ...c.spatial]));
+    const w = weight(b, r, 'W', [c.channels, c.outputs / c.group, ...c.kernel]);
+    const attrs: Attrs = {
+      ...c.attrs,
+      // Enough is left of the smallest output to cut the pads off.
+      ...(c.attrs.pads ? { pads: c.kernel.flatMap((k) => [r.int(0, Math.floor(k / 2)), 0]) } : {}),
+      output_padding: (c.attrs.strides as number[]).map((stride) => r.int(0, stride - 1)),
+    };
+    return b.op('ConvTranspose', r.int(0, 1) === 0 ? [x, w] : [x, w, weight(b, r, 'b', [c.outputs])], attrs);
+  },
   ConvInputGrad: (b, r) => {
     const c = convCase(r);
     const dy = b.input('dy', float(['N', c.outputs, ...c.out]));

@@ -59,6 +59,15 @@ export class GraphSketch {
     return this.op('Conv', inputs, convAttrs(options), layer);
   }
 
+  /** Gives planes of `stride` times the extents. */
+  convTranspose(layer: string, x: string, filters: number, { group = 1, stride = 1 } = {}): string {
+    const channels = this.shape(x)[1];
+    const w = this.weights([channels, filters / group, 3, 3]);
+    const inputs = [x, this.builder.constant(`${layer}.weight`, w, 'parameter')];
+    inputs.push(this.builder.constant(`${layer}.bias`, this.weights([filters]), 'parameter'));
+    return this.op('ConvTranspose', inputs, { strides: [stride, stride], auto_pad: 'SAME_UPPER', group }, layer);
+  }
+
   /** The same weights applied again. */
   again(layer: string, x: string, options: ConvOptions = {}): string {
     return this.builder.op('Conv', [x, `${layer}.weight`, `${layer}.bias`], convAttrs(options), { layer });

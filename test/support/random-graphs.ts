@@ -3,7 +3,8 @@ import { scalar } from '../../src/graph/tensor.js';
 import { GraphSketch } from './graph-sketch.js';
 
 /**
- * A random small network from a seed: convolutions (grouped, depthwise with multipliers, dilated, strided), batch norm,
+ * A random small network from a seed: convolutions (grouped, depthwise with multipliers, dilated, strided) and their
+ * transposes, batch norm,
  * activations, pools, pads, sums and products with broadcasts, concats, transposes, reshapes that shuffle channels,
  * softmax in the middle, dropout, shared layers, dense heads after each kind of flatten, several inputs and outputs.
  */
@@ -38,6 +39,7 @@ class RandomNetwork {
       (x) => this.#conv(x),
       (x) => this.#depthwise(x),
       (x) => this.#grouped(x),
+      (x) => this.#transposed(x),
       (x) => this.#sketch.batchNorm(this.#layer('bn'), x),
       (x) => this.#activation(x),
       (x) => this.#slopes(x),
@@ -109,6 +111,15 @@ class RandomNetwork {
     const group = [2, 3, 4].find((g) => this.#channels(x) % g === 0);
     if (!group) return this.#conv(x);
     return this.#sketch.conv(this.#layer('group'), x, group * this.#int(1, 4), { group });
+  }
+
+  /** Plain, grouped or depthwise; once the planes are halved, back to twice their size. */
+  #transposed(x: string): string {
+    const [, channels, height] = this.#sketch.shape(x);
+    const group = this.#pick([1, 1, 2, 3, channels].filter((g) => channels % g === 0));
+    const stride = height < this.#extent ? 2 : 1;
+    const perGroup = this.#int(1, Math.max(1, Math.floor(6 / group)));
+    return this.#sketch.convTranspose(this.#layer('up'), x, group * perGroup, { group, stride });
   }
 
   #activation(x: string): string {

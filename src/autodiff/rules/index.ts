@@ -10,7 +10,7 @@ import {
   sqrtGradient,
 } from './activation.js';
 import { addGradient, divGradient, mulGradient, subGradient } from './arithmetic.js';
-import { convGradient } from './conv.js';
+import { convGradient, convTransposeGradient } from './conv.js';
 import { gemmGradient, matMulGradient } from './dense.js';
 import type { GradientRule } from './gradient-rule.js';
 import { averagePoolGradient, globalAveragePoolGradient, globalMaxPoolGradient, maxPoolGradient } from './pool.js';
@@ -42,6 +42,7 @@ export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
     Clip: primitive('ClipGrad', 'x'),
     Concat: concatGradient,
     Conv: convGradient,
+    ConvTranspose: convTransposeGradient,
     Div: divGradient,
     Elu: eluGradient,
     Erf: erfGradient,

@@ -12,6 +12,7 @@ import {
   requiredInput,
   requiredTensor,
 } from './checks.js';
+import { convolveBackwards } from './conv-transpose.js';
 import { resolveWindow, windowTaps } from './window.js';
 
 /** Channels of a convolution: `inputs` and `outputs` in each of `groups` groups. */
@@ -59,28 +60,8 @@ const convInputGrad: OpSpec = {
     const dy = requiredTensor(node, inputs, 0);
     const w = requiredTensor(node, inputs, 1);
     const spatial = intsAttr(node, 'spatial');
-    const [outputs, perGroup, ...kernel] = w.shape;
-    const channels = channelsOf(node, perGroup * intAttr(node, 'group', 1), outputs);
-    const { taps, step } = windowTaps(resolveWindow(node, spatial, kernel), spatial);
-    const shape = [dy.shape[0], channels.groups * perGroup, ...spatial];
-    const inPlane = elementCount(spatial);
-    const outPlane = elementCount(dy.shape.slice(2));
-    const dx = new Float64Array(elementCount(shape));
-    for (let n = 0; n < shape[0]; n++) {
-      eachPair(channels, (input, output, filterInput) => {
-        const to = (n * shape[1] + input) * inPlane;
-        const from = (n * outputs + output) * outPlane;
-        taps.forEach(({ runs }, k) => {
-          const weight = w.data[(output * perGroup + filterInput) * taps.length + k];
-          for (let r = 0; r < runs.length; r += 3) {
-            for (let i = 0; i < runs[r + 2]; i++) {
-              dx[to + runs[r + 1] + i * step] += weight * dy.data[from + runs[r] + i];
-            }
-          }
-        });
-      });
-    }
-    return [{ dtype: dy.dtype, shape, data: dx }];
+    const window = resolveWindow(node, spatial, w.shape.slice(2));
+    return [convolveBackwards(dy, w, intAttr(node, 'group', 1), window, spatial)];
   },
 };
 

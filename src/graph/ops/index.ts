@@ -2,6 +2,7 @@ import type { OpSpec } from '../op-spec.js';
 import { ACTIVATION_OPS } from './activations.js';
 import { CONCAT_OPS } from './concat.js';
 import { CONV_OPS } from './conv.js';
+import { CONV_TRANSPOSE_OPS } from './conv-transpose.js';
 import { DENSE_OPS } from './dense.js';
 import { ELEMENTWISE_OPS } from './elementwise.js';
 import { GRADIENT_OPS } from './gradients.js';
@@ -17,6 +18,7 @@ import { TRANSPOSE_OPS } from './transpose.js';
 /** Every op kind of the IR, one row each. A new op is one file (or one entry in its family's file) and one row here. */
 const OPS: readonly OpSpec[] = [
   ...CONV_OPS,
+  ...CONV_TRANSPOSE_OPS,
   ...DENSE_OPS,
   ...NORMALIZATION_OPS,
   ...ACTIVATION_OPS,

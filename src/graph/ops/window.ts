@@ -26,15 +26,7 @@ export function resolveWindow(node: Node, spatial: readonly number[], kernel: re
 export function resolveWindow(node: Node, spatial: Shape, kernel: readonly number[]): Window;
 export function resolveWindow(node: Node, spatial: Shape, kernel: readonly number[]): Window {
   const rank = spatial.length;
-  const ones = new Array<number>(rank).fill(1);
-  const strides = positive(node, 'strides', intsAttr(node, 'strides', ones), rank);
-  const dilations = positive(node, 'dilations', intsAttr(node, 'dilations', ones), rank);
-  positive(node, 'kernel_shape', kernel, rank);
-  const pads = intsAttr(node, 'pads', new Array<number>(2 * rank).fill(0));
-  if (pads.length !== 2 * rank || pads.some((p) => p < 0)) {
-    throw new OpError(node, `pads must be ${2 * rank} numbers from 0, got [${pads}]`);
-  }
-  const autoPad = choiceAttr(node, 'auto_pad', AUTO_PADS, 'NOTSET');
+  const { strides, dilations, pads, autoPad } = windowSettings(node, kernel, rank);
   const ceil = flagAttr(node, 'ceil_mode', false);
   const axes = spatial.map((extent, i) => {
     const span = (kernel[i] - 1) * dilations[i] + 1;
@@ -48,6 +40,26 @@ export function resolveWindow(node: Node, spatial: Shape, kernel: readonly numbe
     padsEnd: axes.map((a) => a.end),
     output: axes.map((a) => a.output),
   };
+}
+
+/**
+ * What a node says of its windows over `rank` spatial axes, with defaults.
+ * @throws OpError for attributes of a wrong length or range.
+ */
+export function windowSettings(
+  node: Node,
+  kernel: readonly number[],
+  rank: number,
+): { strides: readonly number[]; dilations: readonly number[]; pads: readonly number[]; autoPad: AutoPad } {
+  const ones = new Array<number>(rank).fill(1);
+  const strides = positive(node, 'strides', intsAttr(node, 'strides', ones), rank);
+  const dilations = positive(node, 'dilations', intsAttr(node, 'dilations', ones), rank);
+  positive(node, 'kernel_shape', kernel, rank);
+  const pads = intsAttr(node, 'pads', new Array<number>(2 * rank).fill(0));
+  if (pads.length !== 2 * rank || pads.some((p) => p < 0)) {
+    throw new OpError(node, `pads must be ${2 * rank} numbers from 0, got [${pads}]`);
+  }
+  return { strides, dilations, pads, autoPad: choiceAttr(node, 'auto_pad', AUTO_PADS, 'NOTSET') };
 }
 
 function resolveAxis(

@@ -1,5 +1,6 @@
 import type { SliceContext } from '../../graph/channels.js';
 import { type Attrs, type Graph, getSpec, type Node } from '../../graph/graph.js';
+import { isDepthwiseTransposed } from '../../graph/ops/conv-transpose.js';
 import { findOp, getOp } from '../../graph/ops/index.js';
 import { elementCount, type RefTensor, type Tensor } from '../../graph/tensor.js';
 import { deriveIndexed, keptOfMask, MutableChannelContainer } from '../mutables/index.js';
@@ -116,6 +117,13 @@ const DYNAMIC_OPS: Readonly<Record<string, DynamicOpRow>> = {
     axes: (_node, i, weight, keptIn, keptOut) =>
       i === 1 ? [keptOut, withinGroup(weight.shape[1], keptIn)] : [keptOut],
   },
+  ConvTranspose: {
+    axes: (node, i, weight, keptIn, keptOut) => {
+      if (i !== 1) return [keptOut];
+      const depthwise = isDepthwiseTransposed(node, weight.shape);
+      return [keptIn, depthwise ? undefined : withinGroup(weight.shape[1], keptOut)];
+    },
+  },
   Gemm: {
     axes: (node, i, weight, keptIn, keptOut) => {
       if (i === 1) return node.attrs.transB ? [keptOut, keptIn] : [keptIn, keptOut];
@@ -134,8 +142,8 @@ function broadcastAxes(weight: Tensor, behind: number, kept: Int32Array | undefi
 }
 
 /** Positions in a group that stay: those of the first group, as all groups keep the same ones. */
-function withinGroup(perGroup: number, keptIn: Int32Array | undefined): Int32Array | undefined {
-  return perGroup === 1 ? undefined : keptIn?.filter((channel) => channel < perGroup);
+function withinGroup(perGroup: number, kept: Int32Array | undefined): Int32Array | undefined {
+  return perGroup === 1 ? undefined : kept?.filter((channel) => channel < perGroup);
 }
 
 function keptUnlessAll(mask: Uint8Array): Int32Array | undefined {

@@ -21,6 +21,7 @@ const softmaxAxis = (node: Node, rank: number): number => {
 /** Every op of which an output depends on several channels of input 0. All other ops take channels one by one. */
 export const MIXING_OPS: Readonly<Record<string, Mixing>> = {
   Conv: { axis: () => 1, neutral: 0 },
+  ConvTranspose: { axis: () => 1, neutral: 0 },
   Gemm: { axis: (node) => (node.attrs.transA ? 0 : 1), neutral: 0 },
   MatMul: { axis: last, neutral: 0 },
   Softmax: { axis: softmaxAxis, neutral: LEAST },

@@ -31,20 +31,21 @@ export function l1Importance(unit: ChannelUnit, source: ImportanceSource): Float
 function filterMeans(related: RelatedChannels, source: ImportanceSource): Float64Array | undefined {
   const filters = findFilters(related.node);
   const weights = filters && source.weights(filters.value);
-  return weights && meanAbsolute(weights, filters.axis(weights.shape.length));
+  return weights && meanAbsolute(weights, filters.axis(weights.shape.length), filters.groups);
 }
 
-/** The mean of |w| over everything but one axis. */
-function meanAbsolute(weights: Tensor, axis: number): Float64Array {
+/** The mean of |w| over everything but one axis, in each of the blocks that axis 0 is made of. */
+function meanAbsolute(weights: Tensor, axis: number, groups: number): Float64Array {
   const extent = weights.shape[axis];
   const inner = elementCount(weights.shape.slice(axis + 1));
   const data = weights.data as Float32Array;
-  const sums = new Float64Array(extent);
+  const sums = new Float64Array(extent * groups);
+  const block = data.length / groups;
   for (let start = 0, c = 0; start < data.length; start += inner, c = c + 1 === extent ? 0 : c + 1) {
     let sum = 0;
     for (let i = start; i < start + inner; i++) sum += Math.abs(data[i]);
-    sums[c] += sum;
+    sums[Math.floor(start / block) * extent + c] += sum;
   }
-  const perChannel = data.length / extent;
+  const perChannel = block / extent;
   return sums.map((sum) => sum / perChannel);
 }

@@ -6,7 +6,12 @@ import { OP_CASES, opGraph } from '../op-cases.js';
 import { Random } from '../random.js';
 
 /** Random graphs of each op; convolutions have the most ways to differ. */
-const GRAPHS: Readonly<Record<string, number>> = { Conv: 100, ConvInputGrad: 200, ConvFilterGrad: 200 };
+const GRAPHS: Readonly<Record<string, number>> = {
+  Conv: 100,
+  ConvTranspose: 100,
+  ConvInputGrad: 200,
+  ConvFilterGrad: 200,
+};
 const seeds = (op: string) => Array.from({ length: GRAPHS[op] ?? 40 }, (_, i) => 1000 + i);
 
 test('every op of the IR is tested', () => {

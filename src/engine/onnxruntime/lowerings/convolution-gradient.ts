@@ -4,7 +4,7 @@ import { elementCount, rowMajorStrides } from '../../../graph/tensor.js';
 import type { LoweringTable, NodeLowering } from '../lowering.js';
 
 /** A convolution from `inputs` channels of extents `spatial` to `outputs` channels of extents `window.output`. */
-interface Geometry {
+export interface Geometry {
   readonly window: Window<number>;
   readonly spatial: readonly number[];
   readonly groups: number;
@@ -24,16 +24,17 @@ const reach = (window: Window): number[] => window.kernel.map((k, i) => (k - 1) 
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 
 /**
- * Emits dx from dy and W. With stride 1 it is a convolution with W's input and output channels swapped and its kernel
- * reversed, which is about half as long as ConvTranspose; with other strides, or padding beyond the kernel, it is that.
+ * Emits a convolution run backwards: dx from dy and W (and a bias, where it is a layer of a model). With stride 1 it is
+ * a convolution with W's input and output channels swapped and its kernel reversed, which is about half as long as
+ * ConvTranspose; with other strides, or padding beyond the kernel, it is that.
  */
-export function emitInputGradient(x: NodeLowering, dy: string, w: string, g: Geometry): string {
+export function emitInputGradient(x: NodeLowering, dy: string, w: string, g: Geometry, bias: string[] = []): string {
   const { window } = g;
   const far = reach(window);
   const begin = far.map((r, i) => r - window.padsBegin[i]);
-  const end = far.map((r, i) => r - window.padsEnd[i]);
+  const end = g.spatial.map((extent, i) => extent - window.output[i] + window.padsBegin[i]);
   if (window.strides.every((s) => s === 1) && [...begin, ...end].every((p) => p >= 0)) {
-    return x.op('Conv', [dy, swappedAndReversed(x, w, g)], {
+    return x.op('Conv', [dy, swappedAndReversed(x, w, g), ...bias], {
       kernel_shape: window.kernel,
       dilations: window.dilations,
       pads: [...begin, ...end],
@@ -45,7 +46,7 @@ export function emitInputGradient(x: NodeLowering, dy: string, w: string, g: Geo
     const seen = (window.output[i] - 1) * window.strides[i] + far[i] + 1;
     return extent + window.padsBegin[i] + window.padsEnd[i] - seen;
   });
-  return x.op('ConvTranspose', [dy, w], {
+  return x.op('ConvTranspose', [dy, w, ...bias], {
     kernel_shape: window.kernel,
     strides: window.strides,
     dilations: window.dilations,

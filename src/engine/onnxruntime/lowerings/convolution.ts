@@ -1,8 +1,10 @@
 import type { Node, Shape } from '../../../graph/graph.js';
 import { choiceAttr, intAttr, intsAttr } from '../../../graph/ops/attributes.js';
+import { resolveTransposedWindow } from '../../../graph/ops/transposed-window.js';
 import { resolveWindow, type Window } from '../../../graph/ops/window.js';
 import type { LoweringTable } from '../lowering.js';
 import type { OnnxAttrs } from '../model-builder.js';
+import { emitInputGradient } from './convolution-gradient.js';
 
 /** The spatial extents as numbers, or undefined where some are known only at run time. */
 export function concreteSpatial(shape: Shape): number[] | undefined {
@@ -39,5 +41,27 @@ export const CONVOLUTIONS: LoweringTable = {
     const spatial = concreteSpatial(x.inputSpec(0).shape);
     const attrs = spatial ? windowAttrs(resolveWindow(x.node, spatial, kernel)) : unresolvedWindowAttrs(x.node, kernel);
     x.result('Conv', x.inputs, { ...attrs, group: intAttr(x.node, 'group', 1) });
+  },
+  ConvTranspose: (x) => {
+    const [input, w, ...bias] = x.inputs;
+    const [inputs, perGroup, ...kernel] = x.inputSpec(1).shape as number[];
+    const groups = intAttr(x.node, 'group', 1);
+    const spatial = concreteSpatial(x.inputSpec(0).shape);
+    if (spatial) {
+      const { window, output } = resolveTransposedWindow(x.node, spatial, kernel);
+      // Seen from the convolution that goes the other way, which reads what this one makes.
+      const geometry = { window, spatial: output, groups, inputs: perGroup * groups, outputs: inputs };
+      x.result('Identity', [emitInputGradient(x, input, w, geometry, bias)]);
+      return;
+    }
+    const { window, outputPadding } = resolveTransposedWindow(x.node, x.inputSpec(0).shape.slice(2), kernel);
+    x.result('ConvTranspose', x.inputs, {
+      kernel_shape: kernel,
+      strides: window.strides,
+      dilations: window.dilations,
+      pads: [...window.padsBegin, ...window.padsEnd],
+      output_padding: outputPadding,
+      group: groups,
+    });
   },
 };
