@@ -37,6 +37,7 @@ export class JobService {
   readonly #log: Log;
   readonly #waiters = new Map<string, Set<() => void>>();
   readonly #inFlight = new Set<Promise<void>>();
+  readonly #deliveries = new Set<Promise<void>>();
   readonly #closing = new AbortController();
 
   constructor(parts: { store: JobStore; queue: JobQueue; folders: JobFolders; log: Log }) {
@@ -48,8 +49,9 @@ export class JobService {
   }
 
   /**
-   * Records a job and hands it to the queue. The same idempotency key and request again give the same job.
-   * @throws EspalierError UNAVAILABLE when the queue takes nothing (no job is left behind); IDEMPOTENCY_CONFLICT
+   * Records a job and hands it to the queue. The same idempotency key and request again give the same job. When the queue
+   * goes away meanwhile, nobody knows whether it has the job: the job stays recorded, and is queued when it is back.
+   * @throws EspalierError UNAVAILABLE when the queue is known to be away (no job is left behind); IDEMPOTENCY_CONFLICT
    */
   async create(request: NewJob): Promise<{ job: Job; created: boolean }> {
     const ready = await this.#queue.ready();
@@ -80,22 +82,32 @@ export class JobService {
     if (!added.created) return added;
     try {
       await this.#queue.enqueue(message(job, request.model, request.dataset));
-    } catch (error) {
-      await this.#store.removeJob(job.id, { evenUnfinished: true });
-      throw error;
+      this.#log.info({ job_id: job.id, request_id: request.requestId }, 'job queued');
+    } catch (err) {
+      this.#log.warn({ job_id: job.id, request_id: request.requestId, err }, 'the queue may not have the job');
+      this.#deliverLater(job.id);
     }
-    this.#log.info({ job_id: job.id, request_id: request.requestId }, 'job queued');
     return added;
   }
 
-  /** Idempotent. A running job is canceled by its worker, which keeps the best result so far. @throws EspalierError NOT_FOUND */
+  /**
+   * Idempotent. A running job is canceled by its worker, which keeps the best result so far. With the queue away the cancel
+   * is recorded, and told when it is back.
+   * @throws EspalierError NOT_FOUND
+   */
   async cancel(id: string): Promise<Job> {
     const job = await this.#get(id);
     if (isFinished(job)) return job;
     await this.#store.updateJob(id, (j) => (isFinished(j) ? undefined : { job: { ...j, cancelRequested: true } }));
-    const answer = await this.#queue.cancel(id);
-    this.#log.info({ job_id: id, answer }, 'job canceled');
-    if (answer !== 'signaled') await this.#endIdle(id);
+    try {
+      const answer = await this.#queue.cancel(id);
+      this.#log.info({ job_id: id, answer }, 'job canceled');
+      if (answer !== 'signaled') await this.#endIdle(id);
+    } catch (err) {
+      if (!isUnavailable(err)) throw err;
+      this.#log.warn({ job_id: id, err }, 'the queue may not have heard of the cancel');
+      this.#deliverLater(id);
+    }
     return this.#get(id);
   }
 
@@ -129,18 +141,7 @@ export class JobService {
    */
   async requeueUnfinished(): Promise<number> {
     const jobs = await this.#store.unfinishedJobs();
-    for (const job of jobs) {
-      while (!this.#closing.signal.aborted) {
-        try {
-          await this.#requeue(job);
-          break;
-        } catch (error) {
-          if (!(error instanceof EspalierError && error.code === 'UNAVAILABLE')) throw error;
-          this.#log.warn({ job_id: job.id, err: error }, 'the queue is away; trying again');
-          await this.#pause(RETRY_MS);
-        }
-      }
-    }
+    for (const { id } of jobs) await this.#deliver(id);
     return jobs.length;
   }
 
@@ -158,6 +159,30 @@ export class JobService {
   async close(): Promise<void> {
     this.endWaits();
     await this.settled();
+    await Promise.all(this.#deliveries);
+  }
+
+  #deliverLater(id: string): void {
+    const settled = this.#pause(RETRY_MS)
+      .then(() => this.#deliver(id))
+      .catch((err: unknown) => this.#log.error({ job_id: id, err }, 'the queue could not be told of a job'))
+      .finally(() => this.#deliveries.delete(settled));
+    this.#deliveries.add(settled);
+  }
+
+  /** Tells the queue what the record says of an unfinished job, however long the queue is away; close() ends it. */
+  async #deliver(id: string): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      const job = await this.#store.findJob(id);
+      if (!job || isFinished(job)) return;
+      try {
+        return await this.#requeue(job);
+      } catch (err) {
+        if (!isUnavailable(err)) throw err;
+        this.#log.warn({ job_id: id, err }, 'the queue is away; trying again');
+        await this.#pause(RETRY_MS);
+      }
+    }
   }
 
   async #requeue(job: Job): Promise<void> {
@@ -175,7 +200,9 @@ export class JobService {
 
   async #endIdle(id: string): Promise<void> {
     const ended = await this.#store.updateJob(id, (job) => cancelIdle(job, new Date().toISOString()));
-    if (ended) this.#wake(id);
+    if (!ended) return;
+    this.#wake(id);
+    await this.#folders.remove(id);
   }
 
   async #take(report: WorkerReport): Promise<void> {
@@ -189,17 +216,27 @@ export class JobService {
     });
     if (!job) {
       this.#log.debug({ ...fields, type: report.type, known: before !== undefined }, 'report changes nothing');
-      if (before && isFinished(before) && isEnding(report)) await this.#queue.forget(jobId);
+      if (!before || isFinished(before)) await this.#stopStray(report, before);
       return;
     }
     if (job.status !== before?.status) {
       this.#log.info({ ...fields, status: job.status, ...(job.error && { error: job.error }) }, `job ${job.status}`);
       this.#wake(jobId);
     }
-    if (isFinished(job)) {
-      await this.#queue.forget(jobId);
-      await this.#folders.removeAllBut(jobId, job.attempt);
-    }
+    if (isFinished(job)) await this.#tidy(jobId, job);
+  }
+
+  /** Someone runs a job that is over by the record, or is not on it: the queue took it in when nobody waited any more. */
+  async #stopStray(report: WorkerReport, job: Job | undefined): Promise<void> {
+    if (isEnding(report)) return this.#tidy(report.job_id, job);
+    await this.#queue.cancel(report.job_id);
+  }
+
+  /** Of a job that has ended only what the record lists stays. */
+  async #tidy(id: string, job: Job | undefined): Promise<void> {
+    if (job) await this.#folders.removeAllBut(id, job.attempt);
+    else await this.#folders.remove(id);
+    await this.#queue.forget(id);
   }
 
   async #get(id: string): Promise<Job> {
@@ -249,6 +286,10 @@ export class JobService {
       this.#closing.signal.addEventListener('abort', done);
     });
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof EspalierError && error.code === 'UNAVAILABLE';
 }
 
 function isEnding(report: WorkerReport): boolean {

@@ -53,7 +53,7 @@ export interface JobStore {
    */
   updateJob(id: string, change: (job: Job) => JobChange | undefined): Promise<Job | undefined>;
   /** Removes a job and its idempotency keys. @throws EspalierError NOT_FOUND; JOB_NOT_FINISHED */
-  removeJob(id: string, options?: { evenUnfinished: boolean }): Promise<void>;
+  removeJob(id: string): Promise<void>;
   artifacts(jobId: string): Promise<StoredArtifact[]>;
   close(): Promise<void>;
 }

@@ -120,11 +120,11 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
         }
         return changed.job;
       }),
-    removeJob: (id, options) =>
+    removeJob: (id) =>
       db.transaction().execute(async (tx) => {
         const job = await findJob(id, tx);
         if (!job) throw new EspalierError('NOT_FOUND', `there is no job ${id}`);
-        if (!isFinished(job) && !options?.evenUnfinished) {
+        if (!isFinished(job)) {
           throw new EspalierError('JOB_NOT_FINISHED', `${id} is ${job.status}; cancel it first`);
         }
         await tx.deleteFrom('jobs').where('id', '=', id).execute();

@@ -1,7 +1,16 @@
 /** The SQLite database of the record: tables, migrations, opening. */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Generated, Kysely, type Migration, Migrator, SqliteDialect, sql } from 'kysely';
+import {
+  type DatabaseConnection,
+  type Generated,
+  Kysely,
+  type Migration,
+  Migrator,
+  SqliteDialect,
+  SqliteDriver,
+  sql,
+} from 'kysely';
 import Database from 'libsql';
 
 export interface Tables {
@@ -101,7 +110,7 @@ export async function openSqlite(path: string): Promise<OpenDatabase> {
   // What an answer promised must outlive a power cut: each commit is fsynced.
   database.pragma('synchronous = FULL');
   database.pragma('foreign_keys = ON');
-  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
+  const db = new Kysely<Tables>({ dialect: new Dialect(database) });
   const close = async () => {
     await db.destroy();
     release();
@@ -113,6 +122,25 @@ export async function openSqlite(path: string): Promise<OpenDatabase> {
     throw error;
   }
   return { db, close };
+}
+
+/** Some faults (a full disk) end a transaction by themselves: a rollback after them would fail and hide the fault. */
+class Dialect extends SqliteDialect {
+  readonly #database: Database.Database;
+
+  constructor(database: Database.Database) {
+    super({ database });
+    this.#database = database;
+  }
+
+  override createDriver(): SqliteDriver {
+    const database = this.#database;
+    return new (class extends SqliteDriver {
+      override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+        if (database.inTransaction) await super.rollbackTransaction(connection);
+      }
+    })({ database });
+  }
 }
 
 /**

@@ -5,21 +5,28 @@ import type { Transport } from './transport.js';
 const PATIENCE_MS = 3000;
 
 /**
- * Runs `work` against the datastore, or says quickly that it can not be done now.
+ * Runs `work` against the datastore, or says quickly that it can not be done now. What the datastore was sent by then may
+ * still come to pass; the signal tells `work` to send nothing more.
  * @throws EspalierError `UNAVAILABLE` when the datastore is away, fails, or doesn't answer within {@link PATIENCE_MS}
  */
-export async function whileAvailable<T>(transport: Transport, what: string, work: () => Promise<T>): Promise<T> {
+export async function whileAvailable<T>(
+  transport: Transport,
+  what: string,
+  work: (abandoned: AbortSignal) => Promise<T>,
+): Promise<T> {
   const away = transport.away();
   if (away !== undefined) throw unavailable(`${what}: ${away}`);
+  const abandoned = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(unavailable(`${what}: the queue did not answer in ${PATIENCE_MS} ms`)),
-      PATIENCE_MS,
-    );
+    timer = setTimeout(() => {
+      const error = unavailable(`${what}: the queue did not answer in ${PATIENCE_MS} ms`);
+      abandoned.abort(error);
+      reject(error);
+    }, PATIENCE_MS);
   });
   try {
-    return await Promise.race([work(), late]);
+    return await Promise.race([work(abandoned.signal), late]);
   } catch (error) {
     if (error instanceof EspalierError) throw error;
     throw unavailable(`${what}: ${error instanceof Error ? error.message : String(error)}`, error);

@@ -1,12 +1,10 @@
-import { ERRORS, type ErrorCode, EspalierError } from '../errors.js';
+import { ERRORS, type ErrorCode, EspalierError, toEspalierError } from '../errors.js';
 import type { CodedError } from './payloads.js';
 
-/** An error as JSON. What is no `EspalierError` becomes `INTERNAL`. */
+/** An error of a worker or its children as JSON, for whoever asked: what has no code stays in the worker's log. */
 export function toCodedError(error: unknown): CodedError {
-  if (error instanceof EspalierError)
-    return { code: error.code, message: error.message, errors: error.errors, retryable: error.retryable };
-  const message = error instanceof Error ? error.message : String(error);
-  return { code: 'INTERNAL', message, errors: [], retryable: false };
+  const { code, message, errors, retryable } = toEspalierError(error, "something went wrong; the worker's log has it");
+  return { code, message, errors, retryable };
 }
 
 /** The error again. A code that is not in the table (another version's) becomes `INTERNAL`. */

@@ -33,12 +33,17 @@ export function openInspections(transport: Transport): InspectionQueue {
   return {
     async inspect<K extends keyof Inspections>(kind: K, upload: BlobRef): Promise<Inspections[K]> {
       const keep = { age: KEEP_ANSWERS_S };
-      const { job, events } = await whileAvailable(transport, `the ${kind} could not be inspected`, async () => {
-        listening ??= listen();
-        const events = await listening;
-        const options = { removeOnComplete: keep, removeOnFail: keep };
-        return { job: await queue.add('inspect', { kind, upload }, options), events };
-      });
+      const { job, events } = await whileAvailable(
+        transport,
+        `the ${kind} could not be inspected`,
+        async (abandoned) => {
+          listening ??= listen();
+          const events = await listening;
+          abandoned.throwIfAborted();
+          const options = { removeOnComplete: keep, removeOnFail: keep };
+          return { job: await queue.add('inspect', { kind, upload }, options), events };
+        },
+      );
       const answer = await job.waitUntilFinished(events as never, VERDICT_MS).catch(async (error: Error) => {
         // Nobody waits for the answer any more, so no worker should look for it.
         await whileAvailable(transport, 'an inspection could not be withdrawn', () => queue.remove(job.id ?? ''));

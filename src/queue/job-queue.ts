@@ -75,7 +75,7 @@ export function openJobQueue({ transport, onError }: JobQueueOptions): JobQueue 
   listening.catch((error: Error) => closing || onError(error));
 
   const enqueue = (message: JobMessage): Promise<void> =>
-    whileAvailable(transport, `${message.job_id} could not be queued`, async () => {
+    whileAvailable(transport, `${message.job_id} could not be queued`, async (abandoned) => {
       await listening;
       const known = await queue.getJob(message.job_id);
       const state = await known?.getState();
@@ -83,8 +83,10 @@ export function openJobQueue({ transport, onError }: JobQueueOptions): JobQueue 
       if (known !== undefined && state === 'failed') return emitCrash(message.job_id, known.failedReason);
       const keep = { age: KEEP_ENDINGS_S };
       const options = { jobId: message.job_id, attempts: MAX_ATTEMPTS, removeOnComplete: keep, removeOnFail: keep };
+      abandoned.throwIfAborted();
       // Nothing happens when the job is there already.
       await queue.add('job', { message, canceled: false }, options);
+      abandoned.throwIfAborted();
       unfinished.set(message.job_id, message);
     });
 
@@ -93,10 +95,14 @@ export function openJobQueue({ transport, onError }: JobQueueOptions): JobQueue 
   });
 
   const cancel = (jobId: string): Promise<CancelAnswer> =>
-    whileAvailable(transport, `${jobId} could not be canceled`, async () => {
+    whileAvailable(transport, `${jobId} could not be canceled`, async (abandoned) => {
       const job = await queue.getJob(jobId);
       const state = await job?.getState();
-      if (job === undefined || state === 'completed' || state === 'failed') return 'unknown';
+      if (job === undefined || state === 'completed' || state === 'failed') {
+        unfinished.delete(jobId);
+        return 'unknown';
+      }
+      abandoned.throwIfAborted();
       await job.updateData({ ...job.data, canceled: true });
       if ((await queue.remove(jobId)) === 1) {
         unfinished.delete(jobId);

@@ -47,6 +47,9 @@ export class PlayedQueue implements JobQueue {
   readiness: true | string = true;
   cancelAnswer: CancelAnswer = 'removed';
   enqueueError: Error | undefined;
+  cancelError: Error | undefined;
+  forgetError: Error | undefined;
+  readonly canceled: string[] = [];
   inspection: (kind: string, upload: BlobRef) => Promise<unknown> = async (kind) =>
     kind === 'model' ? INSPECTION : DATASET;
   #listener: (report: WorkerReport) => void = () => {};
@@ -55,10 +58,13 @@ export class PlayedQueue implements JobQueue {
     if (this.enqueueError) throw this.enqueueError;
     this.enqueued.push(message);
   }
-  async cancel(): Promise<CancelAnswer> {
+  async cancel(jobId: string): Promise<CancelAnswer> {
+    if (this.cancelError) throw this.cancelError;
+    this.canceled.push(jobId);
     return this.cancelAnswer;
   }
   async forget(jobId: string): Promise<void> {
+    if (this.forgetError) throw this.forgetError;
     this.forgotten.push(jobId);
   }
   async inspect<K extends keyof Inspections>(kind: K, upload: BlobRef): Promise<Inspections[K]> {

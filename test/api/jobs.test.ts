@@ -92,6 +92,19 @@ describe('POST /jobs', () => {
     expect(again.json()).toMatchObject({ model: job.model, dataset: null, config: { seed: 7 } });
   });
 
+  test('an empty config part is told as that, and a file name without @ as what it is', async () => {
+    const send = async (...parts: Parameters<typeof multipart>[0]) =>
+      expectProblem(await h.app.inject({ method: 'POST', url: '/jobs', ...multipart(parts) }), 'BAD_REQUEST').detail;
+    const model = file('m', 'm', 'model');
+    expect(await send(model, { field: 'config', data: '' })).toMatch(/^part "config" is not JSON/);
+    const typed = multipart([model, { field: 'config', data: '{' }]);
+    const payload = String(typed.payload).replace('name="config"\r\n', 'name="config"\r\ncontent-type: application/json\r\n');
+    const answer = await h.app.inject({ method: 'POST', url: '/jobs', headers: typed.headers, payload });
+    expect(expectProblem(answer, 'BAD_REQUEST').detail).toBe('a part that says that it is application/json is not JSON');
+    const named = await h.app.inject({ method: 'POST', url: '/jobs', ...multipart([{ field: 'model', data: 'model.zip' }]) });
+    expect(expectProblem(named, 'VALIDATION_FAILED').detail).toContain('to send a file write model=@model.zip');
+  });
+
   test.each<[string, Parameters<typeof multipart>[0], string]>([
     ['no model', [{ field: 'config', data: '{}' }], 'VALIDATION_FAILED'],
     ['an unknown part', [file('m', 'm', 'modell')], 'BAD_REQUEST'],
@@ -121,18 +134,26 @@ describe('POST /jobs', () => {
     expect(h.queue.enqueued).toEqual([]);
   });
 
-  test('a queue that is away: 503, and no job is left behind', async () => {
+  test('a queue that is known to be away: 503, and no job is left behind', async () => {
     const model = await upload('models');
     h.queue.readiness = 'Redis does not answer';
     const answer = await post({ model });
     expectProblem(answer, 'UNAVAILABLE');
     expect(answer.headers['retry-after']).toBe('5');
-    h.queue.readiness = true;
-    h.queue.enqueueError = new EspalierError('UNAVAILABLE', 'lost the connection');
-    expectProblem(await post({ model }, { 'idempotency-key': 'k' }), 'UNAVAILABLE');
     expect((await h.app.inject('/jobs')).json().data).toEqual([]);
+  });
+
+  test('a queue that goes away meanwhile: 202, and the job is queued when it is back', async () => {
+    const model = await upload('models');
+    h.queue.enqueueError = new EspalierError('UNAVAILABLE', 'lost the connection');
+    const answer = await post({ model }, { 'idempotency-key': 'k' });
+    expect(answer.statusCode).toBe(202);
+    const { id } = answer.json();
+    expect(await get(id)).toMatchObject({ status: 'queued' });
+    expect((await post({ model }, { 'idempotency-key': 'k' })).json().id).toBe(id);
+    expect(h.queue.enqueued).toEqual([]);
     h.queue.enqueueError = undefined;
-    expect((await post({ model }, { 'idempotency-key': 'k' })).statusCode).toBe(202);
+    await expect.poll(() => h.queue.enqueued, { timeout: 10_000 }).toMatchObject([{ job_id: id, attempt: 1 }]);
   });
 });
 
@@ -193,16 +214,45 @@ describe('the life of a job', () => {
     expect(body.detail).toContain('TRAINING_DIVERGED: loss is NaN');
   });
 
-  test('reports of an older attempt, of a finished job and of an unknown job change nothing', async () => {
+  test('reports of an older attempt and of a finished job change nothing', async () => {
     const id = await start();
     await h.report({ job_id: id, attempt: 2, type: 'started' });
     await h.report({ job_id: id, attempt: 1, type: 'finished', outcome: OUTCOME });
     expect(await get(id)).toMatchObject({ status: 'running' });
     const error = { code: 'INTERNAL', message: '', phase: null, retryable: false };
-    await h.report({ job_id: 'job_unknown', attempt: 1, type: 'failed', error });
     await h.report({ job_id: id, attempt: 2, type: 'failed', error });
     await h.report({ job_id: id, attempt: 3, type: 'started' });
     expect(await get(id)).toMatchObject({ status: 'failed' });
+  });
+
+  test.each(['deleted', 'canceled'])(
+    'a job that runs although it is %s is stopped, and leaves nothing',
+    async (how) => {
+      const id = await start();
+      await h.app.inject({ method: 'POST', url: `/jobs/${id}/cancel` });
+      if (how === 'deleted') await h.app.inject({ method: 'DELETE', url: `/jobs/${id}` });
+      h.queue.canceled.length = 0;
+      const { mkdir, writeFile } = await import('node:fs/promises');
+      for (const folder of [h.folders.checkpointDir(id), h.folders.attemptDir(id, 1)]) {
+        await mkdir(folder, { recursive: true });
+        await writeFile(`${folder}/data`, '0');
+      }
+      await h.report({ job_id: id, attempt: 1, type: 'started' });
+      expect(h.queue.canceled).toEqual([id]);
+      await h.report({ job_id: id, attempt: 1, type: 'finished', outcome: { ...OUTCOME, status: 'canceled' } });
+      expect(h.queue.forgotten).toEqual([id]);
+      expect((await h.files()).filter((f) => f.includes('/jobs/'))).toEqual([]);
+    },
+  );
+
+  test('checkpoints go when the job has ended, also when the queue is away just then', async () => {
+    const id = await start();
+    const { mkdir, writeFile } = await import('node:fs/promises');
+    await mkdir(h.folders.checkpointDir(id), { recursive: true });
+    await writeFile(`${h.folders.checkpointDir(id)}/weights`, '0');
+    h.queue.forgetError = new EspalierError('UNAVAILABLE', 'lost the connection');
+    await h.finish(id);
+    expect((await h.files()).filter((f) => f.includes('checkpoints'))).toEqual([]);
   });
 
   test('wait answers when the status changes, for everybody who waits', async () => {
@@ -250,6 +300,24 @@ describe('cancel and delete', () => {
     expect((await cancel(id)).json()).toEqual(answer.json());
     expectProblem(await h.app.inject(`/jobs/${id}/model`), 'JOB_NO_RESULT');
     expectProblem(await cancel('job_none'), 'NOT_FOUND');
+  });
+
+  test('a waiting job that is canceled leaves no folder', async () => {
+    const id = await start();
+    const { mkdir, writeFile } = await import('node:fs/promises');
+    await mkdir(h.folders.checkpointDir(id), { recursive: true });
+    await writeFile(`${h.folders.checkpointDir(id)}/weights`, '0');
+    await cancel(id);
+    expect((await h.files()).filter((f) => f.includes('/jobs/'))).toEqual([]);
+  });
+
+  test('with the queue away a cancel is kept, and told when it is back', async () => {
+    const id = await start();
+    h.queue.cancelError = new EspalierError('UNAVAILABLE', 'lost the connection');
+    const answer = await cancel(id);
+    expect([answer.statusCode, answer.json().status]).toEqual([202, 'queued']);
+    h.queue.cancelError = undefined;
+    await expect.poll(() => get(id), { timeout: 10_000 }).toMatchObject({ status: 'canceled' });
   });
 
   test('a running job is canceled by its worker; its best point is served', async () => {

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { openApiYaml } from '../../src/api/openapi.js';
 import { ERRORS } from '../../src/errors.js';
-import { expectProblem, type Harness, type HarnessOptions, openHarness } from './harness.js';
+import { expectProblem, file, type Harness, type HarnessOptions, multipart, openHarness } from './harness.js';
 
 let h: Harness;
 afterEach(() => h?.close());
@@ -25,12 +25,30 @@ test('errors of every kind are problem+json', async () => {
   const post = (payload: string, headers: Record<string, string> = json) =>
     app.inject({ method: 'POST', url: '/jobs', payload, headers });
   expectProblem(await post('{"model":'), 'BAD_REQUEST');
-  expectProblem(await post(''), 'BAD_REQUEST');
+  expectProblem(await post(''), 'VALIDATION_FAILED');
   expectProblem(await post('{"__proto__": {"x": 1}}'), 'BAD_REQUEST');
   expectProblem(await post('null'), 'VALIDATION_FAILED');
   expectProblem(await post('[]'), 'VALIDATION_FAILED');
-  expectProblem(await post('<x/>', { 'content-type': 'application/xml' }), 'UNSUPPORTED_MEDIA_TYPE');
+  const xml = expectProblem(await post('<x/>', { 'content-type': 'application/xml' }), 'UNSUPPORTED_MEDIA_TYPE');
+  expect(xml.detail).toBe('found application/xml; send application/json or multipart/form-data');
   expectProblem(await post(JSON.stringify({ model: 'x'.repeat(2 ** 20) })), 'PAYLOAD_TOO_LARGE');
+});
+
+test('a request without a body may say that it is JSON', async () => {
+  const app = await open();
+  const json = { 'content-type': 'application/json' };
+  expectProblem(await app.inject({ method: 'POST', url: '/jobs/job_x/cancel', headers: json }), 'NOT_FOUND');
+  expectProblem(await app.inject({ method: 'DELETE', url: '/jobs/job_x', headers: json }), 'NOT_FOUND');
+});
+
+test('a full disk is told as one, not as a fault of the request or a path', async () => {
+  const app = await open();
+  h.queue.inspection = async () => {
+    throw Object.assign(new Error("ENOSPC: no space left on device, open '/data/x'"), { code: 'ENOSPC' });
+  };
+  const answer = await app.inject({ method: 'POST', url: '/models', ...multipart([file('a')]) });
+  expect(expectProblem(answer, 'UNAVAILABLE').detail).toBe("the service's disk is full");
+  expect(await h.files()).toEqual([]);
 });
 
 test('what is not HTTP is answered, too', async () => {
@@ -54,11 +72,11 @@ test('every answer names its request', async () => {
   expect(a.headers['x-request-id']).not.toBe(b.headers['x-request-id']);
 });
 
-test('with a key, everything but health needs it', async () => {
+test('with a key, everything but health and docs needs it', async () => {
   const app = await open({ apiKey: 'a-good-key' });
   const at = (url: string, authorization?: string) =>
     app.inject({ url, ...(authorization && { headers: { authorization } }) });
-  for (const url of ['/jobs', '/models', '/capabilities', '/openapi.json', '/docs', '/nothing']) {
+  for (const url of ['/jobs', '/models', '/capabilities', '/documents', '/nothing']) {
     const answer = await at(url);
     expectProblem(answer, 'UNAUTHORIZED');
     expect(answer.headers['www-authenticate']).toBe('Bearer');
@@ -69,6 +87,11 @@ test('with a key, everything but health needs it', async () => {
   expect((await at('/jobs', 'Bearer a-good-key')).statusCode).toBe(200);
   expect((await at('/healthz')).statusCode).toBe(200);
   expect((await at('/readyz')).statusCode).toBe(200);
+  // A browser brings no key of its own: the page of the docs has a field for it.
+  for (const url of ['/docs', '/docs/', '/docs/static/swagger-ui-bundle.js', '/docs/json', '/openapi.json']) {
+    expect((await at(url)).statusCode, url).toBe(200);
+  }
+  expect((await at('/')).headers.location).toBe('/docs');
 });
 
 test('readiness follows the queue', async () => {

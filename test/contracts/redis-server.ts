@@ -12,6 +12,9 @@ export interface PrivateRedis {
   /** Dies at once, as with a power cut; `start` brings it back, with its data unless that is to be lost. */
   kill(): Promise<void>;
   start(options?: { empty: boolean }): Promise<void>;
+  /** Keeps its connections and answers nobody, as a machine that swaps, until it is woken. */
+  freeze(): void;
+  wake(): void;
   /** For good, data too. */
   stop(): Promise<void>;
 }
@@ -51,7 +54,9 @@ export async function startRedis(onPort?: number): Promise<PrivateRedis> {
     rmSync(folder, { recursive: true, force: true });
   };
   await start();
-  return { url: `redis://127.0.0.1:${port}`, kill, start, stop };
+  const freeze = (): void => void child?.kill('SIGSTOP');
+  const wake = (): void => void child?.kill('SIGCONT');
+  return { url: `redis://127.0.0.1:${port}`, kill, start, freeze, wake, stop };
 }
 
 /** A port that nobody listens on. */

@@ -127,6 +127,19 @@ describeRedis('workers over Redis', () => {
       expect(await reports.ending(job_id)).toMatchObject({ outcome: { status: 'succeeded' } });
   });
 
+  test('a job that Redis was too slow to take is not taken later behind the back of who asked', async () => {
+    const [late, next] = [job(['work']), job(['work'])];
+    await open.queue.enqueue(job(['work']));
+    redis.freeze();
+    await expect(open.queue.enqueue(late)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    redis.wake();
+    await open.queue.enqueue(next);
+    expect(await open.queue.cancel(late.job_id)).toBe('unknown');
+    await open.queue.enqueue(late);
+    await startWorker();
+    expect(await reports.ending(late.job_id)).toMatchObject({ attempt: 1, outcome: { status: 'succeeded' } });
+  });
+
   test('an inspection is answered by the worker process', async () => {
     await startWorker();
     const answer = await open.queue.inspect('model', { blob: BLOB, name: 'good.zip', sha256: '0' });

@@ -1,8 +1,8 @@
 /** The worker process with the stand-in runner; the rest, signals and all, is the product's. */
-import { readConfig } from '../../src/config.js';
+import { readWorkerConfig } from '../../src/config.js';
 import { runWorkerProcess } from '../../workers/worker-process.js';
 
-await runWorkerProcess(readConfig(process.env), {
+await runWorkerProcess(readWorkerConfig(process.env), {
   job: new URL('../workers/stand-in-child.js', import.meta.url),
   inspect: new URL('../workers/stand-in-inspector.js', import.meta.url),
 });

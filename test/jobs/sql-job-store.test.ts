@@ -4,8 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { openSqliteJobStore } from '../../src/jobs/sql-job-store.js';
+import { openSqlite } from '../../src/jobs/sqlite.js';
 import { jobStoreContract } from './job-store.contract.js';
 import { modelUpload, newJob } from './samples.js';
 
@@ -30,6 +32,21 @@ test('what was written is there after reopening', async () => {
   const second = await openSqliteJobStore(join(folder, 'record.db'));
   expect(await second.findJob(job.id)).toEqual(job);
   await second.close();
+  await rm(folder, { recursive: true });
+});
+
+test('a full disk is told as one: the fault is not hidden by a rollback that has nothing to roll back', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'record-'));
+  const { db, close } = await openSqlite(join(folder, 'record.db'));
+  const { rows } = await sql<{ page_count: number }>`pragma page_count`.execute(db);
+  await sql.raw(`pragma max_page_count = ${rows[0].page_count + 4}`).execute(db);
+  const writing = db.transaction().execute(async (tx) => {
+    const row = { key: 'k'.repeat(100_000), request_sha256: '', job_id: '' };
+    await tx.insertInto('idempotency').values(row).execute();
+  });
+  await expect(writing).rejects.toMatchObject({ code: 'SQLITE_FULL' });
+  expect(await db.selectFrom('jobs').selectAll().execute()).toEqual([]);
+  await close();
   await rm(folder, { recursive: true });
 });
 

@@ -117,9 +117,9 @@ export function jobRoutes(app: TypedApp, services: Services): void {
         operationId: 'cancelJob',
         summary: 'Cancel a job',
         description:
-          'A running job stops at its next step and keeps its best result so far. Again, or on a finished job: nothing happens.',
+          'A running job stops at its next step and keeps its best result so far. Again, or on a finished job: nothing happens. With the queue away the cancel is kept, and told when it is back.',
         params: Params,
-        response: { 202: Job.ref, ...problems(404, 503) },
+        response: { 202: Job.ref, ...problems(404) },
       },
     },
     async ({ params }, reply) => {
