@@ -7,6 +7,8 @@ import type { StepBuilder } from './step-builder.js';
 
 /** Where a model's class scores are. */
 export interface ClassificationHead {
+  /** The output's own activation, where it is one that judges each class by itself: no cross-entropy over classes fits. */
+  readonly independent?: Node;
   /** Value of the model that holds the logits, `[N, classes]` but for axes of 1. */
   readonly logits: string;
   readonly classes: number;
@@ -16,6 +18,7 @@ export interface ClassificationHead {
 /** Ops after which the class scores are the same scores in the same order, while there is one axis of classes. */
 const ORDER_KEEPING: ReadonlySet<string> = new Set(['Identity', 'Flatten', 'Reshape', 'Transpose', 'Dropout']);
 const NORMALISING: ReadonlySet<string> = new Set(['Softmax', 'LogSoftmax']);
+const INDEPENDENT: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Tanh']);
 
 /**
  * Finds the logits of a classifier. A closing softmax (also one before a closing reshape) is left out; an output
@@ -39,7 +42,10 @@ export function findClassificationHead(graph: Graph, output?: string): Classific
     const found = `has shape ${formatShape(shape)}: one class`;
     throw new EspalierError('NOT_TRAINABLE', `output ${chosen.name} ${found}; cross-entropy needs two or more`);
   }
-  return { logits: beforeSoftmax(graph, chosen.value, classes), classes, batch: shape[0] };
+  const logits = beforeSoftmax(graph, chosen.value, classes);
+  const maker = producers(graph).get(logits);
+  const independent = maker && INDEPENDENT.has(maker.op) ? { independent: maker } : {};
+  return { logits, classes, batch: shape[0], ...independent };
 }
 
 function chooseOutput(graph: Graph, name: string | undefined): GraphOutput {

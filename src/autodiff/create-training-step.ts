@@ -6,6 +6,7 @@ import { findClassificationHead, flattenLogits, unflattenGradient } from './clas
 import { runForward } from './forward.js';
 import { addLabels, countCorrect } from './labels.js';
 import { LOSSES } from './losses/index.js';
+import { notTrainable } from './not-trainable.js';
 import { createOptimizer } from './optimizers/index.js';
 import { StepBuilder } from './step-builder.js';
 import type { StateBinding, TrainingOptions, TrainingStep } from './training-step.js';
@@ -28,6 +29,12 @@ const SCALAR = { dtype: 'float32', shape: [] } as const;
  */
 export function createTrainingStep(graph: Graph, options: TrainingOptions): TrainingStep {
   const head = findClassificationHead(graph, options.output);
+  if (head.independent) {
+    throw notTrainable(
+      head.independent,
+      'judges each class by itself, and the loss is a cross-entropy over classes; such a model can be pruned with finetune: false',
+    );
+  }
   const loss = LOSSES[options.loss];
   const optimizer = createOptimizer(options.optimizer);
 

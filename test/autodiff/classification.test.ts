@@ -164,6 +164,14 @@ describe('what can not be trained is refused by name', () => {
     expect(error.message).toContain('output y has shape [N, 1]');
   });
 
+  test('scores that are judged one by one, which can still be evaluated', () => {
+    const graph = net((b, x) => b.op('Sigmoid', [dense(3)(b, x)], {}, { layer: 'labels' }));
+    const error = refusal(graph);
+    expect(error.code).toBe('NOT_TRAINABLE');
+    expect(error.message).toContain('layer labels (Sigmoid)');
+    expect(createEvaluationStep(graph, PLAIN).inputs).toEqual(graph.inputs);
+  });
+
   test.each<[string, Body, (number | string)[]]>([
     ['[N, 3, 4, 4]', (b, x) => layers(b, 1).conv('c', x, 3, 1), ['N', 2, 4, 4]],
     ['[N, 3, 1, W]', (b, x) => layers(b, 1).conv('c', x, 3, 1), ['N', 2, 1, 'W']],
