@@ -2,7 +2,9 @@ import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { didYouMean, type UnitArgs, type UnitConfig, unitArgsOf } from '../../prune-config/index.js';
+import { pictureOfModel } from '../drawing/draw-model.js';
 import { drawMutator } from '../drawing/draw-mutator.js';
+import { drawModule } from '../drawing/module-picture.js';
 import { ChannelSelection } from '../dynamic-ops/channel-selection.js';
 import { DynamicModel } from '../dynamic-ops/dynamic-model.js';
 import { createDynamicOps, type DynamicOp } from '../dynamic-ops/dynamic-op.js';
@@ -293,6 +295,11 @@ export class ChannelMutator {
   /** The pruned graph, on the current weights. See {@link exportSubnet}. */
   exportSubnet(): Subnet {
     return exportSubnet(this.selection(), this.#weights);
+  }
+
+  /** Draws the layers of the graph with the masks of their channels, as PyTorch prints a model. */
+  drawArchitecture(): string {
+    return drawModule(pictureOfModel(this.analysis.graph, this.dynamicOps));
   }
 
   /** Draws the units and their widths, as the guide prints modules. */
