@@ -7,6 +7,7 @@ export const ERRORS = {
   BAD_REQUEST: { status: 400, title: 'The request is malformed' },
   VALIDATION_FAILED: { status: 422, title: 'The request body or query is not valid' },
   UNAUTHORIZED: { status: 401, title: 'An API key is needed' },
+  FOREIGN_REQUEST: { status: 403, title: 'Without an API key only this machine is served' },
   NOT_FOUND: { status: 404, title: 'No such resource' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed' },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The upload is too large' },
@@ -40,7 +41,6 @@ export const ERRORS = {
   NOT_TRAINABLE: { status: 422, title: 'The model can not be trained here' },
   // jobs
   JOB_NOT_FINISHED: { status: 409, title: 'The job has not finished' },
-  JOB_FINISHED: { status: 409, title: 'The job has finished already' },
   JOB_NO_RESULT: { status: 409, title: 'The job has no result' },
   RESOURCE_IN_USE: { status: 409, title: 'The resource is in use by a job' },
   IDEMPOTENCY_CONFLICT: { status: 409, title: 'The idempotency key was used with another request' },

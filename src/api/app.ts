@@ -4,6 +4,7 @@ import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { useAuth } from './plugins/auth.js';
 import { useDocs } from './plugins/docs.js';
+import { useLocalOnly } from './plugins/local-only.js';
 import { useMethodNotAllowed } from './plugins/methods.js';
 import { useProblems } from './plugins/problems.js';
 import { useRequestLog } from './plugins/request-log.js';
@@ -28,6 +29,7 @@ export async function addApi(root: FastifyInstance, services: Services): Promise
   useProblems(root);
   useRequestLog(root);
   useAuth(root, services.apiKey);
+  useLocalOnly(root, services.apiKey);
   const addMethodNotAllowed = useMethodNotAllowed(root);
   await app.register(multipart);
   await useDocs(root);

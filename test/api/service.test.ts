@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { openApiYaml } from '../../src/api/openapi.js';
 import { ERRORS } from '../../src/errors.js';
 import { expectProblem, file, type Harness, type HarnessOptions, multipart, openHarness } from './harness.js';
@@ -92,6 +92,44 @@ test('with a key, everything but health and docs needs it', async () => {
     expect((await at(url)).statusCode, url).toBe(200);
   }
   expect((await at('/')).headers.location).toBe('/docs');
+});
+
+describe('without a key', () => {
+  const send = (headers: Record<string, string>, method: 'GET' | 'POST' = 'POST') =>
+    h.app.inject({ method, url: method === 'GET' ? '/jobs' : '/jobs/job_x/cancel', headers });
+
+  test.each(['localhost', 'localhost:3000', '127.0.0.1:80', '127.1.2.3', '[::1]:3000', 'LOCALHOST:1'])(
+    'it is used as %s',
+    async (host) => {
+      await open();
+      expect((await send({ host }, 'GET')).statusCode).toBe(200);
+      expectProblem(await send({ host, origin: `http://${host}` }), 'NOT_FOUND');
+    },
+  );
+
+  test.each(['evil.example', 'evil.example:3000', 'localhost.evil.example', '127.0.0.1.evil.example', '10.0.0.1'])(
+    'a request to Host "%s" is refused: a page may have pointed that name here',
+    async (host) => {
+      await open();
+      expectProblem(await send({ host }, 'GET'), 'FOREIGN_REQUEST');
+      expectProblem(await send({ host, origin: `http://${host}` }), 'FOREIGN_REQUEST');
+    },
+  );
+
+  test.each(['https://evil.example', 'http://localhost:5173', 'http://localhost:3000.evil.example', 'null'])(
+    'a request of a page of %s is refused',
+    async (origin) => {
+      await open();
+      const answer = expectProblem(await send({ host: 'localhost:3000', origin }), 'FOREIGN_REQUEST');
+      expect(answer.detail).toContain(origin);
+    },
+  );
+
+  test('with one, who brings it may come from anywhere', async () => {
+    await open({ apiKey: 'a-good-key' });
+    const headers = { host: 'prune.example', origin: 'https://app.example', authorization: 'Bearer a-good-key' };
+    expect((await send(headers, 'GET')).statusCode).toBe(200);
+  });
 });
 
 test('readiness follows the queue', async () => {
