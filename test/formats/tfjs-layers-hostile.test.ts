@@ -37,18 +37,18 @@ const CASES: readonly (readonly [string, (json: AnyJson) => void, string, string
   [
     'an unknown activation',
     (j) => {
-      conv(j).activation = 'mish';
+      conv(j).activation = 'sorcery';
     },
     'LAYER_UNSUPPORTED',
-    'activation is mish',
+    'activation is "sorcery"',
   ],
   [
     'an activation with a class',
     (j) => {
       conv(j).activation = { class_name: 'X' };
     },
-    'LAYER_INVALID',
-    'layer conv: activation',
+    'LAYER_UNSUPPORTED',
+    'layer conv (Conv2D): its activation is {"class_name":"X"}',
   ],
   [
     'filters beyond any array',

@@ -8,6 +8,7 @@ import { verify } from '../../src/graph/verify.js';
 import { ChannelMutator } from '../../src/pruning/mutators/index.js';
 import { loadStock, modelFiles, randomizeWeights, type tf, useCpu } from '../support/tfjs.js';
 import { relativeError, runGraph, runStock } from './run-graph.js';
+import { STOCK_LAYERS } from './stock-layers.js';
 import { STOCK_MODELS } from './stock-models.js';
 
 /** Stock TensorFlow.js computes in float32; the reference in float64. */
@@ -32,7 +33,7 @@ async function read(files: ReadonlyMap<string, Uint8Array>) {
   return (await detectFormat(set)).read(set);
 }
 
-describe.each(Object.entries(STOCK_MODELS))('%s', (_name, build) => {
+describe.each(Object.entries({ ...STOCK_MODELS, ...STOCK_LAYERS }))('%s', (_name, build) => {
   const random = seededRandom(11);
   const stock = build();
   randomizeWeights(stock, random);

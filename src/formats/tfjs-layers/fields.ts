@@ -43,12 +43,13 @@ export class Fields {
     return choice;
   }
 
-  /** `[height, width]`, or one number for both. */
-  pair(key: string, options: { min: number; fallback?: readonly [number, number] }): [number, number] {
-    const value = this.get(key) ?? (options.fallback && [...options.fallback]);
-    const values = Array.isArray(value) ? value : [value, value];
-    if (values.length !== 2) throw this.fault(key, 'a whole number, or two');
-    return [this.#int(key, values[0], options.min), this.#int(key, values[1], options.min)];
+  /** As many numbers as the layer has spatial axes, or one for all. */
+  tuple(key: string, length: number, options: { min: number; fallback?: number | readonly number[] }): number[] {
+    const { fallback, min } = options;
+    const value = this.get(key) ?? (typeof fallback === 'object' ? [...fallback] : fallback);
+    const values = Array.isArray(value) && value.length > 0 ? value : [value];
+    if (values.length !== length && values.length !== 1) throw this.fault(key, `a whole number, or ${length}`);
+    return Array.from({ length }, (_, i) => this.#int(key, values.length === 1 ? values[0] : values[i], min));
   }
 
   /** @param options.null what a null in the list stands for; absent: it may hold none */

@@ -1,5 +1,6 @@
 import { EspalierError } from '../../errors.js';
 import type { Warning } from '../format.js';
+import { dtypeName } from './dialects/keras3.js';
 import { MAX_EXTENT } from './fields.js';
 import { own, show } from './json.js';
 import type { Layer } from './topology.js';
@@ -29,7 +30,7 @@ export function declaredInput(layer: Layer): (number | null)[] {
   if (elements > MAX_EXTENT) {
     throw new EspalierError('SHAPE_OVERFLOW', `layer ${layer.path}: ${key} is ${show(own(layer.config, key))}`);
   }
-  const dtype = own(layer.config, 'dtype') ?? 'float32';
+  const dtype = dtypeName(own(layer.config, 'dtype')) ?? 'float32';
   if (layer.className === 'InputLayer' && dtype !== 'float32') {
     throw new EspalierError('LAYER_UNSUPPORTED', `input ${layer.path} has dtype ${show(dtype)}; float32 is supported`);
   }

@@ -1,12 +1,17 @@
-import type { JsonObject } from './json.js';
+import type { Tensor } from '../../graph/tensor.js';
+import type { Json } from './json.js';
 import type { KerasTensor } from './keras-tensor.js';
 import type { LayerLowering } from './lowering.js';
 
-/** What a layer's config must say after pruning. Shapes are as the file orders axes. */
+/** What a layer's config must say after pruning. */
 export interface LayerChange {
-  readonly config: JsonObject;
-  weightShape(name: string): readonly number[];
-  /** Shape of the layer's output, the batch first. */
+  /** A field of the config, by its name of today; undefined when it is absent or null. */
+  get(key: string): Json | undefined;
+  /** Sets a field under the name that the file has for it. */
+  set(key: string, value: Json): void;
+  /** One of the layer's weights, or a literal that its lowering made, as the graph holds it. */
+  weight(name: string): Tensor;
+  /** Shape of the layer's output as the file orders axes, the batch first. */
   readonly outputShape: readonly (number | string)[];
   /** `group` of the layer's convolution. */
   readonly group: number;

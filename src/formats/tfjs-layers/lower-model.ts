@@ -15,12 +15,19 @@ export interface LoweredModel {
   readonly graph: Graph;
   readonly warnings: readonly Warning[];
   readonly weights: readonly UsedWeight[];
-  /** By the path of the layer: its first output; for inputs of nested models, what is fed to them. */
-  readonly tensors: ReadonlyMap<string, KerasTensor>;
+  /** The constants of weights and literals, by the layer's path and their name in the layer. */
+  readonly constants: ReadonlyMap<string, string>;
+  /** What each call gave, by {@link callId}; for inputs of nested models, what was fed to them. */
+  readonly tensors: ReadonlyMap<string, readonly KerasTensor[]>;
 }
 
 interface ModelLowering extends LoweringState {
-  readonly tensors: Map<string, KerasTensor>;
+  readonly tensors: Map<string, readonly KerasTensor[]>;
+}
+
+/** Names the `index`th call of a layer; the first of those that calls of a nested model repeat. */
+export function callId({ path }: Layer, index: number): string {
+  return `${path}#${index}`;
 }
 
 /**
@@ -43,8 +50,9 @@ export function lowerModel(model: Container, groups: readonly WeightGroup[], nam
   outputs.forEach((t, i) => {
     builder.output(names[i], new LayerLowering(model.outputs[i].layer, state).declared(t));
   });
-  const { warnings, weights, tensors } = state;
-  return { graph: builder.build(), warnings, weights: [...weights.values()], tensors };
+  const { warnings, weights, literals, tensors } = state;
+  const constants = new Map([...literals, ...[...weights].map(([id, { constant }]) => [id, constant] as const)]);
+  return { graph: builder.build(), warnings, weights: [...weights.values()], constants, tensors };
 }
 
 /** The layer's name, or `layer:i` where several outputs come from one layer. */
@@ -69,7 +77,7 @@ function lowerContainer(model: Container, inputs: readonly KerasTensor[], state:
   const callOf = indexCalls(model);
   model.inputs.forEach((ref, i) => {
     done.set(callOf(ref), [inputs[i]]);
-    state.tensors.set(ref.layer.path, inputs[i]);
+    keep(state, ref.layer, 0, [inputs[i]]);
   });
   let pending = calls.filter((call) => !done.has(call));
   while (pending.length > 0) {
@@ -111,8 +119,8 @@ function inCycle(waiting: readonly Call[]): EspalierError {
 function lowerCall(call: Call, inputs: readonly KerasTensor[], state: ModelLowering): readonly KerasTensor[] {
   const { layer } = call;
   if (layer.container) {
-    bindInputs(layer, layer.container, inputs);
-    return lowerContainer(layer.container, inputs, state);
+    bindInputs(layer, layer.container, inputs, state.warnings);
+    return keep(state, layer, call.index, lowerContainer(layer.container, inputs, state));
   }
   if (layer.className === 'InputLayer') {
     throw new EspalierError('MODEL_INVALID', `the input ${layer.path} is not among the model's input_layers`);
@@ -125,13 +133,27 @@ function lowerCall(call: Call, inputs: readonly KerasTensor[], state: ModelLower
       `it has ${inputs.length} inputs; a ${layer.className} takes ${least}${most > least ? ' or more' : ''}`,
     );
   }
-  const output = kind.lower(inputs, lowering);
-  if (!state.tensors.has(layer.path)) state.tensors.set(layer.path, output);
-  return [output];
+  return keep(state, layer, call.index, [kind.lower(inputs, lowering)]);
 }
 
-/** A nested model's own inputs declare shapes that what is fed must have. */
-function bindInputs(layer: Layer, container: Container, inputs: readonly KerasTensor[]): void {
+function keep(
+  { tensors }: ModelLowering,
+  layer: Layer,
+  index: number,
+  outputs: readonly KerasTensor[],
+): readonly KerasTensor[] {
+  const id = callId(layer, index);
+  if (!tensors.has(id)) tensors.set(id, outputs);
+  return outputs;
+}
+
+/** What a nested model's own inputs declare is no more than a hint: weights decide whether what is fed fits. */
+function bindInputs(
+  layer: Layer,
+  container: Container,
+  inputs: readonly KerasTensor[],
+  warnings: LoweringState['warnings'],
+): void {
   const own = inputLayers(container);
   if (own.length !== inputs.length) {
     throw new EspalierError(
@@ -142,11 +164,10 @@ function bindInputs(layer: Layer, container: Container, inputs: readonly KerasTe
   own.forEach((input, i) => {
     const declared = declaredInput(input);
     const given = inputs[i].shape.slice(1);
-    if (given.length !== declared.length || declared.some((d, axis) => d !== null && d !== given[axis])) {
-      throw new EspalierError(
-        'LAYER_INVALID',
-        `layer ${input.path} declares shape ${JSON.stringify(declared)} and is fed [${given}]`,
-      );
+    const message = `layer ${input.path} declares shape ${JSON.stringify(declared)} and is fed [${given}]`;
+    if (given.length !== declared.length) throw new EspalierError('LAYER_INVALID', message);
+    if (declared.some((d, axis) => d !== null && d !== given[axis]) && !warnings.some((w) => w.message === message)) {
+      warnings.push({ code: 'SHAPE_DECLARED_OTHERWISE', message });
     }
   });
 }

@@ -5,6 +5,7 @@ import { OpError } from '../../graph/op-spec.js';
 import { elementCount, type Tensor, tensor } from '../../graph/tensor.js';
 import type { Warning } from '../format.js';
 import { Fields, MAX_EXTENT } from './fields.js';
+import { isObject, type JsonObject, own } from './json.js';
 import { axisIn, declaredShape, type KerasTensor, type Layout, toChannelsFirst, toDeclared } from './keras-tensor.js';
 import type { Layer } from './topology.js';
 import type { WeightLayout } from './weight-layout.js';
@@ -42,6 +43,12 @@ export class LayerLowering {
     this.layer = layer;
     this.fields = new Fields(layer.path, layer.config);
     this.#state = state;
+  }
+
+  /** The same layer with the config of a part of it, such as an activation that is a layer. */
+  withConfig(part: JsonObject): LayerLowering {
+    const config = own(part, 'config');
+    return new LayerLowering({ ...this.layer, config: isObject(config) ? config : {} }, this.#state);
   }
 
   declared(t: KerasTensor): string {
@@ -94,7 +101,7 @@ export class LayerLowering {
    */
   weight(name: string, fileShape: readonly Dim[], layout: WeightLayout, role: ConstantRole): string {
     const known = this.#state.weights.get(`${this.layer.path}/${name}`);
-    const entry = known?.entry ?? this.#state.store.find(this.layer.name, name);
+    const entry = known?.entry ?? this.#find(name);
     if (!entry) throw this.fields.error(`the weights manifest has no ${this.layer.name}/${name}`);
     if (String(entry.shape) !== String(fileShape)) {
       throw this.fields.error(`${entry.name} has shape [${entry.shape}]; the layer's config asks for [${fileShape}]`);
@@ -110,12 +117,16 @@ export class LayerLowering {
   }
 
   /** A constant that the layer implies and the file doesn't hold, such as the scale of a norm that has none. */
-  filled(name: string, length: number, value: number): string {
+  filled(name: string, shape: readonly number[], value: number): string {
+    return this.literal(name, shape, new Float32Array(elementCount(shape)).fill(value));
+  }
+
+  /** A constant whose data the layer's config gives; the same one on every call of the layer. */
+  literal(name: string, shape: readonly number[], data: Float32Array | readonly number[]): string {
     const id = `${this.layer.path}/${name}`;
     const known = this.#state.literals.get(id);
     if (known !== undefined) return known;
-    const data = new Float32Array(length).fill(value);
-    const constant = this.#state.builder.constant(id, tensor('float32', [length], data), 'literal');
+    const constant = this.#state.builder.constant(id, tensor('float32', shape, data), 'literal');
     this.#state.literals.set(id, constant);
     return constant;
   }
@@ -137,6 +148,13 @@ export class LayerLowering {
       'SHAPE_OVERFLOW',
       `layer ${this.layer.path}: a tensor of shape [${shape}] has more than ${MAX_EXTENT} elements a sample`,
     );
+  }
+
+  /** By name; or by the weight's place in the layer, as some versions of Keras 3 count them. */
+  #find(name: string): WeightEntry | undefined {
+    const { store, weights } = this.#state;
+    const place = [...weights.values()].filter(({ layer }) => layer.path === this.layer.path).length;
+    return store.find(this.layer.name, name) ?? store.find(this.layer.name, String(place));
   }
 
   #node(op: string, inputs: readonly string[], attrs: Attrs): string {

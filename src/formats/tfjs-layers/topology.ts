@@ -1,4 +1,6 @@
 import { EspalierError } from '../../errors.js';
+import { readKeras1 } from './dialects/keras1.js';
+import { tensorArguments } from './dialects/keras3.js';
 import { isObject, type Json, type JsonObject, own, show } from './json.js';
 
 /**
@@ -18,9 +20,13 @@ export interface Layer {
   readonly name: string;
   /** Unique in the model: `outer/inner` for a layer of a nested model. */
   readonly path: string;
+  /** Class and config by the names of Keras 2; `json` has them as the file does. */
   readonly className: string;
   readonly config: JsonObject;
   readonly json: JsonObject;
+  readonly dialect?: 'keras1';
+  /** Today's names of config fields to the file's, where they differ. */
+  readonly keys?: ReadonlyMap<string, string>;
   /** Set on nested models. */
   readonly container?: Container;
   /** Node index of the layer's first call: a nested model's own construction is node 0, so its calls count from 1. */
@@ -32,8 +38,6 @@ export interface Call {
   readonly layer: Layer;
   readonly index: number;
   readonly inputs: readonly TensorRef[];
-  /** The entry of `inbound_nodes`. */
-  readonly json: Json;
 }
 
 /** Output `tensor` of a call; `json` is the `[layer, node, tensor, …]` that says so. */
@@ -42,6 +46,8 @@ export interface TensorRef {
   readonly node: number;
   readonly tensor: number;
   readonly json: Json[];
+  /** Holds the tensor's `shape`, where the file repeats it (Keras 3). */
+  readonly declares?: JsonObject;
 }
 
 const SEQUENTIAL = ['Sequential'];
@@ -82,7 +88,7 @@ function parseSequential(config: Json | undefined, prefix: string, depth: number
   if (layers.length === 0) throw invalid('the Sequential model has no layers');
   const chain = layers[0].className === 'InputLayer' ? layers : [sequentialInput(layers[0], prefix), ...layers];
   const ref = (layer: Layer): TensorRef => ({ layer, node: layer.firstNode, tensor: 0, json: [] });
-  const calls = chain.map((layer, i) => ({ layer, index: 0, inputs: i === 0 ? [] : [ref(chain[i - 1])], json: null }));
+  const calls = chain.map((layer, i) => ({ layer, index: 0, inputs: i === 0 ? [] : [ref(chain[i - 1])] }));
   const last = chain[chain.length - 1];
   return { kind: 'sequential', json, layers: chain, calls, inputs: [ref(chain[0])], outputs: [ref(last)] };
 }
@@ -165,7 +171,9 @@ function parseLayer(json: Json, prefix: string, i: number, depth: number): Layer
     return { name, path, className, config: container.json, json, container, firstNode: 1 };
   }
   if (!isObject(config)) throw layerInvalid(path, `config is ${show(config)}; expected an object`);
-  return { name, path, className, config, json, firstNode: 0 };
+  const layer = { name, path, className, config, json, firstNode: 0 };
+  const legacy = readKeras1(className, config);
+  return legacy ? { ...layer, ...legacy, dialect: 'keras1' } : layer;
 }
 
 /** Nested Sequential models of old files are lists without a name. */
@@ -179,18 +187,22 @@ function parseCalls(layer: Layer, byName: ReadonlyMap<string, Layer>): Call[] {
   if (!Array.isArray(nodes)) throw layerInvalid(layer.path, `inbound_nodes is ${show(nodes)}; expected a list`);
   if (layer.className === 'InputLayer') {
     if (nodes.length > 0) throw layerInvalid(layer.path, `an InputLayer with inbound_nodes ${show(nodes)}`);
-    return [{ layer, index: 0, inputs: [], json: null }];
+    return [{ layer, index: 0, inputs: [] }];
   }
   return nodes.map((node, index) => {
-    if (!Array.isArray(node) || node.length === 0) {
-      throw layerInvalid(
-        layer.path,
-        `inbound_nodes[${index}] is ${show(node)}; expected [[layer, node, tensor, {}], …]`,
-      );
-    }
-    const inputs = node.map((ref) => parseRef(ref, `layer ${layer.path}: inbound_nodes[${index}]`, byName));
-    return { layer, index, inputs, json: node };
+    const where = `layer ${layer.path}: inbound_nodes[${index}]`;
+    const inputs = parseArguments(node, where, byName);
+    if (inputs.length > 0) return { layer, index, inputs };
+    throw layerInvalid(layer.path, `inbound_nodes[${index}] is ${show(node)}; expected [[layer, node, tensor, {}], …]`);
   });
+}
+
+function parseArguments(node: Json, where: string, byName: ReadonlyMap<string, Layer>): TensorRef[] {
+  const tensors = tensorArguments(node);
+  if (tensors) return tensors.map(({ history, declares }) => ({ ...parseRef(history, where, byName), declares }));
+  // The nodes of some versions hold one tensor without the outer list.
+  const refs = Array.isArray(node) && typeof node[0] === 'string' ? [node] : node;
+  return Array.isArray(refs) ? refs.map((ref) => parseRef(ref, where, byName)) : [];
 }
 
 function parseEnds(config: JsonObject, key: string, where: string, byName: ReadonlyMap<string, Layer>): TensorRef[] {

@@ -9,24 +9,58 @@ export interface WeightLayout {
 
 export const AS_IS: WeightLayout = { toGraph: (t) => t, toFile: (t) => t };
 
-/** Kernels of convolutions: `[height, width, in, out]` in the file, `[out, in, height, width]` in the graph. */
-export const HWIO: WeightLayout = {
-  toGraph: (t) => transposeTensor(t, [3, 2, 0, 1]),
-  toFile: (t) => transposeTensor(t, [2, 3, 1, 0]),
+/**
+ * Kernels of convolutions: `[…spatial, in, out]` in the file, `[out, in, …spatial]` in the graph. Those of transposed
+ * convolutions are `[…spatial, out, in]` and `[in, out, …spatial]`.
+ */
+export const KERNEL: WeightLayout = {
+  toGraph: (t) => {
+    const axes = t.shape.length - 2;
+    return transposeTensor(t, [axes + 1, axes, ...spatial(axes)]);
+  },
+  toFile: (t) => {
+    const axes = t.shape.length - 2;
+    return transposeTensor(t, [...spatial(axes, 2), 1, 0]);
+  },
 };
 
 /**
- * Kernels of depthwise convolutions: `[height, width, channels, multiplier]` in the file,
- * `[channels * multiplier, 1, height, width]` in the graph; output `c * multiplier + j` is the `j`th of channel `c`.
+ * Kernels of depthwise convolutions: `[…spatial, channels, multiplier]` in the file,
+ * `[channels * multiplier, 1, …spatial]` in the graph; output `c * multiplier + j` is the `j`th of channel `c`.
  */
 export const DEPTHWISE: WeightLayout = {
   toGraph: (t) => {
-    const [height, width, channels, multiplier] = t.shape;
-    return { ...transposeTensor(t, [2, 3, 0, 1]), shape: [channels * multiplier, 1, height, width] };
+    const axes = t.shape.length - 2;
+    const [channels, multiplier] = t.shape.slice(axes);
+    const kernel = t.shape.slice(0, axes);
+    return {
+      ...transposeTensor(t, [axes, axes + 1, ...spatial(axes)]),
+      shape: [channels * multiplier, 1, ...kernel],
+    };
   },
   toFile: (t, group) => {
-    const [outputs, , height, width] = t.shape;
-    if (outputs % group !== 0) throw new Error(`${outputs} depthwise outputs of ${group} channels: not a multiple`);
-    return transposeTensor({ ...t, shape: [group, outputs / group, height, width] }, [2, 3, 0, 1]);
+    const kernel = t.shape.slice(2);
+    const multiplier = depthMultiplier(t.shape, group);
+    return transposeTensor({ ...t, shape: [group, multiplier, ...kernel] }, [...spatial(kernel.length, 2), 0, 1]);
   },
 };
+
+/** Multiplier of a depthwise kernel that the graph holds, for a convolution of `group` channels. */
+export function depthMultiplier(shape: readonly number[], group: number): number {
+  const [outputs] = shape;
+  if (outputs % group !== 0) throw new Error(`${outputs} depthwise outputs of ${group} channels: not a multiple`);
+  return outputs / group;
+}
+
+/** The last axis stands first: slopes and scales of feature maps, which have no batch. */
+export const CHANNELS_FIRST: WeightLayout = {
+  toGraph: (t) => {
+    const last = t.shape.length - 1;
+    return transposeTensor(t, [last, ...spatial(last)]);
+  },
+  toFile: (t) => transposeTensor(t, [...spatial(t.shape.length - 1, 1), 0]),
+};
+
+function spatial(axes: number, from = 0): number[] {
+  return Array.from({ length: axes }, (_, i) => from + i);
+}

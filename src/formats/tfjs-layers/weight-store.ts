@@ -1,4 +1,5 @@
 import { EspalierError } from '../../errors.js';
+import { KERAS1_WEIGHTS } from './dialects/keras1.js';
 import type { WeightEntry, WeightGroup } from './weights-manifest.js';
 
 /** Finds a layer's weights by name, as TensorFlow.js's loader does. */
@@ -17,19 +18,22 @@ export class WeightStore {
   }
 
   /**
-   * The entry of `layer/weight`: of that name, or of one that holds it with more around it.
+   * The entry of `layer/weight`: of that name, or of one that holds it with more around it, or of Keras 1's `layer_W`.
    * @throws EspalierError MODEL_INVALID when several entries could be meant
    */
   find(layer: string, weight: string): WeightEntry | undefined {
-    const name = `${layer}/${weight}`;
-    const exact = this.#exact.get(name);
-    if (exact) return exact;
-    const found = [...new Set(this.#aliases.get(name))];
-    if (found.length > 1) {
-      const names = found.map((e) => e.name).join(', ');
-      throw new EspalierError('MODEL_INVALID', `layer ${layer}: its ${weight} could be any of ${names}`);
+    const legacy = `${layer}_${Object.hasOwn(KERAS1_WEIGHTS, weight) ? KERAS1_WEIGHTS[weight] : weight}`;
+    for (const name of [`${layer}/${weight}`, `${layer}/${legacy}`, legacy]) {
+      const exact = this.#exact.get(name);
+      if (exact) return exact;
+      const found = [...new Set(this.#aliases.get(name))];
+      if (found.length > 1) {
+        const names = found.map((e) => e.name).join(', ');
+        throw new EspalierError('MODEL_INVALID', `layer ${layer}: its ${weight} could be any of ${names}`);
+      }
+      if (found.length === 1) return found[0];
     }
-    return found[0];
+    return undefined;
   }
 }
 

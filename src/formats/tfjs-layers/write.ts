@@ -1,14 +1,12 @@
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { FileSet, WriteOptions } from '../format.js';
-import { inputShapeKey } from './input-shape.js';
-import type { Json, JsonObject } from './json.js';
-import { declaredShape, type KerasTensor } from './keras-tensor.js';
-import { getLayerKind } from './layers/index.js';
+import type { JsonObject } from './json.js';
 import { type LoweredModel, outputNames } from './lower-model.js';
 import type { UsedWeight } from './lowering.js';
+import { groupOf, patchLayers } from './patch-layers.js';
 import { selectOutputs } from './select-outputs.js';
-import { type Container, inputLayers, type Layer } from './topology.js';
+import type { Container } from './topology.js';
 import { FLOAT32 } from './weight-codec.js';
 import type { WeightEntry, WeightGroup } from './weights-manifest.js';
 
@@ -33,7 +31,7 @@ export async function writeModel(
   const layers = selectOutputs(model, kept);
   const weights = new Map(lowered.weights.map((used) => [used.entry.name, narrowed(used, graph)]));
   const stays = new Set([...layers].map((layer) => layer.path));
-  patchLayers(model, layers, lowered, weights, graph);
+  patchLayers(model, { lowered, graph, kept: layers });
   const shards = new Map<string, Uint8Array>();
   json.weightsManifest = groups.flatMap((group) => {
     const entries = group.entries.filter((e) => keepsEntry(e, weights.get(e.name), stays));
@@ -72,59 +70,6 @@ function narrowed(used: UsedWeight, graph: Graph): NarrowedWeight {
   const { tensor } = constant;
   const inFile = used.layout.toFile(tensor, groupOf(graph, used.layer.path));
   return { used, tensor: inFile, unchanged: tensor.data === used.tensor.data };
-}
-
-function groupOf(graph: Graph, layerPath: string): number {
-  const conv = graph.nodes.find((node) => node.layer === layerPath && node.op === 'Conv');
-  return (conv?.attrs.group as number | undefined) ?? 1;
-}
-
-function patchLayers(
-  model: Container,
-  kept: ReadonlySet<Layer>,
-  lowered: LoweredModel,
-  weights: ReadonlyMap<string, NarrowedWeight>,
-  graph: Graph,
-): void {
-  const byLayer = new Map([...weights.values()].map((w) => [`${w.used.layer.path}/${w.used.role}`, w]));
-  for (const layer of model.layers) {
-    if (!kept.has(layer)) continue;
-    if (layer.container) {
-      for (const input of inputLayers(layer.container)) patchNestedInput(input, lowered, graph);
-      patchLayers(layer.container, kept, lowered, weights, graph);
-      continue;
-    }
-    if (layer.className === 'InputLayer') continue;
-    const tensor = lowered.tensors.get(layer.path);
-    if (!tensor) continue;
-    getLayerKind(layer).patch?.({
-      config: layer.config,
-      weightShape: (name) => {
-        const found = byLayer.get(`${layer.path}/${name}`)?.tensor;
-        if (!found) throw new Error(`the graph to write has no ${name} of layer ${layer.path}`);
-        return found.shape;
-      },
-      outputShape: shapeIn(graph, tensor) ?? tensor.shape,
-      group: groupOf(graph, layer.path),
-    });
-  }
-}
-
-/** What a nested model declares of its inputs follows what is fed to it; extents that it leaves open stay open. */
-function patchNestedInput(input: Layer, lowered: LoweredModel, graph: Graph): void {
-  const tensor = lowered.tensors.get(input.path);
-  const shape = tensor && shapeIn(graph, tensor);
-  const key = inputShapeKey(input);
-  if (!shape || !key) return;
-  const declared = input.config[key] as Json[];
-  input.config[key] = declared.map((d, axis) => (axis === 0 || d === null ? d : shape[axis]));
-}
-
-function shapeIn(graph: Graph, tensor: KerasTensor): readonly (number | string)[] | undefined {
-  const declared = tensor.declared !== undefined ? graph.values.get(tensor.declared) : undefined;
-  if (declared) return declared.shape;
-  const first = tensor.channelsFirst !== undefined ? graph.values.get(tensor.channelsFirst) : undefined;
-  return first && declaredShape(first.shape, 'channelsFirst');
 }
 
 function keepsEntry(entry: WeightEntry, weight: NarrowedWeight | undefined, stays: ReadonlySet<string>): boolean {

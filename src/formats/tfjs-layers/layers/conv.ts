@@ -1,54 +1,94 @@
 import type { KerasTensor } from '../keras-tensor.js';
 import { type LayerChange, type LayerKind, unary } from '../layer-kind.js';
 import type { LayerLowering } from '../lowering.js';
-import { AS_IS, DEPTHWISE, HWIO } from '../weight-layout.js';
+import { DEPTHWISE, depthMultiplier } from '../weight-layout.js';
 import { activate } from './activation.js';
-import { image, windowAttrs } from './spatial.js';
+import { biasWeight, kernelWeight } from './kernel.js';
+import { type FeatureMap, featureMap, type Window, windowAttrs } from './spatial.js';
 
-function conv2d(input: KerasTensor, layer: LayerLowering): KerasTensor {
-  const { fields } = layer;
-  const filters = fields.int('filters', { min: 1 });
-  const group = fields.int('groups', { min: 1, fallback: 1 });
-  const kernel = fields.pair('kernel_size', { min: 1 });
-  const strides = fields.pair('strides', { min: 1, fallback: [1, 1] });
-  const dilations = fields.pair('dilation_rate', { min: 1, fallback: [1, 1] });
-  const { value, layout, channels, extents } = image(input, layer);
-  if (channels % group !== 0 || filters % group !== 0) {
-    throw fields.error(`${channels} channels and ${filters} filters do not split into ${group} groups`);
-  }
-  const inputs = [value, layer.weight('kernel', [...kernel, channels / group, filters], HWIO, 'parameter')];
-  if (fields.bool('use_bias', true)) inputs.push(layer.weight('bias', [filters], AS_IS, 'parameter'));
-  const attrs = { ...windowAttrs(layer, extents, { kernel, strides, dilations }), dilations, group };
-  return activate(layer.emit('Conv', inputs, attrs, layout), layer);
+function windowOf({ fields }: LayerLowering, axes: number): Window {
+  return {
+    kernel: fields.tuple('kernel_size', axes, { min: 1 }),
+    strides: fields.tuple('strides', axes, { min: 1, fallback: 1 }),
+    dilations: fields.tuple('dilation_rate', axes, { min: 1, fallback: 1 }),
+  };
 }
 
-function patchConv2d({ config, weightShape, group }: LayerChange): void {
-  config.filters = weightShape('kernel')[3];
-  if (config.groups !== undefined && config.groups !== null) config.groups = group;
+function conv(axes: number): LayerKind {
+  return unary((input, layer) => {
+    const { fields } = layer;
+    const filters = fields.int('filters', { min: 1 });
+    const group = fields.int('groups', { min: 1, fallback: 1 });
+    const window = windowOf(layer, axes);
+    const { value, layout, channels, extents } = featureMap(input, layer, axes);
+    if (channels % group !== 0 || filters % group !== 0) {
+      throw fields.error(`${channels} channels and ${filters} filters do not split into ${group} groups`);
+    }
+    const kernel = { name: 'kernel', filters, channels: channels / group, extents: window.kernel };
+    const inputs = [value, kernelWeight(layer, kernel), ...biasWeight(layer, filters)];
+    const paddings = axes === 1 ? (['valid', 'same', 'causal'] as const) : undefined;
+    const attrs = { ...windowAttrs(layer, extents, window, paddings), dilations: [...window.dilations], group };
+    return activate(layer.emit('Conv', inputs, attrs, layout), layer);
+  }, patchConv);
 }
 
-function depthwiseConv2d(input: KerasTensor, layer: LayerLowering): KerasTensor {
-  const { fields } = layer;
-  const multiplier = fields.int('depth_multiplier', { min: 1, fallback: 1 });
-  const kernel = fields.pair('kernel_size', { min: 1 });
-  const strides = fields.pair('strides', { min: 1, fallback: [1, 1] });
-  if (fields.pair('dilation_rate', { min: 1, fallback: [1, 1] }).some((d) => d !== 1)) {
-    layer.warn('LAYER_FIELD_IGNORED', 'dilation_rate is not 1; TensorFlow.js computes as if it were');
-  }
-  const { value, layout, channels, extents } = image(input, layer);
-  const outputs = channels * multiplier;
-  const inputs = [value, layer.weight('depthwise_kernel', [...kernel, channels, multiplier], DEPTHWISE, 'parameter')];
-  if (fields.bool('use_bias', true)) inputs.push(layer.weight('bias', [outputs], AS_IS, 'parameter'));
-  const attrs = { ...windowAttrs(layer, extents, { kernel, strides, dilations: [1, 1] }), group: channels };
-  return activate(layer.emit('Conv', inputs, attrs, layout), layer);
+function patchConv(change: LayerChange): void {
+  change.set('filters', change.weight('kernel').shape[0]);
+  if (change.get('groups') !== undefined) change.set('groups', change.group);
 }
 
-function patchDepthwise({ config, weightShape }: LayerChange): void {
-  const multiplier = weightShape('depthwise_kernel')[3];
-  if ((config.depth_multiplier ?? 1) !== multiplier) config.depth_multiplier = multiplier;
+/** A depthwise convolution, whose outputs stand channel by channel. */
+function depthwise(map: FeatureMap, layer: LayerLowering, window: Window, bias: (outputs: number) => string[]) {
+  const multiplier = layer.fields.int('depth_multiplier', { min: 1, fallback: 1 });
+  const { value, layout, channels, extents } = map;
+  const shape = [...window.kernel, channels, multiplier];
+  const inputs = [value, layer.weight('depthwise_kernel', shape, DEPTHWISE, 'parameter')];
+  const attrs = { ...windowAttrs(layer, extents, window), dilations: [...window.dilations], group: channels };
+  return layer.emit('Conv', [...inputs, ...bias(channels * multiplier)], attrs, layout);
+}
+
+function depthwiseConv(axes: number): LayerKind {
+  return unary((input, layer) => {
+    const window = windowOf(layer, axes);
+    if (window.dilations.some((d) => d !== 1)) {
+      layer.warn('LAYER_FIELD_IGNORED', 'dilation_rate is not 1; TensorFlow.js computes as if it were');
+    }
+    const undilated = { ...window, dilations: window.dilations.map(() => 1) };
+    const map = featureMap(input, layer, axes);
+    return activate(
+      depthwise(map, layer, undilated, (outputs) => biasWeight(layer, outputs)),
+      layer,
+    );
+  }, patchDepthwise);
+}
+
+function patchDepthwise(change: LayerChange): void {
+  const multiplier = depthMultiplier(change.weight('depthwise_kernel').shape, change.group);
+  if ((change.get('depth_multiplier') ?? 1) !== multiplier) change.set('depth_multiplier', multiplier);
+}
+
+function separableConv(axes: number): LayerKind {
+  return unary(
+    (input, layer) => {
+      const filters = layer.fields.int('filters', { min: 1 });
+      const map = featureMap(input, layer, axes);
+      const spread: KerasTensor = depthwise(map, layer, windowOf(layer, axes), () => []);
+      const { value, layout, channels } = featureMap(spread, layer, axes);
+      const kernel = { name: 'pointwise_kernel', filters, channels, extents: map.extents.map(() => 1) };
+      const inputs = [value, kernelWeight(layer, kernel), ...biasWeight(layer, filters)];
+      return activate(layer.emit('Conv', inputs, {}, layout), layer);
+    },
+    (change) => {
+      patchDepthwise(change);
+      change.set('filters', change.weight('pointwise_kernel').shape[0]);
+    },
+  );
 }
 
 export const CONV_LAYERS: readonly (readonly [string, LayerKind])[] = [
-  ['Conv2D', unary(conv2d, patchConv2d)],
-  ['DepthwiseConv2D', unary(depthwiseConv2d, patchDepthwise)],
+  ...[1, 2, 3].map((axes) => [`Conv${axes}D`, conv(axes)] as const),
+  ...[1, 2].flatMap((axes) => [
+    [`DepthwiseConv${axes}D`, depthwiseConv(axes)] as const,
+    [`SeparableConv${axes}D`, separableConv(axes)] as const,
+  ]),
 ];

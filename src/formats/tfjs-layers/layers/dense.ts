@@ -20,10 +20,5 @@ function dense(input: KerasTensor, layer: LayerLowering): KerasTensor {
 }
 
 export const DENSE_LAYERS: readonly (readonly [string, LayerKind])[] = [
-  [
-    'Dense',
-    unary(dense, ({ config, weightShape }) => {
-      config.units = weightShape('kernel')[1];
-    }),
-  ],
+  ['Dense', unary(dense, (change) => change.set('units', change.weight('kernel').shape[1]))],
 ];

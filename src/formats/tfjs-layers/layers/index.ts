@@ -5,7 +5,9 @@ import { ACTIVATION_LAYERS } from './activation.js';
 import { CONV_LAYERS } from './conv.js';
 import { DENSE_LAYERS } from './dense.js';
 import { MERGE_LAYERS } from './merge.js';
+import { NOISE_LAYERS } from './noise.js';
 import { NORMALIZATION_LAYERS } from './normalization.js';
+import { PADDING_LAYERS } from './padding.js';
 import { POOLING_LAYERS } from './pooling.js';
 import { SHAPE_LAYERS } from './shape.js';
 
@@ -17,6 +19,8 @@ const LAYERS: ReadonlyMap<string, LayerKind> = new Map([
   ...ACTIVATION_LAYERS,
   ...POOLING_LAYERS,
   ...MERGE_LAYERS,
+  ...PADDING_LAYERS,
+  ...NOISE_LAYERS,
   ...SHAPE_LAYERS,
 ]);
 

@@ -1,3 +1,4 @@
+import { show } from '../json.js';
 import type { KerasTensor } from '../keras-tensor.js';
 import { type LayerKind, unary } from '../layer-kind.js';
 import type { LayerLowering } from '../lowering.js';
@@ -6,6 +7,8 @@ import { AS_IS } from '../weight-layout.js';
 function batchNormalization(input: KerasTensor, layer: LayerLowering): KerasTensor {
   const { fields } = layer;
   const rank = input.shape.length;
+  const mode = fields.get('mode') ?? 0;
+  if (mode !== 0) throw layer.unsupported(`its mode is ${show(mode)}; of those of Keras 1, 0 is supported`);
   const axis = normalizedAxis(layer, rank);
   // The last axis is at place 1 channels-first; axis 1 is there as declared.
   const layout = axis === rank - 1 ? 'channelsFirst' : 'declared';
@@ -19,10 +22,10 @@ function batchNormalization(input: KerasTensor, layer: LayerLowering): KerasTens
   const channels = input.shape[axis] as number;
   const scale = fields.bool('scale', true)
     ? layer.weight('gamma', [channels], AS_IS, 'parameter')
-    : layer.filled('gamma', channels, 1);
+    : layer.filled('gamma', [channels], 1);
   const center = fields.bool('center', true)
     ? layer.weight('beta', [channels], AS_IS, 'parameter')
-    : layer.filled('beta', channels, 0);
+    : layer.filled('beta', [channels], 0);
   const mean = layer.weight('moving_mean', [channels], AS_IS, 'statistic');
   const variance = layer.weight('moving_variance', [channels], AS_IS, 'statistic');
   const attrs = { epsilon: fields.number('epsilon', 1e-3), momentum: fields.number('momentum', 0.99) };

@@ -1,30 +1,33 @@
 import type { KerasTensor } from '../keras-tensor.js';
 import { type LayerKind, unary } from '../layer-kind.js';
 import type { LayerLowering } from '../lowering.js';
-import { image, windowAttrs } from './spatial.js';
+import { featureMap, windowAttrs } from './spatial.js';
 
-function pool2d(op: string): LayerKind {
+function pool(op: string, axes: number): LayerKind {
   return unary((input, layer) => {
-    const kernel = layer.fields.pair('pool_size', { min: 1, fallback: [2, 2] });
-    const strides = layer.fields.pair('strides', { min: 1, fallback: kernel });
-    const { value, layout, extents } = image(input, layer);
-    const attrs = windowAttrs(layer, extents, { kernel, strides, dilations: [1, 1] });
+    const kernel = layer.fields.tuple('pool_size', axes, { min: 1, fallback: 2 });
+    const strides = layer.fields.tuple('strides', axes, { min: 1, fallback: kernel });
+    const { value, layout, extents } = featureMap(input, layer, axes);
+    const attrs = windowAttrs(layer, extents, { kernel, strides, dilations: kernel.map(() => 1) });
     return layer.emit(op, [value], { ...attrs, kernel_shape: kernel }, layout);
   });
 }
 
-function globalPool2d(op: string): LayerKind {
+function globalPool(op: string, axes: number): LayerKind {
   return unary((input: KerasTensor, layer: LayerLowering) => {
-    const { value, layout } = image(input, layer);
+    const { value, layout } = featureMap(input, layer, axes);
     const pooled = layer.emit(op, [value], {}, layout);
-    if (layer.fields.bool('keepdims', false)) return pooled;
-    return layer.emit('Flatten', [layer.in(pooled, layout)], { axis: 1 }, 'declared');
+    if (!layer.fields.bool('keepdims', false)) {
+      return layer.emit('Flatten', [layer.in(pooled, layout)], { axis: 1 }, 'declared');
+    }
+    layer.warn('BACKEND_DIFFERS', 'keepdims is true, which TensorFlow.js ignores');
+    return pooled;
   });
 }
 
-export const POOLING_LAYERS: readonly (readonly [string, LayerKind])[] = [
-  ['MaxPooling2D', pool2d('MaxPool')],
-  ['AveragePooling2D', pool2d('AveragePool')],
-  ['GlobalAveragePooling2D', globalPool2d('GlobalAveragePool')],
-  ['GlobalMaxPooling2D', globalPool2d('GlobalMaxPool')],
-];
+export const POOLING_LAYERS: readonly (readonly [string, LayerKind])[] = [1, 2, 3].flatMap((axes) => [
+  [`MaxPooling${axes}D`, pool('MaxPool', axes)] as const,
+  [`AveragePooling${axes}D`, pool('AveragePool', axes)] as const,
+  [`GlobalAveragePooling${axes}D`, globalPool('GlobalAveragePool', axes)] as const,
+  [`GlobalMaxPooling${axes}D`, globalPool('GlobalMaxPool', axes)] as const,
+]);

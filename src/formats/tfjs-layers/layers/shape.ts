@@ -2,7 +2,6 @@ import type { Json } from '../json.js';
 import type { KerasTensor } from '../keras-tensor.js';
 import { type LayerChange, type LayerKind, unary } from '../layer-kind.js';
 import type { LayerLowering } from '../lowering.js';
-import { image } from './spatial.js';
 
 function flatten(input: KerasTensor, layer: LayerLowering): KerasTensor {
   const rank = input.shape.length;
@@ -28,9 +27,12 @@ function reshape(input: KerasTensor, layer: LayerLowering): KerasTensor {
   return layer.emit('Reshape', [layer.declared(input)], { shape }, 'declared');
 }
 
-function patchReshape({ config, outputShape }: LayerChange): void {
+function patchReshape({ get, set, outputShape }: LayerChange): void {
   const extents = outputShape.slice(1) as number[];
-  config.target_shape = (config.target_shape as Json[]).map((d, i) => (d === -1 || d === null ? d : extents[i]));
+  set(
+    'target_shape',
+    (get('target_shape') as Json[]).map((d, i) => (d === -1 || d === null ? d : extents[i])),
+  );
 }
 
 function permute(input: KerasTensor, layer: LayerLowering): KerasTensor {
@@ -42,40 +44,8 @@ function permute(input: KerasTensor, layer: LayerLowering): KerasTensor {
   return layer.emit('Transpose', [layer.declared(input)], { perm: [0, ...dims] }, 'declared');
 }
 
-function zeroPadding2d(input: KerasTensor, layer: LayerLowering): KerasTensor {
-  const [[top, bottom], [left, right]] = readPadding(layer);
-  const { value, layout } = image(input, layer);
-  return layer.emit('Pad', [value], { pads: [0, 0, top, left, 0, 0, bottom, right] }, layout);
-}
-
-/** `padding` is one number, `[height, width]`, or `[[top, bottom], [left, right]]`. */
-function readPadding(layer: LayerLowering): readonly (readonly [number, number])[] {
-  const value = layer.fields.get('padding');
-  if (!Array.isArray(value) || !value.some(Array.isArray)) {
-    return layer.fields.pair('padding', { min: 0, fallback: [1, 1] }).map((p) => [p, p] as const);
-  }
-  const isPair = (p: unknown): p is [number, number] =>
-    Array.isArray(p) && p.length === 2 && p.every((v) => Number.isInteger(v) && v >= 0);
-  if (value.length !== 2 || !value.every(isPair)) {
-    throw layer.fields.fault('padding', 'a whole number, two, or [[top, bottom], [left, right]]');
-  }
-  return value as unknown as [number, number][];
-}
-
-function dropout(input: KerasTensor, layer: LayerLowering): KerasTensor {
-  const rate = layer.fields.number('rate');
-  // As TensorFlow.js: a rate out of (0, 1) drops nothing.
-  return rate > 0 && rate < 1 ? layer.elementwise('Dropout', input, { ratio: rate }) : input;
-}
-
 export const SHAPE_LAYERS: readonly (readonly [string, LayerKind])[] = [
   ['Flatten', unary(flatten)],
   ['Reshape', unary(reshape, patchReshape)],
   ['Permute', unary(permute)],
-  ['ZeroPadding2D', unary(zeroPadding2d)],
-  ['Dropout', unary(dropout)],
-  ['SpatialDropout1D', unary((input) => input)],
-  ['SpatialDropout2D', unary((input) => input)],
-  ['GaussianNoise', unary((input) => input)],
-  ['GaussianDropout', unary((input) => input)],
 ];

@@ -2,42 +2,57 @@ import type { Attrs } from '../../../graph/graph.js';
 import type { KerasTensor, Layout } from '../keras-tensor.js';
 import type { LayerLowering } from '../lowering.js';
 
-type Pair = readonly [number, number];
-
-/** An image as a spatial op reads it: channels at place 1. */
-export interface Image {
+/** A feature map as a spatial op reads it: channels at place 1. */
+export interface FeatureMap {
   readonly value: string;
   readonly layout: Layout;
   readonly channels: number;
-  readonly extents: Pair;
+  /** Length; height and width; or depth, height and width. */
+  readonly extents: readonly number[];
 }
 
-/** Reads the input of a two-dimensional layer by the layer's `data_format`. */
-export function image(input: KerasTensor, layer: LayerLowering): Image {
+/** Reads the input of a layer of `axes` spatial axes by the layer's `data_format`. */
+export function featureMap(input: KerasTensor, layer: LayerLowering, axes: number): FeatureMap {
   const format = layer.fields.choice('data_format', ['channels_last', 'channels_first'], 'channels_last');
   const { shape } = input;
-  if (shape.length !== 4) throw layer.fields.error(`its input has shape [${shape}]; an image is of rank 4`);
-  const [a, b, c] = shape.slice(1) as number[];
-  return format === 'channels_last'
-    ? { value: layer.channelsFirst(input), layout: 'channelsFirst', channels: c, extents: [a, b] }
-    : { value: layer.declared(input), layout: 'declared', channels: a, extents: [b, c] };
+  if (shape.length !== axes + 2) {
+    throw layer.fields.error(`its input has shape [${shape}]; a ${axes}-dimensional layer reads rank ${axes + 2}`);
+  }
+  const dims = shape.slice(1) as number[];
+  if (format === 'channels_last') {
+    const value = layer.channelsFirst(input);
+    return { value, layout: 'channelsFirst', channels: dims[axes], extents: dims.slice(0, axes) };
+  }
+  if (axes === 1) layer.warn('BACKEND_DIFFERS', 'data_format is channels_first, which TensorFlow.js ignores in 1D');
+  return { value: layer.declared(input), layout: 'declared', channels: dims[0], extents: dims.slice(1) };
 }
 
 export interface Window {
-  readonly kernel: Pair;
-  readonly strides: Pair;
-  readonly dilations: Pair;
+  readonly kernel: readonly number[];
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
 }
 
-/** Attributes of a window op, with Keras's `valid` and `same` padding as numbers. `same` pads more at the end. */
-export function windowAttrs(layer: LayerLowering, extents: Pair, window: Window): Attrs {
-  const padding = layer.fields.choice('padding', ['valid', 'same'], 'valid');
+const PADDINGS = ['valid', 'same'] as const;
+
+/**
+ * Attributes of a window op, with Keras's paddings as numbers: `same` pads more at the end, `causal` (of one-dimensional
+ * convolutions) at the start alone.
+ */
+export function windowAttrs(
+  layer: LayerLowering,
+  extents: readonly number[],
+  window: Window,
+  paddings: readonly ('valid' | 'same' | 'causal')[] = PADDINGS,
+): Attrs {
+  const padding = layer.fields.choice('padding', paddings, 'valid');
+  const reach = window.kernel.map((k, i) => (k - 1) * window.dilations[i] + 1);
   const total = extents.map((extent, i) => {
     if (padding === 'valid') return 0;
-    const reach = (window.kernel[i] - 1) * window.dilations[i] + 1;
-    return Math.max(0, (Math.ceil(extent / window.strides[i]) - 1) * window.strides[i] + reach - extent);
+    if (padding === 'causal') return reach[i] - 1;
+    return Math.max(0, (Math.ceil(extent / window.strides[i]) - 1) * window.strides[i] + reach[i] - extent);
   });
-  const begin = total.map((t) => Math.floor(t / 2));
+  const begin = total.map((t) => (padding === 'causal' ? t : Math.floor(t / 2)));
   const end = total.map((t, i) => t - begin[i]);
-  return { strides: window.strides, pads: [...begin, ...end] };
+  return { strides: [...window.strides], pads: [...begin, ...end] };
 }
