@@ -5,7 +5,7 @@ import type { LoadedModel } from '../formats/index.js';
 import { graphCost } from '../graph/cost.js';
 import type { Graph } from '../graph/graph.js';
 import { selectOutputs } from '../graph/passes/select-outputs.js';
-import { IteAlgorithm, requireReachable } from '../pruning/index.js';
+import { type BaseAlgorithm, createAlgorithm, requireReachable } from '../pruning/index.js';
 import type { UnitReport } from '../report/unit-report.js';
 import { VERSION } from '../version.js';
 import { layerRows, unitImportances, unitRows } from './build-report.js';
@@ -18,6 +18,7 @@ import { type JobData, openJobData } from './job-data.js';
 import { compareLatency, type LatencyComparison } from './latency.js';
 import { openModel, readModel } from './load-model.js';
 import { type PlannedTarget, planTarget } from './plan-target.js';
+import { loadParts } from './plugins.js';
 import { Progress } from './progress.js';
 import { PruneRun } from './prune-run.js';
 
@@ -67,8 +68,8 @@ class Job {
 
     progress.phase('analyzing');
     const graph = config.outputs ? selectOutputs(model.graph, config.outputs) : model.graph;
-    const engine = await openEngine(this.#spec);
-    const algorithm = this.#prepare(graph);
+    const engine = await this.#openEngine();
+    const algorithm = await this.#prepare(graph);
     const { mutator } = algorithm;
     const planned = await planTarget({ engine, model, sizeBytes, graph, mutator, config, signal });
     algorithm.setTarget(planned.choices);
@@ -153,20 +154,24 @@ class Job {
     return opened;
   }
 
-  #prepare(graph: Graph): IteAlgorithm {
-    const { config } = this.#spec;
-    const { mutator_cfg, step_freq, prune_times, linear_schedule } = config.algorithm;
+  async #prepare(graph: Graph): Promise<BaseAlgorithm> {
+    const { config, plugins = [] } = this.#spec;
+    const { type, mutator_cfg, step_freq, prune_times, linear_schedule } = config.algorithm;
     const { channel_unit_cfg } = mutator_cfg;
     // Choices in a template are the target (target_pruning_ratio holds them), not where the schedule starts.
     const units = Object.fromEntries(
       Object.entries(channel_unit_cfg.units).map(([name, { choice: _, ...unit }]) => [name, unit]),
     );
-    return new IteAlgorithm(graph, {
-      mutator_cfg: { ...mutator_cfg, channel_unit_cfg: { ...channel_unit_cfg, units }, ignore: config.ignore },
-      step_freq,
-      prune_times,
-      linear_schedule,
-    });
+    const own = { ...mutator_cfg, channel_unit_cfg: { ...channel_unit_cfg, units }, ignore: config.ignore };
+    const parts = await loadParts(plugins);
+    return createAlgorithm(graph, { type, mutator_cfg: own, step_freq, prune_times, linear_schedule }, parts);
+  }
+
+  async #openEngine(): Promise<Engine> {
+    const { engine: name, threads } = this.#spec;
+    const engine = await openEngine({ engine: name, threads, notice: (line) => this.#listener.log(line) });
+    this.#listener.log(`computing with ${engine.name} on ${engine.device}, threads: ${engine.threads}`);
+    return engine;
   }
 
   async #openData(graph: Graph, engine: Engine): Promise<JobData | undefined> {
@@ -230,7 +235,7 @@ class Job {
     graph: Graph,
     sizeBytes: number,
     engine: Engine,
-    { mutator }: IteAlgorithm,
+    { mutator }: BaseAlgorithm,
     { choices, predicted, plan }: PlannedTarget,
     warnings: UnitReport<JobResult>['warnings'],
   ): Promise<Outcome> {

@@ -143,6 +143,8 @@ test('readiness follows the queue', async () => {
 test('capabilities, docs and the way there', async () => {
   const app = await open();
   expect((await app.inject('/capabilities')).json()).toMatchObject({
+    engines: ['onnxruntime'],
+    devices: ['cpu'],
     algorithms: ['IteAlgorithm'],
     units: ['L1ChannelUnit', 'SequentialChannelUnit'],
     limits: { upload_bytes: 512 * 2 ** 20 },

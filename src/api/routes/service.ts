@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
+import { installedEngines } from '../../installed-engines.js';
 import { PruneConfigInput } from '../../prune-config/index.js';
 import { VERSION } from '../../version.js';
 import { problems } from '../schemas/common.js';
@@ -13,6 +14,13 @@ const Names = Type.Array(Type.String());
 const unitTypes =
   PruneConfigInput.properties.algorithm.properties.mutator_cfg.properties.channel_unit_cfg.properties.type.enum;
 const algorithmTypes = PruneConfigInput.properties.algorithm.properties.type.enum;
+
+/** What is installed doesn't change while the process runs. */
+const engines = installedEngines();
+const installed = {
+  engines: [...new Set(engines.map((engine) => engine.name))],
+  devices: [...new Set(engines.map((engine) => engine.device))],
+};
 
 export function serviceRoutes(app: TypedApp, { queue, store, limits }: Services): void {
   app.get(
@@ -55,12 +63,14 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits }: Services)
         tags,
         operationId: 'getCapabilities',
         summary: 'What the service can do',
-        description: 'Formats, engines, algorithms, criteria and limits.',
+        description:
+          'Formats, engines and devices, algorithms, criteria and limits. Engines are those whose packages are installed beside this process; the device `cuda` means that the one for GPUs is.',
         response: {
           200: Type.Object({
             version: Type.String(),
             formats: Names,
             engines: Names,
+            devices: Names,
             algorithms: Names,
             units: Names,
             targets: Names,
@@ -77,7 +87,7 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits }: Services)
     async () => ({
       version: VERSION,
       formats: ['tfjs-layers'],
-      engines: ['onnxruntime'],
+      ...installed,
       algorithms: [...algorithmTypes],
       units: [...unitTypes],
       targets: ['macs', 'parameters', 'size'],

@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { dimProduct } from '../../graph/dims.js';
-import { type Graph, getSpec, type TensorSpec } from '../../graph/graph.js';
-import { type DType, elementCount, type Tensor, type TensorData } from '../../graph/tensor.js';
+import { type Graph, getSpec } from '../../graph/graph.js';
+import type { DType, Tensor, TensorData } from '../../graph/tensor.js';
+import { checkedFeed, checkOutput } from '../check-values.js';
 import type { CompiledGraph, Engine } from '../engine.js';
 import { lowerGraph } from './lower-graph.js';
 
@@ -61,7 +61,11 @@ class CompiledOnnxGraph implements CompiledGraph {
     if (!session) throw new Error(`graph ${graph.name} has been released`);
     const symbols = new Map<string, number>();
     const inputs: Record<string, OrtTensor> = {};
-    for (const id of graph.inputs) inputs[id] = this.#feed(id, feeds.get(id), symbols);
+    for (const id of graph.inputs) {
+      // Wrapped without a copy.
+      const { dtype, data, shape } = checkedFeed(graph, id, feeds, symbols);
+      inputs[id] = new OrtTensor(dtype, data as Float32Array, shape);
+    }
     let results: InferenceSession.OnnxValueMapType;
     try {
       results = await session.run(inputs, this.#names as string[]);
@@ -83,52 +87,5 @@ class CompiledOnnxGraph implements CompiledGraph {
     const session = this.#session;
     this.#session = undefined;
     await session?.release();
-  }
-
-  /** Wraps a feed without a copy. */
-  #feed(id: string, feed: Tensor | undefined, symbols: Map<string, number>): OrtTensor {
-    const spec = getSpec(this.#graph, id);
-    const expected = `${spec.dtype} [${spec.shape}]`;
-    if (!feed) throw new Error(`input ${id} is missing: graph ${this.#graph.name} expects ${expected}`);
-    const found = `${feed.dtype} [${feed.shape}]`;
-    if (feed.dtype !== spec.dtype || !matches(spec.shape, feed.shape, symbols)) {
-      const bound = [...symbols].map(([symbol, extent]) => `, ${symbol} is ${extent}`).join('');
-      throw new Error(`input ${id} is ${found}, graph ${this.#graph.name} expects ${expected}${bound}`);
-    }
-    const count = elementCount(feed.shape);
-    if (feed.data.length !== count) {
-      throw new Error(`input ${id} of shape [${feed.shape}] needs ${count} elements, has ${feed.data.length}`);
-    }
-    return new OrtTensor(feed.dtype, feed.data as Float32Array, feed.shape);
-  }
-}
-
-/** Compares a shape with its spec; the first use of a symbol fixes its extent. */
-function matches(spec: TensorSpec['shape'], shape: readonly number[], symbols: Map<string, number>): boolean {
-  if (spec.length !== shape.length) return false;
-  return spec.every((dim, i) => {
-    if (typeof dim === 'number') return dim === shape[i];
-    const known = symbols.get(dim);
-    if (known === undefined) symbols.set(dim, shape[i]);
-    return known === undefined || known === shape[i];
-  });
-}
-
-/** A result that isn't what the graph says is a fault of a lowering. */
-function checkOutput(
-  name: string,
-  spec: TensorSpec,
-  dtype: string,
-  dims: readonly number[],
-  symbols: ReadonlyMap<string, number>,
-): void {
-  const fits = spec.shape.every((dim, i) => {
-    const { coefficient, symbols: factors } = dimProduct([dim]);
-    const extents = factors.map((symbol) => symbols.get(symbol));
-    if (extents.includes(undefined)) return true;
-    return dims[i] === extents.reduce<number>((product, extent) => product * extent!, coefficient);
-  });
-  if (dtype !== spec.dtype || dims.length !== spec.shape.length || !fits) {
-    throw new Error(`output ${name} came out as ${dtype} [${dims}], expected ${spec.dtype} [${spec.shape}]`);
   }
 }

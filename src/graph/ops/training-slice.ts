@@ -4,7 +4,7 @@ import { elementCount, rowMajorStrides } from '../tensor.js';
 import { intsAttr } from './attributes.js';
 import { knownDim, normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
 
-interface AxisSlice {
+export interface AxisSlice {
   readonly start: number;
   readonly step: number;
   readonly count: number;
@@ -24,8 +24,8 @@ function axisSlice(node: Node, extent: number, start: number, end: number, step:
   return { start: from, step, count: Math.max(0, Math.ceil((to - from) / step)) };
 }
 
-/** What stays of every axis that the node slices. */
-function slices(node: Node, shape: Shape): Map<number, AxisSlice> {
+/** What stays of every axis that the node slices; a negative step walks backwards from `start`. */
+export function slices(node: Node, shape: Shape): Map<number, AxisSlice> {
   const axes = intsAttr(node, 'axes');
   const starts = intsAttr(node, 'starts');
   const ends = intsAttr(node, 'ends');

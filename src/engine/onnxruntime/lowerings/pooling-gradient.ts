@@ -1,9 +1,10 @@
 import { intsAttr } from '../../../graph/ops/attributes.js';
 import { resolveWindow } from '../../../graph/ops/window.js';
 import { elementCount } from '../../../graph/tensor.js';
+import { coveringPads } from '../../covering-pads.js';
 import type { LoweringTable } from '../lowering.js';
 import { emitInputGradient } from './convolution-gradient.js';
-import { coveringPads, maxPoolInput, reciprocalCounts } from './pooling.js';
+import { maxPoolInput, reciprocalCounts } from './pooling.js';
 
 export const POOL_GRADIENTS: LoweringTable = {
   /** The pool again, for the indices of its maxima: the first of equals, into the flattened input. */

@@ -2,18 +2,11 @@ import { flagAttr, intsAttr } from '../../../graph/ops/attributes.js';
 import { averagePoolCounts } from '../../../graph/ops/pooling.js';
 import { resolveWindow, type Window } from '../../../graph/ops/window.js';
 import { elementCount } from '../../../graph/tensor.js';
+import { coveringPads } from '../../covering-pads.js';
 import type { LoweringTable, NodeLowering } from '../lowering.js';
 import type { OnnxAttrs } from '../model-builder.js';
 import { sameOp } from './activation.js';
 import { concreteSpatial, unresolvedWindowAttrs, windowAttrs } from './convolution.js';
-
-/** The padding behind each axis that makes every window fit, those included that `ceil_mode` adds. */
-export function coveringPads(window: Window<number>, spatial: readonly number[]): number[] {
-  return window.output.map((extent, i) => {
-    const span = (window.kernel[i] - 1) * window.dilations[i] + 1;
-    return Math.max(0, (extent - 1) * window.strides[i] + span - spatial[i] - window.padsBegin[i]);
-  });
-}
 
 export interface MaxPoolInput {
   readonly value: string;

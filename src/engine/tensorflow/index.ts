@@ -1,0 +1,2 @@
+export { createTensorFlowEngine } from './engine.js';
+export { loadTensorFlow } from './load.js';

@@ -1,0 +1,18 @@
+import type { Engine } from '../../../src/engine/index.js';
+import { createTensorFlowEngine } from '../../../src/engine/tensorflow/index.js';
+import { tf, useCpu, useWasm } from '../../support/tfjs.js';
+
+/** The backends of TensorFlow.js that run anywhere: pure JavaScript, and WebAssembly. */
+export const BACKENDS = { cpu: useCpu, wasm: useWasm };
+export type BackendName = keyof typeof BACKENDS;
+
+/** The engine on a backend; it stays the active one. */
+export async function engineOn(backend: BackendName): Promise<Engine> {
+  await BACKENDS[backend]();
+  return createTensorFlowEngine({ tf, device: backend, threads: 1 });
+}
+
+/** Tensors that TensorFlow.js holds now. What runs must leave as many as it found. */
+export function liveTensors(): number {
+  return tf.memory().numTensors;
+}
