@@ -13,11 +13,12 @@ Environment:
   REDIS_URL            redis://…: jobs go to worker processes (npm run worker); unset: a worker runs in here
   ENGINE               auto, onnxruntime or tensorflow (auto)
   WORKER_CONCURRENCY   jobs at a time (1)
-  THREADS              compute threads of one job; 0: one for each core (0)
+  THREADS              compute threads of one job; 0: the cores, shared by WORKER_CONCURRENCY (0)
   UPLOAD_LIMIT         bytes of one upload (512 MiB)
   JSON_LIMIT           bytes of a JSON body (1 MiB)
   JOB_MEMORY_LIMIT     bytes of memory that one job may hold (8 GiB)
-  JOB_DEADLINE         seconds that one run of a job may take (7200)
+  JOB_DEADLINE         seconds that a job may run, over all attempts (7200)
+  ESPALIER_PLUGINS     modules of your own algorithms, units and criteria, between commas (docs/plugins.md)
   LOG_LEVEL            fatal, error, warn, info, debug, trace or silent (info)
 `;
 

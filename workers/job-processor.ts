@@ -9,7 +9,8 @@ import { type Attempt, claimAttempt, findFinishedAttempt } from './attempt.js';
 import { CANCELED, createTranslator, judge, type Verdict } from './job-run.js';
 import { type JobEvent, parseJobChildMessage } from './protocol.js';
 import { ReportBatcher } from './report-batcher.js';
-import { type ChildRun, runChild } from './run-child.js';
+import { type ChildLimits, type ChildRun, runChild } from './run-child.js';
+import { type RunningTime, startRunningTime } from './running-time.js';
 import type { WorkerContext } from './supervisor.js';
 
 type Job = Parameters<Processor<JobPayload, JobEnding>>[0];
@@ -87,20 +88,29 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
   );
   reports.push({ type: 'started' });
   const translator = createTranslator();
+  const limits = context.limits.job;
+  let time: RunningTime | undefined;
   try {
+    time = await startRunningTime(attempt.checkpointDir, attempt.attempt, (err) =>
+      log.error({ err }, "the job's time could not be written down"),
+    );
+    const deadlineMs = limits.deadlineMs - time.spentMs;
     const spec = await specOf(context, message, attempt);
     // Nothing is awaited from here to the child's start: an end that is asked for finds one or the other.
     if (mine.end === 'cancel') return { type: 'ended', event: { type: 'finished', outcome: CANCELED } };
     if (mine.end === 'stop') return { type: 'given-back' };
-    const child = startChild(context, spec, log, (event) => reports.push(translator.translate(event)));
+    if (deadlineMs <= 0) return judge({ type: 'deadline' }, translator.phase, limits);
+    const onEvent = (event: JobEvent) => reports.push(translator.translate(event));
+    const child = startChild(context, spec, { ...limits, deadlineMs }, log, onEvent);
     mine.child = child;
-    const verdict = judge(await child.ended, translator.phase, context.limits.job);
+    const verdict = judge(await child.ended, translator.phase, limits);
     return verdict.type === 'crashed' ? afterCrash(job, verdict, translator.phase, log, reports) : verdict;
   } catch (error) {
     const { code, message: text, retryable } = toCodedError(error);
     log.error({ err: error }, 'the job could not be run');
     return { type: 'ended', event: { type: 'failed', error: { code, message: text, phase: null, retryable } } };
   } finally {
+    await time?.stop();
     await reports.flush();
   }
 }
@@ -127,6 +137,7 @@ function afterCrash(
 function startChild(
   context: WorkerContext,
   spec: JobSpec,
+  limits: ChildLimits,
   log: Logger,
   onEvent: (event: JobEvent) => void,
 ): ChildRun<JobOutcome> {
@@ -136,7 +147,7 @@ function startChild(
     parse: parseJobChildMessage,
     onEvent,
     onOutput: (stream, line) => log.info({ stream }, line),
-    limits: context.limits.job,
+    limits,
     niceness: JOB_NICENESS,
   });
   log.info({ pid: child.pid }, 'job started');
@@ -158,6 +169,7 @@ async function specOf(context: WorkerContext, message: JobMessage, attempt: Atte
     checkpointDir: attempt.checkpointDir,
     engine: context.engine,
     threads: context.threads,
+    plugins: context.plugins,
   };
 }
 

@@ -9,9 +9,10 @@ Environment:
   DATA_DIR             the API's folder of uploads and results (./data)
   WORKER_CONCURRENCY   jobs at a time; one for each device (1)
   ENGINE               auto, onnxruntime or tensorflow (auto)
-  THREADS              compute threads of one job; 0: one for each core (0)
+  THREADS              compute threads of one job; 0: the cores, shared by WORKER_CONCURRENCY (0)
   JOB_MEMORY_LIMIT     bytes of memory that one job may hold (8 GiB)
-  JOB_DEADLINE         seconds that one run of a job may take (7200)
+  JOB_DEADLINE         seconds that a job may run, over all attempts (7200)
+  ESPALIER_PLUGINS     modules of your own algorithms, units and criteria, between commas (docs/plugins.md)
   LOG_LEVEL            fatal, error, warn, info, debug, trace or silent (info)
 
 SIGTERM stops it: running jobs go back to the queue and resume from their checkpoints on the next worker.

@@ -12,6 +12,9 @@ const EXIT_MS = 5000;
 /** After a child's exit, how long to wait for what it had still written to its pipes. */
 const DRAIN_MS = 2000;
 
+/** A longer one fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** What a child may find in its environment: it reads bytes of strangers, so no keys and no addresses. */
 const ENVIRONMENT = [
   'PATH',
@@ -94,7 +97,7 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
     child.pid === undefined
       ? undefined
       : watchMemory(child.pid, limits.memoryBytes, 200, (bytes) => kill({ type: 'memory', bytes }));
-  timers.push(setTimeout(() => kill({ type: 'deadline' }), limits.deadlineMs));
+  timers.push(setTimeout(() => kill({ type: 'deadline' }), Math.min(limits.deadlineMs, LONGEST_TIMER_MS)));
 
   child.on('message', (raw) => {
     if (ending !== undefined) return;

@@ -1,10 +1,9 @@
 import { EspalierError } from '../src/errors.js';
-import type { JobListener, JobOutcome, JobRunner, JobSpec } from '../src/pipeline/contract.js';
+import type { JobListener, JobRunner, JobSpec } from '../src/pipeline/contract.js';
 import { type ChildChannel, clip, openChildChannel } from './child-channel.js';
+import { CANCELED } from './job-run.js';
 import { type JobEvent, parseJobRequest } from './protocol.js';
 import { writeResult } from './result-file.js';
-
-const CANCELED: JobOutcome = { status: 'canceled', result: null, artifacts: [], warnings: [] };
 
 /** The life of a job's child: waits for one spec, runs it, reports, writes `result.json`, exits. */
 export function serveJob(run: JobRunner): void {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import type { Config } from '../src/config.js';
 import type { JobSpec } from '../src/pipeline/contract.js';
@@ -18,6 +19,7 @@ import { type JobFolders, jobFolders } from '../src/storage/job-folders.js';
 import { createInspectionProcessor } from './inspection-processor.js';
 import { createJobProcessor } from './job-processor.js';
 import { type ChildLimits, childEntry } from './run-child.js';
+import { threadsOfJob } from './threads.js';
 
 /** A worker that says nothing for this long is taken for dead, and its jobs go to another. */
 const LOCK_MS = 20_000;
@@ -32,11 +34,13 @@ const INSPECTIONS_AT_ONCE = 2;
 /** An upload has to be read within these. */
 const INSPECTION_LIMITS: ChildLimits = { memoryBytes: 2 ** 30, deadlineMs: 30_000, cancelGraceMs: 0 };
 
-/** How long a canceled job may take to write its best point. */
-const CANCEL_GRACE_MS = 20_000;
+/** How long a canceled job may take to come to the end of its step and write its best point. */
+const CANCEL_GRACE_MS = 60_000;
 
 /** The part of the config that a worker reads. `dataDir` is shared with the API. */
 export type WorkerConfig = Pick<Config, 'dataDir' | 'engine' | 'threads' | 'workerConcurrency'> & {
+  /** Absent: none. */
+  readonly plugins?: Config['plugins'];
   readonly limits: Pick<Config['limits'], 'jobMemoryBytes' | 'jobDeadlineMs'>;
 };
 
@@ -63,6 +67,7 @@ export interface WorkerContext {
   readonly blobs: Pick<BlobStore, 'localPath'>;
   readonly engine: JobSpec['engine'];
   readonly threads: number;
+  readonly plugins: readonly string[];
   readonly entries: { readonly job: URL; readonly inspect: URL };
   readonly limits: { readonly job: ChildLimits; readonly inspection: ChildLimits };
 }
@@ -85,7 +90,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     folders: jobFolders(config.dataDir),
     blobs: options.blobs,
     engine: config.engine,
-    threads: config.threads,
+    threads: threadsOfJob(config, availableParallelism()),
+    plugins: config.plugins ?? [],
     entries: {
       job: children.job ?? childEntry('job-child'),
       inspect: children.inspect ?? childEntry('inspect-child'),

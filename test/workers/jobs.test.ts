@@ -134,6 +134,18 @@ describe('limits', () => {
   });
 });
 
+test('the deadline is that of the job: what earlier attempts took counts', async () => {
+  const first = await fixture.start(open);
+  const job = jobOf(['hang']);
+  await open.queue.enqueue(job);
+  await reports.until(({ type }) => type === 'log');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await first.close();
+  await fixture.start(open, { limits: { jobDeadlineMs: 500 } });
+  expect(await reports.ending(job.job_id)).toMatchObject({ attempt: 2, error: { code: 'DEADLINE_EXCEEDED' } });
+  expect(fixture.logged.filter(({ msg }) => msg === 'job started')).toHaveLength(1);
+});
+
 describe('stopping a worker', () => {
   test('gives the job back; the next worker resumes it under a new attempt', async () => {
     const first = await fixture.start(open);
