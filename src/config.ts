@@ -45,63 +45,113 @@ const NOT_SUPPORTED_YET: Readonly<Record<string, string>> = {
   S3_URL: 'files are kept in DATA_DIR',
 };
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
- * Reads the environment. An empty variable counts as unset.
+ * Reads the environment of the API. An empty variable counts as unset.
  * @throws ConfigError listing every variable that is wrong.
  * @example readConfig({ PORT: '8080' }).port // 8080
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const problems: string[] = [];
-  const text = (name: string): string | undefined => env[name]?.trim() || undefined;
-  const whole = (name: string, preset: number, least: number, most: number): number => {
-    const value = text(name);
+export function readConfig(env: Environment): Config {
+  const variables = new Variables(env);
+  const host = variables.text('HOST') ?? '127.0.0.1';
+  const apiKey = variables.text('API_KEY');
+  if (!isLoopback(host) && apiKey === undefined) {
+    variables.problems.push(`HOST "${host}" can be reached from other machines, so API_KEY is needed`);
+  }
+  if (apiKey !== undefined && !/^[\x21-\x7e]{8,}$/.test(apiKey)) {
+    variables.problems.push('API_KEY must be at least 8 printable characters without spaces');
+  }
+  const worker = workerVariables(variables);
+  return variables.checked({
+    ...worker,
+    host,
+    port: variables.whole('PORT', 3000, 0, 65535),
+    apiKey,
+    limits: {
+      ...worker.limits,
+      uploadBytes: variables.whole('UPLOAD_LIMIT', 512 * MIB, 1, 2 ** 40),
+      jsonBytes: variables.whole('JSON_LIMIT', MIB, 1024, 64 * MIB),
+    },
+  });
+}
+
+/** What a worker process reads of the environment; it listens nowhere, so HOST and API_KEY are none of its business. */
+export type WorkerEnvironment = ReturnType<typeof workerVariables> & { readonly redisUrl: string };
+
+/**
+ * Reads the environment of a worker process.
+ * @throws ConfigError listing every variable that is wrong, REDIS_URL where it is missing.
+ */
+export function readWorkerConfig(env: Environment): WorkerEnvironment {
+  const variables = new Variables(env);
+  const worker = workerVariables(variables);
+  if (worker.redisUrl === undefined) {
+    variables.problems.push(
+      'REDIS_URL is needed: a worker takes its jobs from Redis (without it, `npm start` runs a worker by itself)',
+    );
+  }
+  return variables.checked({ ...worker, redisUrl: worker.redisUrl ?? '' });
+}
+
+/** What workers read, embedded ones too. */
+function workerVariables(variables: Variables) {
+  const redisUrl = variables.text('REDIS_URL');
+  if (redisUrl !== undefined && !isUrl(redisUrl, ['redis:', 'rediss:'])) {
+    variables.problems.push('REDIS_URL must be a redis:// or rediss:// address');
+  }
+  for (const [name, instead] of Object.entries(NOT_SUPPORTED_YET)) {
+    if (variables.text(name) !== undefined) {
+      variables.problems.push(`${name} is not supported yet: ${instead}; unset it`);
+    }
+  }
+  return {
+    dataDir: resolve(variables.text('DATA_DIR') ?? './data'),
+    redisUrl,
+    engine: variables.oneOf('ENGINE', ENGINES, 'auto'),
+    logLevel: variables.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+    workerConcurrency: variables.whole('WORKER_CONCURRENCY', 1, 1, 64),
+    threads: variables.whole('THREADS', 0, 0, 1024),
+    limits: {
+      jobDeadlineMs: variables.whole('JOB_DEADLINE', 7200, 1, 30 * 86400) * 1000,
+      jobMemoryBytes: variables.whole('JOB_MEMORY_LIMIT', 8 * 1024 * MIB, 64 * MIB, 2 ** 42),
+    },
+  };
+}
+
+/** Typed reads of the environment that collect what is wrong instead of stopping at the first. */
+class Variables {
+  readonly problems: string[] = [];
+  readonly #env: Environment;
+
+  constructor(env: Environment) {
+    this.#env = env;
+  }
+
+  text(name: string): string | undefined {
+    return this.#env[name]?.trim() || undefined;
+  }
+
+  whole(name: string, preset: number, least: number, most: number): number {
+    const value = this.text(name);
     if (value === undefined) return preset;
     const number = Number(value);
     if (/^\d+$/.test(value) && number >= least && number <= most) return number;
-    problems.push(`${name} must be a whole number from ${least} to ${most}, found "${value}"`);
+    this.problems.push(`${name} must be a whole number from ${least} to ${most}, found "${value}"`);
     return preset;
-  };
-  const oneOf = <T extends string>(name: string, allowed: readonly T[], preset: T): T => {
-    const value = text(name) ?? preset;
-    if ((allowed as readonly string[]).includes(value)) return value as T;
-    problems.push(`${name} must be one of ${allowed.join(', ')}, found "${value}"`);
-    return preset;
-  };
+  }
 
-  const host = text('HOST') ?? '127.0.0.1';
-  const apiKey = text('API_KEY');
-  if (!isLoopback(host) && apiKey === undefined) {
-    problems.push(`HOST "${host}" can be reached from other machines, so API_KEY is needed`);
+  oneOf<T extends string>(name: string, allowed: readonly T[], preset: T): T {
+    const value = this.text(name) ?? preset;
+    if ((allowed as readonly string[]).includes(value)) return value as T;
+    this.problems.push(`${name} must be one of ${allowed.join(', ')}, found "${value}"`);
+    return preset;
   }
-  if (apiKey !== undefined && !/^[\x21-\x7e]{8,}$/.test(apiKey)) {
-    problems.push('API_KEY must be at least 8 printable characters without spaces');
+
+  checked<T>(config: T): T {
+    if (this.problems.length > 0) throw new ConfigError(this.problems);
+    return config;
   }
-  const redisUrl = text('REDIS_URL');
-  if (redisUrl !== undefined && !isUrl(redisUrl, ['redis:', 'rediss:'])) {
-    problems.push('REDIS_URL must be a redis:// or rediss:// address');
-  }
-  for (const [name, instead] of Object.entries(NOT_SUPPORTED_YET)) {
-    if (text(name) !== undefined) problems.push(`${name} is not supported yet: ${instead}; unset it`);
-  }
-  const config: Config = {
-    host,
-    port: whole('PORT', 3000, 0, 65535),
-    dataDir: resolve(text('DATA_DIR') ?? './data'),
-    redisUrl,
-    engine: oneOf('ENGINE', ENGINES, 'auto'),
-    logLevel: oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
-    workerConcurrency: whole('WORKER_CONCURRENCY', 1, 1, 64),
-    threads: whole('THREADS', 0, 0, 1024),
-    apiKey,
-    limits: {
-      uploadBytes: whole('UPLOAD_LIMIT', 512 * MIB, 1, 2 ** 40),
-      jsonBytes: whole('JSON_LIMIT', MIB, 1024, 64 * MIB),
-      jobDeadlineMs: whole('JOB_DEADLINE', 7200, 1, 30 * 86400) * 1000,
-      jobMemoryBytes: whole('JOB_MEMORY_LIMIT', 8 * 1024 * MIB, 64 * MIB, 2 ** 42),
-    },
-  };
-  if (problems.length > 0) throw new ConfigError(problems);
-  return config;
 }
 
 function isLoopback(host: string): boolean {

@@ -82,3 +82,17 @@ export class EspalierError extends Error {
     return ERRORS[this.code].status;
   }
 }
+
+/** What the file system and SQLite say when there is no room left. */
+const DISK_FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
+
+/**
+ * Any error as one that a caller may read. What has no code of ours may name paths and other things of the inside: it
+ * becomes `internal`, and its own message is for the log.
+ */
+export function toEspalierError(error: unknown, internal: string): EspalierError {
+  if (error instanceof EspalierError) return error;
+  const full = error instanceof Error && DISK_FULL.has(String((error as { code?: unknown }).code));
+  if (full) return new EspalierError('UNAVAILABLE', "the service's disk is full", { retryable: true, cause: error });
+  return new EspalierError('INTERNAL', internal, { cause: error });
+}

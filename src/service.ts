@@ -30,9 +30,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
   const { dataDir, redisUrl, limits, apiKey } = config;
   const onError = (err: Error) => logger.error({ err }, err.message);
 
-  const store = await openSqliteJobStore(join(dataDir, 'record.db'));
-  await removeUnfinishedUploads(dataDir);
-  const blobs = await openFileBlobStore(dataDir);
+  const { store, blobs } = await openDataDir(dataDir);
   const folders = jobFolders(dataDir);
   const { queue, transport } = redisUrl ? openRedisQueue({ url: redisUrl, onError }) : openMemoryQueue({ onError });
   const jobs = new JobService({ store, queue, folders, log: logger });
@@ -57,6 +55,20 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     return { url, close };
   } catch (error) {
     await close();
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new Error(`${config.host}:${config.port} is taken: something listens there already; choose another PORT`, {
+      cause: error,
+    });
+  }
+}
+
+/** @throws Error naming the folder, when it can't be used. */
+async function openDataDir(dataDir: string) {
+  try {
+    const store = await openSqliteJobStore(join(dataDir, 'record.db'));
+    await removeUnfinishedUploads(dataDir, (blob) => store.isBlobUsed(blob));
+    return { store, blobs: await openFileBlobStore(dataDir) };
+  } catch (cause) {
+    throw new Error(`DATA_DIR ${dataDir} can not be used: ${(cause as Error).message}`, { cause });
   }
 }

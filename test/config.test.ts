@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { ConfigError, readConfig } from '../src/config.js';
+import { parse } from 'yaml';
+import { ConfigError, readConfig, readWorkerConfig } from '../src/config.js';
 
 test('an empty environment is valid', () => {
   expect(readConfig({})).toMatchObject({
@@ -46,4 +48,24 @@ test.each(['0.0.0.0', '::', '192.168.1.2', 'example.org'])('%s without a key is 
 
 test.each(['127.0.0.1', '127.1.2.3', 'localhost', '::1'])('%s needs no key', (HOST) => {
   expect(readConfig({ HOST }).apiKey).toBeUndefined();
+});
+
+test('a worker listens nowhere: what only concerns the API is not asked of it', () => {
+  const config = readWorkerConfig({ REDIS_URL: 'redis://queue:6379', HOST: '0.0.0.0', PORT: 'http', THREADS: '2' });
+  expect(config).toMatchObject({ redisUrl: 'redis://queue:6379', threads: 2 });
+});
+
+test('a worker without REDIS_URL is told so, with everything else that is wrong', () => {
+  expect(() => readWorkerConfig({ THREADS: 'many' })).toThrow(/THREADS must be .*\n.*REDIS_URL is needed/);
+});
+
+test('docker-compose.yml starts each process with an environment that it takes', () => {
+  const image = readFileSync('Dockerfile', 'utf8').matchAll(/^ENV (.*)$/gm);
+  const fromImage = Object.fromEntries([...image].flatMap(([, pairs]) => pairs.split(' ').map((p) => p.split('='))));
+  const { services } = parse(readFileSync('docker-compose.yml', 'utf8').replace(/\$\{API_KEY[^}]*\}/, 'a-secret'));
+  expect(readConfig({ ...fromImage, ...services.api.environment })).toMatchObject({
+    host: '0.0.0.0',
+    dataDir: '/data',
+  });
+  expect(readWorkerConfig({ ...fromImage, ...services.worker.environment }).dataDir).toBe('/data');
 });

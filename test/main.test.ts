@@ -68,6 +68,19 @@ test('a second service on the same DATA_DIR is refused, and the first goes on', 
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
 });
 
+test('a port that is taken and a folder that is none: one line that names it, code 1', async () => {
+  const { url } = await start();
+  const { port } = new URL(url);
+  const taken = await run({ PORT: port, DATA_DIR: join(dataDir, 'other') }).ended;
+  expect(taken).toMatchObject({
+    code: 1,
+    stderr: `127.0.0.1:${port} is taken: something listens there already; choose another PORT\n`,
+  });
+  const noFolder = await run({ DATA_DIR: '/etc/hosts' }).ended;
+  expect(noFolder.code).toBe(1);
+  expect(noFolder.stderr).toMatch(/^DATA_DIR \/etc\/hosts can not be used: .*\n$/);
+});
+
 test('a wrong environment: every variable in one message, code 2', async () => {
   const { code, stderr } = await run({ PORT: 'x', ENGINE: 'y', HOST: '0.0.0.0' }).ended;
   expect(code).toBe(2);

@@ -150,7 +150,7 @@ function startChild(
     limits,
     niceness: JOB_NICENESS,
   });
-  log.info({ pid: child.pid }, 'job started');
+  log.info({ child: child.pid }, 'job started');
   return child;
 }
 

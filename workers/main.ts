@@ -1,5 +1,5 @@
 /** `npm run worker`: takes jobs and inspections from Redis. */
-import { ConfigError, readConfig } from '../src/config.js';
+import { ConfigError, readWorkerConfig } from '../src/config.js';
 import { runWorkerProcess } from './worker-process.js';
 
 const HELP = `espalier worker: runs pruning jobs and reads uploads, for an API that uses the same Redis and DATA_DIR
@@ -29,7 +29,7 @@ if (process.argv.length > 2) {
 }
 
 try {
-  await runWorkerProcess(readConfig(process.env));
+  await runWorkerProcess(readWorkerConfig(process.env));
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
   process.stderr.write(`${error.message}\n`);

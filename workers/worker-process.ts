@@ -1,5 +1,5 @@
 import { type Logger, pino } from 'pino';
-import { type Config, ConfigError } from '../src/config.js';
+import type { WorkerEnvironment } from '../src/config.js';
 import { openRedisTransport } from '../src/queue/index.js';
 import { openFileBlobStore } from '../src/storage/file-blob-store.js';
 import { type RunningWorker, startWorker, type WorkerOptions } from './supervisor.js';
@@ -7,17 +7,8 @@ import { type RunningWorker, startWorker, type WorkerOptions } from './superviso
 /** A stop that takes longer than this has gone wrong. */
 const STOP_MS = 10_000;
 
-/**
- * A worker as a process of its own, until SIGTERM or SIGINT. A second signal ends it at once.
- *
- * @throws ConfigError without `REDIS_URL`
- */
-export async function runWorkerProcess(config: Config, children?: WorkerOptions['children']): Promise<void> {
-  if (config.redisUrl === undefined) {
-    throw new ConfigError([
-      'REDIS_URL is needed: a worker takes its jobs from Redis (without it, `npm start` runs a worker by itself)',
-    ]);
-  }
+/** A worker as a process of its own, until SIGTERM or SIGINT. A second signal ends it at once. */
+export async function runWorkerProcess(config: WorkerEnvironment, children?: WorkerOptions['children']): Promise<void> {
   const logger = pino({ level: config.logLevel, base: { pid: process.pid } });
   const transport = openRedisTransport(config.redisUrl, (err) => logger.error({ err }, err.message));
   const blobs = await openFileBlobStore(config.dataDir);

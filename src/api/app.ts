@@ -32,6 +32,13 @@ export async function addApi(root: FastifyInstance, services: Services): Promise
   useLocalOnly(root, services.apiKey);
   const addMethodNotAllowed = useMethodNotAllowed(root);
   await app.register(multipart);
+  // Clients that label every request as JSON do so for those without a body, too (cancel, DELETE).
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parseJson(request, body as string, done);
+  });
   await useDocs(root);
 
   jobRoutes(app, services);

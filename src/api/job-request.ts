@@ -107,7 +107,10 @@ async function check({ store }: Services, parts: JobParts): Promise<JobParts> {
 async function stored<K extends UploadKind>(kind: K, id: string, { store }: Services): Promise<Upload<K>> {
   const upload = await store.findUpload(kind, id);
   if (upload) return upload;
-  throw invalid([{ pointer: `/${kind}`, message: `there is no ${kind === 'model' ? 'model' : 'data set'} "${id}"` }]);
+  const what = kind === 'model' ? 'model' : 'data set';
+  // `curl -F model=model.zip`: the name of a file where the file was meant.
+  const hint = /\.\w+$/.test(id) ? `; to send a file write ${kind}=@${id}` : '';
+  throw invalid([{ pointer: `/${kind}`, message: `there is no ${what} "${id}"${hint}` }]);
 }
 
 function invalid(errors: readonly FieldError[]): EspalierError {

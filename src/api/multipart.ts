@@ -52,6 +52,10 @@ export async function readParts(request: FastifyRequest, limits: Services['limit
       if (size === 0) throw new EspalierError('BAD_REQUEST', `file "${part.filename}" is empty`);
     }
   } catch (error) {
+    if (error instanceof EspalierError) throw error;
+    if ((error as { code?: string }).code === 'FST_INVALID_JSON_FIELD_ERROR') {
+      throw new EspalierError('BAD_REQUEST', 'a part that says that it is application/json is not JSON');
+    }
     if (error instanceof Error && BROKEN_OFF.test(`${(error as { code?: string }).code} ${error.message}`)) {
       throw new EspalierError('BAD_REQUEST', `the multipart body is not whole: ${error.message}`, { cause: error });
     }

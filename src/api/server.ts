@@ -5,6 +5,12 @@ import { answerMalformed, sendProblem } from './plugins/problems.js';
 import type { Services } from './services.js';
 
 /**
+ * A connection on which nothing moves for this long is cut off: an upload that stalled holds a file and a socket. Longer
+ * than the longest wait for an answer, two inspections.
+ */
+const IDLE_MS = 300_000;
+
+/**
  * The HTTP server, not yet listening. Closing it ends open `wait` requests, lets the others end and takes no new ones.
  * @example const app = await createServer(services, logger); await app.listen({ port: 3000 });
  */
@@ -17,8 +23,9 @@ export async function createServer(services: Services, logger: FastifyBaseLogger
     routerOptions: { maxParamLength: 300 },
     // Requests on open connections are answered to the end; Fastify's own 503 would be no problem+json.
     return503OnClosing: false,
-    // An upload may take its time; a client that sends nothing at all is cut off by headersTimeout.
+    // An upload may take its time, as long as something comes.
     requestTimeout: 0,
+    connectionTimeout: IDLE_MS,
     frameworkErrors: (error, request, reply) => void sendProblem(error as FastifyError, request, reply),
     clientErrorHandler: (error, socket) => answerMalformed(error, socket, createId('req')),
   });

@@ -13,6 +13,6 @@ export interface Services {
   readonly folders: JobFolders;
   readonly queue: Pick<JobQueue, 'ready'>;
   readonly limits: Limits;
-  /** Where set, every request but health checks must bring it. */
+  /** Where set, every request but health checks and docs must bring it. */
   readonly apiKey: string | undefined;
 }

@@ -12,7 +12,8 @@ export interface StoredBlob extends BlobRef {
 
 /**
  * An upload in the making. Files are written as they stream in; nothing is visible before {@link commit}.
- * Call `discard` when the upload fails.
+ * Call `discard` in the end, whatever happened: until then a committed blob counts as not yet recorded, and is taken
+ * away at the next start should the process die.
  */
 export interface BlobUpload {
   /**

@@ -1,7 +1,10 @@
-/** Blobs as files under one folder: `blobs/ab/abcd…` is a file or a folder; `uploads/` holds what is being written. */
+/**
+ * Blobs as files under one folder: `blobs/ab/abcd…` is a file or a folder; `uploads/` holds what is being written, and for
+ * each blob that is in place but not recorded yet a file that names it.
+ */
 import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { access, mkdir, open, rename, rm } from 'node:fs/promises';
+import { access, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Transform } from 'node:stream';
@@ -11,9 +14,25 @@ import type { BlobStore, BlobUpload, StoredBlob } from './blob-store.js';
 
 const KEY = /^[0-9a-f]{64}$/;
 
-/** Removes what earlier processes left half-written. Only for the one process that takes uploads, before it does. */
-export async function removeUnfinishedUploads(folder: string): Promise<void> {
-  await rm(join(folder, 'uploads'), { recursive: true, force: true });
+const COMMITTED = '.blob';
+
+/**
+ * Removes what earlier processes left behind: half-written files, and blobs that were in place but never recorded.
+ * Only for the one process that takes uploads, before it does.
+ */
+export async function removeUnfinishedUploads(
+  folder: string,
+  isRecorded: (blob: string) => Promise<boolean>,
+): Promise<void> {
+  const uploads = join(folder, 'uploads');
+  const blobs = await openFileBlobStore(folder);
+  await mkdir(uploads, { recursive: true });
+  for (const name of await readdir(uploads)) {
+    if (!name.endsWith(COMMITTED)) continue;
+    const blob = await readFile(join(uploads, name), 'utf8');
+    if (!(await isRecorded(blob))) await blobs.delete(blob);
+  }
+  await rm(uploads, { recursive: true });
 }
 
 /** Opens the store under `folder`, making it if need be. Several processes may. */
@@ -98,9 +117,9 @@ class FileUpload implements BlobUpload {
     const path = this.#pathOf(sha256);
     await mkdir(dirname(path), { recursive: true });
     await syncFolder(this.#folder);
+    await writeFile(`${this.#folder}${COMMITTED}`, sha256);
     await moveIntoPlace(single ? join(this.#folder, files[0].name) : this.#folder, path);
     await syncFolder(dirname(path));
-    await this.discard();
     return {
       blob: sha256,
       sha256,
@@ -111,6 +130,7 @@ class FileUpload implements BlobUpload {
 
   async discard(): Promise<void> {
     await rm(this.#folder, { recursive: true, force: true });
+    await rm(`${this.#folder}${COMMITTED}`, { force: true });
   }
 }
 

@@ -98,10 +98,19 @@ describe('POST /jobs', () => {
     const model = file('m', 'm', 'model');
     expect(await send(model, { field: 'config', data: '' })).toMatch(/^part "config" is not JSON/);
     const typed = multipart([model, { field: 'config', data: '{' }]);
-    const payload = String(typed.payload).replace('name="config"\r\n', 'name="config"\r\ncontent-type: application/json\r\n');
+    const payload = String(typed.payload).replace(
+      'name="config"\r\n',
+      'name="config"\r\ncontent-type: application/json\r\n',
+    );
     const answer = await h.app.inject({ method: 'POST', url: '/jobs', headers: typed.headers, payload });
-    expect(expectProblem(answer, 'BAD_REQUEST').detail).toBe('a part that says that it is application/json is not JSON');
-    const named = await h.app.inject({ method: 'POST', url: '/jobs', ...multipart([{ field: 'model', data: 'model.zip' }]) });
+    expect(expectProblem(answer, 'BAD_REQUEST').detail).toBe(
+      'a part that says that it is application/json is not JSON',
+    );
+    const named = await h.app.inject({
+      method: 'POST',
+      url: '/jobs',
+      ...multipart([{ field: 'model', data: 'model.zip' }]),
+    });
     expect(expectProblem(named, 'VALIDATION_FAILED').detail).toContain('to send a file write model=@model.zip');
   });
 

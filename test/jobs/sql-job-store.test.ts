@@ -41,8 +41,20 @@ test('a full disk is told as one: the fault is not hidden by a rollback that has
   const { rows } = await sql<{ page_count: number }>`pragma page_count`.execute(db);
   await sql.raw(`pragma max_page_count = ${rows[0].page_count + 4}`).execute(db);
   const writing = db.transaction().execute(async (tx) => {
-    const row = { key: 'k'.repeat(100_000), request_sha256: '', job_id: '' };
-    await tx.insertInto('idempotency').values(row).execute();
+    const row = {
+      id: 'x',
+      kind: 'model',
+      blob: '',
+      sha256: '',
+      file_name: '',
+      size_bytes: 1,
+      created_at: '',
+      units: null,
+    };
+    await tx
+      .insertInto('uploads')
+      .values({ ...row, inspection: 'i'.repeat(100_000) })
+      .execute();
   });
   await expect(writing).rejects.toMatchObject({ code: 'SQLITE_FULL' });
   expect(await db.selectFrom('jobs').selectAll().execute()).toEqual([]);

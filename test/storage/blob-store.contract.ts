@@ -28,7 +28,9 @@ export function blobStoreContract(name: string, open: () => Promise<StoreUnderTe
     async function put(files: Record<string, string>) {
       const upload = await under.store.startUpload();
       for (const [file, text] of Object.entries(files)) await upload.add(file, bytes(text));
-      return upload.commit();
+      const blob = await upload.commit();
+      await upload.discard();
+      return blob;
     }
 
     test('one file: named by its bytes, read back as it was', async () => {

@@ -75,7 +75,8 @@ describe('a job in its child', () => {
     await fixture.start(open);
     const job = jobOf(['throw']);
     await open.queue.enqueue(job);
-    expect(await reports.ending(job.job_id)).toMatchObject({ error: { code: 'INTERNAL', message: 'a bug' } });
+    const message = "something went wrong; the worker's log has it";
+    expect(await reports.ending(job.job_id)).toMatchObject({ error: { code: 'INTERNAL', message } });
     expect(fixture.logged.map(({ msg }) => String(msg)).join('\n')).toMatch(/Error: a bug\n.*stand-in-child/);
   });
 

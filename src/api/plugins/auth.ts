@@ -2,14 +2,16 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { EspalierError } from '../../errors.js';
 
-const OPEN_ROUTES = new Set(['/healthz', '/readyz']);
+/** Health checks bring no key; neither does a browser, and what the docs say is no secret. */
+const OPEN_ROUTES = new Set(['/', '/healthz', '/readyz', '/openapi.json']);
+const isOpen = (route: string): boolean => OPEN_ROUTES.has(route) || route === '/docs' || route.startsWith('/docs/');
 
-/** Where there is a key, every request but health checks must bring it as `Authorization: Bearer KEY`. */
+/** Where there is a key, every request but health checks and docs must bring it as `Authorization: Bearer KEY`. */
 export function useAuth(app: FastifyInstance, apiKey: string | undefined): void {
   if (apiKey === undefined) return;
   const wanted = digest(apiKey);
   app.addHook('onRequest', async (request) => {
-    if (OPEN_ROUTES.has(request.routeOptions.url ?? '')) return;
+    if (isOpen(request.routeOptions.url ?? '')) return;
     const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     // Hashes have one length, so the comparison takes the same time whatever was sent.
     if (given === undefined || !timingSafeEqual(digest(given), wanted)) {

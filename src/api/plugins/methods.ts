@@ -23,7 +23,7 @@ export function useMethodNotAllowed(app: FastifyInstance): () => void {
         schema: { hide: true },
         handler: (request, reply) => {
           reply.header('allow', allow);
-          throw new EspalierError('METHOD_NOT_ALLOWED', `${request.method} is not for ${url}; ${allow} are`);
+          throw new EspalierError('METHOD_NOT_ALLOWED', `${url} does not take ${request.method}, it takes ${allow}`);
         },
       });
     }

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
-import { ERRORS, type ErrorCode, EspalierError, type FieldError } from '../../errors.js';
+import { ERRORS, type ErrorCode, EspalierError, type FieldError, toEspalierError } from '../../errors.js';
 import { fieldErrors, type SchemaFault } from '../../prune-config/index.js';
 
 const MEDIA_TYPE = 'application/problem+json';
@@ -51,7 +51,7 @@ export function useProblems(app: FastifyInstance): void {
 
 /** Also for errors that Fastify meets before it has a route (`frameworkErrors`). */
 export function sendProblem(error: FastifyError | EspalierError, request: FastifyRequest, reply: FastifyReply) {
-  const known = toEspalierError(error, request);
+  const known = inOurWords(error, request);
   if (known.status >= 500) request.log.error({ err: error }, 'request failed');
   if (known.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer');
   if (known.code === 'UNAVAILABLE') reply.header('retry-after', '5');
@@ -61,15 +61,23 @@ export function sendProblem(error: FastifyError | EspalierError, request: Fastif
     .send(JSON.stringify(problemBody(known, request.id)));
 }
 
-function toEspalierError(error: FastifyError | EspalierError, request: FastifyRequest): EspalierError {
+function inOurWords(error: FastifyError | EspalierError, request: FastifyRequest): EspalierError {
   if (error instanceof EspalierError) return error;
   if (error.validation) return validationError(error, request);
   const code = FRAMEWORK_CODES[error.code];
+  if (code === 'UNSUPPORTED_MEDIA_TYPE') return new EspalierError(code, unsupported(request));
   if (code) return new EspalierError(code, error.message);
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) return new EspalierError('BAD_REQUEST', error.message);
-  // What went wrong inside is for the log.
-  return new EspalierError('INTERNAL', 'something went wrong here; the log has it under this request_id');
+  return toEspalierError(error, 'something went wrong here; the log has it under this request_id');
+}
+
+/** Names what came and what would do: `curl -d` sends a form where JSON is meant. */
+function unsupported(request: FastifyRequest): string {
+  const found = request.headers['content-type'] ?? 'no content type';
+  const { body } = (request.routeOptions.schema ?? {}) as { body?: { content?: object } };
+  const taken = Object.keys(body?.content ?? { 'application/json': {} });
+  return `found ${found}; send ${taken.join(' or ')}`;
 }
 
 const PARTS = { querystring: 'query', params: 'path', headers: 'headers' } as const;
@@ -85,12 +93,16 @@ function validationError(error: FastifyError, request: FastifyRequest): Espalier
   return new EspalierError('VALIDATION_FAILED', errors.map((e) => `${e.pointer}: ${e.message}`).join('; '), { errors });
 }
 
+const MALFORMED: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: 'the address and the headers are too long: 16 KiB together are taken',
+  ERR_HTTP_REQUEST_TIMEOUT: 'the headers did not come in time',
+};
+
 /** Answers what isn't HTTP. */
 export function answerMalformed(error: Error & { code?: string }, socket: Socket, requestId: string): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
-  const body = JSON.stringify(
-    problemBody(new EspalierError('BAD_REQUEST', `the request is not valid HTTP (${error.code})`), requestId),
-  );
+  const detail = MALFORMED[error.code ?? ''] ?? `the request is not valid HTTP (${error.code})`;
+  const body = JSON.stringify(problemBody(new EspalierError('BAD_REQUEST', detail), requestId));
   socket.end(
     `HTTP/1.1 400 Bad Request\r\ncontent-type: ${MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
