@@ -84,6 +84,13 @@ const matMul = (shape: number[], other: number[], swapped = false): Case => ({
   },
 });
 
+const resize = (shape: number[], attrs: Attrs): Case => ({
+  op: 'Resize',
+  name: `Resize [${shape}] ${JSON.stringify(attrs)}`,
+  shape,
+  body: (b, x) => b.op('Resize', [x], attrs),
+});
+
 const zeros = (shape: number[]) => randomTensor(() => 0.5, shape);
 
 const CASES: Case[] = [
@@ -179,6 +186,13 @@ const CASES: Case[] = [
     shape: [2, 3, 4],
     body: (b, x) => b.op('Pad', [x], { pads: [0, -1, -1, 0, 2, 0] }),
   },
+  ...['nearest', 'linear'].flatMap((mode) =>
+    ['asymmetric', 'half_pixel', 'align_corners'].flatMap((coordinates) => [
+      resize([2, 2, 3, 4], { scales: [1, 1, 2, 3], mode, coordinate_transformation_mode: coordinates }),
+      resize([2, 2, 5], { scales: [1, 1, 0.6], mode, coordinate_transformation_mode: coordinates }),
+      resize([2, 1, 2, 3, 4], { scales: [1, 1, 1.5, 1, 0.5], mode, coordinate_transformation_mode: coordinates }),
+    ]),
+  ),
   {
     op: 'GlobalAveragePool',
     name: 'GlobalAveragePool',

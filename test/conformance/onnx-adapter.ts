@@ -126,6 +126,18 @@ export const ADAPTERS: Readonly<Record<string, Adapter>> = {
   Relu: same,
   Reshape: (n) => ({ attrs: { shape: n.numbers(1)! }, data: 1 }),
   Selu: same,
+  Resize: (n) => {
+    const shape = n.shape(0);
+    const { axes = all(n.rank()), ...attrs } = n.attrs;
+    const sizes = n.numbers(3);
+    const given = sizes ?? n.numbers(2)!;
+    const scales = shape.map((extent, axis) => {
+      const at = (axes as number[]).indexOf(axis);
+      if (at < 0) return 1;
+      return sizes ? given[at] / extent : given[at];
+    });
+    return { attrs: { ...attrs, scales }, data: 1 };
+  },
   Sigmoid: same,
   Slice: (n) => {
     const [starts, ends, axes = all(starts!.length), steps] = [1, 2, 3, 4].map((i) => n.numbers(i));

@@ -1,5 +1,6 @@
 import { GraphBuilder } from '../../src/graph/builder.js';
 import type { Attrs, Graph, Shape } from '../../src/graph/graph.js';
+import { resizedShape } from '../../src/graph/ops/resampling.js';
 import { resolveWindow } from '../../src/graph/ops/window.js';
 import { type DType, elementCount, tensor } from '../../src/graph/tensor.js';
 import type { Random } from './random.js';
@@ -70,6 +71,27 @@ function poolCase(r: Random): { spatial: number[]; kernel: number[]; attrs: Attr
     ...(auto_pad === 'NOTSET' ? { pads: [...kernel, ...kernel].map((k) => r.int(0, k - 1)) } : {}),
   };
   return { spatial, kernel, attrs };
+}
+
+/** Up, down, by whole numbers and not; mostly planes, sometimes channels too. */
+function resizeCase(r: Random): { shape: number[]; attrs: Attrs } {
+  const shape = r.ints(r.int(2, 4), 1, 6);
+  const whole = r.int(0, 2) === 0;
+  const scales = shape.map((extent, i) => {
+    if (i === 0 && r.int(0, 4) > 0) return 1;
+    if (whole) return r.int(1, 3);
+    return r.int(0, 1) === 0 ? r.int(1, 9) / extent : Math.max(1 / extent, r.pick([0.6, 0.8, 1.3, 2.4]));
+  });
+  const coordinates = ['half_pixel', 'pytorch_half_pixel', 'asymmetric', 'align_corners'];
+  return {
+    shape,
+    attrs: {
+      scales: [1, ...scales],
+      mode: r.pick(['nearest', 'linear']),
+      coordinate_transformation_mode: r.pick(coordinates),
+      nearest_mode: r.pick(['round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil']),
+    },
+  };
 }
 
 /** A shape and one that broadcasts with it. */
@@ -273,6 +295,16 @@ export const OP_CASES: Readonly<Record<string, Case>> = {
     const x = b.input('x', float(['N', ...r.ints(rank, 3, 4)]));
     const side = () => [0, ...r.ints(rank, 0, 2)];
     return b.op('Pad', [x], { pads: [...side(), ...side()], mode, value: r.unit() });
+  },
+  Resize: (b, r) => {
+    const { shape, attrs } = resizeCase(r);
+    return b.op('Resize', [b.input('x', float(['N', ...shape]))], attrs);
+  },
+  ResizeGrad: (b, r) => {
+    const { shape, attrs } = resizeCase(r);
+    const node = { name: 'n', op: 'Resize', attrs, inputs: [], outputs: [] };
+    const dy = b.input('dy', float(resizedShape(node, ['N', ...shape])));
+    return b.op('ResizeGrad', [dy], { ...attrs, shape: [0, ...shape] });
   },
   Add: binary('Add', ['float32', 'int32', 'int64']),
   Sub: binary('Sub', ['float32', 'int32', 'int64']),

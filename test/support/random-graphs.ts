@@ -4,7 +4,7 @@ import { GraphSketch } from './graph-sketch.js';
 
 /**
  * A random small network from a seed: convolutions (grouped, depthwise with multipliers, dilated, strided) and their
- * transposes, batch norm,
+ * transposes, resizes, batch norm,
  * activations, pools, pads, sums and products with broadcasts, concats, transposes, reshapes that shuffle channels,
  * softmax in the middle, dropout, shared layers, dense heads after each kind of flatten, several inputs and outputs.
  */
@@ -40,6 +40,7 @@ class RandomNetwork {
       (x) => this.#depthwise(x),
       (x) => this.#grouped(x),
       (x) => this.#transposed(x),
+      (x) => this.#resize(x),
       (x) => this.#sketch.batchNorm(this.#layer('bn'), x),
       (x) => this.#activation(x),
       (x) => this.#slopes(x),
@@ -120,6 +121,15 @@ class RandomNetwork {
     const stride = height < this.#extent ? 2 : 1;
     const perGroup = this.#int(1, Math.max(1, Math.floor(6 / group)));
     return this.#sketch.convTranspose(this.#layer('up'), x, group * perGroup, { group, stride });
+  }
+
+  /** To twice the size while planes are small, else to about the half. */
+  #resize(x: string): string {
+    const scale = this.#sketch.shape(x)[2] < this.#extent ? 2 : 0.6;
+    const mode = this.#pick(['nearest', 'linear']);
+    const coordinate_transformation_mode = this.#pick(['asymmetric', 'half_pixel', 'align_corners']);
+    const attrs = { scales: [1, 1, scale, scale], mode, coordinate_transformation_mode, nearest_mode: 'floor' };
+    return this.#sketch.op('Resize', [x], attrs);
   }
 
   #activation(x: string): string {

@@ -15,7 +15,7 @@ import { gemmGradient, matMulGradient } from './dense.js';
 import type { GradientRule } from './gradient-rule.js';
 import { averagePoolGradient, globalAveragePoolGradient, globalMaxPoolGradient, maxPoolGradient } from './pool.js';
 import { maxGradient, minGradient, preluGradient } from './selection.js';
-import { concatGradient, padGradient, reshapeGradient, transposeGradient } from './shape.js';
+import { concatGradient, padGradient, reshapeGradient, resizeGradient, transposeGradient } from './shape.js';
 import {
   eluGradient,
   erfGradient,
@@ -71,6 +71,7 @@ export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
     Reciprocal: reciprocalGradient,
     Relu: primitive('ReluGrad', 'y'),
     Reshape: reshapeGradient,
+    Resize: resizeGradient,
     Selu: seluGradient,
     Sigmoid: primitive('SigmoidGrad', 'y'),
     Softmax: softmaxGradient,

@@ -8,6 +8,17 @@ export const reshapeGradient: GradientRule = (node, dy, { builder: b }) => [
   reshapeTo(b, node, dy, b.shape(node.inputs[0])),
 ];
 
+/** Every element gets what it gave, times its share. */
+export const resizeGradient: GradientRule = (node, dy, { builder: b }) => {
+  const from = b.shape(node.inputs[0]);
+  const to = b.shape(dy);
+  const shape = knownExtents(
+    node,
+    from.map((dim, axis) => (dim === to[axis] ? 0 : dim)),
+  );
+  return [b.op('ResizeGrad', [dy], { ...node.attrs, shape })];
+};
+
 export const transposeGradient: GradientRule = (node, dy, { builder: b }) => {
   const reversed = b.shape(dy).map((_, i, all) => all.length - 1 - i);
   const inverse: number[] = [];

@@ -66,6 +66,11 @@ export class NodeLowering {
     return this.#model.literal(tensor('int64', [values.length], values));
   }
 
+  /** A constant float32 vector: scales. */
+  floats(values: readonly number[]): string {
+    return this.#model.literal(tensor('float32', [values.length], values));
+  }
+
   /** A constant of the dtype of input `i`. */
   constant(values: readonly number[], shape: readonly number[] = [], i = 0): string {
     return this.#model.literal(tensor(this.inputSpec(i).dtype, shape, values));

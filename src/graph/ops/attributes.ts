@@ -37,6 +37,13 @@ export function intsAttr(node: Node, name: string, fallback?: readonly number[])
   return value as readonly number[];
 }
 
+/** A list of numbers, which must be there. */
+export function numbersAttr(node: Node, name: string): readonly number[] {
+  const value = node.attrs[name];
+  if (!Array.isArray(value) || !value.every((v) => typeof v === 'number')) throw fault(node, name, 'a list of numbers');
+  return value as readonly number[];
+}
+
 export function choiceAttr<T extends string>(node: Node, name: string, choices: readonly T[], fallback: T): T {
   const value = node.attrs[name] ?? fallback;
   const choice = choices.find((c) => c === value);

@@ -11,6 +11,7 @@ import { PAD_OPS } from './pad.js';
 import { POOLING_OPS } from './pooling.js';
 import { PRELU_OPS } from './prelu.js';
 import { RESHAPE_OPS } from './reshape.js';
+import { RESIZE_OPS } from './resize.js';
 import { SOFTMAX_OPS } from './softmax.js';
 import { TRAINING_OPS } from './training.js';
 import { TRANSPOSE_OPS } from './transpose.js';
@@ -26,6 +27,7 @@ const OPS: readonly OpSpec[] = [
   ...SOFTMAX_OPS,
   ...POOLING_OPS,
   ...PAD_OPS,
+  ...RESIZE_OPS,
   ...ELEMENTWISE_OPS,
   ...CONCAT_OPS,
   ...RESHAPE_OPS,

@@ -11,6 +11,8 @@ const GRAPHS: Readonly<Record<string, number>> = {
   ConvTranspose: 100,
   ConvInputGrad: 200,
   ConvFilterGrad: 200,
+  Resize: 150,
+  ResizeGrad: 100,
 };
 const seeds = (op: string) => Array.from({ length: GRAPHS[op] ?? 40 }, (_, i) => 1000 + i);
 

@@ -1,0 +1,120 @@
+import type { Shape } from '../../../graph/graph.js';
+import {
+  type ResizeSettings,
+  resizedShape,
+  resizeScales,
+  resizeSettings,
+  sampleMatrix,
+  wholeRepeats,
+} from '../../../graph/ops/resampling.js';
+import { originalShape, resizedAxes } from '../../../graph/ops/resize.js';
+import { elementCount } from '../../../graph/tensor.js';
+import type { LoweringTable, NodeLowering } from '../lowering.js';
+
+/** A shape with 0 for a symbolic batch; undefined where another extent is known only at run time. */
+function knownShape(shape: Shape): number[] | undefined {
+  const known = shape.map((dim, axis) => (axis === 0 && typeof dim === 'string' ? 0 : dim));
+  return known.every((dim) => typeof dim === 'number') ? known : undefined;
+}
+
+interface Matrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly data: readonly number[];
+}
+
+/** `matrix · value` along one axis of a value of `shape`. */
+function alongAxis(x: NodeLowering, value: string, shape: readonly number[], axis: number, m: Matrix): string {
+  const weights = x.constant(m.data, [m.rows, m.columns]);
+  const inner = elementCount(shape.slice(axis + 1));
+  const product =
+    inner === 1
+      ? x.matMulTransposed(x.reshape(value, [-1, m.columns]), weights)
+      : x.op('MatMul', [weights, x.reshape(value, [-1, m.columns, inner])]);
+  const result = shape.with(axis, m.rows);
+  return x.reshape(product, result[0] === 0 ? result.with(0, -1) : result);
+}
+
+function transposed(data: Float64Array, rows: number, columns: number): Matrix {
+  const swapped = Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]);
+  return { rows: columns, columns: rows, data: swapped };
+}
+
+/** ONNX's own Resize. Linear planes of one axis are given a second one, which onnxruntime needs. */
+function resizeNatively(x: NodeLowering, { mode, coordinates, nearest }: ResizeSettings): void {
+  const scales = resizeScales(x.node, x.inputSpec(0).shape.length);
+  const attrs = { mode, coordinate_transformation_mode: coordinates, nearest_mode: nearest };
+  if (mode === 'nearest' || scales.length > 3) {
+    x.result('Resize', [x.inputs[0], '', x.floats(scales)], attrs);
+    return;
+  }
+  const plane = x.op('Unsqueeze', [x.inputs[0], x.ints([2])]);
+  const resized = x.op('Resize', [plane, '', x.floats(scales.toSpliced(2, 0, 1))], attrs);
+  x.result('Squeeze', [resized, x.ints([2])]);
+}
+
+/** Whether onnxruntime interpolates these axes, and comes to the same extents with scales in float32. */
+function hasNativeLinear(x: NodeLowering, shape: readonly number[]): boolean {
+  const scales = resizeScales(x.node, shape.length);
+  const resized = resizedShape(x.node, shape);
+  const holds = (scale: number, axis: number): boolean =>
+    scale === 1 || Math.floor(Math.fround(Math.fround(scale) * shape[axis])) === resized[axis];
+  return shape.length >= 3 && shape.length <= 5 && scales[0] === 1 && scales[1] === 1 && scales.every(holds);
+}
+
+export const RESIZING: LoweringTable = {
+  Resize: (x) => {
+    const settings = resizeSettings(x.node);
+    const shape = knownShape(x.inputSpec(0).shape);
+    if (!shape) {
+      resizeNatively(x, settings);
+      return;
+    }
+    const axes = resizedAxes(x.node, shape);
+    if (axes.every(({ axis, samples }) => wholeRepeats(samples, shape[axis]) !== undefined)) {
+      resizeNatively(x, { mode: 'nearest', coordinates: 'asymmetric', nearest: 'floor' });
+    } else if (settings.mode === 'nearest') {
+      // Which element is nearest is not left to float32: indices are computed here.
+      const picked = axes.reduce((value, { axis, samples }) => {
+        return x.op('Gather', [value, x.ints([...samples.first])], { axis });
+      }, x.inputs[0]);
+      x.result('Identity', [picked]);
+    } else if (hasNativeLinear(x, shape)) {
+      resizeNatively(x, settings);
+    } else {
+      let value = x.inputs[0];
+      let extents = shape;
+      for (const { axis, samples } of axes) {
+        const rows = samples.first.length;
+        const data = [...sampleMatrix(samples, shape[axis])];
+        value = alongAxis(x, value, extents, axis, { rows, columns: shape[axis], data });
+        extents = extents.with(axis, rows);
+      }
+      x.result('Identity', [value]);
+    }
+  },
+
+  ResizeGrad: (x) => {
+    const resized = knownShape(x.inputSpec(0).shape) ?? [];
+    const shape = originalShape(x.node, resized) as number[];
+    const axes = resizedAxes(x.node, shape);
+    const repeats = shape.map(() => 1);
+    for (const { axis, samples } of axes) repeats[axis] = wholeRepeats(samples, shape[axis]) ?? 0;
+    const window = repeats.slice(2);
+    const planes = shape.length >= 3 && shape.length <= 5 && repeats[0] === 1 && repeats[1] === 1;
+    if (planes && window.every((times) => times > 0)) {
+      const means = x.op('AveragePool', x.inputs, { kernel_shape: window, strides: window });
+      x.result('Mul', [means, x.constant([elementCount(window)])]);
+      return;
+    }
+    let value = x.inputs[0];
+    let extents = resized;
+    for (const { axis, samples } of axes) {
+      const rows = samples.first.length;
+      const matrix = transposed(sampleMatrix(samples, shape[axis]), rows, shape[axis]);
+      value = alongAxis(x, value, extents, axis, matrix);
+      extents = extents.with(axis, shape[axis]);
+    }
+    x.result('Identity', [value]);
+  },
+};
