@@ -54,6 +54,13 @@ const prelu = (slope: number[]): Case => ({
   body: (b, x, p) => b.op('PRelu', [x, p('slope', slope)]),
 });
 
+const sampleNorm = (op: string, shape: number[], weights: number[], attrs: Attrs, shifted = true): Case => ({
+  op,
+  name: `${op} of [${shape}] ${JSON.stringify(attrs)}${shifted ? '' : ' without a shift'}`,
+  shape,
+  body: (b, x, p) => b.op(op, [x, p('scale', weights), ...(shifted ? [p('shift', weights)] : [])], attrs),
+});
+
 const arithmetic = ['Add', 'Sub', 'Mul', 'Div', 'Min', 'Max'].flatMap((op) => [
   ...binary(op, [2, 3, 4], [2, 3, 4], [0.5, 2]),
   ...binary(op, [2, 3, 4], [4], [0.5, 2]),
@@ -127,6 +134,15 @@ const CASES: Case[] = [
   unary('Pow', undefined, { exponent: 0 }),
   unary('Pow', [0.5, 2], { exponent: -0.5 }),
   unary('Reciprocal', [0.5, 2]),
+  sampleNorm('LayerNormalization', [2, 5], [5], {}),
+  sampleNorm('LayerNormalization', [2, 3, 4], [4], { axis: -1, epsilon: 1e-3 }),
+  sampleNorm('LayerNormalization', [2, 3, 4], [3, 4], { axis: 1 }, false),
+  sampleNorm('LayerNormalization', [2, 3, 2, 4], [2, 4], { axis: -2 }),
+  sampleNorm('InstanceNormalization', [2, 3, 4], [3], {}),
+  sampleNorm('InstanceNormalization', [2, 3, 2, 3], [3], { epsilon: 1e-3 }),
+  sampleNorm('GroupNormalization', [2, 6], [6], { num_groups: 2 }),
+  sampleNorm('GroupNormalization', [2, 6, 2, 2], [6], { num_groups: 3 }),
+  sampleNorm('GroupNormalization', [2, 4, 2, 1, 3], [4], { num_groups: 1, epsilon: 1e-3 }),
   prelu([1]),
   prelu([3]),
   prelu([4, 1]),

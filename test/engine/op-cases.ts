@@ -2,19 +2,10 @@ import { GraphBuilder } from '../../src/graph/builder.js';
 import type { Attrs, Graph, Shape } from '../../src/graph/graph.js';
 import { resizedShape } from '../../src/graph/ops/resampling.js';
 import { resolveWindow } from '../../src/graph/ops/window.js';
-import { type DType, elementCount, tensor } from '../../src/graph/tensor.js';
+import { type DType, tensor } from '../../src/graph/tensor.js';
+import { type Case, float, weight } from './case-parts.js';
+import { NORM_CASES } from './norm-cases.js';
 import type { Random } from './random.js';
-
-/** Makes a random graph around one op: shapes, attributes, and whether its weights are constants. */
-type Case = (b: GraphBuilder, r: Random) => string;
-
-const float = (shape: Shape) => ({ dtype: 'float32' as const, shape });
-
-/** A graph input, or a constant when `constant` says so. Weights may be either; the engine treats them differently. */
-function weight(b: GraphBuilder, r: Random, id: string, shape: number[], least = -1, most = 1): string {
-  if (r.int(0, 1) === 0 && least === -1) return b.input(id, float(shape));
-  return b.constant(id, tensor('float32', shape, r.floats(elementCount(shape), least, most)), 'parameter');
-}
 
 interface ConvCase {
   readonly channels: number;
@@ -240,6 +231,7 @@ export const OP_CASES: Readonly<Record<string, Case>> = {
     const variance = weight(b, r, 'var', [channels], 0.1, 2);
     return b.op('BatchNormalization', [x, scale, shift, mean, variance], { epsilon: r.pick([1e-5, 1e-3]) });
   },
+  ...NORM_CASES,
   Relu: unary('Relu'),
   Sigmoid: unary('Sigmoid'),
   Tanh: unary('Tanh'),

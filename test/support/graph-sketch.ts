@@ -90,6 +90,15 @@ export class GraphSketch {
     return this.op('BatchNormalization', [x, ...constants], {}, layer);
   }
 
+  /** A layer norm from `axis` on, or a group or instance norm. */
+  sampleNorm(op: string, layer: string, x: string, attrs: Attrs): string {
+    const shape = this.shape(x);
+    const extents = op === 'LayerNormalization' ? shape.slice(Number(attrs.axis)) : [shape[1]];
+    const scale = this.builder.constant(`${layer}.scale`, this.weights(extents, 0.5, 0.5), 'parameter');
+    const shift = this.builder.constant(`${layer}.shift`, this.weights(extents), 'parameter');
+    return this.op(op, [x, scale, shift], attrs, layer);
+  }
+
   relu(x: string): string {
     return this.op('Relu', [x]);
   }

@@ -42,6 +42,7 @@ class RandomNetwork {
       (x) => this.#transposed(x),
       (x) => this.#resize(x),
       (x) => this.#sketch.batchNorm(this.#layer('bn'), x),
+      (x) => this.#sampleNorm(x),
       (x) => this.#activation(x),
       (x) => this.#slopes(x),
       (x) => this.#pool(x),
@@ -121,6 +122,25 @@ class RandomNetwork {
     const stride = height < this.#extent ? 2 : 1;
     const perGroup = this.#int(1, Math.max(1, Math.floor(6 / group)));
     return this.#sketch.convTranspose(this.#layer('up'), x, group * perGroup, { group, stride });
+  }
+
+  /** Layer norm of the whole sample or (as channels-last networks have it) of the channels; group and instance norm. */
+  #sampleNorm(x: string): string {
+    const layer = this.#layer('norm');
+    const num_groups = this.#pick([1, 2, 3, 4, this.#channels(x)].filter((g) => this.#channels(x) % g === 0));
+    // Not too small, or a run of nearly equal numbers magnifies the order in which they are summed; a power of 2, or
+    // float32, as which the masked graph holds it, rounds it.
+    const epsilon = 0.125;
+    return this.#pick([
+      () => this.#sketch.sampleNorm('LayerNormalization', layer, x, { axis: 1, epsilon }),
+      () => {
+        const rows = this.#sketch.op('Transpose', [x], { perm: [0, 2, 3, 1] });
+        const normal = this.#sketch.sampleNorm('LayerNormalization', layer, rows, { axis: 3, epsilon });
+        return this.#sketch.op('Transpose', [normal], { perm: [0, 3, 1, 2] });
+      },
+      () => this.#sketch.sampleNorm('GroupNormalization', layer, x, { num_groups, epsilon }),
+      () => this.#sketch.sampleNorm('InstanceNormalization', layer, x, { epsilon }),
+    ])();
   }
 
   /** To twice the size while planes are small, else to about the half. */

@@ -31,8 +31,8 @@ import {
 } from './smooth-activation.js';
 
 /**
- * Every differentiable op kind and its rule. Batch norm and dropout are not here: they compute something else in
- * training, see `training-forms/`.
+ * Every differentiable op kind and its rule. Norms and dropout are not here: they are spelled out in training,
+ * see `training-forms/`.
  */
 export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
   Object.entries({

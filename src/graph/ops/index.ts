@@ -12,6 +12,7 @@ import { POOLING_OPS } from './pooling.js';
 import { PRELU_OPS } from './prelu.js';
 import { RESHAPE_OPS } from './reshape.js';
 import { RESIZE_OPS } from './resize.js';
+import { SAMPLE_NORMALIZATION_OPS } from './sample-normalization.js';
 import { SOFTMAX_OPS } from './softmax.js';
 import { TRAINING_OPS } from './training.js';
 import { TRANSPOSE_OPS } from './transpose.js';
@@ -22,6 +23,7 @@ const OPS: readonly OpSpec[] = [
   ...CONV_TRANSPOSE_OPS,
   ...DENSE_OPS,
   ...NORMALIZATION_OPS,
+  ...SAMPLE_NORMALIZATION_OPS,
   ...ACTIVATION_OPS,
   ...PRELU_OPS,
   ...SOFTMAX_OPS,

@@ -2,7 +2,7 @@ import type { SliceContext } from '../../graph/channels.js';
 import { type Attrs, type Graph, getSpec, type Node } from '../../graph/graph.js';
 import { isDepthwiseTransposed } from '../../graph/ops/conv-transpose.js';
 import { findOp, getOp } from '../../graph/ops/index.js';
-import { elementCount, type RefTensor, type Tensor } from '../../graph/tensor.js';
+import { elementCount, type RefTensor, scatterAxis, type Tensor } from '../../graph/tensor.js';
 import { deriveIndexed, keptOfMask, MutableChannelContainer } from '../mutables/index.js';
 import { axisClasses, type ChannelAnalysis } from '../tracer/index.js';
 import type { MutableChannelUnit } from '../units/index.js';
@@ -59,9 +59,13 @@ export class DynamicOp {
     return this.#axes[side];
   }
 
-  /** Runs the full op on the float64 reference, with the dropped channels zeroed at its input and its output. */
+  /**
+   * Runs the full op on the float64 reference, with the dropped channels zeroed at its input and its output. A norm that
+   * mixes its channels runs over the kept ones.
+   */
   forward(inputs: readonly (RefTensor | undefined)[]): RefTensor[] {
     const [x, ...weights] = inputs;
+    if (this.#row.overKept && x) return [this.#forwardOverKept(x, weights)];
     const masked = x && zeroed(x, this.#axes.input, this.inChannels.currentMask);
     const [y, ...others] = getOp(this.node.op).evaluate(this.node, [masked, ...weights]);
     return [zeroed(y, this.#axes.output, this.outChannels.currentMask), ...others];
@@ -78,6 +82,21 @@ export class DynamicOp {
       if (full) constants.set(id, gatherAxes(full, this.#row.axes(this.node, i + 1, full, keptIn, keptOut, behind)));
     });
     return { attrs: this.#attrs(keptIn, keptOut), constants };
+  }
+
+  #forwardOverKept(x: RefTensor, weights: readonly (RefTensor | undefined)[]): RefTensor {
+    const kept = keptUnlessAll(this.inChannels.currentMask);
+    const axis = this.#axes.input;
+    const behind = x.shape.length - axis;
+    const parts = weights.map((w, i) => w && gathered(w, this.#row.axes(this.node, i + 1, w, kept, kept, behind)));
+    const own = x.shape.map((_, a) => (a === axis ? kept : undefined));
+    const [y] = getOp(this.node.op).evaluate({ ...this.node, attrs: this.#attrs(kept, kept) }, [
+      gathered(x, own),
+      ...parts,
+    ]);
+    if (!kept) return y;
+    const zeros = wide({ ...x, data: new Float64Array(x.data.length) });
+    return { ...y, shape: x.shape, data: scatterAxis(zeros, axis, kept, wide(y)).data };
   }
 
   #attrs(keptIn: Int32Array | undefined, keptOut: Int32Array | undefined): Attrs {
@@ -104,11 +123,13 @@ interface DynamicOpRow {
   axes(
     node: Node,
     i: number,
-    weight: Tensor,
+    weight: { readonly shape: readonly number[] },
     keptIn: Int32Array | undefined,
     keptOut: Int32Array | undefined,
     behind: number,
   ): KeptAxes;
+  /** It mixes its channels, so runs over the kept ones. */
+  readonly overKept?: true;
 }
 
 /** Axes of weights, by op kind. What is one axis long is broadcast: a bias is not sliced when it is a scalar. */
@@ -132,11 +153,21 @@ const DYNAMIC_OPS: Readonly<Record<string, DynamicOpRow>> = {
   },
   MatMul: { axes: (_node, _i, _weight, keptIn, keptOut) => [keptIn, keptOut] },
   BatchNormalization: { axes: (_node, _i, _weight, _keptIn, keptOut) => [keptOut] },
+  LayerNormalization: {
+    axes: (_node, _i, weight, _keptIn, keptOut, behind) => broadcastAxes(weight, behind, keptOut),
+    overKept: true,
+  },
+  GroupNormalization: { axes: (_node, _i, _weight, _keptIn, keptOut) => [keptOut], overKept: true },
+  InstanceNormalization: { axes: (_node, _i, _weight, _keptIn, keptOut) => [keptOut] },
   PRelu: { axes: (_node, _i, weight, _keptIn, keptOut, behind) => broadcastAxes(weight, behind, keptOut) },
 };
 
 /** The channels of a weight that broadcasts, `behind` axes from its end. */
-function broadcastAxes(weight: Tensor, behind: number, kept: Int32Array | undefined): KeptAxes {
+function broadcastAxes(
+  weight: { readonly shape: readonly number[] },
+  behind: number,
+  kept: Int32Array | undefined,
+): KeptAxes {
   const channels = weight.shape.length - behind;
   return weight.shape.map((extent, axis) => (axis === channels && extent > 1 ? kept : undefined));
 }
@@ -148,6 +179,14 @@ function withinGroup(perGroup: number, kept: Int32Array | undefined): Int32Array
 
 function keptUnlessAll(mask: Uint8Array): Int32Array | undefined {
   return mask.every((bit) => bit === 1) ? undefined : keptOfMask(mask);
+}
+
+/** The same elements as a tensor of float64, which the reference computes in. */
+const wide = (t: RefTensor): Tensor<'float64'> => ({ ...t, dtype: 'float64' });
+
+function gathered(t: RefTensor, kept: KeptAxes): RefTensor {
+  const { shape, data } = gatherAxes(wide(t), kept) as Tensor<'float64'>;
+  return { dtype: t.dtype, shape, data };
 }
 
 function zeroed(t: RefTensor, axis: number, mask: Uint8Array): RefTensor {

@@ -1,18 +1,28 @@
-import { type Constant, type Graph, getSpec, type Node, type TensorSpec } from '../../graph/graph.js';
+import {
+  type Attrs,
+  type Constant,
+  type Graph,
+  getSpec,
+  type Node,
+  type Shape,
+  type TensorSpec,
+} from '../../graph/graph.js';
+import { inferNode } from '../../graph/infer.js';
 import { findOp } from '../../graph/ops/index.js';
 import { scalar, type Tensor, tensor } from '../../graph/tensor.js';
 import { verify } from '../../graph/verify.js';
 import type { ChannelSelection } from './channel-selection.js';
+import { type MaskedFormBuilder, maskedNorm } from './masked-norms.js';
 import { MIXING_OPS } from './mixing-ops.js';
 
 /**
  * The full graph computing what the pruned one must compute: every weight at its full size, pruned channels zeroed
  * where layers with weights make them and where they read them. Ops that mix channels without weights of their own
- * (softmax) see the kept ones only. Made with masks alone: it shares no code with the slicing that it is to check.
+ * (softmax, norms of a sample) see the kept ones only. Made with masks alone: it shares no code with the slicing that it is to check.
  *
  * Masks select (`Where`) and don't multiply, so that an infinity or NaN that a pruned channel comes to stays out.
  * @param constants current data of constants, where they differ from the graph's own.
- * @throws Error for an op that renormalises over pruned channels and has no row in {@link MIXING_OPS}.
+ * @throws Error for an op that renormalises over pruned channels, has no row in {@link MIXING_OPS} and is no norm.
  */
 export function maskedGraph(selection: ChannelSelection, constants?: ReadonlyMap<string, Tensor>): Graph {
   const { graph, renormalising } = selection.analysis;
@@ -25,6 +35,14 @@ export function maskedGraph(selection: ChannelSelection, constants?: ReadonlyMap
       node.inputs.map((id) => graph.values.get(id)),
     );
     const mixing = MIXING_OPS[node.op];
+    const [output, ...others] = node.outputs;
+    const raw = parametric ? masking.rawName(output, parametric.output) : output;
+    const norm = maskedNorm(node, masking);
+    if (norm) {
+      masking.op('Identity', [norm], {}, raw);
+      if (parametric && raw !== output) masking.masked(raw, output, parametric.output, 0, output);
+      continue;
+    }
     if (mixing) {
       inputs[0] = masking.masked(inputs[0], inputs[0], mixing.axis(node, rank), mixing.neutral);
     } else if (renormalising.get(node.name)?.some((classes) => selection.drops(classes))) {
@@ -32,8 +50,6 @@ export function maskedGraph(selection: ChannelSelection, constants?: ReadonlyMap
     } else if (parametric) {
       inputs[0] = masking.masked(inputs[0], inputs[0], parametric.input, 0);
     }
-    const [output, ...others] = node.outputs;
-    const raw = parametric ? masking.rawName(output, parametric.output) : output;
     masking.add(
       { ...node, inputs, outputs: [raw, ...others] },
       node.outputs.map((id) => getSpec(graph, id)),
@@ -44,7 +60,7 @@ export function maskedGraph(selection: ChannelSelection, constants?: ReadonlyMap
 }
 
 /** The masked graph as it grows. */
-class Masking {
+class Masking implements MaskedFormBuilder {
   readonly #graph: Graph;
   readonly #selection: ChannelSelection;
   readonly #nodes: Node[] = [];
@@ -68,6 +84,27 @@ class Masking {
     node.outputs.forEach((id, i) => {
       this.#values.set(id, specs[i]);
     });
+  }
+
+  op(op: string, inputs: readonly string[], attrs: Attrs = {}, output?: string): string {
+    const name = this.#unique(`${inputs[0]}/${op}`);
+    const result = output ?? this.#unique(`${name}/out`);
+    const node = { name, op, attrs, inputs, outputs: [result] };
+    this.add(node, inferNode(node, { values: this.#values, constants: this.#constants }));
+    return result;
+  }
+
+  scalar(value: number, like: string): string {
+    return this.#constant('scalar', scalar(getSpec(this.#graph, like).dtype, value));
+  }
+
+  shape(value: string): Shape {
+    return getSpec(this.#graph, value).shape;
+  }
+
+  counts(like: string, axis: number): { full: number; kept: number } {
+    const mask = this.#selection.mask(like, axis);
+    return mask ? { full: mask.length, kept: mask.reduce((count, bit) => count + bit, 0) } : { full: 1, kept: 1 };
   }
 
   /** A name for what a layer makes before its mask, when there is one; else the output's own. */

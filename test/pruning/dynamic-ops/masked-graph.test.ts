@@ -16,6 +16,13 @@ function halved(graph: Graph): { mutator: ChannelMutator; difference: number } {
   return { mutator, difference: relativeDifference(pruned, evaluateGraph(mutator.maskedGraph(), feeds)) };
 }
 
+const layerNorm = (s: GraphSketch, x: string, axis: number): string =>
+  s.sampleNorm('LayerNormalization', 'ln', x, { axis });
+
+function channelsLast(s: GraphSketch, x: string, body: (x: string) => string): string {
+  return s.op('Transpose', [body(s.op('Transpose', [x], { perm: [0, 2, 3, 1] }))], { perm: [0, 3, 1, 2] });
+}
+
 describe('what a pruned channel comes to does not leak', () => {
   test.each<[string, (s: GraphSketch, x: string) => string]>([
     ['batch norm of a zero is not zero', (s, x) => s.batchNorm('bn', x)],
@@ -30,6 +37,12 @@ describe('what a pruned channel comes to does not leak', () => {
     ['zero by zero is NaN', (s, x) => s.op('Div', [x, s.conv('other', x, 8, { kernel: 1 })])],
     ['the logarithm of a zero', (s, x) => s.op('Log', [s.op('Abs', [x])])],
     ['a softmax over channels', (s, x) => s.op('Softmax', [x], { axis: 1 })],
+    ['a layer norm over channels', (s, x) => channelsLast(s, x, (y) => layerNorm(s, y, 3))],
+    ['a layer norm over the sample', (s, x) => layerNorm(s, x, 1)],
+    ['a group norm', (s, x) => s.sampleNorm('GroupNormalization', 'gn', x, { num_groups: 2 })],
+    ['a group norm of one group', (s, x) => s.sampleNorm('GroupNormalization', 'gn', x, { num_groups: 1 })],
+    ['a group norm of groups of one', (s, x) => s.sampleNorm('GroupNormalization', 'gn', x, { num_groups: 8 })],
+    ['an instance norm', (s, x) => s.sampleNorm('InstanceNormalization', 'in', x, {})],
     ['a log softmax over channels', (s, x) => s.op('LogSoftmax', [x], { axis: -3 })],
   ])('%s', (_name, between) => {
     const s = new GraphSketch();
@@ -49,6 +62,25 @@ describe('what a pruned channel comes to does not leak', () => {
     expect(mutator.mutableUnits.map((unit) => unit.name)).toEqual(['v_(0, 6)_6']);
     expect(difference).toBeLessThanOrEqual(1e-9);
   });
+});
+
+test('dynamic norms run over the kept channels, as the masked graph does', () => {
+  const s = new GraphSketch();
+  let x = s.conv('a', s.input('x', 3, 4, 4), 8);
+  x = s.sampleNorm('GroupNormalization', 'gn', x, { num_groups: 2 });
+  x = s.sampleNorm('InstanceNormalization', 'in', x, {});
+  x = layerNorm(s, x, 1);
+  const slope = s.literal('slope', 8, 1, 1);
+  const graph = s.build(s.conv('b', s.op('PRelu', [x, slope], {}, 'prelu'), 4));
+  const { mutator } = halved(graph);
+  const feeds = randomFeeds(graph, 7);
+  let value = feeds.get('x')!;
+  for (const op of mutator.dynamicOps) {
+    [value] = op.forward([value, ...op.node.inputs.slice(1).map((id) => toRef(mutator.weights.get(id)!))]);
+  }
+  expect(mutator.dynamicOps.map((op) => op.name)).toEqual(['a', 'gn', 'in', 'ln', 'prelu', 'b']);
+  const outputs = new Map([['y', value]]);
+  expect(relativeDifference(outputs, evaluateGraph(mutator.maskedGraph(), feeds))).toBeLessThanOrEqual(1e-9);
 });
 
 test('a dynamic op runs with its masks as the masked graph does', () => {

@@ -4,6 +4,7 @@ import { ACTIVATION_GRADIENTS } from './activation-gradient.js';
 import { CONVOLUTIONS } from './convolution.js';
 import { CONVOLUTION_GRADIENTS } from './convolution-gradient.js';
 import { ELEMENTWISE } from './elementwise.js';
+import { NORMALIZATIONS } from './normalization.js';
 import { POOLS } from './pooling.js';
 import { POOL_GRADIENTS } from './pooling-gradient.js';
 import { PRODUCTS } from './product.js';
@@ -18,6 +19,7 @@ export const LOWERINGS: LoweringTable = {
   ...CONVOLUTIONS,
   ...CONVOLUTION_GRADIENTS,
   ...ELEMENTWISE,
+  ...NORMALIZATIONS,
   ...POOLS,
   ...POOL_GRADIENTS,
   ...PRODUCTS,

@@ -1,0 +1,179 @@
+import { type AxisChannels, FIXED } from '../channels.js';
+import { sampleElements } from '../dims.js';
+import type { Node } from '../graph.js';
+import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
+import { elementCount } from '../tensor.js';
+import { intAttr, numberAttr } from './attributes.js';
+import {
+  expectDType,
+  expectFloat,
+  expectMinRank,
+  expectShape,
+  knownDim,
+  normalizeAxis,
+  outputSpec,
+  requiredInput,
+  requiredTensor,
+} from './checks.js';
+import { spatialOutput } from './spatial.js';
+
+/** Norms by the statistics of the sample itself: the same in training and in evaluation. */
+
+const WEIGHTS = ['scale', 'B'] as const;
+
+/** What is added to the variance. */
+export const epsilonOf = (node: Node): number => numberAttr(node, 'epsilon', 1e-5);
+
+/** The first of the axes that a layer norm normalises over; the others follow it. */
+export const firstNormalizedAxis = (node: Node, rank: number): number =>
+  normalizeAxis(node, intAttr(node, 'axis', -1), rank);
+
+/** Subtracts the mean of each run of `run` elements and divides by its standard deviation. */
+function normalizeRuns(data: Float64Array, run: number, epsilon: number): Float64Array {
+  const out = new Float64Array(data.length);
+  for (let start = 0; start < data.length; start += run) {
+    const part = data.subarray(start, start + run);
+    const mean = part.reduce((sum, v) => sum + v, 0) / run;
+    const variance = part.reduce((sum, v) => sum + (v - mean) ** 2, 0) / run;
+    const deviation = Math.sqrt(variance + epsilon);
+    for (let i = 0; i < run; i++) out[start + i] = (part[i] - mean) / deviation;
+  }
+  return out;
+}
+
+/** Over the last axes, from `axis` on, with a weight for each element of them. */
+const layerNormalization: OpSpec = {
+  op: 'LayerNormalization',
+  inputs: [2, 3],
+
+  infer(x) {
+    const { node } = x;
+    const input = requiredInput(x, 0, 'x');
+    expectFloat(node, input, 'x');
+    const normalized = input.shape.slice(firstNormalizedAxis(node, input.shape.length));
+    epsilonOf(node);
+    WEIGHTS.forEach((name, i) => {
+      const spec = i === 0 ? requiredInput(x, 1, name) : x.inputs[2];
+      if (!spec) return;
+      expectDType(node, spec, input.dtype, name);
+      expectShape(node, spec, normalized, name);
+    });
+    return [outputSpec(node, input.dtype, input.shape)];
+  },
+
+  channels(node, ctx) {
+    const input = ctx.input(0);
+    const first = firstNormalizedAxis(node, input.length);
+    input.slice(first).forEach((axis, i) => {
+      for (const weight of [1, 2]) if (ctx.hasInput(weight)) ctx.tie(axis, ctx.input(weight)[i]);
+      ctx.renormalise(axis);
+    });
+    ctx.setOutput(0, input);
+  },
+
+  cost(_node, inputs) {
+    return { macs: 0, mmrazor: sampleElements(inputs[0]!.shape) };
+  },
+
+  /** Axis 1 where it is normalised, as in `[N, C, H, W]`; else the last one, as in `[N, H, W, C]`. */
+  parametric(node, inputs) {
+    const rank = inputs[0]!.shape.length;
+    const axis = firstNormalizedAxis(node, rank) <= 1 ? Math.min(1, rank - 1) : rank - 1;
+    return { input: axis, output: axis, passThrough: true };
+  },
+
+  evaluate(node, inputs) {
+    const x = requiredTensor(node, inputs, 0);
+    const scale = requiredTensor(node, inputs, 1).data;
+    const shift = inputs[2]?.data;
+    const run = elementCount(x.shape.slice(firstNormalizedAxis(node, x.shape.length)));
+    const normal = normalizeRuns(x.data, run, epsilonOf(node));
+    return [{ ...x, data: normal.map((v, i) => v * scale[i % run] + (shift?.[i % run] ?? 0)) }];
+  },
+};
+
+/** How many groups the channels of x are normalised in; all of them by themselves in an instance norm. */
+export function normalizedGroups(node: Node, channels: number): number {
+  if (node.op === 'InstanceNormalization') return channels;
+  if (node.attrs.num_groups === undefined) throw new OpError(node, 'the attribute num_groups is missing');
+  const groups = intAttr(node, 'num_groups', 1);
+  if (groups < 1 || channels % groups !== 0) {
+    throw new OpError(node, `${channels} channels do not divide into ${groups} groups`);
+  }
+  return groups;
+}
+
+function inferGroups(x: InferInput, leastRank: number) {
+  const { node } = x;
+  const input = requiredInput(x, 0, 'x');
+  expectFloat(node, input, 'x');
+  expectMinRank(node, input, leastRank, 'x');
+  const channels = knownDim(node, input.shape[1], 'the channels of x');
+  normalizedGroups(node, channels);
+  epsilonOf(node);
+  WEIGHTS.forEach((name, i) => {
+    const spec = requiredInput(x, i + 1, name);
+    expectDType(node, spec, input.dtype, name);
+    expectShape(node, spec, [channels], name);
+  });
+  return outputSpec(node, input.dtype, input.shape);
+}
+
+/** Ties position j of every group, as groups stay equal in size, and says that each group's channels are mixed. */
+function mixGroups(channels: AxisChannels, groups: number, renormalise: (axis: AxisChannels) => void): Int32Array[] {
+  if (channels === FIXED || groups === channels.length) return [];
+  renormalise(channels);
+  const size = channels.length / groups;
+  return Array.from({ length: groups }, (_, g) => channels.subarray(g * size, (g + 1) * size));
+}
+
+/** Over the channels of a group and all spatial axes; an instance norm has a channel a group. */
+function groupedSpec(op: string, leastRank: number): OpSpec {
+  return {
+    op,
+    inputs: [3, 3],
+    infer: (x) => [inferGroups(x, leastRank)],
+
+    channels(node, ctx) {
+      const input = ctx.input(0);
+      const channels = input[1];
+      for (const weight of [1, 2]) ctx.tie(channels, ctx.input(weight)[0]);
+      const groups = normalizedGroups(node, ctx.inputShape(0)[1] as number);
+      const [first, ...others] = mixGroups(channels, groups, (axis) => ctx.renormalise(axis));
+      for (const other of others) ctx.tie(first, other);
+      ctx.setOutput(0, spatialOutput(node, ctx, input, channels));
+    },
+
+    slice(node, ctx) {
+      const kept = ctx.keptIn(0, 1);
+      const channels = ctx.inputShape(0)[1] as number;
+      const single = op !== 'InstanceNormalization' && normalizedGroups(node, channels) === channels;
+      return kept && single ? { ...node.attrs, num_groups: kept.length } : node.attrs;
+    },
+
+    cost(_node, inputs) {
+      return { macs: 0, mmrazor: 2 * sampleElements(inputs[0]!.shape) };
+    },
+
+    parametric() {
+      return { input: 1, output: 1, passThrough: true };
+    },
+
+    evaluate(node, inputs) {
+      const x = requiredTensor(node, inputs, 0);
+      const [scale, shift] = WEIGHTS.map((_, i) => requiredTensor(node, inputs, i + 1).data);
+      const channels = x.shape[1];
+      const plane = elementCount(x.shape.slice(2));
+      const run = (channels / normalizedGroups(node, channels)) * plane;
+      const normal = normalizeRuns(x.data, run, epsilonOf(node));
+      const channelOf = (i: number): number => Math.floor(i / plane) % channels;
+      return [{ ...x, data: normal.map((v, i) => v * scale[channelOf(i)] + shift[channelOf(i)]) }];
+    },
+  };
+}
+
+export const SAMPLE_NORMALIZATION_OPS: readonly OpSpec[] = [
+  layerNormalization,
+  groupedSpec('GroupNormalization', 2),
+  groupedSpec('InstanceNormalization', 3),
+];
