@@ -24,6 +24,8 @@ export interface Config {
   /** Compute threads of one job; 0: one for each core. */
   readonly threads: number;
   readonly apiKey: string | undefined;
+  /** Modules of the operator's own algorithms, units and criteria. */
+  readonly plugins: readonly string[];
   readonly limits: Limits;
 }
 
@@ -112,6 +114,7 @@ function workerVariables(variables: Variables) {
     logLevel: variables.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     workerConcurrency: variables.whole('WORKER_CONCURRENCY', 1, 1, 64),
     threads: variables.whole('THREADS', 0, 0, 1024),
+    plugins: variables.paths('ESPALIER_PLUGINS'),
     limits: {
       jobDeadlineMs: variables.whole('JOB_DEADLINE', 7200, 1, 30 * 86400) * 1000,
       jobMemoryBytes: variables.whole('JOB_MEMORY_LIMIT', 8 * 1024 * MIB, 64 * MIB, 2 ** 42),
@@ -146,6 +149,12 @@ class Variables {
     if ((allowed as readonly string[]).includes(value)) return value as T;
     this.problems.push(`${name} must be one of ${allowed.join(', ')}, found "${value}"`);
     return preset;
+  }
+
+  /** Paths between commas, as absolute ones. */
+  paths(name: string): string[] {
+    const paths = (this.text(name) ?? '').split(',').map((path) => path.trim());
+    return paths.filter(Boolean).map((path) => resolve(path));
   }
 
   checked<T>(config: T): T {

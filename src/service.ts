@@ -1,6 +1,7 @@
 /** The service in one process: record, files, queue, HTTP, and a worker where there is no Redis. Wiring only. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { readInstalledNames } from '../workers/installed-names.js';
 import { startWorker } from '../workers/supervisor.js';
 import { createServer } from './api/server.js';
 import type { Config } from './config.js';
@@ -23,11 +24,12 @@ export interface RunningService {
 
 /**
  * Starts everything and listens. Jobs that were not finished go back into the queue.
- * @throws Error when the port is taken, or when another service uses the same DATA_DIR.
+ * @throws Error when a plugin can't be loaded, when the port is taken, or when another service uses the same DATA_DIR.
  * @example const service = await startService(readConfig({ PORT: '0' }), pino()); await fetch(service.url);
  */
 export async function startService(config: Config, logger: Logger): Promise<RunningService> {
   const { dataDir, redisUrl, limits, apiKey } = config;
+  const installed = await readInstalledNames(config.plugins);
   const onError = (err: Error) => logger.error({ err }, err.message);
 
   const { store, blobs } = await openDataDir(dataDir);
@@ -35,7 +37,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
   const { queue, transport } = redisUrl ? openRedisQueue({ url: redisUrl, onError }) : openMemoryQueue({ onError });
   const jobs = new JobService({ store, queue, folders, log: logger });
   const uploads = new UploadService({ store, blobs, queue, log: logger });
-  const app = await createServer({ store, jobs, uploads, folders, queue, limits, apiKey }, logger);
+  const app = await createServer({ store, jobs, uploads, folders, queue, limits, apiKey, installed }, logger);
   const worker = redisUrl ? undefined : await startWorker({ transport, config, blobs, logger });
   const requeued = jobs.requeueUnfinished().catch(onError);
 

@@ -93,11 +93,26 @@ const InspectRequest = Type.Object({
   name: Type.String(),
 });
 
+/** Asks which parts the operator's modules bring, besides the built-in ones. */
+const NamesRequest = Type.Object({ type: Type.Literal('names'), plugins: Type.Array(Type.String()) });
+
+const Names = Type.Array(Code, { maxItems: 1000 });
+
+const NamesChildMessage = Type.Union([
+  Failure,
+  Type.Object({
+    type: Type.Literal('done'),
+    value: Type.Object({ algorithms: Names, mutators: Names, units: Names, rankingUnits: Names, criteria: Names }),
+  }),
+]);
+
 export type JobEvent = Static<typeof Event>;
 export type JobChildMessage = Static<typeof JobChildMessage>;
 export type InspectChildMessage = Static<typeof InspectChildMessage>;
+export type NamesChildMessage = Static<typeof NamesChildMessage>;
 export type JobRequest = Static<typeof JobRequest>;
 export type InspectRequest = Static<typeof InspectRequest>;
+export type NamesRequest = Static<typeof NamesRequest>;
 
 /** The message, if it is one, else undefined. */
 export type Parse<T> = (message: unknown) => T | undefined;
@@ -109,5 +124,7 @@ function parser<S extends TSchema>(schema: S): Parse<Static<S>> {
 
 export const parseJobChildMessage: Parse<JobChildMessage> = parser(JobChildMessage);
 export const parseInspectChildMessage: Parse<InspectChildMessage> = parser(InspectChildMessage);
+export const parseNamesChildMessage: Parse<NamesChildMessage> = parser(NamesChildMessage);
 export const parseJobRequest: Parse<JobRequest> = parser(JobRequest);
 export const parseInspectRequest: Parse<InspectRequest> = parser(InspectRequest);
+export const parseNamesRequest: Parse<NamesRequest> = parser(NamesRequest);

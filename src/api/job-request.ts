@@ -24,7 +24,7 @@ async function fromJson(body: unknown, services: Services): Promise<JobParts> {
   const errors = schemaErrors(NewJobFields, body);
   if (errors.length > 0) throw invalid(errors);
   const { model, dataset, config } = body as { model: string; dataset?: string; config?: unknown };
-  const resolved = resolve(config, dataset !== undefined);
+  const resolved = resolve(config, dataset !== undefined, services);
   return check(services, {
     model: await stored('model', model, services),
     ...(dataset !== undefined && { dataset: await stored('dataset', dataset, services) }),
@@ -64,7 +64,7 @@ async function fromParts(request: FastifyRequest, services: Services): Promise<J
     }
     if (!files.model && ids.model === undefined) throw invalid([{ pointer: '/model', message: 'is needed' }]);
     const hasDataset = files.dataset !== undefined || ids.dataset !== undefined;
-    const resolved = resolve(config, hasDataset);
+    const resolved = resolve(config, hasDataset, services);
     const upload = async <K extends UploadKind>(kind: K): Promise<Upload<K>> =>
       files[kind] ? (await services.uploads.finish(kind, files[kind])).upload : stored(kind, ids[kind]!, services);
     const model = await upload('model');
@@ -75,9 +75,9 @@ async function fromParts(request: FastifyRequest, services: Services): Promise<J
   }
 }
 
-function resolve(config: unknown, hasDataset: boolean): PruneConfig {
+function resolve(config: unknown, hasDataset: boolean, { installed }: Services): PruneConfig {
   try {
-    return resolveConfig(config, { hasDataset });
+    return resolveConfig(config, { hasDataset, ...(installed && { installed }) });
   } catch (error) {
     if (!(error instanceof EspalierError)) throw error;
     const errors = error.errors.map((e) => ({ ...e, pointer: `/config${e.pointer}` }));

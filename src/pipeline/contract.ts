@@ -1,4 +1,5 @@
 /** What workers and the CLI call, and what they get back. JSON all through: it crosses process borders. */
+import type { ArchiveLimits } from '../archive/index.js';
 import type { PruneConfig } from '../prune-config/index.js';
 
 export type Phase =
@@ -24,6 +25,10 @@ export interface JobSpec {
   readonly engine: 'auto' | 'onnxruntime' | 'tensorflow';
   /** Compute threads; 0 means one for each core. */
   readonly threads: number;
+  /** What the uploads may unpack to; absent: the defaults. */
+  readonly archive?: ArchiveLimits;
+  /** Modules of the operator's own parts (see plugins.ts), loaded in this order. */
+  readonly plugins?: readonly string[];
 }
 
 /** Called during a run. `progress` never decreases and is in [0, 1]. */

@@ -1,7 +1,7 @@
 import type { Engine } from '../engine/engine.js';
 import { graphCost } from '../graph/cost.js';
 import type { FinetuneConfig, PruneConfig } from '../prune-config/index.js';
-import type { IteAlgorithm, PruneStep, Subnet, Trainer } from '../pruning/index.js';
+import type { BaseAlgorithm, PruneStep, Subnet, Trainer } from '../pruning/index.js';
 import type { ScheduleRow } from '../report/unit-report.js';
 import { type Importances, unitImportances } from './build-report.js';
 import { type Checkpoint, findCheckpoint, saveCheckpoint } from './checkpoint.js';
@@ -13,7 +13,7 @@ import { warnOfRounding } from './rounded-choices.js';
 import { SubnetTrainer } from './subnet-trainer.js';
 
 export interface PruneRunOptions {
-  readonly algorithm: IteAlgorithm;
+  readonly algorithm: BaseAlgorithm;
   readonly engine: Engine;
   readonly data: JobData | undefined;
   readonly config: PruneConfig;
@@ -133,7 +133,7 @@ export class PruneRun {
 
   #addRow(pruned: PruneStep, subnet: Subnet): void {
     const { algorithm, config, listener } = this.#options;
-    const { step, pruneTimes, iteration, epoch, choices } = pruned;
+    const { step, pruneTimes, iteration, epoch, by, choices } = pruned;
     const cost = graphCost(subnet.graph);
     const macs = cost[config.counting];
     const each = (field: 'choice' | 'current') =>
@@ -150,7 +150,8 @@ export class PruneRun {
       accuracy_before_finetune: null,
       accuracy_after_finetune: null,
     });
-    listener.log(`The model is pruned at ${epoch}th epoch once.`, { step, macs, parameters: cost.parameters });
+    const when = by === 'epoch' ? `${epoch}th epoch` : `${iteration}th iter`;
+    listener.log(`The model is pruned at ${when} once.`, { step, macs, parameters: cost.parameters });
     if (step === pruneTimes - 1) warnOfRounding(algorithm.mutator, choices, listener);
   }
 

@@ -19,6 +19,7 @@ const TYPES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '/algorithm/mutator_cfg/channel_unit_cfg/type': {
     L1MutableChannelUnit: 'L1ChannelUnit',
     SequentialMutableChannelUnit: 'SequentialChannelUnit',
+    OneShotMutableChannelUnit: 'OneShotChannelUnit',
   },
 };
 

@@ -3,6 +3,7 @@
  */
 export { type ConfigFault, checkConfigAgainstModel } from './check-model.js';
 export { choiceFault, unitArgsOf } from './choices.js';
+export { BUILT_IN_NAMES, type InstalledNames } from './installed.js';
 export { didYouMean, nearMisses } from './near-miss.js';
 export { pointer } from './pointer.js';
 export { resolveConfig } from './resolve.js';

@@ -2,6 +2,8 @@
 import { EspalierError, type FieldError } from '../errors.js';
 import { isRecord, replaceAliases } from './aliases.js';
 import { choiceFault, unitArgsOf } from './choices.js';
+import { BUILT_IN_NAMES, type InstalledNames } from './installed.js';
+import { didYouMean } from './near-miss.js';
 import { pointer } from './pointer.js';
 import type { FinetuneConfig, PruneConfig, Scaling, UnitArgs, UnitConfig } from './resolved.js';
 import { PruneConfigInput } from './schema.js';
@@ -11,6 +13,9 @@ type AlgorithmInput = NonNullable<PruneConfigInput['algorithm']>;
 type FinetuneInput = Exclude<NonNullable<PruneConfigInput['finetune']>, false>;
 type Report = (at: string, message: string) => void;
 
+/** Where it is not `ratio`. */
+const DEFAULT_MODES: Readonly<Record<string, UnitArgs['choice_mode']>> = { SlimmableChannelUnit: 'number' };
+
 const NOT_SUPPORTED_YET = ['/target/peak_memory', '/target/max_accuracy_drop', '/finetune/distillation'] as const;
 
 /**
@@ -19,7 +24,10 @@ const NOT_SUPPORTED_YET = ['/target/peak_memory', '/target/max_accuracy_drop', '
  * @throws EspalierError CONFIG_INVALID with the faults found, the first {@link MOST_FAULTS} of them.
  * @example resolveConfig({ target: { flops: 0.4 } }, { hasDataset: false }).target // { macs: 0.4 }
  */
-export function resolveConfig(input: unknown, options: { hasDataset: boolean }): PruneConfig {
+export function resolveConfig(
+  input: unknown,
+  options: { hasDataset: boolean /** Absent: what comes with Espalier. */; installed?: InstalledNames },
+): PruneConfig {
   const canonical = replaceAliases(input ?? {});
   const errors: FieldError[] = [...canonical.doubled];
   const report: Report = (at, message) => {
@@ -36,6 +44,7 @@ export function resolveConfig(input: unknown, options: { hasDataset: boolean }):
     const value = config[parent];
     if (isRecord(value) && field in value) report(at, 'is not supported yet');
   }
+  checkNames(config.algorithm ?? {}, options.installed ?? BUILT_IN_NAMES, report);
   const finetune = resolveFinetune(config.finetune, options.hasDataset, report);
   const scaling = resolveScaling(config.scaling, options.hasDataset, report);
   const algorithm = resolveAlgorithm(config.algorithm ?? {}, finetune, report);
@@ -54,6 +63,25 @@ export function resolveConfig(input: unknown, options: { hasDataset: boolean }):
     dry_run: config.dry_run ?? false,
     seed: config.seed ?? 0,
   };
+}
+
+/** Every name of a part must be one that is installed. */
+function checkNames(input: AlgorithmInput, installed: InstalledNames, report: Report): void {
+  const units = input.mutator_cfg?.channel_unit_cfg;
+  const at = '/algorithm/mutator_cfg/channel_unit_cfg';
+  const check = (pointer: string, name: string | undefined, known: readonly string[]) => {
+    if (name === undefined || known.includes(name)) return;
+    const list = known.map((n) => JSON.stringify(n)).join(', ');
+    const found = JSON.stringify(name);
+    report(pointer, `must be ${known.length === 1 ? '' : 'one of '}${list}, found ${found}${didYouMean(name, known)}`);
+  };
+  check('/algorithm/type', input.type, installed.algorithms);
+  check('/algorithm/mutator_cfg/type', input.mutator_cfg?.type, installed.mutators);
+  check(`${at}/type`, units?.type, installed.units);
+  check(`${at}/criterion`, units?.criterion, installed.criteria);
+  if (units?.criterion !== undefined && !installed.rankingUnits.includes(units.type ?? installed.units[0])) {
+    report(`${at}/criterion`, `is taken by units of type ${installed.rankingUnits.join(', ')} only`);
+  }
 }
 
 /** Not `uniqueItems` in the schema: TypeBox takes quadratic time over what is there twice. */
@@ -100,7 +128,7 @@ function resolveAlgorithm(
   const parse = input.mutator_cfg?.parse_cfg?.type ?? 'ChannelAnalyzer';
   const given = unitCfg.default_args ?? {};
   const defaults: UnitArgs = {
-    choice_mode: given.choice_mode ?? 'ratio',
+    choice_mode: given.choice_mode ?? DEFAULT_MODES[unitCfg.type ?? ''] ?? 'ratio',
     divisor: given.divisor ?? 1,
     min_value: given.min_value ?? 1,
     min_ratio: given.min_ratio ?? 0.9,
@@ -115,7 +143,8 @@ function resolveAlgorithm(
   const epochs = finetune ? finetune.epochs : 0;
   const mostSteps = finetune ? Math.ceil(epochs / stepFreq) : 1;
   const pruneTimes = input.prune_times ?? Math.min(3, mostSteps);
-  if (pruneTimes > mostSteps) {
+  // With one epoch steps are iterations apart; how many there are only the data can tell.
+  if (pruneTimes > mostSteps && epochs !== 1) {
     report(
       '/algorithm/prune_times',
       finetune
@@ -128,7 +157,12 @@ function resolveAlgorithm(
     type: input.type ?? 'IteAlgorithm',
     mutator_cfg: {
       type: input.mutator_cfg?.type ?? 'ChannelMutator',
-      channel_unit_cfg: { type: unitCfg.type ?? 'L1ChannelUnit', default_args: defaults, units },
+      channel_unit_cfg: {
+        type: unitCfg.type ?? 'L1ChannelUnit',
+        ...(unitCfg.criterion !== undefined && { criterion: unitCfg.criterion }),
+        default_args: defaults,
+        units,
+      },
       parse_cfg: { type: parse },
     },
     step_freq: stepFreq,

@@ -6,6 +6,7 @@ export interface PruneConfig {
       readonly type: string;
       readonly channel_unit_cfg: {
         readonly type: string;
+        readonly criterion?: string;
         readonly default_args: UnitArgs;
         readonly units: Readonly<Record<string, UnitConfig>>;
       };

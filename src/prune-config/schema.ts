@@ -11,6 +11,10 @@ const MOST_UNITS = 10_000;
 const MOST_NAMES = 1000;
 const LONGEST_NAME = 1024;
 
+/** A name that resolve.ts looks up in what is installed: plugins add to it. */
+const PartName = (description: string) =>
+  Type.String({ maxLength: 200, description: `${description} \`GET /capabilities\` lists all that there are.` });
+
 const ChoiceMode = Type.Enum(['ratio', 'number', 'bucket'], {
   description:
     'What a choice means: `ratio` the remaining share in (0, 1], `number` a count of channels, `bucket` one of `candidate_choices`. Default `ratio`.',
@@ -82,15 +86,21 @@ const Unit = Type.Object(
 
 const MutatorConfig = Type.Object(
   {
-    type: Type.Optional(Type.Enum(['ChannelMutator'], { description: 'Default `ChannelMutator`.' })),
+    type: Type.Optional(
+      PartName(
+        '`ChannelMutator`, `OneShotChannelMutator` (candidates), `SlimmableChannelMutator` (candidates that form subnets). Default `ChannelMutator`.',
+      ),
+    ),
     channel_unit_cfg: Type.Optional(
       Type.Object(
         {
           type: Type.Optional(
-            Type.Enum(['L1ChannelUnit', 'SequentialChannelUnit'], {
-              description:
-                'How a unit chooses its channels: `L1ChannelUnit` keeps the largest mean absolute weights, `SequentialChannelUnit` the first ones. Default `L1ChannelUnit`.',
-            }),
+            PartName(
+              'How a unit chooses its channels: `L1ChannelUnit` keeps the largest mean absolute weights, `SequentialChannelUnit` the first ones, `CriterionChannelUnit` the best by `criterion`; `OneShotChannelUnit` and `SlimmableChannelUnit` the first ones, as many as one of `candidate_choices`. Default `L1ChannelUnit`.',
+            ),
+          ),
+          criterion: Type.Optional(
+            PartName('What a `CriterionChannelUnit` ranks channels by; other types take none. Default `l1`.'),
           ),
           default_args: Type.Optional(
             Type.Object(unitArgs, { ...closed, description: 'Arguments of every unit that has none of its own.' }),
@@ -215,10 +225,14 @@ export const PruneConfigInput = Type.Object(
     algorithm: Type.Optional(
       Type.Object(
         {
-          type: Type.Optional(Type.Enum(['IteAlgorithm'], { description: 'Default `IteAlgorithm`.' })),
+          type: Type.Optional(PartName('When channels go. Default `IteAlgorithm`.')),
           mutator_cfg: Type.Optional(MutatorConfig),
           step_freq: Type.Optional(
-            Type.Integer({ minimum: 1, maximum: 10000, description: 'Epochs between prune steps. Default 1.' }),
+            Type.Integer({
+              minimum: 1,
+              maximum: 10000,
+              description: 'Epochs between prune steps; iterations where `finetune.epochs` is 1. Default 1.',
+            }),
           ),
           prune_times: Type.Optional(
             Type.Integer({

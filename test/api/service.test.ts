@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openApiYaml } from '../../src/api/openapi.js';
 import { ERRORS } from '../../src/errors.js';
+import { BUILT_IN_NAMES } from '../../src/prune-config/index.js';
 import { expectProblem, file, type Harness, type HarnessOptions, multipart, openHarness } from './harness.js';
 
 let h: Harness;
@@ -146,8 +147,20 @@ test('capabilities, docs and the way there', async () => {
     engines: ['onnxruntime'],
     devices: ['cpu'],
     algorithms: ['IteAlgorithm'],
-    units: ['L1ChannelUnit', 'SequentialChannelUnit'],
-    limits: { upload_bytes: 512 * 2 ** 20 },
+    mutators: BUILT_IN_NAMES.mutators,
+    units: BUILT_IN_NAMES.units,
+    criteria: ['l1'],
+    limits: {
+      upload_bytes: 512 * 2 ** 20,
+      json_bytes: 2 ** 20,
+      job_deadline_seconds: 7200,
+      job_memory_bytes: 8 * 2 ** 30,
+      inspection_seconds: 30,
+      inspection_memory_bytes: 2 ** 30,
+      unpacked_bytes: 2 ** 31,
+      compression_ratio: 200,
+      entries: 2000,
+    },
   });
   expect((await app.inject('/')).headers.location).toBe('/docs');
   expect((await app.inject('/docs/')).body).toContain('swagger-ui');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { drawShapes, SHAPE_SIZE } from '../../examples/shapes.js';
 import { writeNpz } from '../../examples/write-npz.js';
 import type { JobListener, JobOutcome, JobSpec, Phase } from '../../src/pipeline/contract.js';
-import { runJob } from '../../src/pipeline/index.js';
+import { installedNames, runJob } from '../../src/pipeline/index.js';
 import { resolveConfig } from '../../src/prune-config/index.js';
 import { modelFiles, tf } from './tfjs.js';
 
@@ -26,6 +26,7 @@ export interface JobBench {
     options?: {
       data?: boolean;
       checkpointDir?: string;
+      plugins?: readonly string[];
       signal?: AbortSignal;
       onMetric?: JobListener['metric'];
     },
@@ -73,7 +74,7 @@ export async function openJobBench(
     folder,
     modelPath,
     dataPath,
-    run: async (config, { data = true, checkpointDir, signal, onMetric } = {}) => {
+    run: async (config, { data = true, checkpointDir, plugins = [], signal, onMetric } = {}) => {
       const outDir = join(folder, `out${++runs}`);
       const checkpoints = checkpointDir ?? join(folder, `checkpoint${runs}`);
       await mkdir(outDir);
@@ -83,11 +84,12 @@ export async function openJobBench(
         jobId: `job_${runs}`,
         model: { path: modelPath, name: 'model', sha256: 'model' },
         ...(data ? { dataset: { path: dataPath, name: 'data.npz', sha256: 'data' } } : {}),
-        config: resolveConfig(config, { hasDataset: data }),
+        config: resolveConfig(config, { hasDataset: data, installed: await installedNames(plugins) }),
         outDir,
         checkpointDir: checkpoints,
         engine: 'auto',
         threads: 1,
+        plugins,
       };
       const listener: JobListener = {
         phase: (phase) => recording.phases.push(phase),

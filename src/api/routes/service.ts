@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { installedEngines } from '../../installed-engines.js';
-import { PruneConfigInput } from '../../prune-config/index.js';
+import { BUILT_IN_NAMES } from '../../prune-config/index.js';
 import { VERSION } from '../../version.js';
 import { problems } from '../schemas/common.js';
 import type { Services } from '../services.js';
@@ -11,18 +11,14 @@ const tags = ['service'];
 const Status = Type.Object({ status: Type.String() });
 const Names = Type.Array(Type.String());
 
-const unitTypes =
-  PruneConfigInput.properties.algorithm.properties.mutator_cfg.properties.channel_unit_cfg.properties.type.enum;
-const algorithmTypes = PruneConfigInput.properties.algorithm.properties.type.enum;
-
 /** What is installed doesn't change while the process runs. */
 const engines = installedEngines();
-const installed = {
+const engineNames = {
   engines: [...new Set(engines.map((engine) => engine.name))],
   devices: [...new Set(engines.map((engine) => engine.device))],
 };
 
-export function serviceRoutes(app: TypedApp, { queue, store, limits }: Services): void {
+export function serviceRoutes(app: TypedApp, { queue, store, limits, installed = BUILT_IN_NAMES }: Services): void {
   app.get(
     '/healthz',
     {
@@ -72,13 +68,20 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits }: Services)
             engines: Names,
             devices: Names,
             algorithms: Names,
+            mutators: Names,
             units: Names,
+            criteria: Names,
             targets: Names,
             limits: Type.Object({
               upload_bytes: Type.Integer(),
               json_bytes: Type.Integer(),
               job_deadline_seconds: Type.Integer(),
               job_memory_bytes: Type.Integer(),
+              inspection_seconds: Type.Number(),
+              inspection_memory_bytes: Type.Integer(),
+              unpacked_bytes: Type.Integer(),
+              compression_ratio: Type.Integer(),
+              entries: Type.Integer(),
             }),
           }),
         },
@@ -87,15 +90,22 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits }: Services)
     async () => ({
       version: VERSION,
       formats: ['tfjs-layers'],
-      ...installed,
-      algorithms: [...algorithmTypes],
-      units: [...unitTypes],
+      ...engineNames,
+      algorithms: [...installed.algorithms],
+      mutators: [...installed.mutators],
+      units: [...installed.units],
+      criteria: [...installed.criteria],
       targets: ['macs', 'parameters', 'size'],
       limits: {
         upload_bytes: limits.uploadBytes,
         json_bytes: limits.jsonBytes,
         job_deadline_seconds: limits.jobDeadlineMs / 1000,
         job_memory_bytes: limits.jobMemoryBytes,
+        inspection_seconds: limits.inspectionDeadlineMs / 1000,
+        inspection_memory_bytes: limits.inspectionMemoryBytes,
+        unpacked_bytes: limits.archive.unpackedBytes,
+        compression_ratio: limits.archive.compressionRatio,
+        entries: limits.archive.entries,
       },
     }),
   );

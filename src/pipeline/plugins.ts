@@ -1,0 +1,46 @@
+import { pathToFileURL } from 'node:url';
+import type { InstalledNames } from '../prune-config/index.js';
+import * as framework from '../pruning/index.js';
+
+/** Everything that a plugin is given to build with: the whole pruning framework. */
+export type Framework = typeof framework;
+
+/**
+ * The default export of a plugin's module: makes parts out of the framework's classes, which it is handed so that there
+ * is one copy of them wherever the module is.
+ * @example export default () => ({ criteria: [{ name: 'mine', importance: (unit, source) => … }] });
+ */
+export type PluginModule = (framework: Framework) => framework.Plugin;
+
+/**
+ * The built-in parts and those of the operator's modules. Runs code of those modules: they are named by the environment of
+ * the service and never by a request.
+ * @param paths of JavaScript modules.
+ * @throws Error naming the module: it can not be imported, exports no function, or a name of it is taken.
+ */
+export async function loadParts(paths: readonly string[]): Promise<framework.FrameworkParts> {
+  let parts = framework.BUILT_IN_PARTS;
+  for (const path of paths) {
+    try {
+      const { default: plugin } = (await import(pathToFileURL(path).href)) as { default?: PluginModule };
+      if (typeof plugin !== 'function') throw new Error('its default export is no function');
+      parts = framework.addPlugin(parts, plugin(framework));
+    } catch (cause) {
+      throw new Error(`plugin ${path}: ${(cause as Error).message}`, { cause });
+    }
+  }
+  return parts;
+}
+
+/** The names that configs may use where these modules are loaded. @throws Error as {@link loadParts} */
+export async function installedNames(paths: readonly string[]): Promise<InstalledNames> {
+  const { algorithms, mutators, unitTypes, criteria } = await loadParts(paths);
+  const names = (parts: readonly { readonly name: string }[]) => parts.map(({ name }) => name);
+  return {
+    algorithms: names(algorithms),
+    mutators: names(mutators),
+    units: names(unitTypes),
+    rankingUnits: names(unitTypes.filter(({ takesCriterion }) => takesCriterion)),
+    criteria: names(criteria),
+  };
+}

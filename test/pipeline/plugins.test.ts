@@ -1,0 +1,124 @@
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { installedNames, loadParts } from '../../src/pipeline/index.js';
+import { BUILT_IN_NAMES, resolveConfig } from '../../src/prune-config/index.js';
+import { faultOf } from '../support/fault-of.js';
+import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
+import { useCpu } from '../support/tfjs.js';
+
+const PLUGIN = resolve(import.meta.dirname, '../../examples/plugins/geometric-median.ts');
+const FIRST = 'conv1_(0, 8)_8';
+
+let bench: JobBench;
+
+beforeAll(async () => {
+  await useCpu();
+  bench = await openJobBench(smallClassifier(), { train: 128, validation: 40 });
+});
+
+/** A module with this source, in a folder of its own. */
+async function moduleOf(source: string): Promise<string> {
+  const path = join(await mkdtemp(join(tmpdir(), 'espalier-plugin-')), 'plugin.mjs');
+  await writeFile(path, source);
+  return path;
+}
+
+const unitCfg = (channel_unit_cfg: object) => ({ mutator_cfg: { channel_unit_cfg } });
+
+async function run(config: object, data = false) {
+  const { outcome, outDir, recording } = await bench.run(config, { data, plugins: [PLUGIN] });
+  expect(outcome.status).toBe('succeeded');
+  expect(outcome.result?.equivalence?.relative).toBeLessThan(1e-5);
+  return { report: JSON.parse(await readFile(join(outDir, 'report.json'), 'utf8')), outcome, recording };
+}
+
+describe('the worked example', () => {
+  test('its criterion ranks the channels of a whole job', async () => {
+    const channel_unit_cfg = { type: 'CriterionChannelUnit', criterion: 'geometric_median' };
+    const { report } = await run({ algorithm: { ...unitCfg(channel_unit_cfg), target_pruning_ratio: 0.5 } });
+    const unit = report.units.find(({ name }: { name: string }) => name === FIRST);
+    expect(unit.importance.criterion).toBe('geometric_median');
+    const best = [...unit.importance.values.entries()].sort((a, b) => b[1] - a[1]).slice(0, 4);
+    expect(unit.kept_indices).toEqual(best.map(([channel]) => channel).sort((a, b) => a - b));
+  });
+
+  test('its unit kind takes the units that it can, and says so of the others', async () => {
+    const algorithm = { ...unitCfg({ type: 'BatchNormChannelUnit' }), target_pruning_ratio: { [FIRST]: 0.25 } };
+    const { report } = await run({ algorithm });
+    expect(report.units.map(({ name }: { name: string }) => name)).toEqual([FIRST]);
+    expect(report.units[0]).toMatchObject({ kept: 2, importance: { criterion: 'batch_norm_scale' } });
+    expect(report.unprunable).toContainEqual(expect.objectContaining({ layer: 'conv2', code: 'NO_WEIGHTS' }));
+  });
+
+  test('its algorithm prunes once, in the middle of the training', async () => {
+    const { report, recording } = await run(
+      {
+        algorithm: { type: 'OneTimeAlgorithm', target_pruning_ratio: 0.5 },
+        finetune: { epochs: 4, batch_size: 32 },
+      },
+      true,
+    );
+    expect(report.schedule.map(({ epoch }: { epoch: number }) => epoch)).toEqual([2]);
+    expect(recording.metrics.filter(({ name }) => name === 'accuracy').map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3]);
+    expect(recording.logs).toContain('The model is pruned at 2th epoch once.');
+  });
+
+  test('its names are installed, behind the built-in ones', async () => {
+    const names = await installedNames([PLUGIN]);
+    expect(names).toEqual({
+      ...BUILT_IN_NAMES,
+      algorithms: [...BUILT_IN_NAMES.algorithms, 'OneTimeAlgorithm'],
+      units: [...BUILT_IN_NAMES.units, 'BatchNormChannelUnit'],
+      criteria: [...BUILT_IN_NAMES.criteria, 'geometric_median'],
+    });
+  });
+});
+
+describe('names in configs', () => {
+  test('the built-in ones are what the framework has', async () => {
+    expect(await installedNames([])).toEqual(BUILT_IN_NAMES);
+  });
+
+  const resolved = (config: object) => () => resolveConfig(config, { hasDataset: false });
+  test.each<[string, object, RegExp]>([
+    ['algorithm', { algorithm: { type: 'OneTimeAlgorithm' } }, /\/algorithm\/type: must be "IteAlgorithm", found "One/],
+    ['unit kind', { algorithm: unitCfg({ type: 'L1' }) }, /must be one of "L1ChannelUnit", .*, found "L1"/],
+    [
+      'criterion',
+      { algorithm: unitCfg({ type: 'CriterionChannelUnit', criterion: 'l2' }) },
+      /"l1", found "l2"; did you/,
+    ],
+    ['mutator', { algorithm: { mutator_cfg: { type: 'M' } } }, /must be one of "ChannelMutator", .*, found "M"/],
+    [
+      'criterion for units that take none',
+      { algorithm: unitCfg({ criterion: 'l1' }) },
+      /taken by units of type Criter/,
+    ],
+  ])('an unknown %s is refused, with the known ones', (_name, config, message) => {
+    const fault = faultOf(resolved(config));
+    expect(fault.code).toBe('CONFIG_INVALID');
+    expect(fault.message).toMatch(message);
+  });
+});
+
+describe('modules that are no plugins', () => {
+  test.each<[string, string, RegExp]>([
+    ['no function', 'export default {};', /plugin\.mjs: its default export is no function/],
+    [
+      'a name that is taken',
+      "export default () => ({ criteria: [{ name: 'l1' }] });",
+      /criteria: the name l1 is taken/,
+    ],
+    ['an alias', "export default () => ({ unitTypes: [{ name: 'L1MutableChannelUnit' }] });", /is taken/],
+    ['a syntax error', 'export default (', /plugin\.mjs: /],
+    ['a throw', "throw new Error('boom');", /plugin\.mjs: boom/],
+  ])('%s', async (_name, source, message) => {
+    await expect(loadParts([await moduleOf(source)])).rejects.toThrow(message);
+  });
+
+  test('a module that is not there', async () => {
+    await expect(loadParts(['/nowhere/plugin.js'])).rejects.toThrow(/plugin \/nowhere\/plugin\.js/);
+  });
+});

@@ -1,0 +1,27 @@
+import { BUILT_IN_NAMES, type InstalledNames } from '../src/prune-config/index.js';
+import { parseNamesChildMessage } from './protocol.js';
+import { type ChildLimits, childEntry, runChild } from './run-child.js';
+
+const LIMITS: ChildLimits = { memoryBytes: 2 ** 30, deadlineMs: 30_000, cancelGraceMs: 0 };
+
+/**
+ * The names that configs may use with these modules. They are loaded in a child, as they are for jobs.
+ * @throws Error naming the module that can not be loaded.
+ */
+export async function readInstalledNames(plugins: readonly string[]): Promise<InstalledNames> {
+  if (plugins.length === 0) return BUILT_IN_NAMES;
+  const output: string[] = [];
+  const child = runChild<never, InstalledNames>({
+    entry: childEntry('names-child'),
+    request: { type: 'names', plugins },
+    parse: parseNamesChildMessage,
+    onEvent: () => {},
+    onOutput: (_stream, line) => output.push(line),
+    limits: LIMITS,
+    niceness: 0,
+  });
+  const ending = await child.ended;
+  if (ending.type === 'done') return ending.value;
+  const why = ending.type === 'error' ? ending.error.message : [ending.type, ...output.slice(-5)].join('\n');
+  throw new Error(`ESPALIER_PLUGINS: ${why}`);
+}

@@ -1,0 +1,16 @@
+/** The process that loads the operator's modules to say which parts they bring, so that the API never does. */
+import { installedNames } from '../src/pipeline/index.js';
+import { openChildChannel } from './child-channel.js';
+import { parseNamesRequest } from './protocol.js';
+
+const channel = openChildChannel(parseNamesRequest, ({ plugins }) => {
+  installedNames(plugins).then(
+    (value) => channel.finish({ type: 'done', value }),
+    // Whose fault it is stands in the message, and who reads it is the operator.
+    (error: Error) =>
+      channel.finish({
+        type: 'error',
+        error: { code: 'INTERNAL', message: error.message, errors: [], retryable: false },
+      }),
+  );
+});
