@@ -3,9 +3,9 @@ import { EspalierError } from '../../../src/errors.js';
 import type { Graph } from '../../../src/graph/graph.js';
 import type { Tensor } from '../../../src/graph/tensor.js';
 import {
+  type AlgorithmConfig,
   createAlgorithm,
   IteAlgorithm,
-  type AlgorithmConfig,
   type PruneStep,
   type Trainer,
   type TrainStretch,

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
-  expandMutableChannel,
   deriveIndexed,
+  expandMutableChannel,
   keptOfMask,
   MutableChannelContainer,
   SequentialMutableChannel,
