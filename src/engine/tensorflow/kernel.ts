@@ -1,5 +1,5 @@
 import { type Graph, getSpec, type Node, type TensorSpec } from '../../graph/graph.js';
-import type { DeviceTensor, Layout, TF, Value } from './value.js';
+import { type DeviceTensor, type Layout, permToFirst, type TF, type Value } from './value.js';
 
 /** What a kernel computes: a channels-first tensor, or one in the layout that it says. */
 export type KernelResult = DeviceTensor | { readonly tensor: DeviceTensor; readonly layout: Layout };
@@ -62,6 +62,11 @@ export class NodeRun {
 /** The layout that needs no conversion of input `i`. */
 export function ownLayout(x: NodeRun, i: number): Layout {
   return x.value(i).has('channels-first') ? 'channels-first' : 'channels-last';
+}
+
+/** Where each of the IR's axes stands in a tensor of a layout. */
+export function axisPlaces(rank: number, layout: Layout): number[] {
+  return layout === 'channels-last' ? permToFirst(rank) : Array.from({ length: rank }, (_, axis) => axis);
 }
 
 /** A function of single elements: it takes its input as it stands. */

@@ -1,6 +1,6 @@
 import { flagAttr, intAttr, intsAttr } from '../../../graph/ops/attributes.js';
 import { normalizeAxis } from '../../../graph/ops/checks.js';
-import { type Kernel, type KernelTable, ownLayout } from '../kernel.js';
+import { axisPlaces, type Kernel, type KernelTable, ownLayout } from '../kernel.js';
 import { permToFirst } from '../value.js';
 
 /** Reduces the input as it stands. No axes means that nothing is reduced; tfjs-core would then reduce everything. */
@@ -12,8 +12,7 @@ const reduction =
     const input = x.value(0).in(layout);
     const axes = intsAttr(x.node, 'axes').map((axis) => normalizeAxis(x.node, axis, input.rank));
     if (axes.length === 0) return { tensor: input, layout };
-    // Where each of the IR's axes stands.
-    const places = layout === 'channels-last' ? permToFirst(input.rank) : input.shape.map((_, axis) => axis);
+    const places = axisPlaces(input.rank, layout);
     const reduced = tf[name](
       input,
       axes.map((axis) => places[axis]),

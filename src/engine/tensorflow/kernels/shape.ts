@@ -3,8 +3,8 @@ import { broadcastShapes } from '../../../graph/ops/broadcast.js';
 import { normalizeAxis } from '../../../graph/ops/checks.js';
 import { slices } from '../../../graph/ops/training-slice.js';
 import { takeStrided } from '../axis.js';
-import { type KernelTable, type NodeRun, ownLayout } from '../kernel.js';
-import { type DeviceTensor, type Layout, permToFirst } from '../value.js';
+import { axisPlaces, type Kernel, type KernelTable, ownLayout } from '../kernel.js';
+import type { DeviceTensor, Layout } from '../value.js';
 
 /** The input's index that each index of an axis takes, padded by `begin` and `end` without a constant. */
 function paddedIndices(extent: number, begin: number, end: number, mode: 'reflect' | 'edge'): number[] {
@@ -16,28 +16,34 @@ function paddedIndices(extent: number, begin: number, end: number, mode: 'reflec
   });
 }
 
-function pad(x: NodeRun): DeviceTensor {
+const pad: Kernel = (x) => {
   const { tf } = x;
-  const input = x.input(0);
+  const layout = ownLayout(x, 0);
+  const input = x.value(0).in(layout);
   const mode = choiceAttr(x.node, 'mode', ['constant', 'reflect', 'edge'], 'constant');
   const pads = intsAttr(x.node, 'pads');
-  const sides = input.shape.map((_, axis) => [pads[axis], pads[input.rank + axis]] as const);
+  const places = axisPlaces(input.rank, layout);
+  const sides = input.shape.map((_, place) => {
+    const axis = places.indexOf(place);
+    return [pads[axis], pads[input.rank + axis]] as const;
+  });
   if (mode !== 'constant') {
-    return sides.reduce<DeviceTensor>((t, [begin, end], axis) => {
+    const padded = sides.reduce<DeviceTensor>((t, [begin, end], place) => {
       if (begin === 0 && end === 0) return t;
-      const indices = paddedIndices(t.shape[axis], begin, end, mode);
-      return tf.gather(t, tf.tensor1d(indices, 'int32'), axis);
+      const indices = paddedIndices(t.shape[place], begin, end, mode);
+      return tf.gather(t, tf.tensor1d(indices, 'int32'), place);
     }, input);
+    return { tensor: padded, layout };
   }
   // Negative pads crop.
   const cropped = tf.slice(
     input,
     sides.map(([begin]) => Math.max(0, -begin)),
-    input.shape.map((extent, axis) => extent + Math.min(0, sides[axis][0]) + Math.min(0, sides[axis][1])),
+    input.shape.map((extent, place) => extent + Math.min(0, sides[place][0]) + Math.min(0, sides[place][1])),
   );
   const added = sides.map(([begin, end]): [number, number] => [Math.max(0, begin), Math.max(0, end)]);
-  return tf.pad(cropped, added, numberAttr(x.node, 'value', 0));
-}
+  return { tensor: tf.pad(cropped, added, numberAttr(x.node, 'value', 0)), layout };
+};
 
 export const SHAPES: KernelTable = {
   Concat: (x) => {
@@ -47,7 +53,7 @@ export const SHAPES: KernelTable = {
     const rank = x.value(0).rank;
     const axis = normalizeAxis(x.node, intAttr(x.node, 'axis', 0), rank);
     const parts = indices.map((i) => x.value(i).in(layout));
-    return { tensor: x.tf.concat(parts, last ? permToFirst(rank)[axis] : axis), layout };
+    return { tensor: x.tf.concat(parts, axisPlaces(rank, layout)[axis]), layout };
   },
   Flatten: (x) => {
     const input = x.input(0);
@@ -66,8 +72,7 @@ export const SHAPES: KernelTable = {
     const input = x.value(0).in(layout);
     const reversed = input.shape.map((_, axis) => input.rank - 1 - axis);
     const perm = intsAttr(x.node, 'perm', reversed);
-    if (layout === 'channels-first') return x.tf.transpose(input, [...perm]);
-    const places = permToFirst(input.rank);
+    const places = axisPlaces(input.rank, layout);
     const composed = perm.map((axis) => places[axis]);
     return composed.every((place, axis) => place === axis) ? input : x.tf.transpose(input, composed);
   },
@@ -78,11 +83,15 @@ export const SHAPES: KernelTable = {
   },
   Slice: (x) => {
     const { tf } = x;
-    const input = x.input(0);
-    return [...slices(x.node, input.shape)].reduce<DeviceTensor>((t, [axis, { start, step, count }]) => {
-      if (step > 0) return takeStrided(tf, t, axis, start, count, step);
-      return tf.reverse(takeStrided(tf, t, axis, start + (count - 1) * step, count, -step), axis);
+    const layout = ownLayout(x, 0);
+    const input = x.value(0).in(layout);
+    const places = axisPlaces(input.rank, layout);
+    const shape = places.map((place) => input.shape[place]);
+    const tensor = [...slices(x.node, shape)].reduce<DeviceTensor>((t, [axis, { start, step, count }]) => {
+      if (step > 0) return takeStrided(tf, t, places[axis], start, count, step);
+      return tf.reverse(takeStrided(tf, t, places[axis], start + (count - 1) * step, count, -step), places[axis]);
     }, input);
+    return { tensor, layout };
   },
   Pad: pad,
 };
