@@ -1,16 +1,23 @@
 /** The environment, as one typed config. */
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { type ArchiveLimits, DEFAULT_LIMITS } from './archive/limits.js';
 
 export interface Limits {
   /** Of one upload, all files together. */
   readonly uploadBytes: number;
   /** Of a JSON body or a `config` part. */
   readonly jsonBytes: number;
-  /** Of one run of a job. */
+  /** Of all runs of a job together. */
   readonly jobDeadlineMs: number;
   /** Resident memory of one job. */
   readonly jobMemoryBytes: number;
+  /** Of reading one upload. */
+  readonly inspectionDeadlineMs: number;
+  /** Resident memory of reading one upload. */
+  readonly inspectionMemoryBytes: number;
+  /** What one upload may unpack to. */
+  readonly archive: ArchiveLimits;
 }
 
 export interface Config {
@@ -118,6 +125,14 @@ function workerVariables(variables: Variables) {
     limits: {
       jobDeadlineMs: variables.whole('JOB_DEADLINE', 7200, 1, 30 * 86400) * 1000,
       jobMemoryBytes: variables.whole('JOB_MEMORY_LIMIT', 8 * 1024 * MIB, 64 * MIB, 2 ** 42),
+      // An upload's request waits 90 s for its verdict, in the queue too.
+      inspectionDeadlineMs: variables.whole('INSPECTION_DEADLINE', 30, 1, 60) * 1000,
+      inspectionMemoryBytes: variables.whole('INSPECTION_MEMORY_LIMIT', 1024 * MIB, 64 * MIB, 2 ** 42),
+      archive: {
+        unpackedBytes: variables.whole('UNPACKED_LIMIT', DEFAULT_LIMITS.unpackedBytes, 1, 2 ** 42),
+        compressionRatio: variables.whole('COMPRESSION_LIMIT', DEFAULT_LIMITS.compressionRatio, 1, 1032),
+        entries: variables.whole('ENTRIES_LIMIT', DEFAULT_LIMITS.entries, 1, 1_000_000),
+      },
     },
   };
 }

@@ -17,6 +17,22 @@ test('an empty environment is valid', () => {
   });
 });
 
+test('what an upload may unpack to, and what reading it may take, is set like the other limits', () => {
+  const { limits } = readConfig({
+    UNPACKED_LIMIT: '5000',
+    COMPRESSION_LIMIT: '50',
+    ENTRIES_LIMIT: '10',
+    INSPECTION_DEADLINE: '45',
+    INSPECTION_MEMORY_LIMIT: String(2 ** 31),
+  });
+  expect(limits).toMatchObject({
+    archive: { unpackedBytes: 5000, compressionRatio: 50, entries: 10 },
+    inspectionDeadlineMs: 45_000,
+    inspectionMemoryBytes: 2 ** 31,
+  });
+  expect(() => readConfig({ ENTRIES_LIMIT: '0', INSPECTION_DEADLINE: '61' })).toThrow(/INSPECTION_.*\n.*ENTRIES_/);
+});
+
 test('every wrong variable is named in one error', () => {
   const env = {
     PORT: '99999',

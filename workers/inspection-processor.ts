@@ -42,7 +42,7 @@ export function createInspectionProcessor(context: WorkerContext): InspectionPro
       }
       const child = runChild<never, Inspection>({
         entry: context.entries.inspect,
-        request: { type: 'inspect', kind, path, name: upload.name },
+        request: { type: 'inspect', kind, path, name: upload.name, limits: context.archive },
         parse: parseInspectChildMessage,
         onEvent: () => {},
         onOutput: (stream, line) => log.info({ stream }, line),

@@ -69,6 +69,12 @@ const InspectChildMessage = Type.Union([
   Type.Object({ type: Type.Literal('done'), value: Opaque<ModelInspection | DatasetInspection>() }),
 ]);
 
+const Archive = Type.Object({
+  unpackedBytes: Type.Integer({ minimum: 1 }),
+  compressionRatio: Type.Number({ minimum: 1 }),
+  entries: Type.Integer({ minimum: 1 }),
+});
+
 const Spec = Type.Unsafe<JobSpec>(
   Type.Object({
     jobId: Type.String(),
@@ -78,6 +84,7 @@ const Spec = Type.Unsafe<JobSpec>(
     checkpointDir: Type.String(),
     engine: Type.String(),
     threads: Type.Integer({ minimum: 0 }),
+    archive: Type.Optional(Archive),
   }),
 );
 
@@ -91,6 +98,7 @@ const InspectRequest = Type.Object({
   kind: Type.Union([Type.Literal('model'), Type.Literal('dataset')]),
   path: Type.String(),
   name: Type.String(),
+  limits: Archive,
 });
 
 /** Asks which parts the operator's modules bring, besides the built-in ones. */

@@ -31,9 +31,6 @@ const CLOSE_MS = 5000;
 /** Uploads are read while a job trains: a few at once, none waits for a job. */
 const INSPECTIONS_AT_ONCE = 2;
 
-/** An upload has to be read within these. */
-const INSPECTION_LIMITS: ChildLimits = { memoryBytes: 2 ** 30, deadlineMs: 30_000, cancelGraceMs: 0 };
-
 /** How long a canceled job may take to come to the end of its step and write its best point. */
 const CANCEL_GRACE_MS = 60_000;
 
@@ -41,7 +38,7 @@ const CANCEL_GRACE_MS = 60_000;
 export type WorkerConfig = Pick<Config, 'dataDir' | 'engine' | 'threads' | 'workerConcurrency'> & {
   /** Absent: none. */
   readonly plugins?: Config['plugins'];
-  readonly limits: Pick<Config['limits'], 'jobMemoryBytes' | 'jobDeadlineMs'>;
+  readonly limits: Omit<Config['limits'], 'uploadBytes' | 'jsonBytes'>;
 };
 
 export interface WorkerOptions {
@@ -50,11 +47,10 @@ export interface WorkerOptions {
   readonly blobs: Pick<BlobStore, 'localPath'>;
   readonly logger: Logger;
   readonly config: WorkerConfig;
-  /** The children's modules and limits, where they are not the product's: tests put a stand-in runner here. */
+  /** The children's modules and grace time, where they are not the product's: tests put a stand-in runner here. */
   readonly children?: {
     readonly job?: URL;
     readonly inspect?: URL;
-    readonly inspectionLimits?: ChildLimits;
     readonly cancelGraceMs?: number;
   };
 }
@@ -70,6 +66,7 @@ export interface WorkerContext {
   readonly plugins: readonly string[];
   readonly entries: { readonly job: URL; readonly inspect: URL };
   readonly limits: { readonly job: ChildLimits; readonly inspection: ChildLimits };
+  readonly archive: Config['limits']['archive'];
 }
 
 export interface RunningWorker {
@@ -90,6 +87,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     folders: jobFolders(config.dataDir),
     blobs: options.blobs,
     engine: config.engine,
+    archive: config.limits.archive,
     threads: threadsOfJob(config, availableParallelism()),
     plugins: config.plugins ?? [],
     entries: {
@@ -102,7 +100,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         deadlineMs: config.limits.jobDeadlineMs,
         cancelGraceMs: children.cancelGraceMs ?? CANCEL_GRACE_MS,
       },
-      inspection: children.inspectionLimits ?? INSPECTION_LIMITS,
+      inspection: {
+        memoryBytes: config.limits.inspectionMemoryBytes,
+        deadlineMs: config.limits.inspectionDeadlineMs,
+        cancelGraceMs: 0,
+      },
     },
   };
   const jobProcessor = createJobProcessor(context);

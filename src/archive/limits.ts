@@ -12,5 +12,12 @@ export const DEFAULT_LIMITS: ArchiveLimits = {
   entries: 2000,
 };
 
+/** For files that were written here. */
+export const NO_LIMITS: ArchiveLimits = {
+  unpackedBytes: Number.POSITIVE_INFINITY,
+  compressionRatio: Number.POSITIVE_INFINITY,
+  entries: Number.POSITIVE_INFINITY,
+};
+
 /** Below this size the ratio says nothing: a small file of zeros compresses better than 200:1. */
 export const RATIO_FREE_BYTES = 1024 ** 2;

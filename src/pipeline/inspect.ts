@@ -1,3 +1,4 @@
+import type { ArchiveLimits } from '../archive/index.js';
 import { inspectDataset as inspectDatasetFile } from '../data/index.js';
 import { graphCost } from '../graph/cost.js';
 import { type Graph, getSpec } from '../graph/graph.js';
@@ -6,8 +7,8 @@ import type { DatasetInspection, ModelInspection, TensorInfo } from './contract.
 import { openModel } from './load-model.js';
 
 /** Reads an uploaded model and says what it is, and which units it has by default. @throws EspalierError */
-export async function inspectModel(path: string, name: string): Promise<ModelInspection> {
-  const { model, close } = await openModel(path, name);
+export async function inspectModel(path: string, name: string, limits?: ArchiveLimits): Promise<ModelInspection> {
+  const { model, close } = await openModel(path, name, limits);
   try {
     const { graph } = model;
     const mutator = new ChannelMutator();
@@ -29,8 +30,8 @@ export async function inspectModel(path: string, name: string): Promise<ModelIns
 }
 
 /** Reads an uploaded data set whole and says what it is. @throws EspalierError */
-export function inspectDataset(path: string, name: string): Promise<DatasetInspection> {
-  return inspectDatasetFile(path, { name });
+export function inspectDataset(path: string, name: string, limits?: ArchiveLimits): Promise<DatasetInspection> {
+  return inspectDatasetFile(path, { name, ...(limits && { limits }) });
 }
 
 function tensorInfo(graph: Graph, name: string, value: string): TensorInfo {

@@ -1,3 +1,4 @@
+import type { ArchiveLimits } from '../archive/index.js';
 import { fitToModel, openDataset, type Scaling, type Split, splitValidation } from '../data/index.js';
 import type { Engine } from '../engine/engine.js';
 import { EspalierError } from '../errors.js';
@@ -36,11 +37,12 @@ export async function openJobData(
   config: PruneConfig,
   engine: Engine,
   listener: JobListener,
+  limits?: ArchiveLimits,
 ): Promise<JobData> {
   if (graph.inputs.length !== 1) {
     throw new EspalierError('DATASET_SHAPE', `the model has ${graph.inputs.length} inputs, a data set feeds one`);
   }
-  const opened = await openDataset(dataset.path, { name: dataset.name });
+  const opened = await openDataset(dataset.path, { name: dataset.name, ...(limits && { limits }) });
   try {
     const inputShape = getSpec(graph, graph.inputs[0]).shape.slice(1).map(Number);
     const labelled = opened.train.labels.kind !== 'none';

@@ -1,3 +1,4 @@
+import type { ArchiveLimits } from '../archive/index.js';
 import { detectFormat, fileSetOf, type LoadedModel, openFileSet } from '../formats/index.js';
 
 export interface OpenModel {
@@ -11,10 +12,11 @@ export interface OpenModel {
 /**
  * Opens a stored upload and reads the model in it.
  * @param name the user's file name, where the stored file has another
+ * @param limits what it may unpack to
  * @throws EspalierError as the archive and format readers say
  */
-export async function openModel(path: string, name: string): Promise<OpenModel> {
-  const files = await openFileSet(path, { name });
+export async function openModel(path: string, name: string, limits?: ArchiveLimits): Promise<OpenModel> {
+  const files = await openFileSet(path, { name, ...(limits && { limits }) });
   try {
     const format = await detectFormat(files);
     const model = await format.read(files);

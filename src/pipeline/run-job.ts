@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { NO_LIMITS } from '../archive/index.js';
 import { type Engine, openEngine } from '../engine/index.js';
 import { EspalierError } from '../errors.js';
 import type { LoadedModel } from '../formats/index.js';
@@ -102,7 +103,7 @@ class Job {
     const written = await exportModel(model, subnet.graph, outDir);
 
     progress.phase('verifying');
-    const reread = await openModel(written.path, written.artifact.name);
+    const reread = await openModel(written.path, written.artifact.name, NO_LIMITS);
     this.#closing.push(reread.close);
     const delivery = {
       written: reread.model.graph,
@@ -148,7 +149,7 @@ class Job {
 
   async #openModel() {
     const { path, name } = this.#spec.model;
-    const opened = await openModel(path, name);
+    const opened = await openModel(path, name, this.#spec.archive);
     this.#closing.push(opened.close);
     for (const warning of opened.model.warnings) this.#listener.warning(warning);
     return opened;
@@ -175,9 +176,9 @@ class Job {
   }
 
   async #openData(graph: Graph, engine: Engine): Promise<JobData | undefined> {
-    const { dataset, config } = this.#spec;
+    const { dataset, config, archive } = this.#spec;
     if (!dataset) return undefined;
-    const data = await openJobData(dataset, graph, config, engine, this.#listener);
+    const data = await openJobData(dataset, graph, config, engine, this.#listener, archive);
     this.#closing.push(data.close);
     if (!data.labelled && config.finetune) {
       throw new EspalierError('LABELS_INVALID', 'finetuning needs labels, and the data set has none');

@@ -11,10 +11,9 @@ beforeEach(() => {
   open = openMemoryQueue({ onError: (error) => fixture.logged.push({ msg: error.message }) });
 });
 
-const start = (deadlineMs: number) => {
-  const inspectionLimits = { memoryBytes: 200 * 2 ** 20, deadlineMs, cancelGraceMs: 0 };
-  return fixture.start(open, { children: { inspectionLimits } });
-};
+const archive = { unpackedBytes: 1000, compressionRatio: 3, entries: 2 };
+const start = (inspectionDeadlineMs: number) =>
+  fixture.start(open, { limits: { inspectionDeadlineMs, inspectionMemoryBytes: 200 * 2 ** 20, archive } });
 
 afterEach(async () => {
   await fixture.dispose();
@@ -32,6 +31,11 @@ test('an upload is read by a child while a job runs', async () => {
   expect(await inspect('model', 'good.zip')).toEqual({ format: 'onnx' });
   await open.queue.cancel(job.job_id);
   await reports.ending(job.job_id);
+});
+
+test('the reader is told what an upload may unpack to', async () => {
+  await start(30_000);
+  expect(await inspect('dataset', 'limits.zip')).toEqual(archive);
 });
 
 test("the reader's own verdict comes back with code and fields", async () => {

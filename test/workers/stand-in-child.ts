@@ -28,6 +28,8 @@ export type Step =
   | 'block'
   | 'allocate'
   | 'print'
+  /** Logs what uploads may unpack to. */
+  | 'limits'
   | 'many-reports';
 
 const STEPS: Readonly<Record<Step, (context: Parameters<JobRunner>) => Promise<void>>> = {
@@ -77,6 +79,7 @@ const STEPS: Readonly<Record<Step, (context: Parameters<JobRunner>) => Promise<v
     console.log('a line on stdout');
     console.error('a line on stderr');
   },
+  limits: async ([spec, listener]) => listener.log('limits', { ...spec.archive }),
   'many-reports': async ([, listener]) => {
     for (let i = 1; i <= 2000; i++) {
       listener.progress(i / 2000);

@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EspalierError } from '../../src/errors.js';
 import { serveInspection } from '../../workers/serve-inspection.js';
 
-const READ: Readonly<Record<string, () => Promise<unknown>>> = {
+const READ: Readonly<Record<string, (limits: unknown) => Promise<unknown>>> = {
   'good.zip': async () => ({ format: 'onnx' }),
+  'limits.zip': async (limits) => limits,
   'lambda.zip': async () => {
     throw new EspalierError('LAMBDA_LAYER', 'layer "f" holds code', { errors: [{ pointer: '/f', message: 'code' }] });
   },
@@ -23,5 +24,5 @@ const READ: Readonly<Record<string, () => Promise<unknown>>> = {
   'crash.zip': async () => void process.kill(process.pid, 'SIGSEGV'),
 };
 
-const read = (_path: string, name: string) => READ[name]() as never;
+const read = (_path: string, name: string, limits: unknown) => READ[name](limits) as never;
 serveInspection({ model: read, dataset: read });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { ulid } from 'ulid';
 import { expect } from 'vitest';
+import { readConfig } from '../../src/config.js';
 import type { JobMessage } from '../../src/jobs/messages.js';
 import type { OpenQueue } from '../../src/queue/index.js';
 import { type RunningWorker, startWorker, type WorkerOptions } from '../../workers/supervisor.js';
@@ -53,7 +54,12 @@ export function createFixture(): Fixture {
           engine: 'auto',
           threads: 1,
           workerConcurrency: 1,
-          limits: { jobMemoryBytes: 400 * 2 ** 20, jobDeadlineMs: 60_000, ...options.limits },
+          limits: {
+            ...readConfig({}).limits,
+            jobMemoryBytes: 400 * 2 ** 20,
+            jobDeadlineMs: 60_000,
+            ...options.limits,
+          },
         },
         children: { job: STAND_IN, inspect: STAND_IN_INSPECTOR, ...options.children },
       });
