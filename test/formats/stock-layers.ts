@@ -138,6 +138,63 @@ export const STOCK_LAYERS: Readonly<Record<string, () => tf.LayersModel>> = {
     return tf.model({ inputs: input, outputs: a });
   },
 
+  'transposed convolutions': () => {
+    const input = tf.input({ shape: [4, 5, 3] });
+    const a = chain(
+      input,
+      L.conv2dTranspose({ filters: 6, kernelSize: 3, strides: 2, padding: 'same', activation: 'relu' }),
+      L.conv2dTranspose({ filters: 5, kernelSize: [4, 3], strides: [2, 1], useBias: false }),
+      L.conv2dTranspose({ filters: 4, kernelSize: 2, strides: [3, 2], padding: 'same' }),
+      L.conv2dTranspose({ filters: 3, kernelSize: 1, strides: 2 }),
+    );
+    return tf.model({ inputs: input, outputs: a });
+  },
+
+  'transposed convolutions in three dimensions': () => {
+    const input = tf.input({ shape: [3, 4, 2, 2] });
+    const layer = L.conv3dTranspose({ filters: 4, kernelSize: 3, strides: 2, padding: 'same' });
+    return tf.model({ inputs: input, outputs: chain(input, layer, L.conv3d({ filters: 2, kernelSize: 1 })) });
+  },
+
+  'enlarging, nearest and bilinear': () => {
+    const input = tf.input({ shape: [4, 5, 3] });
+    const a = chain(input, conv(6), L.upSampling2d({ size: [2, 3] }), L.reLU(), conv(4));
+    const b = chain(a, L.upSampling2d({ size: [2, 2], interpolation: 'bilinear' }), conv(2));
+    return tf.model({ inputs: input, outputs: b });
+  },
+
+  'layer norms': () => {
+    const input = tf.input({ shape: [6, 4, 3] });
+    const a = chain(
+      input,
+      conv(6),
+      L.layerNormalization({ axis: -1 }),
+      conv(5),
+      L.layerNormalization({ axis: [1, 2, 3] }),
+    );
+    const b = chain(
+      a,
+      conv(4),
+      L.layerNormalization({ axis: [2, 3], scale: false }),
+      L.flatten(),
+      L.dense({ units: 6 }),
+    );
+    const c = chain(b, L.layerNormalization({ center: false, epsilon: 0.01 }), L.dense({ units: 3 }));
+    return tf.model({ inputs: input, outputs: c });
+  },
+
+  'what is below a threshold left out': () => {
+    const input = tf.input({ shape: [6, 4, 3] });
+    const layers = [conv(5), L.thresholdedReLU({ theta: 0.3 }), conv(4), L.thresholdedReLU({ theta: 0 }), conv(2)];
+    return tf.model({ inputs: input, outputs: chain(input, ...layers) });
+  },
+
+  'rescaled images': () => {
+    const input = tf.input({ shape: [6, 4, 3] });
+    const a = chain(input, L.rescaling({ scale: 1 / 127.5, offset: -1 }), conv(5), L.rescaling({ scale: 2 }), conv(2));
+    return tf.model({ inputs: input, outputs: a });
+  },
+
   'a nested model that two inputs share': () => {
     const trunkIn = tf.input({ shape: [8, 8, 4] });
     const skip = chain(trunkIn, conv(6), L.reLU());

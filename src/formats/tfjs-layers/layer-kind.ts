@@ -11,7 +11,9 @@ export interface LayerChange {
   set(key: string, value: Json): void;
   /** One of the layer's weights, or a literal that its lowering made, as the graph holds it. */
   weight(name: string): Tensor;
-  /** Shape of the layer's output as the file orders axes, the batch first. */
+  /** Shape of the layer's output as it was read, as the file orders axes, the batch first. */
+  readonly before: readonly (number | string)[];
+  /** The same, now. */
   readonly outputShape: readonly (number | string)[];
   /** `group` of the layer's convolution. */
   readonly group: number;

@@ -43,6 +43,7 @@ function patchCounts(layer: Layer, { lowered, graph }: PatchSource): void {
     get: (key) => own(layer.config, key) ?? undefined,
     set: (key, value) => setField(layer, key, value),
     weight: (name) => weightOf(layer, name, lowered, graph),
+    before: output.shape,
     outputShape: shapeIn(graph, output),
     group: groupOf(graph, layer.path),
   });

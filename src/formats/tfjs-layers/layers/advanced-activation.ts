@@ -29,6 +29,19 @@ function elu(t: KerasTensor, layer: LayerLowering): KerasTensor {
   return layer.elementwise('Elu', t, { alpha: layer.fields.number('alpha', 1) });
 }
 
+/** Steeper than any difference of two numbers is small: a linear function clipped to 0…1 that is a step. */
+const STEP = 3e38;
+
+/** What is not above `theta` is zero. */
+function thresholdedRelu(t: KerasTensor, layer: LayerLowering): KerasTensor {
+  const layout = layer.preferredLayout([t]);
+  const x = layer.in(t, layout);
+  const theta = layer.filled('theta', [], layer.fields.number('theta', 1));
+  const above = layer.emit('Sub', [x, theta], {}, layout);
+  const gate = layer.emit('HardSigmoid', [layer.in(above, layout)], { alpha: STEP, beta: 0 }, layout);
+  return layer.emit('Mul', [x, layer.in(gate, layout)], {}, layout);
+}
+
 /** The slopes have the input's shape without the batch, and extent 1 on the `shared_axes`, which count from 1. */
 function prelu(t: KerasTensor, layer: LayerLowering): KerasTensor {
   const rank = t.shape.length;
@@ -67,6 +80,7 @@ export const ADVANCED_ACTIVATIONS: ReadonlyMap<string, (t: KerasTensor, layer: L
     ['LeakyReLU', leakyRelu],
     ['ELU', elu],
     ['PReLU', prelu],
+    ['ThresholdedReLU', thresholdedRelu],
     ['Softmax', softmaxLayer],
   ],
 );
