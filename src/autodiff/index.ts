@@ -1,3 +1,4 @@
+export { findClassificationHead } from './classification-head.js';
 export { createEvaluationStep } from './create-evaluation-step.js';
 export { createTrainingStep } from './create-training-step.js';
 export type {

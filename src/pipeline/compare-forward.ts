@@ -16,7 +16,7 @@ export interface Difference {
 /**
  * Runs two graphs of the same inputs and outputs on the same sets of feeds; the first dimension of each feed is the batch.
  * What goes into a closing softmax or sigmoid is compared too, since a saturated one hides differences.
- * @throws EspalierError CERTIFICATE_FAILED for outputs of different shapes
+ * @throws EspalierError CERTIFICATE_FAILED for outputs of different shapes; MODEL_INVALID when the masked ones are not finite
  */
 export async function compareForward(
   engine: Engine,
@@ -36,6 +36,12 @@ export async function compareForward(
         throw new EspalierError(
           'CERTIFICATE_FAILED',
           `output ${reference.outputs[i].name} has shape [${got?.shape}] in the written file, [${want.shape}] in the masked model`,
+        );
+      }
+      if (!Array.prototype.every.call(want.data, Number.isFinite)) {
+        throw new EspalierError(
+          'MODEL_INVALID',
+          `output ${reference.outputs[i].name} is NaN or infinite on sample inputs, so nothing can be shown about it`,
         );
       }
       const { diff, scale } = largestDifference(got, want);

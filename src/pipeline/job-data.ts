@@ -1,4 +1,5 @@
 import type { ArchiveLimits } from '../archive/index.js';
+import { findClassificationHead } from '../autodiff/index.js';
 import { fitToModel, openDataset, type Scaling, type Split, splitValidation } from '../data/index.js';
 import type { Engine } from '../engine/engine.js';
 import { EspalierError } from '../errors.js';
@@ -19,12 +20,16 @@ export interface JobData {
 /** Samples that are looked at to find out how integer data become inputs. */
 const SCALING_SAMPLES = 512;
 
+interface NamedScaling {
+  readonly name: string;
+  readonly scaling: Scaling;
+}
+
+const USUAL: NamedScaling = { name: 'x/255', scaling: '1/255' };
+const RAW: NamedScaling = { name: 'x', scaling: 'none' };
+
 /** Ways in which 8-bit data are fed to networks, most usual first. */
-const SCALINGS: readonly { name: string; scaling: Scaling }[] = [
-  { name: 'x/255', scaling: '1/255' },
-  { name: 'x', scaling: 'none' },
-  { name: 'x/127.5-1', scaling: { mean: [127.5], std: [127.5] } },
-];
+const SCALINGS: readonly NamedScaling[] = [USUAL, RAW, { name: 'x/127.5-1', scaling: { mean: [127.5], std: [127.5] } }];
 
 /**
  * Opens a job's data set, fits it to the graph's one input and one output, holds out a validation part and settles how
@@ -54,11 +59,10 @@ export async function openJobData(
     const data = { train, validation, labelled, close: () => opened.close() };
     const asked = config.scaling;
     warnOfSmallScaling(asked, train.dtype, listener);
-    const scaling =
-      asked === 'auto' && labelled && isInteger(train.dtype)
-        ? await findScaling(engine, graph, train, listener)
-        : asked;
-    return { ...data, scaling };
+    if (asked !== 'auto' || !labelled) return { ...data, scaling: asked };
+    if (isInteger(train.dtype)) return { ...data, scaling: await findScaling(engine, graph, train, listener) };
+    if (looksLikePixels(train)) await warnOfUnscaled(engine, graph, train, listener);
+    return { ...data, scaling: 'auto' };
   } catch (error) {
     await opened.close();
     throw error;
@@ -85,6 +89,7 @@ function partition(all: Split, config: PruneConfig, listener: JobListener): { tr
   return { train: all, validation: all };
 }
 
+/** @throws EspalierError NOT_TRAINABLE when the graph has several outputs, or one that is no classification */
 function classesOf(graph: Graph): number {
   if (graph.outputs.length !== 1) {
     const names = graph.outputs.map((output) => output.name).join(', ');
@@ -92,7 +97,7 @@ function classesOf(graph: Graph): number {
       errors: [{ pointer: '/config/outputs', message: `must name one of ${names}` }],
     });
   }
-  return Number(getSpec(graph, graph.outputs[0].value).shape.at(-1));
+  return findClassificationHead(graph).classes;
 }
 
 /** Means and deviations of 0…1 inputs (ImageNet's, say) make nothing of 8-bit values. */
@@ -109,28 +114,52 @@ function isInteger(dtype: string): boolean {
   return /^u?int/.test(dtype);
 }
 
-/** The scaling under which the unpruned model has the lowest loss. The usual one wins unless another is clearly better. */
+/** Floats from 0 to more than a scaled pixel can be, but no more than a raw one. */
+function looksLikePixels(train: Split): boolean {
+  let largest = 0;
+  for (let sample = 0; sample < Math.min(SCALING_SAMPLES, train.count); sample++) {
+    for (const value of train.batch([sample], 'none').x.data) {
+      if (value < 0 || value > 255) return false;
+      if (value > largest) largest = value;
+    }
+  }
+  return largest > 2;
+}
+
+async function warnOfUnscaled(engine: Engine, graph: Graph, train: Split, listener: JobListener): Promise<void> {
+  const best = await bestScaling(engine, graph, train, RAW, listener);
+  if (best === RAW) return;
+  listener.warning({
+    code: 'SCALING_UNLIKELY',
+    message: `floats are fed as they are, up to 255; the unpruned model does better on ${best.name}: see the config field scaling`,
+  });
+}
+
 async function findScaling(engine: Engine, graph: Graph, train: Split, listener: JobListener): Promise<Scaling> {
-  const losses = await evaluateScalings(
-    engine,
-    graph,
-    train,
-    SCALINGS.map(({ scaling }) => scaling),
-    { limit: SCALING_SAMPLES },
-  );
-  let best = 0;
-  losses.forEach(({ loss }, i) => {
-    if (loss < 0.9 * losses[best].loss) best = i;
-  });
-  const found = SCALINGS[best];
-  listener.log(`scaling auto: ${found.name}`, {
-    losses: Object.fromEntries(SCALINGS.map(({ name }, i) => [name, losses[i].loss])),
-  });
-  if (best !== 0) {
+  const found = await bestScaling(engine, graph, train, USUAL, listener);
+  if (found !== USUAL) {
     listener.warning({
       code: 'SCALING_FOUND',
       message: `the model does best on inputs scaled as ${found.name}, so they are; the config field scaling says otherwise`,
     });
   }
   return found.scaling;
+}
+
+/** The scaling under which the unpruned model has the lowest loss; `usual` wins unless another is clearly better. */
+async function bestScaling(
+  engine: Engine,
+  graph: Graph,
+  train: Split,
+  usual: NamedScaling,
+  listener: JobListener,
+): Promise<NamedScaling> {
+  const scalings = SCALINGS.map(({ scaling }) => scaling);
+  const scores = await evaluateScalings(engine, graph, train, scalings, { limit: SCALING_SAMPLES });
+  const lossOf = (named: NamedScaling): number => scores[SCALINGS.indexOf(named)].loss;
+  const best = SCALINGS.reduce((a, b) => (lossOf(b) < 0.9 * lossOf(a) ? b : a), usual);
+  listener.log(`scaling auto: the model does best on ${best.name}`, {
+    losses: Object.fromEntries(SCALINGS.map((named) => [named.name, lossOf(named)])),
+  });
+  return best;
 }

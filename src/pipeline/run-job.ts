@@ -6,7 +6,7 @@ import type { LoadedModel } from '../formats/index.js';
 import { graphCost } from '../graph/cost.js';
 import type { Graph } from '../graph/graph.js';
 import { selectOutputs } from '../graph/passes/select-outputs.js';
-import { type BaseAlgorithm, createAlgorithm, requireReachable } from '../pruning/index.js';
+import { type BaseAlgorithm, type ChannelMutator, createAlgorithm, requireReachable } from '../pruning/index.js';
 import type { UnitReport } from '../report/unit-report.js';
 import { VERSION } from '../version.js';
 import { layerRows, unitImportances, unitRows } from './build-report.js';
@@ -74,6 +74,7 @@ class Job {
     const { mutator } = algorithm;
     const planned = await planTarget({ engine, model, sizeBytes, graph, mutator, config, signal });
     algorithm.setTarget(planned.choices);
+    this.#warnIfNothingGoes(mutator, planned);
     progress.reached('analyzed');
     if (config.dry_run) return this.#dryRun(model, graph, sizeBytes, engine, algorithm, planned, warnings);
     if (planned.plan) requireReachable(planned.plan);
@@ -175,13 +176,24 @@ class Job {
     return engine;
   }
 
+  #warnIfNothingGoes({ mutableUnits }: ChannelMutator, { choices }: PlannedTarget): void {
+    const goes = mutableUnits.some((unit) => {
+      const choice = choices[unit.name];
+      return (choice === undefined ? unit.activatedChannels : unit.countFor(choice)) < unit.numChannels;
+    });
+    if (!goes) this.#listener.warning({ code: 'NOTHING_PRUNED', message: 'every unit keeps all of its channels' });
+  }
+
   async #openData(graph: Graph, engine: Engine): Promise<JobData | undefined> {
     const { dataset, config, archive } = this.#spec;
     if (!dataset) return undefined;
     const data = await openJobData(dataset, graph, config, engine, this.#listener, archive);
     this.#closing.push(data.close);
     if (!data.labelled && config.finetune) {
-      throw new EspalierError('LABELS_INVALID', 'finetuning needs labels, and the data set has none');
+      throw new EspalierError(
+        'LABELS_INVALID',
+        'finetuning needs labels, and the data set has none; `finetune: false` prunes without',
+      );
     }
     return data;
   }

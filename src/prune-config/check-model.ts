@@ -146,16 +146,27 @@ function checkDataset(config: PruneConfig, model: ModelInspection, dataset: Data
     faults.push({ code: 'NOT_TRAINABLE', pointer: '/config/outputs', message });
   }
   if (outputs.length === 1 && dataset.num_classes !== null) {
-    const classes = outputs[0].shape.at(-1);
-    const fits =
-      typeof classes !== 'number' ||
-      (dataset.label_kind === 'one_hot' ? dataset.num_classes === classes : dataset.num_classes <= classes);
-    if (!fits) {
-      const message = `labels are of ${dataset.num_classes} classes, the model's output "${outputs[0].name}" has ${classes}`;
-      faults.push({ code: 'LABELS_INVALID', pointer: at, message });
-    }
+    const fault = labelsFault(outputs[0], dataset, dataset.num_classes);
+    if (fault) faults.push({ pointer: at, ...fault });
   }
   return faults;
+}
+
+/** Scores of classes are `[N, classes]`, but for axes of 1: `[N, 10, 1, 1]`. */
+function labelsFault(
+  { name, shape }: TensorInfo,
+  { label_kind }: DatasetInspection,
+  labelled: number,
+): Omit<ConfigFault, 'pointer'> | undefined {
+  const wide = shape.slice(1).filter((d) => d !== 1);
+  if (wide.length !== 1) {
+    const message = `output "${name}" is [${showDims(shape)}]; labels need an output of two classes or more, [N, classes]`;
+    return { code: 'NOT_TRAINABLE', message };
+  }
+  const [classes] = wide;
+  if (classes === null || (label_kind === 'one_hot' ? labelled === classes : labelled <= classes)) return undefined;
+  const message = `labels are of ${labelled} classes, the model's output "${name}" has ${classes}`;
+  return { code: 'LABELS_INVALID', message };
 }
 
 /** A last axis of one channel may be added or dropped: 28×28 data feed a 28×28×1 input. */

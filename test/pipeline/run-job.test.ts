@@ -256,6 +256,17 @@ describe('a job without data', () => {
     });
   });
 
+  test('a model that stays as it is, by its target or by rounding, is a warning', async () => {
+    const warnings = async (ratio: number, args: object) => {
+      const mutator_cfg = { channel_unit_cfg: { default_args: args } };
+      const config = { algorithm: { target_pruning_ratio: ratio, mutator_cfg } };
+      return (await bench.run(config, { data: false })).outcome.warnings.map(({ code }) => code);
+    };
+    expect(await warnings(0.5, {})).not.toContain('NOTHING_PRUNED');
+    expect(await warnings(0.5, { divisor: 64 })).toContain('NOTHING_PRUNED');
+    expect(await warnings(1, {})).toContain('NOTHING_PRUNED');
+  });
+
   test('unknown units and outputs are named with what there is', async () => {
     await expect(
       bench.run({ algorithm: { target_pruning_ratio: { 'conv1_(0, 8)_9': 0.5 } } }, { data: false }),

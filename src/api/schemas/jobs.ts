@@ -17,7 +17,17 @@ const Result = Type.Object({
   pruned: Measures,
   equivalence: Nullable(
     Type.Object(
-      { max_abs_diff: Type.Number(), relative: Type.Number(), samples: Type.Integer(), ok: Type.Boolean() },
+      {
+        max_abs_diff: Type.Number(),
+        relative: Type.Number(),
+        samples: Type.Integer(),
+        ok: Type.Boolean(),
+        quantization_error: Type.Optional(
+          Type.Number({
+            description: 'Files of quantized weights only: how far rounding them moves the outputs, relative as above.',
+          }),
+        ),
+      },
       { description: 'The written file, read again and run, against the masked full network.' },
     ),
   ),
