@@ -7,6 +7,8 @@ import type { Layer } from './topology.js';
 
 /** Extent that stands for a spatial one that the file leaves open. */
 const ASSUMED_EXTENT = 224;
+/** Dtypes and policies (of a first layer that stands for its input) under which inputs are float32 in TensorFlow.js. */
+const FLOAT_DTYPES: readonly string[] = ['float32', 'mixed_float16', 'mixed_bfloat16'];
 const SHAPE_KEYS = ['batch_input_shape', 'batch_shape'] as const;
 
 /** The key under which an input layer's config gives its shape, if it does. */
@@ -31,7 +33,7 @@ export function declaredInput(layer: Layer): (number | null)[] {
     throw new EspalierError('SHAPE_OVERFLOW', `layer ${layer.path}: ${key} is ${show(own(layer.config, key))}`);
   }
   const dtype = dtypeName(own(layer.config, 'dtype')) ?? 'float32';
-  if (layer.className === 'InputLayer' && dtype !== 'float32') {
+  if (layer.className === 'InputLayer' && !FLOAT_DTYPES.includes(dtype as string)) {
     throw new EspalierError('LAYER_UNSUPPORTED', `input ${layer.path} has dtype ${show(dtype)}; float32 is supported`);
   }
   return dims as (number | null)[];

@@ -97,7 +97,7 @@ export class LayerLowering {
   /**
    * The constant of one of the layer's weights; the same one on every call of the layer.
    * @param fileShape the shape that the layer's config asks for, as the file orders axes
-   * @throws EspalierError LAYER_INVALID when it is absent or of another shape
+   * @throws EspalierError LAYER_INVALID when it is absent, of another shape, or holds NaN or an infinite value
    */
   weight(name: string, fileShape: readonly Dim[], layout: WeightLayout, role: ConstantRole): string {
     const known = this.#state.weights.get(`${this.layer.path}/${name}`);
@@ -109,6 +109,9 @@ export class LayerLowering {
     if (known) return known.constant;
     if (!entry.encoding) throw this.fields.error(`${entry.name} is no float32 weight`);
     const inFile = tensor('float32', entry.shape, entry.encoding.decode(entry.bytes));
+    const odd = inFile.data.findIndex((value) => !Number.isFinite(value));
+    if (odd >= 0)
+      throw this.fields.error(`${entry.name} holds ${inFile.data[odd]} at place ${odd}; weights are finite`);
     const inGraph = layout.toGraph(inFile);
     const constant = this.#state.builder.constant(entry.name, inGraph, role, entry.name);
     const used: UsedWeight = { entry, constant, layout, layer: this.layer, role: name, tensor: inGraph };

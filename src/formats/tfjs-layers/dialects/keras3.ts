@@ -28,9 +28,12 @@ export function tensorArguments(node: Json): TensorArgument[] | undefined {
   return found;
 }
 
+/** The names of a dtype policy's class; the second is that of TensorFlow 2. */
+const POLICIES: readonly unknown[] = ['DTypePolicy', 'Policy'];
+
 /** `{class_name: 'DTypePolicy', config: {name: 'float32'}}` is the name; other values stay. */
 export function dtypeName(value: Json | undefined): Json | undefined {
   if (!isObject(value)) return value;
   const config = own(value, 'config');
-  return own(value, 'class_name') === 'DTypePolicy' && isObject(config) ? own(config, 'name') : value;
+  return POLICIES.includes(own(value, 'class_name')) && isObject(config) ? own(config, 'name') : value;
 }
