@@ -8,6 +8,7 @@ import { POOLS } from './pooling.js';
 import { POOL_GRADIENTS } from './pooling-gradient.js';
 import { PRODUCTS } from './product.js';
 import { REDUCTIONS } from './reduction.js';
+import { RESIZING } from './resizing.js';
 import { SHAPES } from './shape.js';
 
 /** How each op of the IR is run. A new op is one entry in its family's table. */
@@ -21,5 +22,6 @@ export const KERNELS: KernelTable = {
   ...POOL_GRADIENTS,
   ...PRODUCTS,
   ...REDUCTIONS,
+  ...RESIZING,
   ...SHAPES,
 };
