@@ -40,6 +40,8 @@ export interface ChannelContext {
   freeze(a: AxisChannels, reason: Reason): void;
   /** True when every channel of the axis is known to be frozen already (or the axis is FIXED). */
   isFixed(a: AxisChannels): boolean;
+  /** The op takes these channels out of several, so some of them must stay: no unit may hold them and others too. */
+  separate(a: AxisChannels): void;
   /** The op mixes these channels without weights of its own (softmax, mean, norm): after pruning it runs over the kept. */
   renormalise(a: AxisChannels): void;
 }

@@ -98,6 +98,13 @@ const resize = (shape: number[], attrs: Attrs): Case => ({
   body: (b, x) => b.op('Resize', [x], attrs),
 });
 
+const slice = (attrs: Attrs): Case => ({
+  op: 'Slice',
+  name: `Slice ${JSON.stringify(attrs)}`,
+  shape: [2, 4, 7],
+  body: (b, x) => b.op('Slice', [x], attrs),
+});
+
 const zeros = (shape: number[]) => randomTensor(() => 0.5, shape);
 
 const CASES: Case[] = [
@@ -209,6 +216,12 @@ const CASES: Case[] = [
       resize([2, 1, 2, 3, 4], { scales: [1, 1, 1.5, 1, 0.5], mode, coordinate_transformation_mode: coordinates }),
     ]),
   ),
+  slice({ axes: [1, -1], starts: [1, -3], ends: [3, 100] }),
+  slice({ axes: [1], starts: [0], ends: [4] }),
+  slice({ axes: [2], starts: [1], ends: [6], steps: [2] }),
+  slice({ axes: [2, 1], starts: [1, 0], ends: [100, 100], steps: [3, 2] }),
+  slice({ axes: [2], starts: [-2], ends: [-100], steps: [-1] }),
+  slice({ axes: [1, 2], starts: [-1, -1], ends: [0, -100], steps: [-2, -3] }),
   {
     op: 'GlobalAveragePool',
     name: 'GlobalAveragePool',

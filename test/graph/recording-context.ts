@@ -14,6 +14,8 @@ export interface Recording {
   frozen(i: number, axis: number): string[];
   isFrozen(channel: number): boolean;
   readonly renormalised: readonly number[];
+  /** The lists of channels that are to be units of their own. */
+  readonly separated: readonly (readonly number[])[];
 }
 
 /** The channels of an axis as a plain list. @throws Error for a fixed axis. */
@@ -60,6 +62,7 @@ export function recordChannels(
   );
   let output: readonly AxisChannels[] = [];
   const renormalised: number[] = [];
+  const separated: number[][] = [];
   const ctx: ChannelContext = {
     inputShape: (i) => inputs[i].shape,
     outputShape: () => outputSpec.shape,
@@ -93,6 +96,9 @@ export function recordChannels(
     },
     freeze: (a, reason) => freeze(a, reason.code),
     isFixed: (a) => a === FIXED || a.every((c) => frozenBy.has(find(c))),
+    separate: (a) => {
+      if (a !== FIXED) separated.push([...a]);
+    },
     renormalise: (a) => {
       if (a !== FIXED) renormalised.push(...a);
     },
@@ -110,5 +116,6 @@ export function recordChannels(
     },
     isFrozen: (channel) => frozenBy.has(find(channel)),
     renormalised,
+    separated: separated.map((list) => list.map(find)),
   };
 }

@@ -6,7 +6,7 @@ import { GraphSketch } from './graph-sketch.js';
  * A random small network from a seed: convolutions (grouped, depthwise with multipliers, dilated, strided) and their
  * transposes, resizes, batch norm,
  * activations, pools, pads, sums and products with broadcasts, concats, transposes, reshapes that shuffle channels,
- * softmax in the middle, dropout, shared layers, dense heads after each kind of flatten, several inputs and outputs.
+ * slices, softmax in the middle, dropout, shared layers, dense heads after each kind of flatten, several inputs and outputs.
  */
 export function randomGraph(seed: number): Graph {
   return new RandomNetwork(seed).grow();
@@ -41,6 +41,8 @@ class RandomNetwork {
       (x) => this.#grouped(x),
       (x) => this.#transposed(x),
       (x) => this.#resize(x),
+      (x) => this.#crop(x),
+      (x) => this.#split(x),
       (x) => this.#sketch.batchNorm(this.#layer('bn'), x),
       (x) => this.#sampleNorm(x),
       (x) => this.#activation(x),
@@ -150,6 +152,31 @@ class RandomNetwork {
     const coordinate_transformation_mode = this.#pick(['asymmetric', 'half_pixel', 'align_corners']);
     const attrs = { scales: [1, 1, scale, scale], mode, coordinate_transformation_mode, nearest_mode: 'floor' };
     return this.#sketch.op('Resize', [x], attrs);
+  }
+
+  #crop(x: string): string {
+    const [, , height, width] = this.#sketch.shape(x);
+    if (Math.min(height, width) < 3) return this.#pad(x);
+    return this.#sketch.op('Slice', [x], { axes: [2, 3], starts: [1, 0], ends: [height, -1] });
+  }
+
+  /** Channels cut in two: swapped, added, turned round, or only one part. Both parts may be read together with all. */
+  #split(x: string): string {
+    const channels = this.#channels(x);
+    if (channels < 2) return this.#conv(x);
+    const at = this.#random() < 0.5 ? Math.floor(channels / 2) : this.#int(1, channels - 1);
+    const [first, second] = [
+      [0, at],
+      [at, channels],
+    ].map(([start, end]) => this.#sketch.op('Slice', [x], { axes: [1], starts: [start], ends: [end] }));
+    const backwards = { axes: [1], starts: [-1], ends: [-100], steps: [-1] };
+    return this.#pick([
+      () => this.#sketch.op('Concat', [second, first], { axis: 1 }),
+      () => this.#sketch.op('Concat', [first, x], { axis: 1 }),
+      () => this.#sketch.op('Add', at * 2 === channels ? [first, second] : [first, this.#partner(first)]),
+      () => this.#sketch.op('Slice', [x], backwards),
+      () => second,
+    ])();
   }
 
   #activation(x: string): string {

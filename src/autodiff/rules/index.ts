@@ -15,7 +15,14 @@ import { gemmGradient, matMulGradient } from './dense.js';
 import type { GradientRule } from './gradient-rule.js';
 import { averagePoolGradient, globalAveragePoolGradient, globalMaxPoolGradient, maxPoolGradient } from './pool.js';
 import { maxGradient, minGradient, preluGradient } from './selection.js';
-import { concatGradient, padGradient, reshapeGradient, resizeGradient, transposeGradient } from './shape.js';
+import {
+  concatGradient,
+  padGradient,
+  reshapeGradient,
+  resizeGradient,
+  sliceGradient,
+  transposeGradient,
+} from './shape.js';
 import {
   eluGradient,
   erfGradient,
@@ -74,6 +81,7 @@ export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
     Resize: resizeGradient,
     Selu: seluGradient,
     Sigmoid: primitive('SigmoidGrad', 'y'),
+    Slice: sliceGradient,
     Softmax: softmaxGradient,
     Softplus: softplusGradient,
     Softsign: softsignGradient,

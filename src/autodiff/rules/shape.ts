@@ -1,4 +1,5 @@
 import { intAttr, intsAttr } from '../../graph/ops/attributes.js';
+import { slices } from '../../graph/ops/training-slice.js';
 import { notTrainable } from '../not-trainable.js';
 import type { GradientRule } from './gradient-rule.js';
 import { knownExtents, positiveAxis, reshapeTo } from './reshaping.js';
@@ -41,6 +42,28 @@ export const concatGradient: GradientRule = (node, dy, { builder: b, needs }) =>
     end += extent;
     return needs(i) ? b.op('Slice', [dy], { axes: [axis], starts: [start], ends: [end] }) : undefined;
   });
+};
+
+/** Zeros where nothing was taken. Backward steps are turned round, then zeros are put between the strides and around. */
+export const sliceGradient: GradientRule = (node, dy, { builder: b }) => {
+  const full = b.shape(node.inputs[0]);
+  let dx = dy;
+  for (const [axis, { start, step, count }] of slices(node, full)) {
+    const [extent] = knownExtents(node, [full[axis]]);
+    const stride = Math.abs(step);
+    if (step < 0) dx = b.op('Slice', [dx], { axes: [axis], starts: [-1], ends: [-count - 1], steps: [-1] });
+    if (stride > 1) {
+      const split = b.shape(dx).toSpliced(axis + 1, 0, 1);
+      const pads = [...split, ...split].map((_, i) => (i === split.length + axis + 1 ? stride - 1 : 0));
+      const spread = b.op('Pad', [reshapeTo(b, node, dx, split)], { pads });
+      dx = reshapeTo(b, node, spread, b.shape(dx).with(axis, count * stride));
+    }
+    const before = step < 0 ? start + (count - 1) * step : start;
+    const pads = [...full, ...full].map((_, i) => (i === axis ? before : 0));
+    pads[full.length + axis] = extent - before - count * stride;
+    if (pads.some((pad) => pad !== 0)) dx = b.op('Pad', [dx], { pads });
+  }
+  return [dx];
 };
 
 /** Constant padding: what was added is cut off, what was cut off (negative pads) gets zeros. */

@@ -9,6 +9,7 @@ export const CHANNEL_REASONS = {
   SQUEEZED_AXIS: 'an axis of one index is removed',
   PADDED_AXIS: 'the axis is padded from its own indices, or cropped',
   PADDING: 'indices added by padding',
+  STRIDED_SLICE: 'only every so many of these indices are taken',
   FIXED_PART: 'these indices come from an axis that never changes',
 } as const;
 

@@ -1,8 +1,10 @@
+import { type ChannelContext, FIXED } from '../channels.js';
 import type { Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, rowMajorStrides } from '../tensor.js';
 import { intsAttr } from './attributes.js';
 import { knownDim, normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { channelReason } from './reasons.js';
 
 export interface AxisSlice {
   readonly start: number;
@@ -42,6 +44,26 @@ export function slices(node: Node, shape: Shape): Map<number, AxisSlice> {
   );
 }
 
+/** A run of channels, forwards or backwards, is what it was; gaps could not be kept once channels are gone. */
+function slicedChannels(node: Node, ctx: ChannelContext, axis: Int32Array, { start, step, count }: AxisSlice) {
+  if (Math.abs(step) !== 1 && count > 1) {
+    ctx.freeze(axis, channelReason('STRIDED_SLICE', node));
+    return FIXED;
+  }
+  const taken = Int32Array.from({ length: count }, (_, i) => axis[start + i * step]);
+  if (count < axis.length) ctx.separate(taken);
+  return taken;
+}
+
+/** Start and end of a run of an axis, once only the kept indices are left of that axis. */
+function boundsAmongKept({ start, step, count }: AxisSlice, kept: Int32Array): [number, number] {
+  const before = (index: number): number => kept.filter((i) => i < index).length;
+  if (step > 0) return [before(start), before(start + count)];
+  const last = before(start - count + 1) - 1;
+  // An end of -1 would count from the back; this one is before the first index.
+  return [before(start + 1) - 1, last < 0 ? -kept.length - 1 : last];
+}
+
 /** A part of each given axis. Only axes of known extent can be sliced. */
 export const SLICE_OP: OpSpec = {
   op: 'Slice',
@@ -56,6 +78,28 @@ export const SLICE_OP: OpSpec = {
         shape.map((dim, i) => kept.get(i)?.count ?? dim),
       ),
     ];
+  },
+  channels(node, ctx) {
+    const taken = slices(node, ctx.inputShape(0));
+    ctx.setOutput(
+      0,
+      ctx.input(0).map((axis, i) => {
+        const slice = taken.get(i);
+        return slice && axis !== FIXED ? slicedChannels(node, ctx, axis, slice) : axis;
+      }),
+    );
+  },
+  slice(node, ctx) {
+    const shape = ctx.inputShape(0);
+    const starts = [...intsAttr(node, 'starts')];
+    const ends = [...intsAttr(node, 'ends')];
+    const taken = slices(node, shape);
+    intsAttr(node, 'axes').forEach((a, i) => {
+      const axis = normalizeAxis(node, a, shape.length);
+      const kept = ctx.keptIn(0, axis);
+      if (kept) [starts[i], ends[i]] = boundsAmongKept(taken.get(axis)!, kept);
+    });
+    return { ...node.attrs, starts, ends };
   },
   evaluate(node, inputs) {
     const { dtype, shape, data } = requiredTensor(node, inputs, 0);

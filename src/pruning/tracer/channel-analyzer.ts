@@ -33,25 +33,32 @@ export class ChannelAnalyzer {
       values.freeze(input, tracerReason('INPUT', input));
     }
     const renormalising = new Map<string, readonly Int32Array[]>();
+    const separated: Int32Array[] = [];
     for (const node of graph.nodes) {
-      const renormalised = traceNode(graph, node, classes, values);
-      if (renormalised.length > 0) renormalising.set(node.name, renormalised);
+      const traced = traceNode(graph, node, classes, values);
+      if (traced.renormalised.length > 0) renormalising.set(node.name, traced.renormalised);
+      separated.push(...traced.separated);
       const layer = node.layer ?? node.name;
       if (ignored(layer)) for (const output of node.outputs) values.freeze(output, tracerReason('IGNORED', layer));
     }
     for (const { name, value } of graph.outputs) values.freeze(value, tracerReason('OUTPUT', name));
-    return summarize(graph, classes, values, renormalising);
+    return summarize(graph, classes, values, renormalising, separated);
   }
 }
 
-/** Gives the axes that the node renormalises over. */
-function traceNode(graph: Graph, node: Node, classes: ChannelClasses, values: TracedValues): readonly Int32Array[] {
+/** Gives the axes that the node renormalises over, and the channels that it separates from others. */
+function traceNode(
+  graph: Graph,
+  node: Node,
+  classes: ChannelClasses,
+  values: TracedValues,
+): Pick<NodeChannelContext, 'renormalised' | 'separated'> {
   const rule = findOp(node.op)?.channels;
   if (!rule) {
     const reason = tracerReason('OPAQUE_OP', `${node.op} ${node.layer ?? node.name}`);
     for (const output of node.outputs) values.define(output);
     for (const id of [...node.inputs, ...node.outputs]) if (id !== '') values.freeze(id, reason);
-    return [];
+    return { renormalised: [], separated: [] };
   }
   const context = new NodeChannelContext(graph, node, classes, values);
   rule(node, context);
@@ -59,7 +66,7 @@ function traceNode(graph: Graph, node: Node, classes: ChannelClasses, values: Tr
     if (!values.has(output))
       throw new Error(`channel rule of ${node.op} ${node.name}: output ${output} has no channels`);
   }
-  return context.renormalised;
+  return context;
 }
 
 /** Numbers the classes densely, in order of appearance, and extracts the units. */
@@ -68,6 +75,7 @@ function summarize(
   classes: ChannelClasses,
   values: TracedValues,
   renormalisedAxes: ReadonlyMap<string, readonly Int32Array[]>,
+  separated: readonly Int32Array[],
 ): ChannelAnalysis {
   const numbers = new Int32Array(classes.count).fill(-1);
   const representatives: number[] = [];
@@ -92,7 +100,8 @@ function summarize(
   }
   const frozen = (id: number): Reason | undefined => classes.frozenReason(representatives[id]);
   const renormalised = (id: number): boolean => classes.isRenormalised(representatives[id]);
-  const facts = { graph, numClasses: representatives.length, axes, frozen, renormalised };
+  const parts = separated.map(number);
+  const facts = { graph, numClasses: representatives.length, axes, parts, frozen, renormalised };
   const renormalising = new Map([...renormalisedAxes].map(([node, lists]) => [node, lists.map(number)]));
   return { graph, numClasses: facts.numClasses, axes, renormalising, ...extractUnits(facts) };
 }

@@ -51,6 +51,8 @@ export class TracedValues {
 export class NodeChannelContext implements ChannelContext {
   /** The axes that the rule renormalises over. */
   readonly renormalised: Int32Array[] = [];
+  /** The lists of channels that the rule separates from others. */
+  readonly separated: Int32Array[] = [];
   readonly #graph: Graph;
   readonly #node: Node;
   readonly #classes: ChannelClasses;
@@ -117,6 +119,10 @@ export class NodeChannelContext implements ChannelContext {
 
   isFixed(a: AxisChannels): boolean {
     return a === FIXED || a.every((id) => this.#classes.isFrozen(id));
+  }
+
+  separate(a: AxisChannels): void {
+    if (a !== FIXED) this.separated.push(a);
   }
 
   renormalise(a: AxisChannels): void {

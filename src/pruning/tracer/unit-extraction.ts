@@ -9,6 +9,8 @@ export interface TracedFacts {
   readonly graph: Graph;
   readonly numClasses: number;
   readonly axes: ReadonlyMap<string, readonly AxisChannels[]>;
+  /** Lists of classes of which some must stay: a unit has all its classes in such a list, or none. */
+  readonly parts: readonly Int32Array[];
   frozen(id: number): Reason | undefined;
   renormalised(id: number): boolean;
 }
@@ -20,7 +22,7 @@ export interface UnitIndex {
 }
 
 /**
- * Groups the classes into units. Classes that stand in the same slots (sides of layers) and are equally free or frozen
+ * Groups the classes into units. Classes that stand in the same slots (sides of layers) and slices and are equally free or frozen
  * belong together; on the first slot that makes them (else the first that reads them) they are cut into contiguous runs.
  *
  * Worked example: `a: 6 channels` and `b: 10` are concatenated and read by `c`. The classes of a stand in {a out, c in},
@@ -51,7 +53,11 @@ function cutIntoRuns(
   owners: readonly number[][],
 ): { members: number[][]; index: UnitIndex } {
   const home = owners.map((list) => list.find((s) => slots[s].side === 'output') ?? list[0] ?? -1);
-  const keys = owners.map((list, id) => `${list.join(',')}${facts.frozen(id) ? ' frozen' : ''}`);
+  const parts: number[][] = owners.map(() => []);
+  facts.parts.forEach((ids, part) => {
+    for (const id of new Set(ids)) parts[id].push(part);
+  });
+  const keys = owners.map((list, id) => `${list.join(',')} ${parts[id].join(',')}${facts.frozen(id) ? ' frozen' : ''}`);
   const unit = new Int32Array(facts.numClasses).fill(-1);
   const channel = new Int32Array(facts.numClasses).fill(-1);
   const members: number[][] = [];

@@ -71,6 +71,24 @@ const padCase = shape.chain((from) =>
     inputs: fixedOf(from.length).map((fixed) => [{ shape: from, fixed }]),
   }),
 );
+const sliceCase = shape.chain((from) => {
+  const axes = from.map((_, i) => i);
+  return fc.record({
+    op: fc.constant('Slice'),
+    attrs: fc
+      .tuple(...from.map((d) => fc.tuple(fc.nat(d - 1), fc.nat(d - 1), fc.constantFrom(1, 1, -1, 2))))
+      .map((bounds) => {
+        const ends = bounds.map(([a, b, step]) => (step > 0 ? Math.max(a, b) + 1 : Math.min(a, b) - 1));
+        return {
+          axes,
+          starts: bounds.map(([a, b, step]) => (step > 0 ? Math.min(a, b) : Math.max(a, b))),
+          ends: ends.map((end) => (end < 0 ? -100 : end)),
+          steps: bounds.map(([, , step]) => step),
+        };
+      }),
+    inputs: fixedOf(from.length).map((fixed) => [{ shape: from, fixed }]),
+  });
+});
 const concatCase = fc.tuple(shape, fc.nat({ max: 3 }), fc.array(dim, { minLength: 1, maxLength: 3 })).chain((tuple) => {
   const [from, at, extents] = tuple;
   const axis = at % from.length;
@@ -100,6 +118,7 @@ const cases: fc.Arbitrary<Case> = fc.oneof(
   flattenCase,
   transposeCase,
   padCase,
+  { weight: 2, arbitrary: sliceCase },
   concatCase,
   arithmeticCase,
 );

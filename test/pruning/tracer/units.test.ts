@@ -53,6 +53,29 @@ describe('units', () => {
     ]);
   });
 
+  test('a layer that is cut in two has a unit for each part', () => {
+    const s = new GraphSketch();
+    const x = s.conv('a', s.input('x', 3, 8, 8), 8);
+    const part = (start: number, end: number) => s.op('Slice', [x], { axes: [1], starts: [start], ends: [end] });
+    const left = s.globalPool(s.conv('left', part(0, 3), 4));
+    const graph = s.build(s.dense('l', left, 2), s.dense('r', s.globalPool(s.conv('right', part(3, 8), 4)), 2));
+    expect(mutableUnits(graph).slice(0, 2)).toEqual([
+      'a_(0, 3)_3: a[0,3) > left[0,3)',
+      'a_(3, 8)_5: a[3,8) > right[0,5)',
+    ]);
+  });
+
+  test('a part that is read beside the whole is a unit of its own, so that some of it stays', () => {
+    const s = new GraphSketch();
+    const x = s.conv('a', s.input('x', 3, 8, 8), 8);
+    const part = s.op('Slice', [x], { axes: [1], starts: [0], ends: [3] });
+    const both = s.globalPool(s.op('Concat', [part, x], { axis: 1 }));
+    expect(mutableUnits(s.build(s.dense('head', both, 2)))).toEqual([
+      'a_(0, 3)_3: a[0,3) > head[0,6)',
+      'a_(3, 8)_5: a[3,8) > head[6,11)',
+    ]);
+  });
+
   test('a sum with the input freezes', () => {
     const s = new GraphSketch();
     const x = s.input('x', 3, 8, 8);
