@@ -12,6 +12,23 @@ COPY bench ./bench
 RUN npm run build
 RUN npm prune --omit=dev --no-audit --no-fund
 
+# `docker build --target gpu`: the same with TensorFlow's GPU package, whose libraries are built for CUDA 11 and cuDNN 8.
+FROM build AS gpu-build
+RUN npm run gpu:install -- --omit=dev
+
+FROM nvidia/cuda:11.8.0-cudnn8-runtime-ubuntu22.04 AS gpu
+ENV NODE_ENV=production DATA_DIR=/data
+WORKDIR /app
+COPY --from=gpu-build /usr/local/bin/node /usr/local/bin/node
+COPY --from=gpu-build /app/package.json ./
+COPY --from=gpu-build /app/node_modules ./node_modules
+COPY --from=gpu-build /app/dist ./dist
+RUN useradd --create-home --uid 1000 node && mkdir -p /data && chown node:node /data
+USER node
+VOLUME /data
+CMD ["node", "dist/workers/main.js"]
+
+# The last target is the one that is built where none is named.
 FROM node:20-bookworm-slim AS runtime
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATA_DIR=/data
 WORKDIR /app

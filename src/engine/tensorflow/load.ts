@@ -13,11 +13,21 @@ export interface Unloaded {
   readonly reason: string;
 }
 
+/** What the libraries read when they start, where nothing else is set. */
+const SETTINGS = {
+  // A job takes the memory that it needs, not all that the GPU has.
+  TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+  // Products in full float32: a certificate holds two networks against each other.
+  NVIDIA_TF32_OVERRIDE: '0',
+  // Warnings and errors.
+  TF_CPP_MIN_LOG_LEVEL: '1',
+};
+
 const require = createRequire(import.meta.url);
 
 /**
  * Loads TensorFlow into this process: the GPU package, else the CPU one.
- * @param options.threads of one operator; TF_NUM_INTRAOP_THREADS overrides it.
+ * @param options.threads of one operator, on the CPU.
  * @param options.gpu only what computes on a GPU will do.
  */
 export async function loadTensorFlow(options: { threads: number; gpu: boolean }): Promise<LoadedTensorFlow | Unloaded> {
@@ -39,9 +49,8 @@ async function loadPackage({ name, device }: TensorFlowPackage, threads: number)
     if (!isMissing(error)) throw error;
     return { reason: `${name} is not installed${device === 'cuda' ? ' (`npm run gpu:install` installs it)' : ''}` };
   }
-  // Read by the library when it starts.
-  process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  for (const [name, value] of Object.entries(SETTINGS)) process.env[name] ??= value;
+  process.env.TF_NUM_INTRAOP_THREADS = String(threads);
   let tf: TF;
   try {
     tf = require(path);
