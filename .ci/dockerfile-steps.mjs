@@ -20,20 +20,24 @@ const steps = readFileSync(join(root, 'Dockerfile'), 'utf8')
     return { word, rest };
   });
 
+const needed = neededStages(steps);
 const base = mkdtempSync(join(tmpdir(), 'dockerfile-'));
 const stages = new Map();
 let stage;
 try {
   for (const { word, rest } of steps) {
     if (word === 'FROM') {
-      const [, , name] = /^(\S+)(?:\s+AS\s+(\S+))?$/.exec(rest) ?? [];
+      const { name } = fromParts(rest);
+      if (!needed.has(name)) console.log(`FROM ${rest} (only parsed: the last stage doesn't need it)`);
       const parent = stages.get(rest.split(' ')[0]);
-      stage = { folder: join(base, name ?? 'last'), workdir: '/', env: { ...parent?.env } };
+      stage = { name, folder: join(base, name ?? 'last'), workdir: '/', env: { ...parent?.env } };
       mkdirSync(stage.folder, { recursive: true });
       if (parent) cpSync(parent.folder, stage.folder, { recursive: true });
       stages.set(name, stage);
     } else if (!stage) {
       throw new Error(`Dockerfile: ${word} before FROM`);
+    } else if (!needed.has(stage.name)) {
+      if (word === 'CMD') JSON.parse(rest);
     } else if (word === 'WORKDIR') {
       stage.workdir = resolve(stage.workdir, rest);
       mkdirSync(stage.folder + stage.workdir, { recursive: true });
@@ -85,3 +89,31 @@ for (const [name, service] of Object.entries(compose.services)) {
   }
 }
 console.log('docker-compose.yml is well formed');
+
+function fromParts(rest) {
+  const [, image, name] = /^(\S+)(?:\s+AS\s+(\S+))?$/.exec(rest) ?? [];
+  return { image, name };
+}
+
+/** The stages that a build without a target carries out: the last one, and those that it is made from or copies from. */
+function neededStages(all) {
+  const sources = new Map();
+  let current;
+  for (const { word, rest } of all) {
+    if (word === 'FROM') {
+      const { image, name } = fromParts(rest);
+      current = [image];
+      sources.set(name, current);
+    } else if (word === 'COPY' && rest.startsWith('--from=')) {
+      current.push(rest.split(/\s+/)[0].slice(7));
+    }
+  }
+  const found = new Set();
+  const visit = (name) => {
+    if (!sources.has(name) || found.has(name)) return;
+    found.add(name);
+    for (const source of sources.get(name)) visit(source);
+  };
+  visit([...sources.keys()].at(-1));
+  return found;
+}

@@ -27,6 +27,7 @@ export interface JobBench {
       data?: boolean;
       checkpointDir?: string;
       plugins?: readonly string[];
+      engine?: JobSpec['engine'];
       signal?: AbortSignal;
       onMetric?: JobListener['metric'];
     },
@@ -74,7 +75,7 @@ export async function openJobBench(
     folder,
     modelPath,
     dataPath,
-    run: async (config, { data = true, checkpointDir, plugins = [], signal, onMetric } = {}) => {
+    run: async (config, { data = true, checkpointDir, plugins = [], engine = 'auto', signal, onMetric } = {}) => {
       const outDir = join(folder, `out${++runs}`);
       const checkpoints = checkpointDir ?? join(folder, `checkpoint${runs}`);
       await mkdir(outDir);
@@ -87,7 +88,7 @@ export async function openJobBench(
         config: resolveConfig(config, { hasDataset: data, installed: await installedNames(plugins) }),
         outDir,
         checkpointDir: checkpoints,
-        engine: 'auto',
+        engine,
         threads: 1,
         plugins,
       };
