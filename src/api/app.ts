@@ -16,6 +16,7 @@ import type { TypedApp } from './routes/route.js';
 import { serviceRoutes } from './routes/service.js';
 import { Problem } from './schemas/common.js';
 import { Artifact, Config, Job } from './schemas/jobs.js';
+import { Report } from './schemas/report.js';
 import { Dataset, Model, Units } from './schemas/uploads.js';
 import type { Services } from './services.js';
 
@@ -24,7 +25,7 @@ export async function addApi(root: FastifyInstance, services: Services): Promise
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   // Views are made by hand, and tests hold them against the schemas: no second filter on the way out.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
-  for (const { schema } of [Problem, Model, Dataset, Units, Job, Config, Artifact]) app.addSchema(schema);
+  for (const { schema } of [Problem, Model, Dataset, Units, Job, Config, Artifact, Report]) app.addSchema(schema);
 
   useProblems(root);
   useRequestLog(root);

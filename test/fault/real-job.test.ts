@@ -64,8 +64,8 @@ test('a job that is killed after its first epoch ends with the weights of one th
   await open.queue.enqueue(disturbed);
   const early = await Promise.race([firstEpoch, reports.ending(disturbed.job_id)]);
   expect(early).toMatchObject({ type: 'metric' });
-  const { pid } = fixture.logged.find(({ msg }) => msg === 'job started') as unknown as { pid: number };
-  process.kill(pid, 'SIGKILL');
+  const { child } = fixture.logged.find(({ msg }) => msg === 'job started') as unknown as { child: number };
+  process.kill(child, 'SIGKILL');
   const resumed = await reports.ending(disturbed.job_id);
   expect(resumed.attempt).toBe(2);
   await open.queue.enqueue(undisturbed);

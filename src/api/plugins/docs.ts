@@ -15,6 +15,8 @@ export async function useDocs(app: FastifyInstance): Promise<void> {
           'Pruning as a service: upload a trained convolutional network, get back a smaller one in the same file format, with a report and a proof that it computes the same.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
+      // Relative: the docs' own service, whatever it is called from outside.
+      servers: [{ url: '/', description: 'This service.' }],
       tags: [
         { name: 'jobs', description: 'Pruning jobs and their results.' },
         { name: 'models', description: 'Stored models and their channel units.' },

@@ -3,8 +3,9 @@ import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { isFinished, type Job } from '../../jobs/job.js';
 import type { StoredArtifact } from '../../jobs/job-store.js';
-import { problems } from '../schemas/common.js';
+import { FileBytes, problems } from '../schemas/common.js';
 import { Artifact } from '../schemas/jobs.js';
+import { Report } from '../schemas/report.js';
 import { sendArtifact } from '../send-artifact.js';
 import type { Services } from '../services.js';
 import { artifactView } from '../views.js';
@@ -13,12 +14,12 @@ import type { TypedApp } from './route.js';
 const tags = ['jobs'];
 const Params = Type.Object({ id: Type.String({ description: 'Id of a job.' }) });
 
-const bytes = (type: string, description: string) => ({
-  200: { description, content: { [type]: { schema: Type.Unsafe<unknown>({ type: 'string' }) } } },
-  206: {
-    description: 'The bytes that `Range` asked for.',
-    content: { [type]: { schema: Type.Unsafe<unknown>({ type: 'string' }) } },
-  },
+const ANY_FILE = { '*/*': { schema: FileBytes } };
+const MODEL_FILE = { 'application/zip': { schema: FileBytes }, 'application/octet-stream': { schema: FileBytes } };
+
+const bytes = (whole: object, description: string) => ({
+  200: { description, content: whole },
+  206: { description: 'The bytes that `Range` asked for.', content: ANY_FILE },
   304: { description: 'Not changed: `If-None-Match` names it.', type: 'null' },
   416: { description: 'The range begins after the end.', type: 'null' },
 });
@@ -54,7 +55,7 @@ export function artifactRoutes(app: TypedApp, { store, folders }: Services): voi
         summary: 'Download the pruned model',
         description: 'In the format that came in; formats of several files as `.zip`.',
         params: Params,
-        response: { ...bytes('application/octet-stream', 'The pruned model.'), ...problems(404, 409) },
+        response: { ...bytes(MODEL_FILE, 'The pruned model.'), ...problems(404, 409) },
       },
     },
     async (request, reply) =>
@@ -70,7 +71,7 @@ export function artifactRoutes(app: TypedApp, { store, folders }: Services): voi
         summary: 'Get the unit report',
         description: 'What was pruned, where and why, unit by unit and layer by layer.',
         params: Params,
-        response: { ...bytes('application/json', 'The report.'), ...problems(404, 409) },
+        response: { ...bytes({ 'application/json': { schema: Report.ref } }, 'The report.'), ...problems(404, 409) },
       },
     },
     async (request, reply) => sendResult(request, reply, request.params.id, 'report', (a) => a.name === 'report.json'),
@@ -106,7 +107,7 @@ export function artifactRoutes(app: TypedApp, { store, folders }: Services): voi
           id: Type.String({ description: 'Id of a job.' }),
           name: Type.String({ description: 'Name of an artifact.' }),
         }),
-        response: { ...bytes('application/octet-stream', 'The artifact.'), ...problems(404, 409) },
+        response: { ...bytes(ANY_FILE, 'The artifact.'), ...problems(404, 409) },
       },
     },
     async (request, reply) => {

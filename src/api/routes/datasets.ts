@@ -80,7 +80,7 @@ export function datasetRoutes(app: TypedApp, services: Services): void {
         summary: 'Delete a data set',
         description: 'Removes the files too. Refused while an unfinished job needs it.',
         params: Params,
-        response: { 204: Type.Null(), ...problems(404, 409) },
+        response: { 204: Type.Null({ description: 'Gone.' }), ...problems(404, 409) },
       },
     },
     async ({ params }, reply) => {

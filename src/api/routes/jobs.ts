@@ -137,7 +137,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
         summary: 'Delete a finished job',
         description: 'Removes its artifacts too.',
         params: Params,
-        response: { 204: Type.Null(), ...problems(404, 409) },
+        response: { 204: Type.Null({ description: 'Gone.' }), ...problems(404, 409) },
       },
     },
     async ({ params }, reply) => {

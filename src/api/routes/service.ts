@@ -41,7 +41,7 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
         operationId: 'getReadiness',
         summary: 'Can the service take jobs?',
         description: 'Asks the record and the queue.',
-        response: { 200: Status, ...problems(503) },
+        response: { 200: Status, 503: problems(503)[503] },
       },
     },
     async () => {

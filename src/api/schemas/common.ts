@@ -75,11 +75,29 @@ export const Problem = named(
   ),
 );
 
-/** The error responses of an operation, by status. */
-export function problems(...statuses: readonly number[]): Record<number, TSchema> {
-  const response = {
-    description: 'Problem',
-    content: { 'application/problem+json': { schema: Problem.ref } },
-  };
-  return Object.fromEntries(statuses.map((s) => [s, response as unknown as TSchema]));
+/** What of each error an operation may answer. */
+const PROBLEMS = {
+  400: 'The request is malformed.',
+  401: 'The service has a key, and the request does not bring it.',
+  404: 'There is no such resource.',
+  409: 'Not in this state, or not while something else needs it.',
+  413: 'The upload or the body is too large.',
+  415: 'The body is of another media type.',
+  422: 'What was sent is not valid; `errors` point to it where it has fields.',
+  503: 'Not now: the queue is away or the disk is full. Try again after `Retry-After` seconds.',
+  default: 'Any other error.',
+} as const;
+
+/** The error responses of an operation: those named, that of a missing key, and any other. */
+export function problems(...statuses: readonly (keyof typeof PROBLEMS)[]): Record<string, TSchema> {
+  const content = { 'application/problem+json': { schema: Problem.ref } };
+  const response = (description: string) => ({ description, content }) as unknown as TSchema;
+  return Object.fromEntries([401 as const, ...statuses, 'default' as const].map((s) => [s, response(PROBLEMS[s])]));
 }
+
+/** Bytes of a file. `format` is what generators of clients know, `contentMediaType` what OpenAPI 3.1 says. */
+export const FileBytes = Type.Unsafe<string>({
+  type: 'string',
+  format: 'binary',
+  contentMediaType: 'application/octet-stream',
+});

@@ -1,9 +1,9 @@
 import Type from 'typebox';
 import { JOB_STATUSES } from '../../jobs/job.js';
 import { PruneConfigInput } from '../../prune-config/index.js';
-import { closed, Nullable, named, Timestamp } from './common.js';
+import { closed, FileBytes, Nullable, named, Timestamp } from './common.js';
 
-const Measures = Type.Object({
+export const Measures = Type.Object({
   accuracy: Nullable(Type.Number({ description: 'Share of the validation samples; null without labels.' })),
   loss: Nullable(Type.Number()),
   parameters: Type.Integer(),
@@ -12,7 +12,9 @@ const Measures = Type.Object({
   latency_ms: Nullable(Type.Number({ description: 'Of one sample, measured on the worker.' })),
 });
 
-const Result = Type.Object({
+export const Warning = Type.Object({ code: Type.String(), message: Type.String() });
+
+export const Result = Type.Object({
   baseline: Measures,
   pruned: Measures,
   equivalence: Nullable(
@@ -53,7 +55,7 @@ export const Job = named(
       created_at: Timestamp('When it was made.'),
       started_at: Nullable(Timestamp('When a worker first took it.')),
       finished_at: Nullable(Timestamp('When it ended.')),
-      warnings: Type.Array(Type.Object({ code: Type.String(), message: Type.String() })),
+      warnings: Type.Array(Warning),
       error: Nullable(
         Type.Object({
           code: Type.String(),
@@ -130,16 +132,13 @@ export const NewJob = Type.Object(
 );
 
 export const NewJobForm = Type.Object({
-  model: Type.Array(Type.Unsafe<string>({ type: 'string', contentMediaType: 'application/octet-stream' }), {
+  model: Type.Array(FileBytes, {
     description: 'The files of the model, or one field with the id of a stored one.',
   }),
-  dataset: Type.Optional(
-    Type.Unsafe<string>({
-      type: 'string',
-      contentMediaType: 'application/octet-stream',
-      description: 'The file of the data set, or a field with the id of a stored one.',
-    }),
-  ),
+  dataset: Type.Optional({
+    ...FileBytes,
+    description: 'The file of the data set, or a field with the id of a stored one.',
+  }),
   config: Type.Optional(Config.ref),
 });
 

@@ -1,7 +1,6 @@
 import Type from 'typebox';
-import { Nullable, named, Timestamp } from './common.js';
-
-const Warning = Type.Object({ code: Type.String(), message: Type.String() });
+import { FileBytes, Nullable, named, Timestamp } from './common.js';
+import { Warning } from './jobs.js';
 
 const TensorInfo = Type.Object({
   name: Type.String(),
@@ -74,6 +73,13 @@ export const Dataset = named(
 
 const Channels = Type.Array(Type.Object({ name: Type.String(), start: Type.Integer(), end: Type.Integer() }));
 
+export const Unprunable = Type.Object({
+  layer: Type.String(),
+  channels: Type.Integer(),
+  code: Type.String({ description: 'A code of docs/reasons.md.' }),
+  reason: Type.String(),
+});
+
 export const Units = named(
   'Units',
   Type.Object(
@@ -99,9 +105,7 @@ export const Units = named(
         ),
       }),
       parse_cfg: Type.Object({ type: Type.String() }),
-      unprunable: Type.Array(
-        Type.Object({ layer: Type.String(), channels: Type.Integer(), code: Type.String(), reason: Type.String() }),
-      ),
+      unprunable: Type.Array(Unprunable),
     },
     {
       description:
@@ -112,7 +116,7 @@ export const Units = named(
 
 /** Parts of a multipart upload, for the description; the API reads them as streams. */
 export const FilesForm = Type.Object({
-  file: Type.Array(Type.Unsafe<string>({ type: 'string', contentMediaType: 'application/octet-stream' }), {
+  file: Type.Array(FileBytes, {
     minItems: 1,
     description: 'One or more parts of this name.',
   }),

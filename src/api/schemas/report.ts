@@ -1,0 +1,80 @@
+import Type from 'typebox';
+import { Nullable, named } from './common.js';
+import { Measures, Result, Warning } from './jobs.js';
+import { Unprunable } from './uploads.js';
+
+const RelatedLayers = Type.Array(Type.Object({ name: Type.String(), start: Type.Integer(), end: Type.Integer() }));
+
+const LayerMeasure = Type.Object({
+  shape: Type.Array(Nullable(Type.Integer()), { description: 'Of its output; null where only the run knows.' }),
+  parameters: Type.Integer(),
+  macs: Type.Integer(),
+});
+
+const Choices = Type.Record(Type.String(), Type.Number());
+
+const Plan = Type.Object({
+  baseline: Measures,
+  predicted: Type.Object({
+    macs: Type.Number(),
+    parameters: Type.Number(),
+    size: Type.Number({ description: 'Bytes.' }),
+    latency: Type.Number({ description: 'Milliseconds; 0 where nothing was asked of it.' }),
+  }),
+  reachable: Type.Boolean({ description: 'Whether any choice of widths meets the target.' }),
+  nearest: Type.Optional(
+    Type.Record(Type.String(), Type.Number(), { description: 'Where it can not be reached: the best there is.' }),
+  ),
+  choices: { ...Choices, description: 'The widths that would be chosen.' },
+});
+
+export const Report = named(
+  'Report',
+  Type.Object(
+    {
+      summary: Type.Union([Result, Plan], { description: 'The result; of a dry run, the plan.' }),
+      schedule: Type.Array(
+        Type.Object({
+          step: Type.Integer(),
+          iteration: Type.Integer(),
+          epoch: Type.Integer(),
+          requested: { ...Choices, description: 'What was asked of each unit.' },
+          choices: { ...Choices, description: 'What it came to after rounding.' },
+          macs: Type.Integer(),
+          parameters: Type.Integer(),
+          accuracy_before_finetune: Nullable(Type.Number()),
+          accuracy_after_finetune: Nullable(Type.Number()),
+        }),
+        { description: 'One entry for each time that channels were taken.' },
+      ),
+      units: Type.Array(
+        Type.Object({
+          name: Type.String(),
+          num_channels: Type.Integer(),
+          kept: Type.Integer(),
+          ratio: Type.Number(),
+          importance: Type.Object({ criterion: Type.String(), values: Type.Array(Type.Number()) }),
+          kept_indices: Type.Array(Type.Integer(), { description: "In the original model's coordinates." }),
+          output_related: RelatedLayers,
+          input_related: RelatedLayers,
+          renormalised: Type.Boolean(),
+        }),
+      ),
+      layers: Type.Array(
+        Type.Object({ name: Type.String(), op: Type.String(), before: LayerMeasure, after: Nullable(LayerMeasure) }),
+      ),
+      unprunable: Type.Array(Unprunable),
+      warnings: Type.Array(Warning),
+      environment: Type.Object({
+        version: Type.String(),
+        engine: Type.String(),
+        device: Type.String(),
+        threads: Type.Integer(),
+        seed: Type.Integer(),
+        config_sha256: Type.String(),
+        model_sha256: Type.String(),
+      }),
+    },
+    { description: 'What was pruned, where and why.' },
+  ),
+);
