@@ -76,6 +76,19 @@ describe('the worked example', () => {
   });
 });
 
+test('with a single epoch prune steps are iterations apart', async () => {
+  const { recording, report } = await run(
+    {
+      algorithm: { target_pruning_ratio: 0.5, step_freq: 2, prune_times: 2 },
+      finetune: { epochs: 1, batch_size: 32 },
+    },
+    true,
+  );
+  const lines = recording.logs.filter((line) => line.startsWith('The model is pruned'));
+  expect(lines).toEqual(['The model is pruned at 0th iter once.', 'The model is pruned at 2th iter once.']);
+  expect(report.schedule.map(({ iteration }: { iteration: number }) => iteration)).toEqual([0, 2]);
+});
+
 describe('names in configs', () => {
   test('the built-in ones are what the framework has', async () => {
     expect(await installedNames([])).toEqual(BUILT_IN_NAMES);

@@ -57,6 +57,17 @@ describe('defaults', () => {
     expect(config.scaling).toBe('auto');
   });
 
+  test('with one epoch steps are iterations apart, and only the data tell how many fit', () => {
+    const config = { finetune: { epochs: 1 }, algorithm: { step_freq: 2, prune_times: 3 } };
+    expect(faults(config)).toEqual([]);
+  });
+
+  test('units of a slimmable network are chosen by numbers', () => {
+    const channel_unit_cfg = { type: 'SlimmableChannelUnit' };
+    const { algorithm } = resolveConfig({ algorithm: { mutator_cfg: { channel_unit_cfg } } }, { hasDataset: false });
+    expect(algorithm.mutator_cfg.channel_unit_cfg.default_args.choice_mode).toBe('number');
+  });
+
   test.each([
     [{ finetune: { epochs: 1 } }, 1],
     [{ finetune: { epochs: 2 } }, 2],

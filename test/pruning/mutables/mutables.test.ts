@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   deriveIndexed,
-  expandMutableChannel,
   keptOfMask,
   MutableChannelContainer,
   SequentialMutableChannel,
   SimpleMutableChannel,
 } from '../../../src/pruning/mutables/index.js';
-import { describeShared } from '../../shared.js';
 
 function simple(...mask: number[]): SimpleMutableChannel {
   const mutable = new SimpleMutableChannel(mask.length);
@@ -21,24 +18,6 @@ function sequential(n: number, kept: number): SequentialMutableChannel {
   mutable.currentChoice = kept;
   return mutable;
 }
-
-describeShared('containers equal the original', 'goldens/mmrazor/algorithms/container.json', (file) => {
-  const golden = JSON.parse(readFileSync(file, 'utf8'));
-
-  test('concatenation with an unregistered tail', () => {
-    const container = new MutableChannelContainer(10);
-    container.register(0, sequential(4, 2));
-    container.register(4, simple(1, 0, 1));
-    expect([...container.currentMask]).toEqual(golden.mask);
-    expect(container.activatedChannels).toBe(golden.activated);
-  });
-
-  test('expanding repeats each bit', () => {
-    expect([...expandMutableChannel(simple(1, 0, 0, 1), 3).currentMask]).toEqual(golden.expand3_of_1001);
-    const doubled = expandMutableChannel(sequential(6, 4), 2);
-    expect([...doubled.currentMask]).toEqual(golden['expand_sequential_by_expand_mutable_channel(2)']);
-  });
-});
 
 describe('MutableChannelContainer', () => {
   test('keeps holes at the start and in the middle', () => {

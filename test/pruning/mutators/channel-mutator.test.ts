@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { EspalierError } from '../../../src/errors.js';
 import type { Graph } from '../../../src/graph/graph.js';
 import { tensor } from '../../../src/graph/tensor.js';
-import { ChannelMutator, createMutator, type MutatorConfig } from '../../../src/pruning/index.js';
+import { BUILT_IN_PARTS, ChannelMutator, createMutator, type MutatorConfig } from '../../../src/pruning/index.js';
 import { GraphSketch } from '../../support/graph-sketch.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
@@ -101,11 +101,47 @@ describe('choices', () => {
     expect(sample(9)).toEqual(sample(9));
   });
 
-  test('a fixed choice stays', () => {
+  test('a fixed choice stays, and so does what is set with it', () => {
     const mutator = prepared();
     mutator.setChoices({ [A]: 0.5 });
+    mutator.getMutableUnit(A).fixChosen();
+    const fault = faultOf(() => mutator.setChoices({ [B]: 0.5, [A]: 1 }));
+    expect(fault).toMatchObject({ code: 'CHOICE_INVALID', message: expect.stringContaining('fixed to 0.5') });
+    expect(mutator.currentChoices).toEqual({ [A]: 0.5, [B]: 1 });
     mutator.fixChosen();
-    expect(() => mutator.setChoices({ [A]: 1 })).toThrow(/fixed/);
+    expect(faultOf(() => mutator.setChoices({ [B]: 0.5 })).message).toContain('fixed to 1');
+  });
+
+  test('a criterion that fails on the way leaves everything as it was', () => {
+    let failing = false;
+    const criterion = {
+      name: 'fails',
+      importance: ({ name, numChannels }: { name: string; numChannels: number }) => {
+        if (failing && name === B) throw new Error('no idea');
+        return new Float64Array(numChannels).fill(1);
+      },
+    };
+    const mutator = prepared({
+      channel_unit_cfg: { type: 'CriterionChannelUnit', criterion: 'fails' },
+      parts: { unitTypes: BUILT_IN_PARTS.unitTypes, criteria: [criterion] },
+    });
+    mutator.setChoices({ [A]: 0.75, [B]: 0.8 });
+    const before = mutator.state;
+    failing = true;
+    expect(() => mutator.setChoices({ [A]: 0.25, [B]: 0.2 })).toThrow('no idea');
+    expect(mutator.state).toEqual(before);
+  });
+
+  test.each([
+    ['too few numbers', () => new Float64Array(3)],
+    ['no number', (n: number) => new Float64Array(n).fill(Number.NaN)],
+  ])('a criterion that gives %s is told of', (_name, give) => {
+    const criterion = { name: 'odd', importance: (unit: { numChannels: number }) => give(unit.numChannels) };
+    const mutator = prepared({
+      channel_unit_cfg: { type: 'CriterionChannelUnit', criterion: 'odd' },
+      parts: { unitTypes: BUILT_IN_PARTS.unitTypes, criteria: [criterion] },
+    });
+    expect(() => mutator.setChoices({ [A]: 0.5 })).toThrow(/criterion odd gave .*, 8 numbers are needed/);
   });
 
   test('masks survive a checkpoint', () => {
