@@ -14,8 +14,8 @@ const COUNT = Number(process.env.ESPALIER_RANDOM_MODELS ?? 20);
 const FIRST = Number(process.env.ESPALIER_RANDOM_SEED ?? 1);
 /** Stock TensorFlow.js computes in float32, the reference in float64; deep networks of random weights amplify it. */
 const TOLERANCE = 1e-4;
-/** The masked and the sliced network, both in float64. */
-const CERTIFICATE = 1e-9;
+/** The masked and the sliced network, both in float64, with literals in float32. */
+const CERTIFICATE = 1e-7;
 
 let narrower = 0;
 
@@ -36,7 +36,8 @@ test.each(Array.from({ length: COUNT }, (_, i) => FIRST + i))('model %i', async 
   const inputs = randomInputs(stock, random);
   const model = await readFiles(await modelFiles(stock));
   verify(model.graph);
-  expect(relativeError(runGraph(model.graph, inputs), runStock(stock, inputs))).toBeLessThan(TOLERANCE);
+  const full = runStock(stock, inputs);
+  expect(relativeError(runGraph(model.graph, inputs), full)).toBeLessThan(TOLERANCE);
 
   const mutator = new ChannelMutator();
   mutator.prepareFromSupernet(model.graph);
@@ -46,6 +47,11 @@ test.each(Array.from({ length: COUNT }, (_, i) => FIRST + i))('model %i', async 
   const masked = runGraph(mutator.maskedGraph(), inputs);
   expect(relativeError(runGraph(subnet, inputs), masked)).toBeLessThan(CERTIFICATE);
 
+  // Stock does not load what it saved itself then: calls of shared layers change their places.
+  if (model.warnings.some(({ code }) => code === 'CALLS_REORDERED')) {
+    expect(relativeError(runStock(await loadStock(await modelFiles(stock)), inputs), full)).toBeGreaterThan(TOLERANCE);
+    return;
+  }
   const pruned = await loadStock(await model.write(subnet));
   if (pruned.countParams() < stock.countParams()) narrower++;
   expect(relativeError(runStock(pruned, inputs), masked)).toBeLessThan(TOLERANCE);

@@ -189,6 +189,12 @@ export const STOCK_LAYERS: Readonly<Record<string, () => tf.LayersModel>> = {
     return tf.model({ inputs: input, outputs: chain(input, ...layers) });
   },
 
+  'a vector repeated': () => {
+    const input = tf.input({ shape: [7] });
+    const a = chain(input, L.dense({ units: 6 }), L.repeatVector({ n: 5 }), L.conv1d({ filters: 4, kernelSize: 2 }));
+    return tf.model({ inputs: input, outputs: chain(a, L.flatten(), L.dense({ units: 2 })) });
+  },
+
   'rescaled images': () => {
     const input = tf.input({ shape: [6, 4, 3] });
     const a = chain(input, L.rescaling({ scale: 1 / 127.5, offset: -1 }), conv(5), L.rescaling({ scale: 2 }), conv(2));

@@ -84,21 +84,32 @@ function lowerContainer(model: Container, inputs: readonly KerasTensor[], state:
     const waiting: Call[] = [];
     for (const call of pending) {
       const ready = call.inputs.every((ref) => done.has(callOf(ref)));
-      if (!ready) waiting.push(call);
-      else
-        done.set(
+      if (!ready) {
+        waiting.push(call);
+        continue;
+      }
+      if (waiting.some(({ layer }) => layer === call.layer)) warnOfOrder(call.layer, state);
+      done.set(
+        call,
+        lowerCall(
           call,
-          lowerCall(
-            call,
-            call.inputs.map((ref) => done.get(callOf(ref))![ref.tensor]),
-            state,
-          ),
-        );
+          call.inputs.map((ref) => done.get(callOf(ref))![ref.tensor]),
+          state,
+        ),
+      );
     }
     if (waiting.length === pending.length) throw inCycle(waiting);
     pending = waiting;
   }
   return model.outputs.map((ref) => done.get(callOf(ref))![ref.tensor]);
+}
+
+/** TensorFlow.js makes a shared layer's calls as soon as it can, and numbers them anew in that order. */
+function warnOfOrder(layer: Layer, state: ModelLowering): void {
+  new LayerLowering(layer, state).warn(
+    'CALLS_REORDERED',
+    'TensorFlow.js makes its calls in another order than the file, and may compute something else when it loads it',
+  );
 }
 
 function indexCalls(model: Container): (ref: TensorRef) => Call {
