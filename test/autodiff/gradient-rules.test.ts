@@ -105,6 +105,19 @@ const slice = (attrs: Attrs): Case => ({
   body: (b, x) => b.op('Slice', [x], attrs),
 });
 
+/** The result is seen as one row, beside a row of zeros as in {@link matMul}. */
+const gather = (shape: number[], axis: number, indexShape: number[], indices: number[]): Case => ({
+  op: 'Gather',
+  name: `Gather [${shape}] along ${axis} by [${indexShape}]`,
+  shape,
+  body: (b, x) => {
+    const y = b.op('Gather', [x, b.constant('ids', tensor('int64', indexShape, indices), 'literal')], { axis });
+    return b.op('Reshape', [b.op('Tile', [b.op('Reshape', [y], { shape: [1, -1] })], { repeats: [1, shape[0]] })], {
+      shape: [shape[0], -1],
+    });
+  },
+});
+
 const zeros = (shape: number[]) => randomTensor(() => 0.5, shape);
 
 const CASES: Case[] = [
@@ -222,6 +235,10 @@ const CASES: Case[] = [
   slice({ axes: [2, 1], starts: [1, 0], ends: [100, 100], steps: [3, 2] }),
   slice({ axes: [2], starts: [-2], ends: [-100], steps: [-1] }),
   slice({ axes: [1, 2], starts: [-1, -1], ends: [0, -100], steps: [-2, -3] }),
+  { op: 'Tile', name: 'Tile', shape: [2, 3, 2], body: (b, x) => b.op('Tile', [x], { repeats: [1, 2, 3] }) },
+  gather([5, 3], 0, [2, 2], [0, 4, 4, -5]),
+  gather([2, 5, 3], 1, [2, 2], [0, 4, 4, -5]),
+  gather([2, 5, 3], -2, [], [3]),
   {
     op: 'GlobalAveragePool',
     name: 'GlobalAveragePool',

@@ -91,6 +91,7 @@ export const ADAPTERS: Readonly<Record<string, Adapter>> = {
   Elu: same,
   Expand: (n) => ({ attrs: { shape: n.numbers(1)! }, data: 1 }),
   Flatten: same,
+  Gather: same,
   Gelu: same,
   Gemm: same,
   GlobalAveragePool: same,

@@ -11,7 +11,7 @@ import { caseOps, readCase } from './onnx-case.js';
 
 /** Op types of the suite that the IR doesn't have (yet). */
 const OTHER_OPS = new Set(
-  `Celu Constant ConstantOfShape DepthToSpace Gather LpPool LRN Mean Shape SpaceToDepth Split Squeeze
+  `Celu Constant ConstantOfShape DepthToSpace LpPool LRN Mean Shape SpaceToDepth Split Squeeze
   Sum ThresholdedRelu Unsqueeze Upsample`.split(/\s+/),
 );
 

@@ -85,6 +85,13 @@ function resizeCase(r: Random): { shape: number[]; attrs: Attrs } {
   };
 }
 
+/** Indices from `-extent` to `extent - 1`, made of floats from -1 to 1. */
+function smallIndices(b: GraphBuilder, r: Random, extent: number): string {
+  const raw = b.input('raw', float(['N', ...r.ints(r.int(0, 2), 1, 3)]));
+  const scaled = b.op('Mul', [raw, b.constant('extent', tensor('float32', [], [extent - 0.01]), 'literal')]);
+  return b.op('Cast', [scaled], { to: r.pick(['int32', 'int64']) });
+}
+
 /** A shape and one that broadcasts with it. */
 function broadcastPair(r: Random): [Shape, Shape] {
   const shape = ['N', ...r.ints(r.int(0, 3), 1, 4)];
@@ -380,6 +387,22 @@ export const OP_CASES: Readonly<Record<string, Case>> = {
       ends,
       steps: r.ints(axes.length, 1, 2),
     });
+  },
+  Tile: (b, r) => {
+    const shape = r.ints(r.int(0, 3), 1, 4);
+    return b.op('Tile', [b.input('x', float(['N', ...shape]))], { repeats: [1, ...shape.map(() => r.int(1, 3))] });
+  },
+  Gather: (b, r) => {
+    const shape = r.ints(r.int(1, 3), 1, 5);
+    const at = r.int(0, shape.length - 1);
+    const ids = smallIndices(b, r, shape[at]);
+    return b.op('Gather', [weight(b, r, 'data', shape), ids], { axis: r.pick([at, at - shape.length]) });
+  },
+  GatherGrad: (b, r) => {
+    const rows = r.int(1, 5);
+    const ids = smallIndices(b, r, rows);
+    const dy = b.input('dy', float([...b.spec(ids).shape, ...r.ints(r.int(1, 2), 1, 3)]));
+    return b.op('GatherGrad', [dy, ids], { rows });
   },
   ReluGrad: activationGrad('ReluGrad'),
   LeakyReluGrad: activationGrad('LeakyReluGrad', (r) => ({ alpha: r.unit() })),

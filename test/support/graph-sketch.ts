@@ -68,6 +68,11 @@ export class GraphSketch {
     return this.op('ConvTranspose', inputs, { strides: [stride, stride], auto_pad: 'SAME_UPPER', group }, layer);
   }
 
+  embedding(layer: string, ids: string, rows: number, channels: number): string {
+    const table = this.builder.constant(`${layer}.weight`, this.weights([rows, channels]), 'parameter');
+    return this.op('Gather', [table, ids], {}, layer);
+  }
+
   /** The same weights applied again. */
   again(layer: string, x: string, options: ConvOptions = {}): string {
     return this.builder.op('Conv', [x, `${layer}.weight`, `${layer}.bias`], convAttrs(options), { layer });

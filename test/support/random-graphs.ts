@@ -6,7 +6,7 @@ import { GraphSketch } from './graph-sketch.js';
  * A random small network from a seed: convolutions (grouped, depthwise with multipliers, dilated, strided) and their
  * transposes, resizes, batch norm,
  * activations, pools, pads, sums and products with broadcasts, concats, transposes, reshapes that shuffle channels,
- * slices, softmax in the middle, dropout, shared layers, dense heads after each kind of flatten, several inputs and outputs.
+ * slices, repeats, embeddings, softmax in the middle, dropout, shared layers, dense heads after each kind of flatten, several inputs and outputs.
  */
 export function randomGraph(seed: number): Graph {
   return new RandomNetwork(seed).grow();
@@ -32,7 +32,7 @@ class RandomNetwork {
     const inputs = this.#int(1, 2);
     for (let i = 0; i < inputs; i++) {
       const x = this.#sketch.input(`x${i}`, this.#int(1, 3), this.#extent, this.#extent);
-      this.#maps.push(this.#conv(x));
+      this.#maps.push(this.#random() < 0.15 ? this.#embedding(x) : this.#conv(x));
     }
     const steps: Step[] = [
       (x) => this.#conv(x),
@@ -43,6 +43,7 @@ class RandomNetwork {
       (x) => this.#resize(x),
       (x) => this.#crop(x),
       (x) => this.#split(x),
+      (x) => this.#sketch.op('Tile', [x], { repeats: [1, this.#int(1, 2), 1, 1] }),
       (x) => this.#sketch.batchNorm(this.#layer('bn'), x),
       (x) => this.#sampleNorm(x),
       (x) => this.#activation(x),
@@ -152,6 +153,17 @@ class RandomNetwork {
     const coordinate_transformation_mode = this.#pick(['asymmetric', 'half_pixel', 'align_corners']);
     const attrs = { scales: [1, 1, scale, scale], mode, coordinate_transformation_mode, nearest_mode: 'floor' };
     return this.#sketch.op('Resize', [x], attrs);
+  }
+
+  /** The first channel of an input, scaled and cut to whole numbers, looked up in a table. */
+  #embedding(x: string): string {
+    const [, , height, width] = this.#sketch.shape(x);
+    const scale = this.#sketch.builder.constant(this.#layer('scale'), scalar('float32', 3), 'literal');
+    const plane = this.#sketch.op('Slice', [x], { axes: [1], starts: [0], ends: [1] });
+    const whole = this.#sketch.op('Cast', [this.#sketch.op('Mul', [plane, scale])], { to: 'int32' });
+    const ids = this.#sketch.op('Reshape', [whole], { shape: [0, height, width] });
+    const vectors = this.#sketch.embedding(this.#layer('embedding'), ids, 5, this.#int(2, 6));
+    return this.#sketch.op('Transpose', [vectors], { perm: [0, 3, 1, 2] });
   }
 
   #crop(x: string): string {

@@ -12,6 +12,7 @@ import {
 import { addGradient, divGradient, mulGradient, subGradient } from './arithmetic.js';
 import { convGradient, convTransposeGradient } from './conv.js';
 import { gemmGradient, matMulGradient } from './dense.js';
+import { gatherGradient } from './gather.js';
 import type { GradientRule } from './gradient-rule.js';
 import { averagePoolGradient, globalAveragePoolGradient, globalMaxPoolGradient, maxPoolGradient } from './pool.js';
 import { maxGradient, minGradient, preluGradient } from './selection.js';
@@ -21,6 +22,7 @@ import {
   reshapeGradient,
   resizeGradient,
   sliceGradient,
+  tileGradient,
   transposeGradient,
 } from './shape.js';
 import {
@@ -55,6 +57,7 @@ export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
     Erf: erfGradient,
     Exp: expGradient,
     Flatten: reshapeGradient,
+    Gather: gatherGradient,
     Gelu: geluGradient,
     Gemm: gemmGradient,
     GlobalAveragePool: globalAveragePoolGradient,
@@ -88,6 +91,7 @@ export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
     Sqrt: sqrtGradient,
     Sub: subGradient,
     Tanh: primitive('TanhGrad', 'y'),
+    Tile: tileGradient,
     Transpose: transposeGradient,
   }),
 );

@@ -1,4 +1,5 @@
 import { intAttr, intsAttr } from '../../graph/ops/attributes.js';
+import { tileRepeats } from '../../graph/ops/tile.js';
 import { slices } from '../../graph/ops/training-slice.js';
 import { notTrainable } from '../not-trainable.js';
 import type { GradientRule } from './gradient-rule.js';
@@ -63,6 +64,19 @@ export const sliceGradient: GradientRule = (node, dy, { builder: b }) => {
     pads[full.length + axis] = extent - before - count * stride;
     if (pads.some((pad) => pad !== 0)) dx = b.op('Pad', [dx], { pads });
   }
+  return [dx];
+};
+
+/** The copies of each axis are summed. */
+export const tileGradient: GradientRule = (node, dy, { builder: b }) => {
+  const full = b.shape(node.inputs[0]);
+  let dx = dy;
+  tileRepeats(node, full.length).forEach((times, axis) => {
+    if (times === 1) return;
+    const [extent] = knownExtents(node, [full[axis]]);
+    const copies = reshapeTo(b, node, dx, b.shape(dx).toSpliced(axis, 1, times, extent));
+    dx = b.op('ReduceSum', [copies], { axes: [axis], keepdims: 0 });
+  });
   return [dx];
 };
 

@@ -5,6 +5,7 @@ import { CONV_OPS } from './conv.js';
 import { CONV_TRANSPOSE_OPS } from './conv-transpose.js';
 import { DENSE_OPS } from './dense.js';
 import { ELEMENTWISE_OPS } from './elementwise.js';
+import { GATHER_OPS } from './gather.js';
 import { GRADIENT_OPS } from './gradients.js';
 import { NORMALIZATION_OPS } from './normalization.js';
 import { PAD_OPS } from './pad.js';
@@ -14,6 +15,7 @@ import { RESHAPE_OPS } from './reshape.js';
 import { RESIZE_OPS } from './resize.js';
 import { SAMPLE_NORMALIZATION_OPS } from './sample-normalization.js';
 import { SOFTMAX_OPS } from './softmax.js';
+import { TILE_OPS } from './tile.js';
 import { TRAINING_OPS } from './training.js';
 import { TRANSPOSE_OPS } from './transpose.js';
 
@@ -30,6 +32,8 @@ const OPS: readonly OpSpec[] = [
   ...POOLING_OPS,
   ...PAD_OPS,
   ...RESIZE_OPS,
+  ...TILE_OPS,
+  ...GATHER_OPS,
   ...ELEMENTWISE_OPS,
   ...CONCAT_OPS,
   ...RESHAPE_OPS,

@@ -10,6 +10,7 @@ export const CHANNEL_REASONS = {
   PADDED_AXIS: 'the axis is padded from its own indices, or cropped',
   PADDING: 'indices added by padding',
   STRIDED_SLICE: 'only every so many of these indices are taken',
+  INDEXED_AXIS: 'indices that are data point into this axis',
   FIXED_PART: 'these indices come from an axis that never changes',
 } as const;
 

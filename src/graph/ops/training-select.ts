@@ -64,6 +64,7 @@ const cast: OpSpec = {
   op: 'Cast',
   inputs: [1, 1],
   infer: (x) => [outputSpec(x.node, castTarget(x.node), requiredInput(x, 0, 'x').shape)],
+  channels: (_node, ctx) => ctx.setOutput(0, ctx.input(0)),
   evaluate(node, inputs) {
     const { shape, data } = requiredTensor(node, inputs, 0);
     const dtype = castTarget(node);

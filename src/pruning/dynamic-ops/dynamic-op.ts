@@ -77,9 +77,9 @@ export class DynamicOp {
     const keptOut = keptUnlessAll(this.outChannels.currentMask);
     const constants = new Map<string, Tensor>();
     const behind = getSpec(this.#graph, this.node.inputs[0]).shape.length - this.#axes.input;
-    this.node.inputs.slice(1).forEach((id, i) => {
-      const full = weights.get(id);
-      if (full) constants.set(id, gatherAxes(full, this.#row.axes(this.node, i + 1, full, keptIn, keptOut, behind)));
+    this.node.inputs.forEach((id, i) => {
+      const full = (i === 0) === (this.#row.table ?? false) ? weights.get(id) : undefined;
+      if (full) constants.set(id, gatherAxes(full, this.#row.axes(this.node, i, full, keptIn, keptOut, behind)));
     });
     return { attrs: this.#attrs(keptIn, keptOut), constants };
   }
@@ -117,7 +117,7 @@ export class DynamicOp {
 
 interface DynamicOpRow {
   /**
-   * Which indices stay on each axis of input `i` (1 and up), from those of the layer's input and output channels.
+   * Which indices stay on each axis of input `i` that is a weight, from those of the layer's input and output channels.
    * `behind` is how many axes x has from its channel axis on: where that axis is in a weight that broadcasts to x.
    */
   axes(
@@ -130,6 +130,8 @@ interface DynamicOpRow {
   ): KeptAxes;
   /** It mixes its channels, so runs over the kept ones. */
   readonly overKept?: true;
+  /** Input 0 is its one weight, and what it is looked up by comes behind. */
+  readonly table?: true;
 }
 
 /** Axes of weights, by op kind. What is one axis long is broadcast: a bias is not sliced when it is a scalar. */
@@ -151,6 +153,7 @@ const DYNAMIC_OPS: Readonly<Record<string, DynamicOpRow>> = {
       return broadcastAxes(weight, 1, keptOut);
     },
   },
+  Gather: { axes: (_node, _i, _weight, _keptIn, keptOut) => [undefined, keptOut], table: true },
   MatMul: { axes: (_node, _i, _weight, keptIn, keptOut) => [keptIn, keptOut] },
   BatchNormalization: { axes: (_node, _i, _weight, _keptIn, keptOut) => [keptOut] },
   LayerNormalization: {

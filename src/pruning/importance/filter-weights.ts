@@ -21,6 +21,8 @@ const FILTERS: Readonly<Record<string, FilterAxis>> = {
   Conv: { input: 1, axis: () => 0 },
   ConvTranspose: { input: 1, axis: () => 1, groups: (node) => intAttr(node, 'group', 1) },
   Gemm: { input: 1, axis: (node) => (node.attrs.transB ? 0 : 1) },
+  /** An embedding: the columns of its table. */
+  Gather: { input: 0, axis: () => 1 },
   MatMul: { input: 1, axis: (_node, rank) => rank - 1 },
 };
 

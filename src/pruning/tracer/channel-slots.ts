@@ -49,7 +49,8 @@ export function findSlots(
         continue;
       }
       // Nodes that share all their weights are one layer; where they see the same channels they have one slot.
-      const key = `${side} ${node.op} ${node.inputs.slice(1).join(' ')}`;
+      const weights = node.inputs.filter((id) => graph.constants.has(id));
+      const key = `${side} ${node.op} ${(weights.length > 0 ? weights : node.inputs.slice(1)).join(' ')}`;
       const sharers = seen.get(key) ?? [];
       if (sharers.some((slot) => sameClasses(slot.classes, channels))) continue;
       const rank = axes.get(value)?.length ?? 0;

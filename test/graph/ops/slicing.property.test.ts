@@ -89,6 +89,13 @@ const sliceCase = shape.chain((from) => {
     inputs: fixedOf(from.length).map((fixed) => [{ shape: from, fixed }]),
   });
 });
+const tileCase = shape.chain((from) =>
+  fc.record({
+    op: fc.constant('Tile'),
+    attrs: fc.tuple(...from.map(() => fc.integer({ min: 1, max: 3 }))).map((repeats) => ({ repeats })),
+    inputs: fixedOf(from.length).map((fixed) => [{ shape: from, fixed }]),
+  }),
+);
 const concatCase = fc.tuple(shape, fc.nat({ max: 3 }), fc.array(dim, { minLength: 1, maxLength: 3 })).chain((tuple) => {
   const [from, at, extents] = tuple;
   const axis = at % from.length;
@@ -118,6 +125,7 @@ const cases: fc.Arbitrary<Case> = fc.oneof(
   flattenCase,
   transposeCase,
   padCase,
+  tileCase,
   { weight: 2, arbitrary: sliceCase },
   concatCase,
   arithmeticCase,

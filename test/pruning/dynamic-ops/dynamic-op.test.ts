@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest';
 import { type Graph, getSpec } from '../../../src/graph/graph.js';
 import { getOp, opNames } from '../../../src/graph/ops/index.js';
-import { elementCount, fromRef, gatherAxis, type RefTensor, type Tensor, toRef } from '../../../src/graph/tensor.js';
+import {
+  elementCount,
+  fromRef,
+  gatherAxis,
+  type RefTensor,
+  type Tensor,
+  tensor,
+  toRef,
+} from '../../../src/graph/tensor.js';
 import { ChannelMutator, type DynamicOp, keptOfMask } from '../../../src/pruning/index.js';
 import { GraphSketch } from '../../support/graph-sketch.js';
 import { randomGraph } from '../../support/random-graphs.js';
@@ -27,9 +35,18 @@ function matMuls(): Graph {
   return s.build(s.op('MatMul', [x, s.literal('b.weight', 12, 3)], {}, 'b'));
 }
 
+/** Two embeddings of fixed numbers, summed. */
+function embeddings(): Graph {
+  const s = new GraphSketch();
+  const numbers = tensor('int64', [1, 5], [3, 0, 3, -1, 2]);
+  const look = (layer: string) => s.embedding(layer, s.builder.constant(`${layer}.numbers`, numbers, 'literal'), 4, 6);
+  const x = s.op('Add', [look('words'), look('places')]);
+  return s.build(s.op('MatMul', [x, s.literal('head.weight', 6, 3)], {}, 'head'));
+}
+
 test('every op with weights runs under any masks as its static op runs on what they keep', () => {
   const seen = new Set<string>();
-  const graphs = [matMuls(), ...Array.from({ length: SEEDS }, (_, i) => randomGraph(i + 1))];
+  const graphs = [matMuls(), embeddings(), ...Array.from({ length: SEEDS }, (_, i) => randomGraph(i + 1))];
   for (const [seed, graph] of graphs.entries()) {
     const random = seededRandom(seed + 7e6);
     const mutator = new ChannelMutator();
@@ -38,14 +55,16 @@ test('every op with weights runs under any masks as its static op runs on what t
     for (const op of mutator.dynamicOps) {
       const constants = op.node.inputs.slice(1).map((id) => mutator.weights.get(id));
       if (constants.some((constant, i) => !constant && op.node.inputs[i + 1] !== '')) continue;
-      const x = randomInput(op, graph, random);
+      const table = mutator.weights.get(op.node.inputs[0]);
+      const x = table ? toRef(table) : randomInput(op, graph, random);
       const [dynamic] = op.forward([x, ...constants.map((constant) => constant && toRef(constant))]);
       const { attrs, constants: sliced } = op.toStaticOp(mutator.weights);
+      const slicedTable = sliced.get(op.node.inputs[0]);
       const weights = op.node.inputs
         .slice(1)
-        .map((id) => sliced.get(id))
+        .map((id) => sliced.get(id) ?? (slicedTable && mutator.weights.get(id)))
         .map((constant) => constant && toRef(constant));
-      const own = narrowed(x, op.axisOf('input'), op.inChannels.currentMask);
+      const own = slicedTable ? toRef(slicedTable) : narrowed(x, op.axisOf('input'), op.inChannels.currentMask);
       const [statically] = getOp(op.node.op).evaluate({ ...op.node, attrs }, [own, ...weights]);
 
       const label = `seed ${seed}: ${op.node.op} ${op.name}`;

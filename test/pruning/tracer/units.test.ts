@@ -76,6 +76,17 @@ describe('units', () => {
     ]);
   });
 
+  test('an embedding makes channels; its rows stay', () => {
+    const s = new GraphSketch();
+    const ids = s.op('Cast', [s.input('x', 7)], { to: 'int32' });
+    const graph = s.build(
+      s.dense('head', s.globalPool(s.op('Transpose', [s.embedding('words', ids, 50, 8)], { perm: [0, 2, 1] })), 2),
+    );
+    expect(mutableUnits(graph)).toEqual(['words_(0, 8)_8: words[0,8) > head[0,8)']);
+    const [rows] = new ChannelAnalyzer().analyze(graph).units;
+    expect([rows.name, rows.reason?.code]).toEqual(['words_(0, 50)_50', 'INDEXED_AXIS']);
+  });
+
   test('a sum with the input freezes', () => {
     const s = new GraphSketch();
     const x = s.input('x', 3, 8, 8);

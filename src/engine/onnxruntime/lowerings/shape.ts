@@ -1,4 +1,5 @@
 import { choiceAttr, intAttr, intsAttr, numberAttr } from '../../../graph/ops/attributes.js';
+import { elementCount } from '../../../graph/tensor.js';
 import type { LoweringTable } from '../lowering.js';
 
 export const SHAPES: LoweringTable = {
@@ -12,6 +13,17 @@ export const SHAPES: LoweringTable = {
     const bounds = [intsAttr(x.node, 'starts'), intsAttr(x.node, 'ends'), axes];
     const steps = intsAttr(x.node, 'steps', new Array<number>(axes.length).fill(1));
     x.result('Slice', [x.inputs[0], ...[...bounds, steps].map((values) => x.ints(values))]);
+  },
+  Tile: (x) => x.result('Tile', [x.inputs[0], x.ints(intsAttr(x.node, 'repeats'))]),
+  Gather: (x) => x.result('Gather', x.inputs, { axis: intAttr(x.node, 'axis', 0) }),
+  GatherGrad: (x) => {
+    const [rows, ...row] = x.outputSpec().shape as number[];
+    const inner = elementCount(row);
+    const zeros = x.op('Expand', [x.constant([0], [1, 1]), x.ints([rows, inner])]);
+    const updates = x.reshape(x.inputs[0], [-1, inner]);
+    const indices = x.op('Expand', [x.reshape(x.inputs[1], [-1, 1]), x.ints([1, inner])]);
+    const summed = x.op('ScatterElements', [zeros, indices, updates], { axis: 0, reduction: 'add' });
+    x.result('Reshape', [summed, x.ints([rows, ...row])]);
   },
   Pad: (x) => {
     const mode = choiceAttr(x.node, 'mode', ['constant', 'reflect', 'edge'], 'constant');

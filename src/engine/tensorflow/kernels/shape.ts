@@ -1,9 +1,10 @@
 import { choiceAttr, intAttr, intsAttr, numberAttr } from '../../../graph/ops/attributes.js';
 import { broadcastShapes } from '../../../graph/ops/broadcast.js';
 import { normalizeAxis } from '../../../graph/ops/checks.js';
+import { tileRepeats } from '../../../graph/ops/tile.js';
 import { slices } from '../../../graph/ops/training-slice.js';
 import { takeStrided } from '../axis.js';
-import { axisPlaces, type Kernel, type KernelTable, ownLayout } from '../kernel.js';
+import { axisPlaces, type Kernel, type KernelTable, type NodeRun, ownLayout } from '../kernel.js';
 import type { DeviceTensor, Layout } from '../value.js';
 
 /** The input's index that each index of an axis takes, padded by `begin` and `end` without a constant. */
@@ -14,6 +15,13 @@ function paddedIndices(extent: number, begin: number, end: number, mode: 'reflec
     if (mode === 'edge') return at < 0 ? 0 : extent - 1;
     return at < 0 ? -at : 2 * (extent - 1) - at;
   });
+}
+
+/** Indices into an axis; negative ones count from its end. */
+function wrappedIndices(x: NodeRun, i: number, extent: number): DeviceTensor {
+  const { tf } = x;
+  const indices = x.input(i);
+  return tf.where(tf.less(indices, 0), tf.add(indices, tf.scalar(extent, 'int32')), indices);
 }
 
 const pad: Kernel = (x) => {
@@ -92,6 +100,26 @@ export const SHAPES: KernelTable = {
       return tf.reverse(takeStrided(tf, t, places[axis], start + (count - 1) * step, count, -step), places[axis]);
     }, input);
     return { tensor, layout };
+  },
+  Tile: (x) => {
+    const layout = ownLayout(x, 0);
+    const input = x.value(0).in(layout);
+    const repeats = [...tileRepeats(x.node, input.rank)];
+    axisPlaces(input.rank, layout).forEach((place, axis) => {
+      repeats[place] = tileRepeats(x.node, input.rank)[axis];
+    });
+    return { tensor: x.tf.tile(input, repeats), layout };
+  },
+  Gather: (x) => {
+    const data = x.input(0);
+    const axis = normalizeAxis(x.node, intAttr(x.node, 'axis', 0), data.rank);
+    return x.tf.gather(data, wrappedIndices(x, 1, data.shape[axis]), axis);
+  },
+  GatherGrad: (x) => {
+    const { tf } = x;
+    const [rows, ...row] = x.outputSpec().shape as number[];
+    const indices = tf.reshape(wrappedIndices(x, 1, rows), [-1, 1]);
+    return tf.scatterND(indices, tf.reshape(x.input(0), [indices.size, ...row]), [rows, ...row]);
   },
   Pad: pad,
 };
