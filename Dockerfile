@@ -3,13 +3,10 @@ FROM node:20-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund
-COPY tsconfig.json ./
+COPY tsconfig.json tsconfig.service.json ./
 COPY src ./src
 COPY workers ./workers
-COPY test ./test
-COPY examples ./examples
-COPY bench ./bench
-RUN npm run build
+RUN npx tsc -p tsconfig.service.json
 RUN npm prune --omit=dev --no-audit --no-fund
 
 # `docker build --target gpu`: the same with TensorFlow's GPU package, whose libraries are built for CUDA 11 and cuDNN 8.

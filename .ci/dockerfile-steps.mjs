@@ -8,6 +8,13 @@ import { basename, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 
 const root = resolve(import.meta.dirname, '..');
+// Everything is left out but what a line takes in again.
+const sent = new Set(
+  readFileSync(join(root, '.dockerignore'), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('!'))
+    .map((line) => line.slice(1)),
+);
 const KNOWN = new Set(['FROM', 'WORKDIR', 'COPY', 'RUN', 'ENV', 'USER', 'VOLUME', 'EXPOSE', 'CMD']);
 const steps = readFileSync(join(root, 'Dockerfile'), 'utf8')
   .replace(/\\\n/g, ' ')
@@ -50,6 +57,7 @@ try {
       for (const source of words) {
         const path = from ? from.folder + resolve('/', source) : join(root, source);
         if (!existsSync(path)) throw new Error(`Dockerfile: COPY ${source}: there is no such file`);
+        if (!from && !sent.has(source.replace(/^\.\//, ''))) throw new Error(`.dockerignore leaves out ${source}`);
         const intoFolder = words.length > 1 || rest.endsWith('/');
         const to = intoFolder && statSync(path).isFile() ? join(target, basename(path)) : target;
         cpSync(path, to, { recursive: true, verbatimSymlinks: true });
