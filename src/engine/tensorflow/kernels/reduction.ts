@@ -30,17 +30,21 @@ export const REDUCTIONS: KernelTable = {
   ReduceSum: reduction('sum'),
   ReduceMean: reduction('mean'),
   ReduceMax: reduction('max'),
-  /** The least index of a largest element: devices differ in which of equals their own kernel finds. */
+  /**
+   * The least index of a largest element: devices differ in which of equals their own kernel finds. Indices are float32,
+   * exact below 2^24, as not every device has kernels for whole numbers.
+   */
   ArgMax: (x) => {
     const { tf } = x;
     const input = x.input(0);
     const axis = normalizeAxis(x.node, intAttr(x.node, 'axis', 0), input.rank);
     const extent = input.shape[axis];
     const indices = tf.reshape(
-      tf.range(0, extent, 1, 'int32'),
+      tf.range(0, extent),
       input.shape.map((d, i) => (i === axis ? d : 1)),
     );
     const isLargest = tf.equal(input, tf.max(input, axis, true));
-    return tf.min(tf.where(isLargest, indices, tf.scalar(extent, 'int32')), axis, flagAttr(x.node, 'keepdims', true));
+    const first = tf.min(tf.where(isLargest, indices, tf.scalar(extent)), axis, flagAttr(x.node, 'keepdims', true));
+    return tf.cast(first, 'int32');
   },
 };
