@@ -9,6 +9,7 @@ import { POOL_GRADIENTS } from './pooling-gradient.js';
 import { PRODUCTS } from './product.js';
 import { REDUCTIONS } from './reduction.js';
 import { RESIZING } from './resizing.js';
+import { SELECTIONS } from './selection.js';
 import { SHAPES } from './shape.js';
 
 /** How each op of the IR is run. A new op is one entry in its family's table. */
@@ -23,5 +24,6 @@ export const KERNELS: KernelTable = {
   ...PRODUCTS,
   ...REDUCTIONS,
   ...RESIZING,
+  ...SELECTIONS,
   ...SHAPES,
 };
