@@ -6,7 +6,7 @@ import { detectFormat } from '../../src/formats/index.js';
 import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { verify } from '../../src/graph/verify.js';
 import { ChannelMutator } from '../../src/pruning/mutators/index.js';
-import { loadStock, modelFiles, randomizeWeights, type tf, useCpu } from '../support/tfjs.js';
+import { loadStock, modelFiles, randomizeWeights, tf, useCpu } from '../support/tfjs.js';
 import { relativeError, runGraph, runStock } from './run-graph.js';
 import { STOCK_LAYERS } from './stock-layers.js';
 import { STOCK_MODELS } from './stock-models.js';
@@ -72,4 +72,29 @@ describe.each(Object.entries({ ...STOCK_MODELS, ...STOCK_LAYERS }))('%s', (_name
       expect(relativeError(runGraph(again.graph, inputs), masked)).toBeLessThan(TOLERANCE);
     },
   );
+});
+
+test('rows of an embedding are looked up, and its width is pruned', async () => {
+  const random = seededRandom(5);
+  const input = tf.input({ shape: [6], dtype: 'int32' });
+  const layers = [
+    tf.layers.embedding({ inputDim: 9, outputDim: 8 }),
+    tf.layers.conv1d({ filters: 6, kernelSize: 3, activation: 'relu' }),
+    tf.layers.globalMaxPooling1d(),
+    tf.layers.dense({ units: 3 }),
+  ];
+  const output = layers.reduce((t, layer) => layer.apply(t) as tf.SymbolicTensor, input as tf.SymbolicTensor);
+  const stock = tf.model({ inputs: input, outputs: output });
+  randomizeWeights(stock, random);
+  const words = [tensor('float32', [2, 6], [0, 8, 3, 3, 1, 7, 5, 2, 4, 6, 8, 0])];
+  const model = await read(await modelFiles(stock));
+  expect(relativeError(runGraph(model.graph, words), runStock(stock, words))).toBeLessThan(TOLERANCE);
+  const mutator = new ChannelMutator();
+  mutator.prepareFromSupernet(model.graph);
+  expect(mutator.mutableUnits.map((unit) => unit.numChannels)).toEqual([8, 6]);
+  mutator.setChoices(Object.fromEntries(mutator.mutableUnits.map((unit) => [unit.name, 0.5])));
+  const written = await model.write(mutator.exportSubnet().graph);
+  const pruned = await loadStock(written);
+  expect(pruned.layers[1].weights[0].shape).toEqual([9, 4]);
+  expect(relativeError(runStock(pruned, words), runGraph(mutator.maskedGraph(), words))).toBeLessThan(TOLERANCE);
 });

@@ -9,6 +9,8 @@ import type { Layer } from './topology.js';
 const ASSUMED_EXTENT = 224;
 /** Dtypes and policies (of a first layer that stands for its input) under which inputs are float32 in TensorFlow.js. */
 const FLOAT_DTYPES: readonly string[] = ['float32', 'mixed_float16', 'mixed_bfloat16'];
+/** Whole numbers, which an embedding reads, are fed as float32 too. */
+const FED_DTYPES: readonly string[] = [...FLOAT_DTYPES, 'int32'];
 const SHAPE_KEYS = ['batch_input_shape', 'batch_shape'] as const;
 
 /** The key under which an input layer's config gives its shape, if it does. */
@@ -33,8 +35,11 @@ export function declaredInput(layer: Layer): (number | null)[] {
     throw new EspalierError('SHAPE_OVERFLOW', `layer ${layer.path}: ${key} is ${show(own(layer.config, key))}`);
   }
   const dtype = dtypeName(own(layer.config, 'dtype')) ?? 'float32';
-  if (layer.className === 'InputLayer' && !FLOAT_DTYPES.includes(dtype as string)) {
-    throw new EspalierError('LAYER_UNSUPPORTED', `input ${layer.path} has dtype ${show(dtype)}; float32 is supported`);
+  if (layer.className === 'InputLayer' && !FED_DTYPES.includes(dtype as string)) {
+    throw new EspalierError(
+      'LAYER_UNSUPPORTED',
+      `input ${layer.path} has dtype ${show(dtype)}; float32 and int32 are supported`,
+    );
   }
   return dims as (number | null)[];
 }

@@ -5,6 +5,7 @@ import { ACTIVATION_LAYERS } from './activation.js';
 import { CONV_LAYERS } from './conv.js';
 import { CONV_TRANSPOSE_LAYERS } from './conv-transpose.js';
 import { DENSE_LAYERS } from './dense.js';
+import { EMBEDDING_LAYERS } from './embedding.js';
 import { MERGE_LAYERS } from './merge.js';
 import { NOISE_LAYERS } from './noise.js';
 import { NORMALIZATION_LAYERS } from './normalization.js';
@@ -27,6 +28,7 @@ const LAYERS: ReadonlyMap<string, LayerKind> = new Map([
   ...RESIZE_LAYERS,
   ...NOISE_LAYERS,
   ...PREPROCESSING_LAYERS,
+  ...EMBEDDING_LAYERS,
   ...SHAPE_LAYERS,
 ]);
 

@@ -48,8 +48,7 @@ function repeatVector(input: KerasTensor, layer: LayerLowering): KerasTensor {
   const times = layer.fields.int('n', { min: 1 });
   if (input.shape.length !== 2) throw layer.fields.error(`its input has shape [${input.shape}]; it repeats a vector`);
   const row = layer.emit('Reshape', [layer.declared(input)], { shape: [0, 1, input.shape[1] as number] }, 'declared');
-  const rows = Array.from({ length: times }, () => layer.declared(row));
-  return layer.emit('Concat', rows, { axis: 1 }, 'declared');
+  return layer.emit('Tile', [layer.declared(row)], { repeats: [1, times, 1] }, 'declared');
 }
 
 export const SHAPE_LAYERS: readonly (readonly [string, LayerKind])[] = [
