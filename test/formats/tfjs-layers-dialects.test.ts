@@ -127,3 +127,34 @@ describe.each(Object.entries(KERAS_3))('as Keras 3 writes %s', (name, build) => 
     expectEqualFiles(await pruned(await toKeras3(files)), await toKeras3(await pruned(files)));
   });
 });
+
+test('dozens of shards under ./, weights in another order and counted in place of named', async () => {
+  const model = KERAS_1['a Sequential model']();
+  const files = await filesOf(model, 3);
+  const json = jsonOf(files);
+  const [group] = json.weightsManifest;
+  const bytes = files.get(group.paths[0])!;
+  // Each weight in a group of its own, cut into shards of 40 bytes; the last one first.
+  const other: Files = new Map();
+  let offset = 0;
+  const places = new Map<string, number>();
+  json.weightsManifest = group.weights
+    .map((weight: { name: string; shape: number[] }, i: number) => {
+      const size = 4 * weight.shape.reduce((n, d) => n * d, 1);
+      const [layer] = weight.name.split('/');
+      const place = places.get(layer) ?? 0;
+      places.set(layer, place + 1);
+      const paths: string[] = [];
+      for (let at = 0; at < size; at += 40) {
+        paths.push(`./group${i}-shard${at / 40}.bin`);
+        other.set(paths.at(-1)!.slice(2), bytes.slice(offset + at, offset + Math.min(size, at + 40)));
+      }
+      offset += size;
+      return { paths, weights: [{ ...weight, name: `${layer}/${place}` }] };
+    })
+    .reverse();
+  other.set('model.json', new Uint8Array(Buffer.from(JSON.stringify(json))));
+  expect(other.size).toBeGreaterThan(36);
+  await expectSame(files, other, inputsOf(model));
+  expectEqualFiles(await (await readFiles(other)).write((await readFiles(other)).graph), other);
+});
