@@ -118,6 +118,13 @@ const gather = (shape: number[], axis: number, indexShape: number[], indices: nu
   },
 });
 
+const reduce = (op: string, attrs: Attrs): Case => ({
+  op,
+  name: `${op} ${JSON.stringify(attrs)}`,
+  shape: [2, 3, 2, 4],
+  body: (b, x) => b.op(op, [x], attrs),
+});
+
 const zeros = (shape: number[]) => randomTensor(() => 0.5, shape);
 
 const CASES: Case[] = [
@@ -235,6 +242,24 @@ const CASES: Case[] = [
   slice({ axes: [2, 1], starts: [1, 0], ends: [100, 100], steps: [3, 2] }),
   slice({ axes: [2], starts: [-2], ends: [-100], steps: [-1] }),
   slice({ axes: [1, 2], starts: [-1, -1], ends: [0, -100], steps: [-2, -3] }),
+  ...['ReduceSum', 'ReduceMean', 'ReduceMax'].flatMap((op) => [
+    reduce(op, { axes: [1], keepdims: 1 }),
+    reduce(op, { axes: [-1, 2], keepdims: 0 }),
+    reduce(op, { axes: [1, 2, 3] }),
+    reduce(op, { axes: [] }),
+  ]),
+  {
+    op: 'Expand',
+    name: 'Expand',
+    shape: [2, 1, 3],
+    body: (b, x) => b.op('Expand', [x], { shape: [4, 1] }),
+  },
+  {
+    op: 'Expand',
+    name: 'Expand with an axis in front',
+    shape: [2, 3],
+    body: (b, x) => b.op('Transpose', [b.op('Expand', [x], { shape: [4, 1, 1] })], { perm: [1, 0, 2] }),
+  },
   { op: 'Tile', name: 'Tile', shape: [2, 3, 2], body: (b, x) => b.op('Tile', [x], { repeats: [1, 2, 3] }) },
   gather([5, 3], 0, [2, 2], [0, 4, 4, -5]),
   gather([2, 5, 3], 1, [2, 2], [0, 4, 4, -5]),

@@ -1,6 +1,7 @@
 import { type AxisChannels, type ChannelContext, FIXED } from '../../src/graph/channels.js';
 import type { Attrs, Node, Shape } from '../../src/graph/graph.js';
 import { getOp } from '../../src/graph/ops/index.js';
+import type { DType } from '../../src/graph/tensor.js';
 
 /** What an op's channel rule did to its inputs, each axis of which had channels of its own unless it was fixed. */
 export interface Recording {
@@ -26,6 +27,7 @@ export function listed(axis: AxisChannels): number[] {
 
 export interface RecordedInput {
   readonly shape: Shape;
+  readonly dtype?: DType;
   /** Axes that may never be pruned. */
   readonly fixed?: readonly number[];
   /** Channel ids to use instead of fresh ones, by axis. */
@@ -40,7 +42,7 @@ export function recordChannels(
   before?: (ctx: ChannelContext) => void,
 ): Recording {
   const node: Node = { name: 'n', op, attrs, inputs: inputs.map((_, i) => `in${i}`), outputs: ['out'], layer: 'layer' };
-  const specs = inputs.map(({ shape }) => ({ dtype: 'float32' as const, shape }));
+  const specs = inputs.map(({ shape, dtype = 'float32' }) => ({ dtype, shape }));
   const [outputSpec] = getOp(op).infer({ node, inputs: specs, constant: () => undefined });
 
   const parent = new Map<number, number>();

@@ -6,7 +6,7 @@ import { GraphSketch } from './graph-sketch.js';
  * A random small network from a seed: convolutions (grouped, depthwise with multipliers, dilated, strided) and their
  * transposes, resizes, batch norm,
  * activations, pools, pads, sums and products with broadcasts, concats, transposes, reshapes that shuffle channels,
- * slices, repeats, embeddings, softmax in the middle, dropout, shared layers, dense heads after each kind of flatten, several inputs and outputs.
+ * slices, repeats, embeddings, reductions, softmax in the middle, dropout, shared layers, dense heads after each kind of flatten, several inputs and outputs.
  */
 export function randomGraph(seed: number): Graph {
   return new RandomNetwork(seed).grow();
@@ -43,6 +43,7 @@ class RandomNetwork {
       (x) => this.#resize(x),
       (x) => this.#crop(x),
       (x) => this.#split(x),
+      (x) => this.#attention(x),
       (x) => this.#sketch.op('Tile', [x], { repeats: [1, this.#int(1, 2), 1, 1] }),
       (x) => this.#sketch.batchNorm(this.#layer('bn'), x),
       (x) => this.#sampleNorm(x),
@@ -164,6 +165,21 @@ class RandomNetwork {
     const ids = this.#sketch.op('Reshape', [whole], { shape: [0, height, width] });
     const vectors = this.#sketch.embedding(this.#layer('embedding'), ids, 5, this.#int(2, 6));
     return this.#sketch.op('Transpose', [vectors], { perm: [0, 3, 1, 2] });
+  }
+
+  #reduction(): string {
+    return this.#pick(['ReduceMean', 'ReduceSum', 'ReduceMax']);
+  }
+
+  /** What is reduced over the channels (or over all) gates them, or goes on by itself. */
+  #attention(x: string): string {
+    const squeezed = this.#sketch.op(this.#reduction(), [x], { axes: this.#pick([[1], [-3], [1, 2, 3]]), keepdims: 1 });
+    const gate = this.#sketch.op('Sigmoid', [squeezed]);
+    return this.#pick([
+      () => this.#sketch.op('Mul', [x, gate]),
+      () => this.#sketch.op('Sub', [x, squeezed]),
+      () => this.#sketch.op('Mul', [x, this.#sketch.op('Expand', [gate], { shape: [this.#channels(x), 1, 1] })]),
+    ])();
   }
 
   #crop(x: string): string {
@@ -303,6 +319,8 @@ class RandomNetwork {
       () => this.#sketch.flattenChannelsLast(x),
       () => this.#sketch.globalPool(x),
       () => this.#sketch.flatten(this.#sketch.op('GlobalMaxPool', [x])),
+      () => this.#sketch.op(this.#reduction(), [x], { axes: [2, 3], keepdims: 0 }),
+      () => this.#sketch.op(this.#reduction(), [x], { axes: [1, 3], keepdims: 0 }),
       () => this.#sketch.op('Reshape', [x], { shape: [0, -1] }),
     ])();
     let features = flat;

@@ -15,6 +15,7 @@ import { gemmGradient, matMulGradient } from './dense.js';
 import { gatherGradient } from './gather.js';
 import type { GradientRule } from './gradient-rule.js';
 import { averagePoolGradient, globalAveragePoolGradient, globalMaxPoolGradient, maxPoolGradient } from './pool.js';
+import { expandGradient, reduceMaxGradient, reduceMeanGradient, reduceSumGradient } from './reduction.js';
 import { maxGradient, minGradient, preluGradient } from './selection.js';
 import {
   concatGradient,
@@ -56,6 +57,7 @@ export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
     Elu: eluGradient,
     Erf: erfGradient,
     Exp: expGradient,
+    Expand: expandGradient,
     Flatten: reshapeGradient,
     Gather: gatherGradient,
     Gelu: geluGradient,
@@ -79,6 +81,9 @@ export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
     Pow: powGradient,
     PRelu: preluGradient,
     Reciprocal: reciprocalGradient,
+    ReduceMax: reduceMaxGradient,
+    ReduceMean: reduceMeanGradient,
+    ReduceSum: reduceSumGradient,
     Relu: primitive('ReluGrad', 'y'),
     Reshape: reshapeGradient,
     Resize: resizeGradient,

@@ -1,3 +1,4 @@
+import { FIXED } from '../channels.js';
 import type { Node } from '../graph.js';
 import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { elementCount } from '../tensor.js';
@@ -5,7 +6,8 @@ import { flagAttr, intAttr, intsAttr } from './attributes.js';
 import { broadcastOffsets } from './broadcast.js';
 import { normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
 
-function axesOf(node: Node, rank: number): ReadonlySet<number> {
+/** The axes that a `ReduceSum`, `ReduceMean` or `ReduceMax` takes together, from the front. */
+export function reducedAxes(node: Node, rank: number): ReadonlySet<number> {
   return new Set(intsAttr(node, 'axes').map((axis) => normalizeAxis(node, axis, rank)));
 }
 
@@ -24,6 +26,15 @@ function inferReduced(x: InferInput, axes: (node: Node, rank: number) => Readonl
   return outputSpec(x.node, dtype, reduceShape(shape, axes(x.node, shape.length), keep));
 }
 
+/** After pruning the kept channels are reduced. The others pass. */
+const reduceChannels: NonNullable<OpSpec['channels']> = (node, ctx) => {
+  const input = ctx.input(0);
+  const axes = reducedAxes(node, input.length);
+  for (const axis of axes) ctx.renormalise(input[axis]);
+  const left = input.map((channels, axis) => (axes.has(axis) ? FIXED : channels));
+  ctx.setOutput(0, flagAttr(node, 'keepdims', true) ? left : left.filter((_, axis) => !axes.has(axis)));
+};
+
 /** A reduction is a start value, a fold, and what is done to the result of folding `count` elements. */
 function reduction(
   op: string,
@@ -34,10 +45,11 @@ function reduction(
   return {
     op,
     inputs: [1, 1],
-    infer: (x) => [inferReduced(x, axesOf)],
+    infer: (x) => [inferReduced(x, reducedAxes)],
+    channels: reduceChannels,
     evaluate(node, inputs) {
       const { dtype, shape, data } = requiredTensor(node, inputs, 0);
-      const axes = axesOf(node, shape.length);
+      const axes = reducedAxes(node, shape.length);
       const offsets = broadcastOffsets(reduceShape(shape, axes, true), shape);
       const outShape = reduceShape(shape, axes, flagAttr(node, 'keepdims', true));
       const out = new Float64Array(elementCount(outShape)).fill(start);

@@ -4,6 +4,7 @@ import { DTYPE_BYTES, type DType } from '../tensor.js';
 import { choiceAttr, intAttr, intsAttr } from './attributes.js';
 import { broadcastOffsets, broadcastShapes, mapBroadcast } from './broadcast.js';
 import { expectDType, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { channelReason } from './reasons.js';
 
 function comparison(op: string, holds: (a: number, b: number) => boolean): OpSpec {
   return {
@@ -99,6 +100,30 @@ const expand: OpSpec = {
   infer(x) {
     const { dtype, shape } = requiredInput(x, 0, 'x');
     return [outputSpec(x.node, dtype, broadcastShapes(x.node, [shape, intsAttr(x.node, 'shape')]))];
+  },
+  /** Copies of one index are channels of their own, as many of which stay as their readers want. */
+  channels(node, ctx) {
+    const [from, to] = [ctx.inputShape(0), ctx.outputShape(0)];
+    ctx.setOutput(
+      0,
+      to.map((dim, axis) => {
+        const own = axis - to.length + from.length;
+        if (own >= 0 && from[own] === dim) return ctx.input(0)[own];
+        if (own >= 0) ctx.freeze(ctx.input(0)[own], channelReason('BROADCAST', node));
+        return ctx.fresh(dim as number);
+      }),
+    );
+  },
+  slice(node, ctx) {
+    const [from, to] = [ctx.inputShape(0), ctx.outputShape(0)];
+    const shape = intsAttr(node, 'shape').map((extent, i, { length }) => {
+      const axis = i - length + to.length;
+      const own = axis - to.length + from.length;
+      const kept = ctx.keptOut(0, axis);
+      if (!kept) return extent;
+      return own >= 0 && from[own] === to[axis] ? 1 : kept.length;
+    });
+    return { ...node.attrs, shape };
   },
   evaluate(node, inputs) {
     const { dtype, shape, data } = requiredTensor(node, inputs, 0);

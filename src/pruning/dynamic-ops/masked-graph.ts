@@ -13,16 +13,19 @@ import { scalar, type Tensor, tensor } from '../../graph/tensor.js';
 import { verify } from '../../graph/verify.js';
 import type { ChannelSelection } from './channel-selection.js';
 import { type MaskedFormBuilder, maskedNorm } from './masked-norms.js';
+import { maskedReduction } from './masked-reductions.js';
 import { MIXING_OPS } from './mixing-ops.js';
 
 /**
  * The full graph computing what the pruned one must compute: every weight at its full size, pruned channels zeroed
  * where layers with weights make them and where they read them. Ops that mix channels without weights of their own
- * (softmax, norms of a sample) see the kept ones only. Made with masks alone: it shares no code with the slicing that it is to check.
+ * (softmax, norms of a sample, means) see the kept ones only. Made with masks alone: it shares no code with the slicing
+ * that it is to check.
  *
  * Masks select (`Where`) and don't multiply, so that an infinity or NaN that a pruned channel comes to stays out.
  * @param constants current data of constants, where they differ from the graph's own.
- * @throws Error for an op that renormalises over pruned channels, has no row in {@link MIXING_OPS} and is no norm.
+ * @throws Error for an op that renormalises over pruned channels, has no row in {@link MIXING_OPS} and is no norm or
+ *   reduction.
  */
 export function maskedGraph(selection: ChannelSelection, constants?: ReadonlyMap<string, Tensor>): Graph {
   const { graph, renormalising } = selection.analysis;
@@ -37,9 +40,9 @@ export function maskedGraph(selection: ChannelSelection, constants?: ReadonlyMap
     const mixing = MIXING_OPS[node.op];
     const [output, ...others] = node.outputs;
     const raw = parametric ? masking.rawName(output, parametric.output) : output;
-    const norm = maskedNorm(node, masking);
-    if (norm) {
-      masking.op('Identity', [norm], {}, raw);
+    const overKept = maskedNorm(node, masking) ?? maskedReduction(node, masking);
+    if (overKept) {
+      masking.op('Identity', [overKept], {}, raw);
       if (parametric && raw !== output) masking.masked(raw, output, parametric.output, 0, output);
       continue;
     }

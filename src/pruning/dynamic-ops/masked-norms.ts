@@ -23,7 +23,7 @@ interface Means {
 }
 
 /** The mean of all times full/kept is the mean of the kept. Two whole numbers, as a quotient would be rounded. */
-function meanOfKept(m: MaskedFormBuilder, mean: string, like: string, axes: readonly number[]): string {
+export function meanOfKept(m: MaskedFormBuilder, mean: string, like: string, axes: readonly number[]): string {
   const counts = axes.map((axis) => m.counts(like, axis));
   const full = counts.reduce((product, c) => product * c.full, 1);
   const kept = counts.reduce((product, c) => product * c.kept, 1);

@@ -9,7 +9,7 @@ export interface Mixing {
 }
 
 /** Far below any activation, far from overflow; its exponential is 0. */
-const LEAST = -1e30;
+export const LEAST = -1e30;
 
 const last = (_node: Node, rank: number): number => rank - 1;
 

@@ -96,6 +96,16 @@ const tileCase = shape.chain((from) =>
     inputs: fixedOf(from.length).map((fixed) => [{ shape: from, fixed }]),
   }),
 );
+/** Axes of one index are stretched, at random; the others keep their extents, said in full or by a 1. */
+const expandCase = shape.chain((from) =>
+  fc.record({
+    op: fc.constant('Expand'),
+    attrs: fc
+      .tuple(fc.subarray([2, 3]), ...from.map((d) => (d === 1 ? dim : fc.constantFrom(1, d))))
+      .map(([lead, ...extents]) => ({ shape: [...lead, ...extents] })),
+    inputs: fixedOf(from.length).map((fixed) => [{ shape: from, fixed }]),
+  }),
+);
 const concatCase = fc.tuple(shape, fc.nat({ max: 3 }), fc.array(dim, { minLength: 1, maxLength: 3 })).chain((tuple) => {
   const [from, at, extents] = tuple;
   const axis = at % from.length;
@@ -126,6 +136,7 @@ const cases: fc.Arbitrary<Case> = fc.oneof(
   transposeCase,
   padCase,
   tileCase,
+  expandCase,
   { weight: 2, arbitrary: sliceCase },
   concatCase,
   arithmeticCase,

@@ -45,7 +45,7 @@ describe('Gather', () => {
   });
 
   test('rows stay, columns are channels', () => {
-    const r = recordChannels('Gather', {}, [{ shape: [5, 4] }, { shape: ['N', 7], fixed: [1] }]);
+    const r = recordChannels('Gather', {}, [{ shape: [5, 4] }, { shape: ['N', 7], fixed: [1], dtype: 'int64' }]);
     expect(listed(r.output[2])).toEqual(r.input(0, 1));
     expect(new Set(r.frozen(0, 0))).toEqual(new Set(['INDEXED_AXIS']));
     expect(r.frozen(0, 1)).toEqual([]);

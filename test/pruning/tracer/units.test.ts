@@ -205,10 +205,22 @@ describe('units', () => {
   test('an op without a channel rule freezes what it touches', () => {
     const s = new GraphSketch();
     const a = s.conv('a', s.input('x', 3, 8, 8), 6);
-    const mean = s.op('ReduceMax', [a], { axes: [2, 3] });
-    const graph = s.build(s.conv('out', s.conv('b', s.op('Mul', [a, mean]), 5), 2));
+    const place = s.op('Cast', [s.op('ArgMax', [a], { axis: 2 })], { to: 'float32' });
+    const graph = s.build(s.conv('out', s.conv('b', s.op('Mul', [a, place]), 5), 2));
     expect(mutableUnits(graph)).toEqual(['b_(0, 5)_5: b[0,5) > out[0,5)']);
     expect(frozenCodes(graph)).toMatchObject({ a: '6 OPAQUE_OP' });
+  });
+
+  test('a mean over the channels is marked as renormalised, one over planes is not', () => {
+    const renormalised = (axes: number[]) => {
+      const s = new GraphSketch();
+      const a = s.conv('a', s.input('x', 3, 8, 8), 6);
+      const gated = s.op('Mul', [a, s.op('ReduceMean', [a], { axes })]);
+      const [, unit] = new ChannelAnalyzer().analyze(s.build(s.conv('out', gated, 2))).units;
+      return [unit.name, unit.reason, unit.renormalised];
+    };
+    expect(renormalised([1])).toEqual(['a_(0, 6)_6', undefined, true]);
+    expect(renormalised([2, 3])).toEqual(['a_(0, 6)_6', undefined, false]);
   });
 
   test('a softmax between layers is marked as renormalised', () => {
