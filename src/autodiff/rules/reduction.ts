@@ -1,5 +1,5 @@
 import type { Node } from '../../graph/graph.js';
-import { reducedAxes } from '../../graph/ops/training-reduce.js';
+import { reducedAxes } from '../../graph/ops/reduce.js';
 import type { StepBuilder } from '../step-builder.js';
 import type { GradientRule } from './gradient-rule.js';
 import { knownExtents, reshapeTo, sumToShape } from './reshaping.js';

@@ -1,6 +1,6 @@
 import { intAttr, intsAttr } from '../../graph/ops/attributes.js';
+import { slices } from '../../graph/ops/slice.js';
 import { tileRepeats } from '../../graph/ops/tile.js';
-import { slices } from '../../graph/ops/training-slice.js';
 import { notTrainable } from '../not-trainable.js';
 import type { GradientRule } from './gradient-rule.js';
 import { knownExtents, positiveAxis, reshapeTo } from './reshaping.js';

@@ -11,12 +11,14 @@ import { NORMALIZATION_OPS } from './normalization.js';
 import { PAD_OPS } from './pad.js';
 import { POOLING_OPS } from './pooling.js';
 import { PRELU_OPS } from './prelu.js';
+import { REDUCTION_OPS } from './reduce.js';
 import { RESHAPE_OPS } from './reshape.js';
 import { RESIZE_OPS } from './resize.js';
 import { SAMPLE_NORMALIZATION_OPS } from './sample-normalization.js';
+import { SELECTION_OPS } from './select.js';
+import { SLICE_OP } from './slice.js';
 import { SOFTMAX_OPS } from './softmax.js';
 import { TILE_OPS } from './tile.js';
-import { TRAINING_OPS } from './training.js';
 import { TRANSPOSE_OPS } from './transpose.js';
 
 /** Every op kind of the IR, one row each. A new op is one file (or one entry in its family's file) and one row here. */
@@ -38,7 +40,9 @@ const OPS: readonly OpSpec[] = [
   ...CONCAT_OPS,
   ...RESHAPE_OPS,
   ...TRANSPOSE_OPS,
-  ...TRAINING_OPS,
+  ...REDUCTION_OPS,
+  ...SELECTION_OPS,
+  SLICE_OP,
   ...GRADIENT_OPS,
 ];
 

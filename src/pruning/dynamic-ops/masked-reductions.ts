@@ -1,5 +1,5 @@
 import type { Node } from '../../graph/graph.js';
-import { reducedAxes } from '../../graph/ops/training-reduce.js';
+import { reducedAxes } from '../../graph/ops/reduce.js';
 import { type MaskedFormBuilder, meanOfKept } from './masked-norms.js';
 import { LEAST } from './mixing-ops.js';
 

@@ -2,8 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CompiledGraph } from '../../../src/engine/index.js';
 import { createOnnxRuntimeEngine } from '../../../src/engine/onnxruntime/index.js';
 import { GraphBuilder } from '../../../src/graph/builder.js';
+import { evaluateGraph } from '../../../src/graph/evaluate.js';
 import type { Graph } from '../../../src/graph/graph.js';
-import { scalar, tensor } from '../../../src/graph/tensor.js';
+import { scalar, tensor, toRef } from '../../../src/graph/tensor.js';
+import { expectClose } from '../agreement.js';
+import { Random } from '../random.js';
 
 const engine = createOnnxRuntimeEngine({ threads: 1 });
 const float = (...shape: (number | string)[]) => ({ dtype: 'float32' as const, shape });
@@ -50,6 +53,30 @@ describe('feeds that do not fit are refused by name', () => {
   ])('%s', async (_, over, message) => {
     await expect(compiled.run(feeds(over))).rejects.toThrow(message);
   });
+});
+
+test('planes whose extents are known only at run time are widened and resized', async () => {
+  const random = new Random(5);
+  const b = new GraphBuilder('planes');
+  const w = b.constant('w', tensor('float32', [2, 3, 3, 3], random.floats(54, -1, 1)), 'parameter');
+  const wide = b.op('ConvTranspose', [b.input('x', float('N', 2, 'H', 'W')), w], {
+    strides: [2, 1],
+    pads: [1, 0, 0, 1],
+    output_padding: [1, 0],
+  });
+  const scales = [1, 1, 1.5, 2];
+  b.output('linear', b.op('Resize', [wide], { scales, mode: 'linear', coordinate_transformation_mode: 'asymmetric' }));
+  b.output('nearest', b.op('Resize', [wide], { scales }));
+  const graph = b.build();
+  for (const [height, width] of [
+    [3, 4],
+    [6, 2],
+  ]) {
+    const x = random.tensor(float(2, 2, height, width), 2);
+    const expected = evaluateGraph(graph, new Map([['x', toRef(x)]]));
+    const found = await run(graph, new Map([['x', x]]));
+    for (const [name, t] of expected) expectClose(name, found.get(name)!, t, 1e-5, 0.1);
+  }
 });
 
 test('after its release a graph says so, and a second release does nothing', async () => {

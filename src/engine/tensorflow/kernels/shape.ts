@@ -1,8 +1,8 @@
 import { choiceAttr, intAttr, intsAttr, numberAttr } from '../../../graph/ops/attributes.js';
 import { broadcastShapes } from '../../../graph/ops/broadcast.js';
 import { normalizeAxis } from '../../../graph/ops/checks.js';
+import { slices } from '../../../graph/ops/slice.js';
 import { tileRepeats } from '../../../graph/ops/tile.js';
-import { slices } from '../../../graph/ops/training-slice.js';
 import { takeStrided } from '../axis.js';
 import { axisPlaces, type Kernel, type KernelTable, type NodeRun, ownLayout } from '../kernel.js';
 import type { DeviceTensor, Layout } from '../value.js';
