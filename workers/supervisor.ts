@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import type { Config } from '../src/config.js';
+import { EspalierError } from '../src/errors.js';
 import type { JobSpec } from '../src/pipeline/contract.js';
 import { closeWithin } from '../src/queue/closing.js';
 import { MAX_ATTEMPTS, type Transport } from '../src/queue/index.js';
@@ -74,6 +75,17 @@ export interface RunningWorker {
   close(): Promise<void>;
 }
 
+/** An upload that the API has and this worker doesn't is nobody's fault but the setup's. */
+function seenFromHere(blobs: WorkerOptions['blobs']): WorkerOptions['blobs'] {
+  return {
+    localPath: (blob) =>
+      blobs.localPath(blob).catch((cause: unknown) => {
+        const message = 'a worker does not see the upload: its DATA_DIR must be the same folder as that of the API';
+        throw new EspalierError('UNAVAILABLE', message, { retryable: true, cause });
+      }),
+  };
+}
+
 /**
  * Starts taking jobs and inspections. This process only watches: all work is done in children, so that BullMQ's lock on
  * a job is renewed on time. Resolves once it listens; with Redis away that is when Redis is there.
@@ -85,7 +97,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     logger,
     jobs,
     folders: jobFolders(config.dataDir),
-    blobs: options.blobs,
+    blobs: seenFromHere(options.blobs),
     engine: config.engine,
     archive: config.limits.archive,
     threads: threadsOfJob(config, availableParallelism()),

@@ -205,15 +205,32 @@ export class JobService {
     await this.#folders.remove(id);
   }
 
+  /**
+   * What a report makes of the record. An ending comes once, so it is tried again, until the record can take it (the disk
+   * was full) or the service stops: at the next start the queue tells it anew.
+   */
+  async #record(report: WorkerReport): Promise<{ before: Job | undefined; job: Job | undefined }> {
+    for (;;) {
+      try {
+        let before: Job | undefined;
+        const job = await this.#store.updateJob(report.job_id, (current) => {
+          before = current;
+          return applyReport(current, report, new Date().toISOString());
+        });
+        return { before, job };
+      } catch (err) {
+        if (!isEnding(report) || this.#closing.signal.aborted) throw err;
+        this.#log.error({ job_id: report.job_id, err }, 'the end of a job could not be recorded; trying again');
+        await this.#pause(RETRY_MS);
+      }
+    }
+  }
+
   async #take(report: WorkerReport): Promise<void> {
     const jobId = report.job_id;
     const fields = { job_id: jobId, attempt: report.attempt };
     if (report.type === 'log') this.#log.info({ ...report.fields, ...fields }, report.message);
-    let before: Job | undefined;
-    const job = await this.#store.updateJob(jobId, (current) => {
-      before = current;
-      return applyReport(current, report, new Date().toISOString());
-    });
+    const { before, job } = await this.#record(report);
     if (!job) {
       this.#log.debug({ ...fields, type: report.type, known: before !== undefined }, 'report changes nothing');
       if (!before || isFinished(before)) await this.#stopStray(report, before);

@@ -8,6 +8,12 @@ import type { Transport, TransportEvents } from './transport.js';
 /** A job whose worker dies is run this many times in all. */
 export const MAX_ATTEMPTS = 3;
 
+/**
+ * How often to see whether jobs are still where they were put: Redis that is emptied while it runs says nothing. Longer
+ * than it takes workers to notice (they stop the children of jobs that are gone).
+ */
+const LOOK_MS = 15_000;
+
 /** With Redis away, closing takes this long. */
 const CLOSE_MS = 2000;
 
@@ -90,9 +96,20 @@ export function openJobQueue({ transport, onError }: JobQueueOptions): JobQueue 
       unfinished.set(message.job_id, message);
     });
 
-  transport.onReturn(() => {
+  const putBack = (): void => {
     for (const message of unfinished.values()) enqueue(message).catch(onError);
-  });
+  };
+  transport.onReturn(putBack);
+  // An ending stays until `forget`, so one job that is gone says that the datastore was emptied. While it is away, `onReturn` is to come.
+  const look = setInterval(() => {
+    const [oldest] = unfinished.keys();
+    if (oldest === undefined || transport.away() !== undefined) return;
+    queue.getJob(oldest).then(
+      (found) => found === undefined && unfinished.has(oldest) && putBack(),
+      () => {},
+    );
+  }, LOOK_MS);
+  look.unref();
 
   const cancel = (jobId: string): Promise<CancelAnswer> =>
     whileAvailable(transport, `${jobId} could not be canceled`, async (abandoned) => {
@@ -125,6 +142,7 @@ export function openJobQueue({ transport, onError }: JobQueueOptions): JobQueue 
     ready: async () => transport.ready(),
     close: async () => {
       closing = true;
+      clearInterval(look);
       await closeWithin(CLOSE_MS, [events?.close(), inspections.close(), queue.close()]);
       await transport.close();
     },

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Artifact, Job } from '../../src/api/schemas/jobs.js';
 import { EspalierError } from '../../src/errors.js';
 import { OUTCOME, sha } from '../jobs/samples.js';
@@ -417,5 +417,17 @@ describe('artifacts', () => {
     expect(answer.body).toBe(body);
     expect(answer.headers['content-range']).toBe(range);
     expect(answer.headers.etag).toBe(etag);
+  });
+});
+
+test('an ending that the record could not take is not lost: it is recorded when it can', async () => {
+  const id = await start();
+  const full = Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+  const updates = vi.spyOn(h.store, 'updateJob').mockRejectedValueOnce(full);
+  await h.finish(id);
+  expect(await get(id)).toMatchObject({ status: 'succeeded' });
+  expect(updates).toHaveBeenCalledTimes(2);
+  expect(h.logged.find((l) => l.msg === 'the end of a job could not be recorded; trying again')).toMatchObject({
+    job_id: id,
   });
 });

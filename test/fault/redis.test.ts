@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -44,8 +44,8 @@ describeRedis('workers over Redis', () => {
     return { ...message, model: { ...message.model, blob: BLOB } };
   };
 
-  const startWorker = async (): Promise<ChildProcess> => {
-    const env = { PATH: process.env.PATH, REDIS_URL: redis.url, DATA_DIR: dataDir };
+  const startWorker = async (folder = dataDir): Promise<ChildProcess> => {
+    const env = { PATH: process.env.PATH, REDIS_URL: redis.url, DATA_DIR: folder };
     const worker = fork(compiled('test/fault/stand-in-worker.js'), { env, silent: true });
     workers.push(worker);
     await new Promise<void>((resolve, reject) => {
@@ -125,6 +125,25 @@ describeRedis('workers over Redis', () => {
     await startWorker();
     for (const { job_id } of messages)
       expect(await reports.ending(job_id)).toMatchObject({ outcome: { status: 'succeeded' } });
+  });
+
+  test('a worker with another DATA_DIR says so, of uploads and of jobs', async () => {
+    await startWorker(join(dataDir, 'another'));
+    const wanted = { code: 'UNAVAILABLE', message: expect.stringContaining('its DATA_DIR must be'), retryable: true };
+    const message = job(['work']);
+    await expect(open.queue.inspect('model', message.model)).rejects.toMatchObject(wanted);
+    await open.queue.enqueue(message);
+    expect(await reports.ending(message.job_id)).toMatchObject({ type: 'failed', error: wanted });
+  });
+
+  test('Redis that is emptied while it runs is given its jobs again', async () => {
+    const [first, second] = [job(['work']), job(['work'])];
+    for (const message of [first, second]) await open.queue.enqueue(message);
+    execFileSync('redis-cli', ['-u', redis.url, 'flushall']);
+    await startWorker();
+    for (const { job_id } of [first, second]) {
+      expect(await reports.ending(job_id)).toMatchObject({ type: 'finished', attempt: 1 });
+    }
   });
 
   test('a job that Redis was too slow to take is not taken later behind the back of who asked', async () => {
