@@ -6,8 +6,16 @@ export interface Engine {
   readonly name: string;
   readonly device: string;
   readonly threads: number;
-  /** Compiles once, runs often. `outputs` names values or graph outputs to fetch; default: the graph's outputs. */
-  compile(graph: Graph): Promise<CompiledGraph>;
+  /** Compiles once, runs often. */
+  compile(graph: Graph, options?: CompileOptions): Promise<CompiledGraph>;
+}
+
+export interface CompileOptions {
+  /**
+   * What threads do while they have no work: `spin` (the default) is fastest for one graph that is run over and over;
+   * `sleep` leaves the cores to another graph, for those that take turns.
+   */
+  readonly idle?: 'spin' | 'sleep';
 }
 
 export interface CompiledGraph {

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { EspalierError } from '../errors.js';
 import type { Engine } from './engine.js';
 
-export type { CompiledGraph, Engine } from './engine.js';
+export type { CompiledGraph, CompileOptions, Engine } from './engine.js';
 export { type Latency, measureLatency } from './latency.js';
 
 export type EngineName = 'auto' | 'onnxruntime' | 'tensorflow';

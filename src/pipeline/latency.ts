@@ -6,8 +6,8 @@ import { allocate, elementCount, type Tensor } from '../graph/tensor.js';
 /** For each graph: three runs to warm up, then turns of seven runs, as many turns as fit in the budget. */
 const WARMUP = 3;
 const RUNS = 7;
-const BUDGET_MS = 2000;
-const TURNS = { least: 5, most: 21 };
+const BUDGET_MS = 3000;
+const TURNS = { least: 5, most: 31 };
 
 export interface LatencyComparison {
   /** Median milliseconds of one sample, warm. */
@@ -17,11 +17,14 @@ export interface LatencyComparison {
   readonly share: number;
 }
 
-/** Times one sample of noise through two graphs, by turns, so that a machine whose speed drifts favours neither. */
+/**
+ * Times one sample of noise through two graphs, by turns, so that a machine whose speed drifts favours neither. Threads of
+ * the one sleep while the other runs: spinning ones made times jump by half on two cores.
+ */
 export async function compareLatency(engine: Engine, original: Graph, pruned: Graph): Promise<LatencyComparison> {
-  const a = await engine.compile(original);
+  const a = await engine.compile(original, { idle: 'sleep' });
   try {
-    const b = await engine.compile(pruned);
+    const b = await engine.compile(pruned, { idle: 'sleep' });
     try {
       return await takeTurns(
         { compiled: a, feeds: randomInputs(original, 1, 0) },

@@ -7,10 +7,10 @@ import { measureLayers } from './layer-latency.js';
 
 /** Widths in blocks of this many channels run fastest on the engines that there are. */
 const BLOCK = 8;
-const MOST_TRIES = 8;
+const MOST_TRIES = 10;
 
 /** A trial is good enough when it comes this close below the wanted share. */
-const CLOSE = 0.95;
+const CLOSE = 0.97;
 
 /**
  * Choices whose subnet takes at most the wanted time. The planner knows what each layer's multiply-adds cost from

@@ -2,7 +2,7 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { type Graph, getSpec } from '../../graph/graph.js';
 import type { DType, Tensor, TensorData } from '../../graph/tensor.js';
 import { checkedFeed, checkOutput } from '../check-values.js';
-import type { CompiledGraph, Engine } from '../engine.js';
+import type { CompiledGraph, CompileOptions, Engine } from '../engine.js';
 import { lowerGraph } from './lower-graph.js';
 
 /**
@@ -18,15 +18,20 @@ export function createOnnxRuntimeEngine(options: { threads: number }): Engine {
     name: 'onnxruntime',
     device: 'cpu',
     threads,
-    async compile(graph) {
+    async compile(graph, options = {}) {
       const { model, fetches } = lowerGraph(graph);
-      const session = await openSession(graph, model, threads);
+      const session = await openSession(graph, model, threads, options);
       return new CompiledOnnxGraph(session, graph, fetches);
     },
   };
 }
 
-async function openSession(graph: Graph, model: Uint8Array, threads: number): Promise<InferenceSession> {
+async function openSession(
+  graph: Graph,
+  model: Uint8Array,
+  threads: number,
+  { idle = 'spin' }: CompileOptions,
+): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(model, {
       executionProviders: ['cpu'],
@@ -35,6 +40,7 @@ async function openSession(graph: Graph, model: Uint8Array, threads: number): Pr
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
+      extra: { session: { intra_op: { allow_spinning: idle === 'spin' ? '1' : '0' } } },
     });
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
