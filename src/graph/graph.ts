@@ -73,17 +73,3 @@ export function producers(graph: Graph): Map<string, Node> {
   for (const node of graph.nodes) for (const out of node.outputs) map.set(out, node);
   return map;
 }
-
-/** The nodes that read each value, in graph order, one entry for each reading node. */
-export function consumers(graph: Graph): Map<string, Node[]> {
-  const map = new Map<string, Node[]>();
-  for (const node of graph.nodes) {
-    for (const input of new Set(node.inputs)) {
-      if (input === '') continue;
-      const list = map.get(input);
-      if (list) list.push(node);
-      else map.set(input, [node]);
-    }
-  }
-  return map;
-}

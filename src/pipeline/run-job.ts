@@ -6,7 +6,13 @@ import type { LoadedModel } from '../formats/index.js';
 import { graphCost } from '../graph/cost.js';
 import type { Graph } from '../graph/graph.js';
 import { selectOutputs } from '../graph/passes/select-outputs.js';
-import { type BaseAlgorithm, type ChannelMutator, createAlgorithm, requireReachable } from '../pruning/index.js';
+import {
+  type BaseAlgorithm,
+  type ChannelMutator,
+  createAlgorithm,
+  layerGlobs,
+  requireReachable,
+} from '../pruning/index.js';
 import type { UnitReport } from '../report/unit-report.js';
 import { VERSION } from '../version.js';
 import { layerRows, unitImportances, unitRows } from './build-report.js';
@@ -70,6 +76,7 @@ class Job {
     progress.phase('analyzing');
     const graph = config.outputs ? selectOutputs(model.graph, config.outputs) : model.graph;
     const engine = await this.#openEngine();
+    this.#warnOfIdleGlobs(graph);
     const algorithm = await this.#prepare(graph);
     const { mutator } = algorithm;
     const planned = await planTarget({ engine, model, sizeBytes, graph, mutator, config, signal });
@@ -154,6 +161,14 @@ class Job {
     this.#closing.push(opened.close);
     for (const warning of opened.model.warnings) this.#listener.warning(warning);
     return opened;
+  }
+
+  /** A glob that protects nothing is most likely misspelt. */
+  #warnOfIdleGlobs(graph: Graph): void {
+    const layers = [...new Set(graph.nodes.map((node) => node.layer ?? node.name))];
+    const idle = this.#spec.config.ignore.filter((glob) => !layers.some(layerGlobs([glob])));
+    if (idle.length === 0) return;
+    this.#listener.warning({ code: 'IGNORE_UNMATCHED', message: `no layer is named like ${idle.join(', ')}` });
   }
 
   async #prepare(graph: Graph): Promise<BaseAlgorithm> {

@@ -267,6 +267,11 @@ describe('a job without data', () => {
     expect(await warnings(1, {})).toContain('NOTHING_PRUNED');
   });
 
+  test('a glob to ignore that fits no layer is said', async () => {
+    const { recording } = await bench.run({ ignore: ['conv1', 'conf2*'], dry_run: true }, { data: false });
+    expect(recording.warnings).toEqual(['IGNORE_UNMATCHED']);
+  });
+
   test('unknown units and outputs are named with what there is', async () => {
     await expect(
       bench.run({ algorithm: { target_pruning_ratio: { 'conv1_(0, 8)_9': 0.5 } } }, { data: false }),
