@@ -115,18 +115,23 @@ const KERAS_3 = { ...STOCK_MODELS, ...STOCK_LAYERS };
 
 const NOTHING_TO_PRUNE = ['a shared layer', 'channels first'];
 
-describe.each(Object.entries(KERAS_3))('as Keras 3 writes %s', (name, build) => {
+describe.each(Object.entries(KERAS_3))('as Keras 3 writes %s', (_name, build) => {
   test('it is read', async () => {
     const model = build();
     const files = await filesOf(model, 1);
     await expectSame(files, await toKeras3(files), inputsOf(model));
   });
+});
 
-  test.skipIf(NOTHING_TO_PRUNE.includes(name))('it is pruned, with every shape that the file repeats', async () => {
+const PRUNABLE = Object.entries(KERAS_3).filter(([name]) => !NOTHING_TO_PRUNE.includes(name));
+
+test.each(PRUNABLE)(
+  'as Keras 3 writes %s, it is pruned, with every shape that the file repeats',
+  async (_name, build) => {
     const files = await filesOf(build(), 2);
     expectEqualFiles(await pruned(await toKeras3(files)), await toKeras3(await pruned(files)));
-  });
-});
+  },
+);
 
 test('dozens of shards under ./, weights in another order and counted in place of named', async () => {
   const model = KERAS_1['a Sequential model']();
