@@ -251,7 +251,7 @@ class Job {
     if (plan?.measure === 'latency' && found.share > LATENCY_SLACK * (plan.bound / plan.baseline.latency)) {
       this.#listener.warning({
         code: 'LATENCY_MISSED',
-        message: `one sample takes ${ms(found.after)} in the delivered file, ${ms(plan.predicted.latency)} were measured when it was planned: the machine is busy or its speed changed`,
+        message: `the delivered file takes ${found.share.toPrecision(3)} of the original's time, ${(plan.bound / plan.baseline.latency).toPrecision(3)} was asked for and measured when it was planned: the machine was busy, or is`,
       });
     }
     return found;

@@ -4,16 +4,8 @@ import type { Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
 import { intAttr } from './attributes.js';
-import {
-  expectDType,
-  expectFloat,
-  expectMinRank,
-  expectShape,
-  knownDim,
-  outputSpec,
-  requiredInput,
-  requiredTensor,
-} from './checks.js';
+import { outputSpec, requiredTensor } from './checks.js';
+import { convOperands, expectBias } from './conv-operands.js';
 import { spatialOutput } from './spatial.js';
 import { resolveTransposedWindow } from './transposed-window.js';
 import { type Window, windowTaps } from './window.js';
@@ -25,29 +17,15 @@ const convTranspose: OpSpec = {
 
   infer(x) {
     const { node } = x;
-    const input = requiredInput(x, 0, 'x');
-    const weight = requiredInput(x, 1, 'W');
-    expectFloat(node, input, 'x');
-    expectMinRank(node, input, 3, 'x');
-    expectDType(node, weight, input.dtype, 'W');
-    if (weight.shape.length !== input.shape.length) {
-      throw new OpError(node, `x has ${input.shape.length} axes and W ${weight.shape.length}`);
-    }
-    const extents = weight.shape.map((d, i) => knownDim(node, d, `axis ${i} of W`));
-    const [takes, perGroup, ...kernel] = extents;
-    const channels = knownDim(node, input.shape[1], 'the channels of x');
+    const { dtype, batch, channels, spatial, filters, group } = convOperands(x);
+    const [takes, perGroup, ...kernel] = filters;
     if (takes !== channels) throw new OpError(node, `x has ${channels} channels, W takes ${takes}`);
-    const group = intAttr(node, 'group', 1);
     if (group < 1 || channels % group !== 0) {
       throw new OpError(node, `${channels} channels do not divide into ${group} groups`);
     }
-    const bias = x.inputs[2];
-    if (bias) {
-      expectDType(node, bias, input.dtype, 'the bias');
-      expectShape(node, bias, [perGroup * group], 'the bias');
-    }
-    const { output } = resolveTransposedWindow(node, input.shape.slice(2), kernel);
-    return [outputSpec(node, input.dtype, [input.shape[0], perGroup * group, ...output])];
+    expectBias(x, dtype, perGroup * group);
+    const { output } = resolveTransposedWindow(node, spatial, kernel);
+    return [outputSpec(node, dtype, [batch, perGroup * group, ...output])];
   },
 
   channels(node, ctx) {

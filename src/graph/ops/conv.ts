@@ -4,16 +4,8 @@ import type { Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
 import { intAttr } from './attributes.js';
-import {
-  expectDType,
-  expectFloat,
-  expectMinRank,
-  expectShape,
-  knownDim,
-  outputSpec,
-  requiredInput,
-  requiredTensor,
-} from './checks.js';
+import { outputSpec, requiredTensor } from './checks.js';
+import { convOperands, expectBias } from './conv-operands.js';
 import { spatialOutput } from './spatial.js';
 import { resolveWindow, windowTaps } from './window.js';
 
@@ -23,29 +15,14 @@ const conv: OpSpec = {
 
   infer(x) {
     const { node } = x;
-    const input = requiredInput(x, 0, 'x');
-    const weight = requiredInput(x, 1, 'W');
-    expectFloat(node, input, 'x');
-    expectMinRank(node, input, 3, 'x');
-    expectDType(node, weight, input.dtype, 'W');
-    if (weight.shape.length !== input.shape.length) {
-      throw new OpError(node, `x has ${input.shape.length} axes and W ${weight.shape.length}`);
-    }
-    const kernel = weight.shape.map((d, i) => knownDim(node, d, `axis ${i} of W`));
-    const [filters, perGroup] = kernel;
-    const channels = knownDim(node, input.shape[1], 'the channels of x');
-    const group = intAttr(node, 'group', 1);
+    const { dtype, batch, channels, spatial, filters, group } = convOperands(x);
+    const [outputs, perGroup, ...kernel] = filters;
     if (group < 1 || perGroup * group !== channels) {
       throw new OpError(node, `x has ${channels} channels, W takes ${perGroup} in each of ${group} groups`);
     }
-    if (filters % group !== 0) throw new OpError(node, `${filters} filters do not divide into ${group} groups`);
-    const bias = x.inputs[2];
-    if (bias) {
-      expectDType(node, bias, input.dtype, 'the bias');
-      expectShape(node, bias, [filters], 'the bias');
-    }
-    const window = resolveWindow(node, input.shape.slice(2), kernel.slice(2));
-    return [outputSpec(node, input.dtype, [input.shape[0], filters, ...window.output])];
+    if (outputs % group !== 0) throw new OpError(node, `${outputs} filters do not divide into ${group} groups`);
+    expectBias(x, dtype, outputs);
+    return [outputSpec(node, dtype, [batch, outputs, ...resolveWindow(node, spatial, kernel).output])];
   },
 
   channels(node, ctx) {
