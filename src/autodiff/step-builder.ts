@@ -13,7 +13,7 @@ export interface Batch {
 /** A graph builder that merges equal nodes and names what it adds after the layer that it is about. */
 export class StepBuilder {
   readonly #graph: GraphBuilder;
-  readonly #known = new Map<string, string>();
+  readonly #known = new Map<string, readonly string[]>();
   #scope: { readonly prefix: string; readonly layer?: string } = { prefix: '' };
 
   constructor(name: string) {
@@ -48,16 +48,20 @@ export class StepBuilder {
   /** A literal scalar of the dtype of `like`, one for each number. */
   scalar(value: number, like: string): string {
     const { dtype } = this.spec(like);
-    return this.#once(`${dtype} ${value}`, () =>
-      this.#graph.constant(`${dtype}(${value})`, scalar(dtype, value), 'literal'),
-    );
+    const make = () => [this.#graph.constant(`${dtype}(${value})`, scalar(dtype, value), 'literal')];
+    return this.#once(`${dtype} ${value}`, make)[0];
   }
 
   /** Adds a node with one output, or finds the one that is there already; returns the output's id. */
   op(op: string, inputs: readonly string[], attrs: Attrs = {}): string {
+    return this.ops(op, inputs, 1, attrs)[0];
+  }
+
+  /** The same for a node with several outputs. */
+  ops(op: string, inputs: readonly string[], outputs: number, attrs: Attrs = {}): string[] {
     const { prefix, layer } = this.#scope;
-    const where = { name: `${prefix}${op}`, ...(layer === undefined ? {} : { layer }) };
-    return this.#once(JSON.stringify([op, inputs, attrs]), () => this.#graph.op(op, inputs, attrs, where));
+    const where = { name: `${prefix}${op}`, outputs, ...(layer === undefined ? {} : { layer }) };
+    return [...this.#once(JSON.stringify([op, inputs, attrs]), () => this.#graph.ops(op, inputs, attrs, where))];
   }
 
   /** Copies a node of the model, reading `inputs`; returns it as it stands in this graph. */
@@ -96,7 +100,7 @@ export class StepBuilder {
     return this.#graph.build();
   }
 
-  #once(key: string, make: () => string): string {
+  #once(key: string, make: () => readonly string[]): readonly string[] {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const made = make();

@@ -3,8 +3,8 @@ import type { Shape } from '../../src/graph/graph.js';
 import { elementCount, tensor } from '../../src/graph/tensor.js';
 import type { Random } from './random.js';
 
-/** Makes a random graph around one op: shapes, attributes, and whether its weights are constants. */
-export type Case = (b: GraphBuilder, r: Random) => string;
+/** Makes a random graph around one op: shapes, attributes, and whether its weights are constants. Gives its outputs. */
+export type Case = (b: GraphBuilder, r: Random) => string | readonly string[];
 
 export const float = (shape: Shape) => ({ dtype: 'float32' as const, shape });
 

@@ -1,3 +1,4 @@
+import type { GraphBuilder } from '../../src/graph/builder.js';
 import type { Attrs } from '../../src/graph/graph.js';
 import { type Case, float, weight } from './case-parts.js';
 import type { Random } from './random.js';
@@ -16,8 +17,22 @@ const grouped =
     return b.op(op, [x, ...weights], { ...epsilon(r), ...attrs });
   };
 
-/** Norms by the statistics of the sample. */
+/** x `[N, C, …]`, and a vector of channels for each name. */
+function batchNormInputs(b: GraphBuilder, r: Random, names: readonly string[]): string[] {
+  const channels = r.int(1, 4);
+  const x = b.input('x', float(['N', channels, ...r.ints(r.int(0, 3), 1, 4)]));
+  return [x, ...names.map((id) => weight(b, r, id, [channels], ...(id === 'variance' ? [0.1, 2] : [])))];
+}
+
+/** Norms by the statistics of the sample or of the batch. */
 export const NORM_CASES: Readonly<Record<string, Case>> = {
+  BatchNormalizationTraining: (b, r) =>
+    b.ops('BatchNormalizationTraining', batchNormInputs(b, r, ['scale', 'B']), epsilon(r), { outputs: 3 }),
+  BatchNormalizationGrad: (b, r) => {
+    const [x, ...vectors] = batchNormInputs(b, r, ['scale', 'mean', 'variance']);
+    const dy = b.input('dy', b.spec(x));
+    return b.ops('BatchNormalizationGrad', [dy, x, ...vectors], epsilon(r), { outputs: 3 });
+  },
   LayerNormalization: (b, r) => {
     const shape = r.ints(r.int(1, 4), 1, 4);
     const axis = r.int(1, shape.length);

@@ -413,6 +413,8 @@ export const OP_CASES: Readonly<Record<string, Case>> = {
 
 export function opGraph(op: string, name: string, r: Random): Graph {
   const b = new GraphBuilder(name);
-  b.output('result', OP_CASES[op](b, r));
+  [OP_CASES[op](b, r)].flat().forEach((value, i) => {
+    b.output(i === 0 ? 'result' : `result ${i}`, value);
+  });
   return b.build();
 }

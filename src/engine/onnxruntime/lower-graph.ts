@@ -30,7 +30,7 @@ export function lowerGraph(graph: Graph): LoweredGraph {
     if (!lower) throw new OpError(node, 'the onnxruntime engine has no such op');
     const x = new NodeLowering(graph, model, node);
     lower(x);
-    if (!x.isFinished) throw new OpError(node, 'its lowering gave no result');
+    if (!x.isFinished) throw new OpError(node, 'its lowering left an output out');
     for (const id of node.outputs) produced.add(id);
   }
 

@@ -13,7 +13,7 @@ export class NodeLowering {
   readonly inputs: readonly string[];
   readonly #graph: Graph;
   readonly #model: OnnxModelBuilder;
-  #finished = false;
+  readonly #computed = new Set<number>();
 
   constructor(graph: Graph, model: OnnxModelBuilder, node: Node) {
     this.node = node;
@@ -43,14 +43,20 @@ export class NodeLowering {
     return outputs;
   }
 
-  /** Emits the node that computes this IR node's output. Every lowering calls it once, last. */
-  result(opType: string, inputs: readonly string[], attrs?: OnnxAttrs): void {
-    this.#finished = true;
-    this.#model.node({ name: this.node.name, opType, inputs, outputs: [this.node.outputs[0]], attrs });
+  /**
+   * Emits the node that computes output `i` of this IR node, and returns that. Every lowering calls it once an output,
+   * for the first one last.
+   */
+  result(opType: string, inputs: readonly string[], attrs?: OnnxAttrs, i = 0): string {
+    this.#computed.add(i);
+    const output = this.node.outputs[i];
+    const name = i === 0 ? this.node.name : this.#model.freshName(`${this.node.name}/${opType}`);
+    this.#model.node({ name, opType, inputs, outputs: [output], attrs });
+    return output;
   }
 
   get isFinished(): boolean {
-    return this.#finished;
+    return this.node.outputs.every((_, i) => this.#computed.has(i));
   }
 
   /** `a · bᵀ` over the last two axes, without a copy of the transpose: onnxruntime's FusedMatMul. float32 only. */

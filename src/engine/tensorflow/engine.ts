@@ -4,7 +4,7 @@ import type { Tensor } from '../../graph/tensor.js';
 import { checkedFeed, checkOutput } from '../check-values.js';
 import type { CompiledGraph, Engine } from '../engine.js';
 import { download, upload } from './host-tensors.js';
-import { NodeRun } from './kernel.js';
+import { type Kernel, type KernelResult, NodeRun } from './kernel.js';
 import { KERNELS } from './kernels/index.js';
 import { type TF, Value } from './value.js';
 
@@ -82,7 +82,9 @@ class InterpretedGraph implements CompiledGraph {
   #interpret(values: Map<string, Value>): void {
     this.#graph.nodes.forEach((node, position) => {
       const inputs = node.inputs.map((id) => (id === '' ? undefined : (this.#constants.get(id) ?? values.get(id))));
-      values.set(node.outputs[0], this.#runNode(node, inputs));
+      this.#runNode(node, inputs).forEach((value, i) => {
+        values.set(node.outputs[i], value);
+      });
       for (const id of this.#endings[position]) {
         values.get(id)?.dispose();
         values.delete(id);
@@ -90,18 +92,20 @@ class InterpretedGraph implements CompiledGraph {
     });
   }
 
-  #runNode(node: Node, inputs: readonly (Value | undefined)[]): Value {
+  #runNode(node: Node, inputs: readonly (Value | undefined)[]): Value[] {
     const tf = this.#tf;
+    const results: Value[] = [];
     try {
-      let result: Value | undefined;
       tf.tidy(() => {
         const computed = KERNELS[node.op](new NodeRun(tf, this.#graph, node, inputs));
-        const { tensor, layout } =
-          'tensor' in computed ? computed : { tensor: computed, layout: 'channels-first' as const };
-        // A kept tensor is an input's own.
-        result = new Value(tf, tensor.kept ? tensor.clone() : tensor, layout);
+        for (const output of isList(computed) ? computed : [computed]) {
+          const { tensor, layout } =
+            'tensor' in output ? output : { tensor: output, layout: 'channels-first' as const };
+          // A kept tensor is an input's own.
+          results.push(new Value(tf, tensor.kept ? tensor.clone() : tensor, layout));
+        }
       });
-      return result!;
+      return results;
     } catch (cause) {
       const detail = cause instanceof Error ? cause.message : String(cause);
       const where = `${node.op} ${node.layer ?? node.name} of graph ${this.#graph.name}`;
@@ -109,6 +113,8 @@ class InterpretedGraph implements CompiledGraph {
     }
   }
 }
+
+const isList = (computed: ReturnType<Kernel>): computed is readonly KernelResult[] => Array.isArray(computed);
 
 /** For each node, the ids of node outputs and inputs that are read there, or made there, for the last time. */
 function endings(graph: Graph): string[][] {

@@ -1,11 +1,11 @@
 import { type Graph, getSpec, type Node, type TensorSpec } from '../../graph/graph.js';
 import { type DeviceTensor, type Layout, permToFirst, type TF, type Value } from './value.js';
 
-/** What a kernel computes: a channels-first tensor, or one in the layout that it says. */
+/** One output of a kernel: a channels-first tensor, or one in the layout that it says. */
 export type KernelResult = DeviceTensor | { readonly tensor: DeviceTensor; readonly layout: Layout };
 
 /** Runs one IR node with the functions of tfjs-core. It is called within `tf.tidy`: temporaries need no disposal. */
-export type Kernel = (x: NodeRun) => KernelResult;
+export type Kernel = (x: NodeRun) => KernelResult | readonly KernelResult[];
 export type KernelTable = Readonly<Record<string, Kernel>>;
 
 export function channelsLast(tensor: DeviceTensor): KernelResult {

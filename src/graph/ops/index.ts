@@ -1,5 +1,6 @@
 import type { OpSpec } from '../op-spec.js';
 import { ACTIVATION_OPS } from './activations.js';
+import { BATCH_STATISTICS_OPS } from './batch-statistics.js';
 import { CONCAT_OPS } from './concat.js';
 import { CONV_OPS } from './conv.js';
 import { CONV_TRANSPOSE_OPS } from './conv-transpose.js';
@@ -43,6 +44,7 @@ const OPS: readonly OpSpec[] = [
   ...REDUCTION_OPS,
   ...SELECTION_OPS,
   SLICE_OP,
+  ...BATCH_STATISTICS_OPS,
   ...GRADIENT_OPS,
 ];
 

@@ -14,7 +14,7 @@ import {
 
 const PARAMETERS = ['scale', 'B', 'mean', 'var'] as const;
 
-/** With running statistics, as in inference; training steps spell batch statistics out. */
+/** With running statistics, as in inference; training steps have ops of their own (`batch-statistics.ts`). */
 const batchNormalization: OpSpec = {
   op: 'BatchNormalization',
   inputs: [5, 5],

@@ -1,6 +1,7 @@
 import type { LoweringTable } from '../lowering.js';
 import { ACTIVATIONS } from './activation.js';
 import { ACTIVATION_GRADIENTS } from './activation-gradient.js';
+import { BATCH_STATISTICS } from './batch-statistics.js';
 import { CONVOLUTIONS } from './convolution.js';
 import { CONVOLUTION_GRADIENTS } from './convolution-gradient.js';
 import { ELEMENTWISE } from './elementwise.js';
@@ -16,6 +17,7 @@ import { SHAPES } from './shape.js';
 export const LOWERINGS: LoweringTable = {
   ...ACTIVATIONS,
   ...ACTIVATION_GRADIENTS,
+  ...BATCH_STATISTICS,
   ...CONVOLUTIONS,
   ...CONVOLUTION_GRADIENTS,
   ...ELEMENTWISE,

@@ -1,6 +1,7 @@
 import type { KernelTable } from '../kernel.js';
 import { ACTIVATIONS } from './activation.js';
 import { ACTIVATION_GRADIENTS } from './activation-gradient.js';
+import { BATCH_STATISTICS } from './batch-statistics.js';
 import { CONVOLUTIONS } from './convolution.js';
 import { ELEMENTWISE } from './elementwise.js';
 import { NORMALIZATIONS } from './normalization.js';
@@ -16,6 +17,7 @@ import { SHAPES } from './shape.js';
 export const KERNELS: KernelTable = {
   ...ACTIVATIONS,
   ...ACTIVATION_GRADIENTS,
+  ...BATCH_STATISTICS,
   ...CONVOLUTIONS,
   ...ELEMENTWISE,
   ...NORMALIZATIONS,
