@@ -50,7 +50,9 @@ static void use_avx2(void) {
 #undef ES_KERNEL
 }
 #endif
+#if defined(ES_HAS_sse2) || defined(ES_HAS_generic)
 static int has_always(void) { return 1; }
+#endif
 #ifdef ES_HAS_sse2
 static void use_sse2(void) {
 #define ES_KERNEL(result, name, ...) name = name##_sse2
