@@ -1,0 +1,91 @@
+import { GraphBuilder } from '../../src/graph/builder.js';
+import type { Graph } from '../../src/graph/graph.js';
+import { elementCount, type Tensor, tensor } from '../../src/graph/tensor.js';
+
+/** Where a convolution's output goes: its channels, kernel, stride and groups. */
+export interface ConvSpec {
+  readonly channels: number;
+  readonly kernel: number;
+  readonly stride?: number;
+  readonly groups?: number;
+}
+
+/** Builds the benchmark's nets: convolutions with He-normal weights, batch norms, a classifier at the end. */
+export class NetBuilder {
+  readonly #b: GraphBuilder;
+  readonly #random: () => number;
+  #count = 0;
+
+  constructor(name: string, random: () => number) {
+    this.#b = new GraphBuilder(name);
+    this.#random = random;
+  }
+
+  input(channels: number, size: number): string {
+    return this.#b.input('x', { dtype: 'float32', shape: ['N', channels, size, size] });
+  }
+
+  /** Without a bias: a batch norm follows. */
+  convNorm(x: string, inputs: number, spec: ConvSpec): string {
+    const name = `conv${++this.#count}`;
+    const y = this.#b.op('Conv', [x, this.#kernel(name, inputs, spec)], convAttrs(spec), { layer: name });
+    const { channels } = spec;
+    const vectors = [
+      this.#vector(`${name}/scale`, channels, 1, 'parameter'),
+      this.#vector(`${name}/shift`, channels, 0, 'parameter'),
+      this.#vector(`${name}/mean`, channels, 0, 'statistic'),
+      this.#vector(`${name}/variance`, channels, 1, 'statistic'),
+    ];
+    return this.#b.op('BatchNormalization', [y, ...vectors], {}, { layer: `${name}_norm` });
+  }
+
+  convBias(x: string, inputs: number, spec: ConvSpec): string {
+    const name = `conv${++this.#count}`;
+    const bias = this.#vector(`${name}/bias`, spec.channels, 0, 'parameter');
+    return this.#b.op('Conv', [x, this.#kernel(name, inputs, spec), bias], convAttrs(spec), { layer: name });
+  }
+
+  relu = (x: string): string => this.#b.op('Relu', [x]);
+  relu6 = (x: string): string => this.#b.op('Clip', [x], { min: 0, max: 6 });
+  add = (a: string, b: string): string => this.#b.op('Add', [a, b]);
+  maxPool = (x: string): string =>
+    this.#b.op('MaxPool', [x], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] });
+
+  /** Global average pool, dense layer, softmax; the finished graph. */
+  classifier(x: string, inputs: number, classes: number): Graph {
+    const b = this.#b;
+    const pooled = b.op('Flatten', [b.op('GlobalAveragePool', [x])]);
+    const weight = b.constant('dense/W', this.#gaussian([classes, inputs], 1 / Math.sqrt(inputs)), 'parameter');
+    const bias = this.#vector('dense/b', classes, 0, 'parameter');
+    const logits = b.op('Gemm', [pooled, weight, bias], { transB: 1 }, { layer: 'dense' });
+    b.output('probabilities', b.op('Softmax', [logits], {}, { layer: 'softmax' }));
+    return b.build();
+  }
+
+  #kernel(name: string, inputs: number, { channels, kernel, groups = 1 }: ConvSpec): string {
+    const shape = [channels, inputs / groups, kernel, kernel];
+    return this.#b.constant(
+      `${name}/W`,
+      this.#gaussian(shape, Math.sqrt(2 / elementCount(shape.slice(1)))),
+      'parameter',
+    );
+  }
+
+  #gaussian(shape: number[], deviation: number): Tensor {
+    const random = this.#random;
+    const values = Float32Array.from(
+      { length: elementCount(shape) },
+      () => deviation * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
+    );
+    return tensor('float32', shape, values);
+  }
+
+  #vector(id: string, length: number, value: number, role: 'parameter' | 'statistic'): string {
+    return this.#b.constant(id, tensor('float32', [length], new Float32Array(length).fill(value)), role);
+  }
+}
+
+function convAttrs({ kernel, stride = 1, groups = 1 }: ConvSpec) {
+  const pad = (kernel - 1) / 2;
+  return { strides: [stride, stride], pads: [pad, pad, pad, pad], group: groups };
+}
