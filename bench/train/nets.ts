@@ -1,5 +1,5 @@
 import type { Graph } from '../../src/graph/graph.js';
-import { NetBuilder } from './net-builder.js';
+import { NetBuilder } from '../net-builder.js';
 
 export interface BenchNet {
   readonly name: string;

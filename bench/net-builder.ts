@@ -1,6 +1,6 @@
-import { GraphBuilder } from '../../src/graph/builder.js';
-import type { Graph } from '../../src/graph/graph.js';
-import { elementCount, type Tensor, tensor } from '../../src/graph/tensor.js';
+import { GraphBuilder } from '../src/graph/builder.js';
+import type { Graph } from '../src/graph/graph.js';
+import { elementCount, type Tensor, tensor } from '../src/graph/tensor.js';
 
 /** Where a convolution's output goes: its channels, kernel, stride and groups. */
 export interface ConvSpec {
@@ -29,14 +29,7 @@ export class NetBuilder {
   convNorm(x: string, inputs: number, spec: ConvSpec): string {
     const name = `conv${++this.#count}`;
     const y = this.#b.op('Conv', [x, this.#kernel(name, inputs, spec)], convAttrs(spec), { layer: name });
-    const { channels } = spec;
-    const vectors = [
-      this.#vector(`${name}/scale`, channels, 1, 'parameter'),
-      this.#vector(`${name}/shift`, channels, 0, 'parameter'),
-      this.#vector(`${name}/mean`, channels, 0, 'statistic'),
-      this.#vector(`${name}/variance`, channels, 1, 'statistic'),
-    ];
-    return this.#b.op('BatchNormalization', [y, ...vectors], {}, { layer: `${name}_norm` });
+    return this.#norm(y, name, spec.channels);
   }
 
   convBias(x: string, inputs: number, spec: ConvSpec): string {
@@ -51,6 +44,24 @@ export class NetBuilder {
   maxPool = (x: string): string =>
     this.#b.op('MaxPool', [x], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] });
 
+  sigmoid = (x: string): string => this.#b.op('Sigmoid', [x]);
+  mul = (a: string, b: string): string => this.#b.op('Mul', [a, b]);
+  concat = (values: readonly string[]): string => this.#b.op('Concat', values, { axis: 1 });
+  globalPool = (x: string): string => this.#b.op('GlobalAveragePool', [x]);
+  /** 2×2, stride 2. */
+  averagePool = (x: string): string => this.#b.op('AveragePool', [x], { kernel_shape: [2, 2], strides: [2, 2] });
+
+  /** Batch norm alone, before its convolution. */
+  norm(x: string, channels: number): string {
+    return this.#norm(x, `norm${++this.#count}`, channels);
+  }
+
+  /** Without a norm and without a bias. */
+  conv(x: string, inputs: number, spec: ConvSpec): string {
+    const name = `conv${++this.#count}`;
+    return this.#b.op('Conv', [x, this.#kernel(name, inputs, spec)], convAttrs(spec), { layer: name });
+  }
+
   /** Global average pool, dense layer, softmax; the finished graph. */
   classifier(x: string, inputs: number, classes: number): Graph {
     const b = this.#b;
@@ -60,6 +71,16 @@ export class NetBuilder {
     const logits = b.op('Gemm', [pooled, weight, bias], { transB: 1 }, { layer: 'dense' });
     b.output('probabilities', b.op('Softmax', [logits], {}, { layer: 'softmax' }));
     return b.build();
+  }
+
+  #norm(x: string, name: string, channels: number): string {
+    const vectors = [
+      this.#vector(`${name}/scale`, channels, 1, 'parameter'),
+      this.#vector(`${name}/shift`, channels, 0, 'parameter'),
+      this.#vector(`${name}/mean`, channels, 0, 'statistic'),
+      this.#vector(`${name}/variance`, channels, 1, 'statistic'),
+    ];
+    return this.#b.op('BatchNormalization', [x, ...vectors], {}, { layer: `${name}_norm` });
   }
 
   #kernel(name: string, inputs: number, { channels, kernel, groups = 1 }: ConvSpec): string {

@@ -1,0 +1,185 @@
+/* GFLOP/s of the native kernels on the layers of the benchmark nets, one thread, and their share of what multiply-adds reach in registers.
+ *   node src/engine/native/build.mjs --out build/native/kernels-bench bench/native-kernels.c && build/native/kernels-bench [FILTER [ISA]]
+ * Times are the best of many: a shared machine disturbs some runs, seldom all of them. */
+#define _GNU_SOURCE
+#include "kernels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static float *values(size_t count) {
+  float *p;
+  if (posix_memalign((void **)&p, 64, sizeof(float) * count + 64)) abort();
+  for (size_t i = 0; i < count; i++) p[i] = (float)(rand() % 2001 - 1000) / 1000;
+  return p;
+}
+
+#if defined(__x86_64__)
+/* Twelve independent chains of 256-bit multiply-adds: what a core can do at most below AVX-512. */
+__attribute__((target("avx2,fma"))) static double peak(void) {
+  typedef float vf __attribute__((vector_size(32)));
+  double best = 0;
+  for (int turn = 0; turn < 200; turn++) {
+    vf acc[12];
+    for (int i = 0; i < 12; i++) acc[i] = (vf){0} + (float)i;
+    vf a = (vf){0} + 0.999f, b = (vf){0} + 1e-6f;
+    double start = now();
+    for (int k = 0; k < 1000000; k++) {
+#pragma GCC unroll 12
+      for (int i = 0; i < 12; i++) {
+        __asm__("vfmadd213ps %2, %1, %0" : "+x"(acc[i]) : "x"(a), "x"(b));
+      }
+    }
+    double rate = 12e6 * 16 / (now() - start) * 1e-9;
+    if (rate > best) best = rate;
+  }
+  return best;
+}
+#else
+static double peak(void) { return 0; }
+#endif
+
+static es_pool *pool;
+static double top;
+
+typedef struct {
+  const char *net;
+  int n, c, size, oc, k, stride, depthwise;
+} layer;
+
+/* M1 to M4 (bench:train's nets), layers that weigh, and pruned widths. */
+static const layer LAYERS[] = {
+    {"M1 stem", 64, 3, 32, 16, 3, 1, 0},    {"M1 16", 64, 16, 32, 16, 3, 1, 0},     {"M1 16-32 /2", 64, 16, 32, 32, 3, 2, 0},
+    {"M1 32", 64, 32, 16, 32, 3, 1, 0},     {"M1 32-64 /2", 64, 32, 16, 64, 3, 2, 0}, {"M1 64", 64, 64, 8, 64, 3, 1, 0},
+    {"M1 pruned 11", 64, 11, 32, 11, 3, 1, 0}, {"M1 pruned 23", 64, 23, 16, 23, 3, 1, 0}, {"M1 pruned 45", 64, 45, 8, 45, 3, 1, 0},
+    {"M2 stem", 32, 3, 96, 32, 3, 2, 0},    {"M2 dw 32", 32, 32, 48, 32, 3, 1, 1},  {"M2 pw 32-64", 32, 32, 48, 64, 1, 1, 0},
+    {"M2 dw 64 /2", 32, 64, 48, 64, 3, 2, 1}, {"M2 pw 64-128", 32, 64, 24, 128, 1, 1, 0}, {"M2 dw 128", 32, 128, 24, 128, 3, 1, 1},
+    {"M2 pw 128-128", 32, 128, 24, 128, 1, 1, 0}, {"M2 dw 256", 32, 256, 12, 256, 3, 1, 1}, {"M2 pw 256-256", 32, 256, 12, 256, 1, 1, 0},
+    {"M2 pw 512-512", 32, 512, 6, 512, 1, 1, 0}, {"M2 dw 45", 32, 45, 24, 45, 3, 1, 1}, {"M2 pw 45-91", 32, 45, 24, 91, 1, 1, 0},
+    {"M3 64", 8, 64, 56, 64, 3, 1, 0},      {"M4 stem", 16, 3, 112, 64, 7, 2, 0},   {"M4 64", 16, 64, 28, 64, 3, 1, 0},
+    {"M4 64-128 /2", 16, 64, 28, 128, 3, 2, 0}, {"M4 pw 64-128 /2", 16, 64, 28, 128, 1, 2, 0}, {"M4 128", 16, 128, 14, 128, 3, 1, 0},
+    {"M4 256", 16, 256, 7, 256, 3, 1, 0},   {"M4 512", 16, 512, 4, 512, 3, 1, 0},
+};
+
+static double best_of(void (*body)(void *), void *arg) {
+  double best = 1e9, total = 0;
+  for (int turn = 0; turn < 400 && (turn < 3 || total < 0.8); turn++) {
+    double start = now();
+    body(arg);
+    double seconds = now() - start;
+    total += seconds;
+    if (seconds < best) best = seconds;
+  }
+  return best;
+}
+
+typedef struct {
+  es_conv_shape s;
+  float *x, *w, *y, *out;
+  void *scratch;
+} conv_case;
+static void forward(void *arg) {
+  conv_case *c = arg;
+  es_conv_forward(&c->s, c->x, c->w, (es_epilogue){0}, c->y, c->scratch, pool);
+}
+static void input_grad(void *arg) {
+  conv_case *c = arg;
+  es_conv_input_grad(&c->s, c->y, c->w, (es_epilogue){0}, c->out, c->scratch, pool);
+}
+static void filter_grad(void *arg) {
+  conv_case *c = arg;
+  es_conv_filter_grad(&c->s, c->x, c->y, c->out, c->scratch, pool);
+}
+
+static void conv(const layer *l) {
+  es_conv_shape s = {.n = l->n, .h = l->size, .w = l->size, .c = l->c, .oc = l->oc, .kh = l->k, .kw = l->k, .sh = l->stride, .sw = l->stride,
+                     .dh = 1, .dw = 1, .pt = l->k / 2, .pl = l->k / 2, .groups = l->depthwise ? l->c : 1};
+  s.oh = s.ow = (l->size + 2 * (l->k / 2) - l->k) / l->stride + 1;
+  size_t nx = (size_t)s.n * s.h * s.w * s.c, ny = (size_t)s.n * s.oh * s.ow * s.oc, nw = (size_t)s.oc * (s.c / s.groups) * s.kh * s.kw;
+  size_t scratch = es_conv_forward_scratch(&s, 1), other = es_conv_input_grad_scratch(&s, 1), third = es_conv_filter_grad_scratch(&s, 1);
+  scratch = scratch > other ? scratch : other;
+  scratch = scratch > third ? scratch : third;
+  conv_case c = {s, values(nx), values(nw), values(ny), values(nx > nw ? nx : nw), values(scratch / 4)};
+  double flops = 2.0 * (double)ny * (double)(s.c / s.groups) * s.kh * s.kw;
+  void (*const bodies[])(void *) = {forward, input_grad, filter_grad};
+  printf("%-18s n %2d %3dx%-3d %3d-%-3d k%d s%d ", l->net, l->n, l->size, l->size, l->c, l->oc, l->k, l->stride);
+  for (int b = 0; b < 3; b++) {
+    double seconds = best_of(bodies[b], &c), rate = flops / seconds * 1e-9;
+    printf(" %8.3f ms %6.1f GF/s %3.0f%% |", seconds * 1e3, rate, 100 * rate / top);
+    fflush(stdout);
+  }
+  printf("\n");
+  free(c.x), free(c.w), free(c.y), free(c.out), free(c.scratch);
+}
+
+typedef struct {
+  es_bn_shape s;
+  float *x, *y, *dy, *dx, *small[6];
+  void *scratch;
+} norm_case;
+static void norm_forward(void *arg) {
+  norm_case *c = arg;
+  es_bn_train_forward(&c->s, c->x, c->small[0], c->small[1], NULL, c->y, c->small[2], c->small[3], c->scratch, pool);
+}
+static void norm_backward(void *arg) {
+  norm_case *c = arg;
+  es_bn_train_backward(&c->s, c->dy, c->y, c->x, c->small[0], c->small[2], c->small[3], c->dx, NULL, c->small[4], c->small[5], c->scratch, pool);
+}
+
+/* Batch norm with ReLU: GB/s of what a kernel must move at least (forward: x and y; backward: dy, y, x and dx). */
+static void norm(long rows, int c) {
+  size_t count = (size_t)rows * (size_t)c;
+  norm_case k = {{rows, c, 1e-5f, 1, 0}, values(count), values(count), values(count), values(count), {0}, NULL};
+  for (int i = 0; i < 6; i++) k.small[i] = values((size_t)c);
+  size_t a = es_bn_train_forward_scratch(&k.s, 1), b = es_bn_train_backward_scratch(&k.s, 1);
+  k.scratch = values((a > b ? a : b) / 4);
+  double f = best_of(norm_forward, &k), g = best_of(norm_backward, &k), bytes = 4.0 * (double)count;
+  printf("batch norm %7ld x %-4d  forward %7.3f ms %5.1f GB/s   backward %7.3f ms %5.1f GB/s\n", rows, c, f * 1e3, 2 * bytes / f * 1e-9, g * 1e3,
+         4 * bytes / g * 1e-9);
+  free(k.x), free(k.y), free(k.dy), free(k.dx), free(k.scratch);
+  for (int i = 0; i < 6; i++) free(k.small[i]);
+}
+
+typedef struct {
+  es_gemm_shape s;
+  float *a, *b, *c;
+  void *scratch;
+} gemm_case;
+static void multiply(void *arg) {
+  gemm_case *g = arg;
+  es_gemm(&g->s, g->a, g->b, (es_epilogue){0}, g->c, g->scratch, pool);
+}
+static void gemm(int m, int n, int k, int ta, int tb) {
+  gemm_case g = {{m, n, k, ta, tb, ta ? m : k, tb ? k : n, n}, values((size_t)m * k), values((size_t)n * k), values((size_t)m * n), NULL};
+  g.scratch = values(es_gemm_scratch(&g.s, 1) / 4);
+  double seconds = best_of(multiply, &g), rate = 2.0 * m * n * k / seconds * 1e-9;
+  printf("gemm %4dx%4dx%4d ta %d tb %d  %8.3f ms %6.1f GF/s %3.0f%%\n", m, n, k, ta, tb, seconds * 1e3, rate, 100 * rate / top);
+  free(g.a), free(g.b), free(g.c), free(g.scratch);
+}
+
+int main(int argc, char **argv) {
+  const char *filter = argc > 1 ? argv[1] : "";
+  if (argc > 2 && !es_select_isa(argv[2])) return 1;
+  pool = es_pool_create(1);
+  top = peak();
+  printf("%s, peak of 256-bit multiply-adds %.1f GFLOP/s a core; forward | input gradient | filter gradient\n", es_isa(), top);
+  for (size_t i = 0; i < sizeof LAYERS / sizeof LAYERS[0]; i++) {
+    if (strstr(LAYERS[i].net, filter)) conv(&LAYERS[i]);
+  }
+  if (!*filter || strstr("norm", filter)) {
+    norm(64 * 32 * 32, 16), norm(64 * 8 * 8, 64), norm(64 * 16 * 16, 23), norm(32 * 48 * 48, 32), norm(16 * 28 * 28, 64), norm(16 * 16, 512);
+  }
+  if (!*filter || strstr("gemm", filter)) {
+    gemm(512, 512, 512, 0, 0), gemm(512, 512, 512, 0, 1), gemm(512, 512, 512, 1, 0), gemm(64, 10, 64, 0, 1), gemm(16, 1000, 512, 0, 1);
+  }
+  es_pool_destroy(pool);
+  return 0;
+}
