@@ -1,4 +1,5 @@
-import type { Artifact, UnitsTemplate } from '../pipeline/contract.js';
+import type { Artifact } from '../pipeline/contract.js';
+import type { UnitsTemplate } from '../prune-config/index.js';
 import type { Job, JobChange, JobStatus } from './job.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 

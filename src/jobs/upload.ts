@@ -1,4 +1,5 @@
-import type { DatasetInspection, ModelInspection, UnitsTemplate } from '../pipeline/contract.js';
+import type { DatasetInspection, ModelInspection } from '../pipeline/contract.js';
+import type { UnitsTemplate } from '../prune-config/index.js';
 import type { BlobRef } from './messages.js';
 
 export type UploadKind = 'model' | 'dataset';

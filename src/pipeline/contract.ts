@@ -1,6 +1,6 @@
 /** What workers and the CLI call, and what they get back. JSON all through: it crosses process borders. */
 import type { ArchiveLimits } from '../archive/index.js';
-import type { PruneConfig } from '../prune-config/index.js';
+import type { PruneConfig, UnitsTemplate } from '../prune-config/index.js';
 
 export type Phase =
   | 'loading'
@@ -99,28 +99,6 @@ export interface ModelInspection {
   /** The mutator's config template with every option on (units, init_args, channels, choices), for default units. */
   readonly units: UnitsTemplate;
   readonly warnings: readonly { code: string; message: string }[];
-}
-
-export interface UnitTemplate {
-  readonly init_args?: Record<string, unknown>;
-  readonly channels?: {
-    readonly output_related: readonly { name: string; start: number; end: number }[];
-    readonly input_related: readonly { name: string; start: number; end: number }[];
-  };
-  readonly choice: number;
-  readonly num_channels: number;
-  readonly is_mutable: boolean;
-}
-
-export interface UnitsTemplate {
-  readonly type: string;
-  readonly channel_unit_cfg: {
-    readonly type: string;
-    readonly default_args: Record<string, unknown>;
-    readonly units: Readonly<Record<string, UnitTemplate>>;
-  };
-  readonly parse_cfg: { readonly type: string };
-  readonly unprunable: readonly { layer: string; channels: number; code: string; reason: string }[];
 }
 
 export interface DatasetInspection {

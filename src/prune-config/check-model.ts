@@ -1,10 +1,11 @@
 /** What a config says against what is known of the model and the data. */
 import type { ErrorCode, FieldError } from '../errors.js';
-import type { DatasetInspection, ModelInspection, TensorInfo, UnitTemplate } from '../pipeline/contract.js';
+import type { DatasetInspection, ModelInspection, TensorInfo } from '../pipeline/contract.js';
 import { choiceFault, unitArgsOf } from './choices.js';
 import { didYouMean } from './near-miss.js';
 import { pointer } from './pointer.js';
 import type { PruneConfig } from './resolved.js';
+import type { UnitTemplate } from './units-template.js';
 
 /** A field error with the code that fits it alone. */
 export interface ConfigFault extends FieldError {

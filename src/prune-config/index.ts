@@ -2,7 +2,8 @@
  * The config of a job: TypeBox schema, aliases, defaults, cross-field checks. A leaf: api, jobs, pipeline and CLI use it.
  */
 export { type ConfigFault, checkConfigAgainstModel } from './check-model.js';
-export { choiceFault, unitArgsOf } from './choices.js';
+export { bucketsAreShares, choiceFault, keepsAll, unitArgsOf } from './choices.js';
+export { algorithmInCode } from './in-code.js';
 export { BUILT_IN_NAMES, type InstalledNames } from './installed.js';
 export { didYouMean, nearMisses } from './near-miss.js';
 export { pointer } from './pointer.js';
@@ -18,3 +19,4 @@ export type {
 } from './resolved.js';
 export { PruneConfigInput } from './schema.js';
 export { fieldErrors, type SchemaFault, schemaErrors } from './schema-errors.js';
+export type { RelatedTemplate, UnitsTemplate, UnitTemplate } from './units-template.js';

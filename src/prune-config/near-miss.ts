@@ -56,15 +56,21 @@ function withoutSharedEnds(a: string, b: string): [string, string] {
   return [a.slice(start, a.length - end), b.slice(start, b.length - end)];
 }
 
+/** What a unit's name has behind that of its layer. */
+const UNIT_RANGE = /_\(\d+, \d+\)_\d+(#\d+)?$/;
+
 /**
  * Up to `limit` of `names`, nearest first: no further than a few edits, nor than half of the longer name's length (case
- * does not count).
+ * does not count). A name without a range of channels is compared with the layers of units.
+ * @example nearMisses('conv2d_1', ['conv2d_1_(0, 32)_32']) // ['conv2d_1_(0, 32)_32']
  */
 export function nearMisses(name: string, names: Iterable<string>, limit = 3): string[] {
   const wanted = name.slice(0, COMPARED_CHARACTERS).toLowerCase();
   const near: { name: string; distance: number }[] = [];
   const work: Work = { cells: 0 };
-  for (const known of names) {
+  const isLayer = !UNIT_RANGE.test(name.slice(-COMPARED_CHARACTERS));
+  for (const full of names) {
+    const known = isLayer ? full.replace(UNIT_RANGE, '') : full;
     const longer = Math.max(wanted.length, Math.min(known.length, COMPARED_CHARACTERS));
     // What is no nearer than the ones that were found already is not looked for.
     const most = near.length < limit ? MOST_EDITS : near[limit - 1].distance;
@@ -73,7 +79,7 @@ export function nearMisses(name: string, names: Iterable<string>, limit = 3): st
     if (work.cells > MOST_CELLS) break;
     const distance = editDistanceWithin(wanted, known.slice(0, COMPARED_CHARACTERS).toLowerCase(), edits, work);
     if (distance === undefined) continue;
-    near.push({ name: known, distance });
+    near.push({ name: full, distance });
     near.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
     near.length = Math.min(near.length, limit);
   }

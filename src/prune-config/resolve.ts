@@ -1,7 +1,7 @@
 /** From a config as sent to a config with every default in place. */
 import { EspalierError, type FieldError } from '../errors.js';
 import { isRecord, replaceAliases } from './aliases.js';
-import { choiceFault, unitArgsOf } from './choices.js';
+import { choiceFault, keepsAll, unitArgsOf } from './choices.js';
 import { BUILT_IN_NAMES, type InstalledNames } from './installed.js';
 import { didYouMean } from './near-miss.js';
 import { pointer } from './pointer.js';
@@ -17,6 +17,12 @@ type Report = (at: string, message: string) => void;
 const DEFAULT_MODES: Readonly<Record<string, UnitArgs['choice_mode']>> = { SlimmableChannelUnit: 'number' };
 
 const NOT_SUPPORTED_YET = ['/target/peak_memory', '/target/max_accuracy_drop', '/finetune/distillation'] as const;
+
+/** Mutators whose units are of a kind of their own. */
+const DEFAULT_UNITS: Readonly<Record<string, string>> = {
+  OneShotChannelMutator: 'OneShotChannelUnit',
+  SlimmableChannelMutator: 'SlimmableChannelUnit',
+};
 
 /**
  * Checks a config and fills in the defaults that schema.ts names. `undefined` is the empty config. Pointers of errors
@@ -127,8 +133,9 @@ function resolveAlgorithm(
   const unitCfg = input.mutator_cfg?.channel_unit_cfg ?? {};
   const parse = input.mutator_cfg?.parse_cfg?.type ?? 'ChannelAnalyzer';
   const given = unitCfg.default_args ?? {};
+  const unitType = unitCfg.type ?? DEFAULT_UNITS[input.mutator_cfg?.type ?? ''] ?? 'L1ChannelUnit';
   const defaults: UnitArgs = {
-    choice_mode: given.choice_mode ?? DEFAULT_MODES[unitCfg.type ?? ''] ?? 'ratio',
+    choice_mode: given.choice_mode ?? DEFAULT_MODES[unitType] ?? 'ratio',
     divisor: given.divisor ?? 1,
     min_value: given.min_value ?? 1,
     min_ratio: given.min_ratio ?? 0.9,
@@ -152,13 +159,13 @@ function resolveAlgorithm(
         : `must be 1 without finetuning, found ${pruneTimes}: prune steps are epochs apart`,
     );
   }
-  const target = ratio ?? choicesOf(units);
+  const target = ratio ?? choicesOf(units, defaults);
   return {
     type: input.type ?? 'IteAlgorithm',
     mutator_cfg: {
       type: input.mutator_cfg?.type ?? 'ChannelMutator',
       channel_unit_cfg: {
-        type: unitCfg.type ?? 'L1ChannelUnit',
+        type: unitType,
         ...(unitCfg.criterion !== undefined && { criterion: unitCfg.criterion }),
         default_args: defaults,
         units,
@@ -173,14 +180,22 @@ function resolveAlgorithm(
 }
 
 /**
- * The choices in `units`, when there is one that takes something away: a template that comes back with some of its
+ * The choices in `units` that take something away, when there are some: a template that comes back with some of its
  * choices lowered means those. One that comes back as it was (every choice is all channels) means nothing by them.
  */
-function choicesOf(units: Readonly<Record<string, UnitConfig>>): Record<string, number> | undefined {
-  const choices = Object.entries(units).filter(([, unit]) => unit.choice !== undefined && unit.is_mutable !== false);
-  const total = (unit: UnitConfig) => unit.num_channels ?? unit.init_args?.num_channels;
-  const lowers = ([, unit]: [string, UnitConfig]) => unit.choice !== 1 && unit.choice !== total(unit);
-  return choices.some(lowers) ? Object.fromEntries(choices.map(([name, unit]) => [name, unit.choice!])) : undefined;
+function choicesOf(
+  units: Readonly<Record<string, UnitConfig>>,
+  defaults: UnitArgs,
+): Readonly<Record<string, number>> | undefined {
+  const lowered = Object.entries(units).flatMap(([name, unit]): [string, number][] => {
+    if (unit.choice === undefined || unit.is_mutable === false) return [];
+    return keepsAll(unit.choice, unitArgsOf(unit, defaults), totalOf(unit)) ? [] : [[name, unit.choice]];
+  });
+  return lowered.length > 0 ? Object.fromEntries(lowered) : undefined;
+}
+
+function totalOf(unit: UnitConfig): number | undefined {
+  return unit.num_channels ?? unit.init_args?.num_channels;
 }
 
 function checkUnits(
@@ -198,22 +213,22 @@ function checkUnits(
   }
   for (const [name, unit] of Object.entries(units)) {
     const here = `${at}/units${pointer(name)}`;
-    const total = unit.num_channels ?? unit.init_args?.num_channels;
+    const total = totalOf(unit);
     const args = unitArgsOf(unit, defaults);
     if (unit.init_args?.choice_mode === 'bucket' && args.candidate_choices === undefined) {
       report(`${here}/init_args/candidate_choices`, 'is needed, since choice_mode is "bucket"');
     }
-    const fault = unit.choice === undefined ? undefined : choiceFault(unit.choice, args, total);
+    const idle = unit.choice === undefined || unit.is_mutable === false || keepsAll(unit.choice, args, total);
+    const fault = idle ? undefined : choiceFault(unit.choice, args, total);
     if (fault) report(`${here}/choice`, fault);
     if (parse !== 'Config') continue;
     if (!unit.channels) report(`${here}/channels`, 'is needed, since parse_cfg.type is "Config"');
     if (total === undefined) report(`${here}/num_channels`, 'is needed, since parse_cfg.type is "Config"');
     for (const side of ['output_related', 'input_related'] as const) {
       unit.channels?.[side].forEach((c, i) => {
-        const width = (c.end ?? (c.start ?? 0) + (total ?? 1)) - (c.start ?? 0);
-        if (total !== undefined && width !== total) {
-          report(`${here}/channels/${side}/${i}`, `spans ${width} channels, the unit has ${total}`);
-        }
+        // How many channels of the layer are the unit's only the model can tell: a flatten repeats them, a sum splits them.
+        const { start = 0, end = start + (total ?? 1) } = c;
+        if (end <= start) report(`${here}/channels/${side}/${i}`, `ends at ${end}, before it starts`);
       });
     }
   }

@@ -233,7 +233,7 @@ describe('faults, each named by pointer', () => {
       `${U}/units/a/channels: is needed, since parse_cfg.type is "Config"`,
     ],
     [
-      'a span of another width',
+      'a span that ends before it starts',
       {
         algorithm: {
           mutator_cfg: {
@@ -242,14 +242,14 @@ describe('faults, each named by pointer', () => {
               units: {
                 a: {
                   num_channels: 8,
-                  channels: { output_related: [{ name: 'c', start: 0, end: 9 }], input_related: [] },
+                  channels: { output_related: [{ name: 'c', start: 4, end: 3 }], input_related: [] },
                 },
               },
             },
           },
         },
       },
-      `${U}/units/a/channels/output_related/0: spans 9 channels, the unit has 8`,
+      `${U}/units/a/channels/output_related/0: ends at 3, before it starts`,
     ],
     [
       'units by Config without units',
@@ -327,14 +327,51 @@ describe('faults, each named by pointer', () => {
   });
 });
 
+test.each([
+  ['OneShotChannelMutator', 'OneShotChannelUnit', 'ratio'],
+  ['SlimmableChannelMutator', 'SlimmableChannelUnit', 'number'],
+  ['ChannelMutator', 'L1ChannelUnit', 'ratio'],
+])('a %s has units of type %s', (type, unit, choice_mode) => {
+  const { mutator_cfg } = resolveConfig({ algorithm: { mutator_cfg: { type } } }, { hasDataset: false }).algorithm;
+  expect(mutator_cfg.channel_unit_cfg).toMatchObject({ type: unit, default_args: { choice_mode } });
+});
+
 describe('choices in units', () => {
   const units = (a: number, b: number) =>
     unitCfg({ units: { a: { choice: a, num_channels: 8, is_mutable: true }, b: { choice: b, num_channels: 4 } } });
 
-  test('lowered, they are the target', () => {
+  test('lowered, they are the target; units that keep everything stay as they are', () => {
     const config = resolveConfig(units(0.5, 1), { hasDataset: false });
-    expect(config.algorithm.target_pruning_ratio).toEqual({ a: 0.5, b: 1 });
+    expect(config.algorithm.target_pruning_ratio).toEqual({ a: 0.5 });
     expect(config.target).toBeUndefined();
+  });
+
+  test('one channel is no whole unit where choices are numbers', () => {
+    const unit = (choice: number) => ({ choice, num_channels: 8, is_mutable: true });
+    const numbers = unitCfg({ default_args: { choice_mode: 'number' }, units: { a: unit(1), b: unit(8) } });
+    expect(resolveConfig(numbers, { hasDataset: false }).algorithm.target_pruning_ratio).toEqual({ a: 1 });
+  });
+
+  test('the full width of a template is no choice among candidates, and allowed beside them', () => {
+    const bucket = (candidate_choices: number[], choice: number, is_mutable = true) =>
+      resolveConfig(
+        unitCfg({
+          default_args: { choice_mode: 'bucket', candidate_choices },
+          units: { a: { choice, num_channels: 8, is_mutable } },
+        }),
+        { hasDataset: false },
+      ).algorithm.target_pruning_ratio;
+    expect(bucket([0.25, 0.5], 1)).toBeUndefined();
+    expect(bucket([2, 4], 8)).toBeUndefined();
+    expect(bucket([2, 4], 8, false)).toBeUndefined();
+    expect(bucket([2, 4], 2)).toEqual({ a: 2 });
+  });
+
+  test('a layer may have more channels than its unit, which it repeats', () => {
+    const channels = { output_related: [{ name: 'c', start: 0, end: 8 }], input_related: [{ name: 'd', end: 200 }] };
+    const config = unitCfg({ units: { a: { num_channels: 8, channels } } });
+    Object.assign(config.algorithm.mutator_cfg, { parse_cfg: { type: 'Config' } });
+    expect(faults(config)).toEqual([]);
   });
 
   test('a template that comes back as it was keeps the default target', () => {

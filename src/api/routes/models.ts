@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
-import type { UnitsTemplate, UnitTemplate } from '../../pipeline/contract.js';
+import type { UnitsTemplate, UnitTemplate } from '../../prune-config/index.js';
 import { receiveUpload } from '../receive-upload.js';
 import { closed, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
 import { FilesForm, Model, Units } from '../schemas/uploads.js';

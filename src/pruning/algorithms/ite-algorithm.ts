@@ -1,5 +1,6 @@
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
+import { algorithmInCode } from '../../prune-config/index.js';
 import type { DynamicModel } from '../dynamic-ops/dynamic-model.js';
 import type { FrameworkParts } from '../parts.js';
 import { type AlgorithmConfig, BaseAlgorithm, type RunOptions } from './base-algorithm.js';
@@ -17,10 +18,12 @@ import type { Trainer } from './trainer.js';
 export class IteAlgorithm extends BaseAlgorithm {
   readonly #config: Required<Pick<AlgorithmConfig, 'step_freq' | 'prune_times' | 'linear_schedule'>>;
 
-  /** @throws EspalierError when the config doesn't fit the architecture. */
+  /** @throws EspalierError when the config is not valid, or doesn't fit the architecture. */
   constructor(architecture: Graph | DynamicModel, config: AlgorithmConfig = {}, parts?: FrameworkParts) {
-    super(architecture, config, parts);
-    const { step_freq = 1, prune_times = 1, linear_schedule = true } = config;
+    const { mutator_cfg, ...fields } = config;
+    const checked = algorithmInCode(fields);
+    super(architecture, { ...checked, ...(mutator_cfg ? { mutator_cfg } : {}) }, parts);
+    const { step_freq = 1, prune_times = 1, linear_schedule = true } = checked;
     this.#config = { step_freq, prune_times, linear_schedule };
   }
 

@@ -1,7 +1,7 @@
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
-import { didYouMean, type UnitArgs, type UnitConfig, unitArgsOf } from '../../prune-config/index.js';
+import { didYouMean, keepsAll, type UnitArgs, type UnitConfig, type UnitsTemplate } from '../../prune-config/index.js';
 import { pictureOfModel } from '../drawing/draw-model.js';
 import { drawMutator } from '../drawing/draw-mutator.js';
 import { drawModule } from '../drawing/module-picture.js';
@@ -10,10 +10,8 @@ import { DynamicModel } from '../dynamic-ops/dynamic-model.js';
 import { createDynamicOps, type DynamicOp } from '../dynamic-ops/dynamic-op.js';
 import { exportSubnet, type Subnet } from '../dynamic-ops/export-subnet.js';
 import { maskedGraph } from '../dynamic-ops/masked-graph.js';
-import { CRITERIA, type Criterion, type ImportanceSource } from '../importance/index.js';
-import type { MutableChannel } from '../mutables/index.js';
-import type { FrameworkParts } from '../parts.js';
-import { type ChannelAnalysis, ChannelAnalyzer, type ChannelUnit } from '../tracer/index.js';
+import type { ImportanceSource } from '../importance/index.js';
+import { type ChannelAnalysis, ChannelAnalyzer } from '../tracer/index.js';
 import {
   type ChoiceRecord,
   DEFAULT_UNIT_ARGS,
@@ -22,29 +20,9 @@ import {
   UNIT_TYPES,
   type UnitType,
 } from '../units/index.js';
-import { type ConfigTemplate, configTemplate, type TemplateOptions } from './config-template.js';
-import { unitsFromConfig } from './units-from-config.js';
-import { type PredefinedUnit, unitsFromModel } from './units-from-model.js';
-
-export interface MutatorConfig {
-  readonly channel_unit_cfg?: {
-    readonly type?: string;
-    /** What a `CriterionChannelUnit` ranks channels by; `l1` when absent. */
-    readonly criterion?: string;
-    readonly default_args?: Partial<UnitArgs>;
-    /** By unit name: `init_args` over the defaults, and the choice to start with. */
-    readonly units?: Readonly<Record<string, UnitConfig>>;
-  };
-  /**
-   * `ChannelAnalyzer` finds the units; `Config` takes those of `channel_unit_cfg.units`, `Predefined` those of a
-   * {@link DynamicModel}; the analysis must bear both out.
-   */
-  readonly parse_cfg?: { readonly type: string };
-  /** Globs on layer names whose output channels stay. */
-  readonly ignore?: readonly string[];
-  /** What `channel_unit_cfg` may name; absent: what comes with Espalier. */
-  readonly parts?: Pick<FrameworkParts, 'unitTypes' | 'criteria'>;
-}
+import { configTemplate, type TemplateOptions } from './config-template.js';
+import { argsOfUnit, checkedMutatorConfig, findCriterion, type MutatorConfig } from './mutator-config.js';
+import { getParser } from './parse-units.js';
 
 /** How choices are sampled; which kinds there are depends on the mutator. */
 export type SampleKind = 'random' | 'max' | 'min';
@@ -71,8 +49,9 @@ export class ChannelMutator {
     weights: (id) => this.#weights.get(id),
   };
 
+  /** @throws EspalierError CONFIG_INVALID for a field that there is not, or a value that it can't have. */
   constructor(config: MutatorConfig = {}) {
-    this.#config = config;
+    this.#config = checkedMutatorConfig(config);
   }
 
   /**
@@ -81,21 +60,17 @@ export class ChannelMutator {
    * @throws EspalierError CONFIG_INVALID or UNIT_UNKNOWN when the config's units don't fit the graph.
    */
   prepareFromSupernet(supernet: Graph | DynamicModel): void {
-    const { channel_unit_cfg: cfg = {}, ignore } = this.#config;
-    const { unitType } = this;
-    const criterion = this.#findCriterion(unitType);
-    const parser = PARSERS[this.parseType];
-    if (!parser) {
-      const known = Object.keys(PARSERS).join(' or ');
-      throw new EspalierError('CONFIG_INVALID', `parse_cfg.type must be ${known}, got ${this.parseType}`);
-    }
+    const { channel_unit_cfg: { units = {} } = {}, ignore } = this.#config;
+    const { unitType, defaultArgs } = this;
+    const criterion = findCriterion(this.#config, unitType);
+    const parse = getParser(this.parseType);
     const graph = supernet instanceof DynamicModel ? supernet.graph : supernet;
     const analysis = new ChannelAnalyzer({ ignore }).analyze(graph);
-    const found = parser(analysis, cfg.units ?? {}, supernet);
+    const found = parse(analysis, units, supernet);
     this.#analysis = { ...analysis, units: found.map(({ unit }) => unit) };
     this.#weights = new Map([...graph.constants].map(([id, { tensor }]) => [id, tensor]));
     this.#units = found.map(({ unit, mutable }) =>
-      unitType.create(unit, this.#argsOf(unit, cfg.units?.[unit.name]), {
+      unitType.create(unit, argsOfUnit(unit, units[unit.name], defaultArgs), {
         ...(criterion ? { criterion } : {}),
         ...(mutable ? { mutable } : {}),
       }),
@@ -109,7 +84,12 @@ export class ChannelMutator {
       this.parseType === 'Predefined' && supernet instanceof DynamicModel
         ? supernet.dynamicOps
         : createDynamicOps(this.#analysis, this.#units);
-    this.#applyConfiguredChoices(cfg.units ?? {});
+    this.#applyConfiguredChoices(units);
+  }
+
+  /** The name by which configs know this kind of mutator. */
+  get type(): string {
+    return this.#config.type ?? this.constructor.name;
   }
 
   /** The kind of units. @throws EspalierError CONFIG_INVALID for one that there is not. */
@@ -130,6 +110,11 @@ export class ChannelMutator {
   /** The arguments that units have where the config gives them none of their own. */
   get defaultArgs(): UnitArgs {
     return { ...DEFAULT_UNIT_ARGS, ...this.unitType.defaultArgs, ...this.#config.channel_unit_cfg?.default_args };
+  }
+
+  /** True for a unit that the config gives arguments of its own. */
+  hasOwnArgs(unit: string): boolean {
+    return this.#config.channel_unit_cfg?.units?.[unit]?.init_args !== undefined;
   }
 
   /** @throws Error before {@link prepareFromSupernet}. */
@@ -224,8 +209,8 @@ export class ChannelMutator {
   }
 
   /** A choice for each mutable unit, by name. */
-  protected choicesOf<U extends MutableChannelUnit>(choose: (unit: U) => number): Record<string, number> {
-    return Object.fromEntries(this.mutableUnits.map((unit) => [unit.name, choose(unit as U)]));
+  protected choicesOf(choose: (unit: MutableChannelUnit) => number): Record<string, number> {
+    return Object.fromEntries(this.mutableUnits.map((unit) => [unit.name, choose(unit)]));
   }
 
   /**
@@ -253,7 +238,7 @@ export class ChannelMutator {
 
   /** The current choice of each mutable unit. */
   get currentChoices(): Record<string, number> {
-    return Object.fromEntries(this.mutableUnits.map((unit) => [unit.name, unit.currentChoice]));
+    return this.choicesOf((unit) => unit.currentChoice);
   }
 
   /** The same as {@link currentChoices}: what a config's choices look like. */
@@ -262,7 +247,7 @@ export class ChannelMutator {
   }
 
   /** A config that describes the units; what comes out can be sent back in as `mutator_cfg`. */
-  configTemplate(options: TemplateOptions = {}): ConfigTemplate {
+  configTemplate(options: TemplateOptions = {}): UnitsTemplate {
     return configTemplate(this, options);
   }
 
@@ -307,69 +292,21 @@ export class ChannelMutator {
     return drawMutator(this);
   }
 
-  #findCriterion(unitType: UnitType): Criterion | undefined {
-    const { criterion: name } = this;
-    if (name === undefined) return undefined;
-    if (!unitType.takesCriterion) {
-      throw new EspalierError(
-        'CONFIG_INVALID',
-        `channel_unit_cfg.criterion: a ${unitType.name} takes none, got ${name}`,
-      );
-    }
-    const criteria = this.#config.parts?.criteria ?? CRITERIA;
-    const found = criteria.find((criterion) => criterion.name === name);
-    if (found) return found;
-    const known = criteria.map((criterion) => criterion.name).join(', ');
-    throw new EspalierError('CONFIG_INVALID', `unknown criterion ${name}; there are ${known}`);
-  }
-
-  #argsOf(unit: ChannelUnit, config: UnitConfig | undefined): UnitArgs {
-    const { num_channels, ...args } = unitArgsOf(config, this.defaultArgs) as UnitArgs & { num_channels?: number };
-    if (num_channels !== undefined && num_channels !== unit.numChannels) {
-      const message = `unit ${unit.name} has ${unit.numChannels} channels, init_args.num_channels is ${num_channels}`;
-      throw new EspalierError('CONFIG_INVALID', message);
-    }
-    if (args.choice_mode === 'bucket' && !args.candidate_choices?.length) {
-      throw new EspalierError('CONFIG_INVALID', `unit ${unit.name}: choice_mode bucket needs candidate_choices`);
-    }
-    return args;
-  }
-
   #applyConfiguredChoices(units: Readonly<Record<string, UnitConfig>>): void {
-    const choices: Record<string, number> = {};
-    for (const [name, config] of Object.entries(units)) {
+    const choices = Object.entries(units).flatMap(([name, { choice }]): [string, number][] => {
       const unit = this.#units.find((candidate) => candidate.name === name);
       if (!unit) {
-        const names = this.#units.map((candidate) => candidate.name);
-        throw new EspalierError(
-          'UNIT_UNKNOWN',
-          `channel_unit_cfg.units: there is no unit ${name}${didYouMean(name, names)}`,
+        const near = didYouMean(
+          name,
+          this.#units.map((candidate) => candidate.name),
         );
+        throw new EspalierError('UNIT_UNKNOWN', `channel_unit_cfg.units: there is no unit ${name}${near}`);
       }
-      // A template lists units that can't be pruned too; their choice is all there is, and stays so.
-      if (config.choice !== undefined && this.isMutable(unit)) choices[name] = config.choice;
-    }
-    this.setChoices(choices);
+      // A template lists units that can't be pruned and units that are whole: their choices say nothing.
+      if (choice === undefined || !this.isMutable(unit)) return [];
+      const whole = unit.activatedChannels === unit.numChannels && keepsAll(choice, unit.args, unit.numChannels);
+      return whole ? [] : [[name, choice]];
+    });
+    this.setChoices(Object.fromEntries(choices));
   }
 }
-
-interface ParsedUnit {
-  readonly unit: ChannelUnit;
-  readonly mutable?: MutableChannel;
-}
-
-type Parser = (
-  analysis: ChannelAnalysis,
-  units: Readonly<Record<string, UnitConfig>>,
-  supernet: Graph | DynamicModel,
-) => readonly ParsedUnit[];
-
-/** Where units come from, by `parse_cfg.type`. */
-const PARSERS: Readonly<Record<string, Parser>> = {
-  ChannelAnalyzer: (analysis) => analysis.units.map((unit) => ({ unit })),
-  Config: (analysis, units) => unitsFromConfig(analysis, units).map((unit) => ({ unit })),
-  Predefined: (analysis, _units, supernet): readonly PredefinedUnit[] => {
-    if (supernet instanceof DynamicModel) return unitsFromModel(analysis, supernet);
-    throw new EspalierError('CONFIG_INVALID', 'parse_cfg Predefined needs a DynamicModel, whose mutables are given');
-  },
-};

@@ -1,3 +1,4 @@
+import type { RelatedTemplate, UnitsTemplate, UnitTemplate } from '../../prune-config/index.js';
 import type { RelatedChannels } from '../tracer/index.js';
 import type { MutableChannelUnit } from '../units/index.js';
 import type { ChannelMutator } from './channel-mutator.js';
@@ -8,62 +9,36 @@ export interface TemplateOptions {
   readonly withChannels?: boolean;
 }
 
-interface RelatedTemplate {
-  readonly name: string;
-  readonly start: number;
-  readonly end: number;
-}
-
-export interface UnitTemplate {
-  readonly init_args?: Record<string, unknown>;
-  readonly channels?: {
-    readonly output_related: readonly RelatedTemplate[];
-    readonly input_related: readonly RelatedTemplate[];
-  };
-  readonly choice: number;
-  readonly num_channels: number;
-  readonly is_mutable: boolean;
-}
-
-/** The JSON of `GET /models/{id}/units`. */
-export interface ConfigTemplate {
-  readonly type: string;
-  readonly channel_unit_cfg: {
-    readonly type: string;
-    readonly criterion?: string;
-    readonly default_args: Record<string, unknown>;
-    readonly units: Readonly<Record<string, UnitTemplate>>;
-  };
-  readonly parse_cfg: { readonly type: string };
-  readonly unprunable: readonly { layer: string; channels: number; code: string; reason: string }[];
-}
-
 /** Describes a mutator's units as a config, which can be sent back in as `mutator_cfg`. */
-export function configTemplate(mutator: ChannelMutator, options: TemplateOptions): ConfigTemplate {
+export function configTemplate(mutator: ChannelMutator, options: TemplateOptions): UnitsTemplate {
   const units = options.onlyMutableUnits ? mutator.mutableUnits : mutator.units;
   return {
-    type: mutator.constructor.name,
+    type: mutator.type,
     channel_unit_cfg: {
       type: mutator.unitType.name,
       ...(mutator.criterion === undefined ? {} : { criterion: mutator.criterion }),
       default_args: { ...mutator.defaultArgs },
-      units: Object.fromEntries(units.map((unit) => [unit.name, unitTemplate(unit, mutator.isMutable(unit), options)])),
+      units: Object.fromEntries(units.map((unit) => [unit.name, unitTemplate(unit, mutator, options)])),
     },
     parse_cfg: { type: mutator.parseType },
     unprunable: mutator.unprunable,
   };
 }
 
-function unitTemplate(unit: MutableChannelUnit, isMutable: boolean, options: TemplateOptions): UnitTemplate {
+/** Arguments and channels that the unit can't be made again without are there whatever the options say. */
+function unitTemplate(unit: MutableChannelUnit, mutator: ChannelMutator, options: TemplateOptions): UnitTemplate {
   const { outputRelated, inputRelated } = unit.channelUnit;
+  const given = unit.args.candidate_choices ?? [];
+  const rounded = unit.candidateChoices?.some((candidate) => !given.includes(candidate)) ?? false;
+  const withArgs = options.withUnitInitArgs || rounded || mutator.hasOwnArgs(unit.name);
   return {
-    ...(options.withUnitInitArgs ? { init_args: unit.initArgs } : {}),
-    ...(options.withChannels
+    ...(withArgs ? { init_args: unit.initArgs } : {}),
+    ...(options.withChannels || mutator.parseType === 'Config'
       ? { channels: { output_related: outputRelated.map(related), input_related: inputRelated.map(related) } }
       : {}),
     choice: unit.currentChoice,
     num_channels: unit.numChannels,
-    is_mutable: isMutable,
+    is_mutable: mutator.isMutable(unit),
   };
 }
 

@@ -1,5 +1,6 @@
 import { EspalierError } from '../../errors.js';
-import { ChannelMutator, type MutatorConfig } from './channel-mutator.js';
+import { ChannelMutator } from './channel-mutator.js';
+import type { MutatorConfig } from './mutator-config.js';
 import { OneShotChannelMutator } from './one-shot-channel-mutator.js';
 import { SlimmableChannelMutator } from './slimmable-channel-mutator.js';
 
@@ -27,12 +28,13 @@ export function createMutator(
   types: readonly MutatorType[] = MUTATOR_TYPES,
 ): ChannelMutator {
   const found = types.find((entry) => entry.name === type || entry.aliases?.includes(type));
-  if (found) return found.create(config);
+  if (found) return found.create({ ...config, type: found.name });
   const known = types.map((entry) => entry.name).join(', ');
   throw new EspalierError('CONFIG_INVALID', `unknown mutator type ${type}; there are ${known}`);
 }
 
-export { ChannelMutator, type MutatorConfig, type MutatorState, type SampleKind } from './channel-mutator.js';
-export type { ConfigTemplate, TemplateOptions, UnitTemplate } from './config-template.js';
+export { ChannelMutator, type MutatorState, type SampleKind } from './channel-mutator.js';
+export type { TemplateOptions } from './config-template.js';
+export type { MutatorConfig } from './mutator-config.js';
 export { OneShotChannelMutator } from './one-shot-channel-mutator.js';
 export { SlimmableChannelMutator } from './slimmable-channel-mutator.js';

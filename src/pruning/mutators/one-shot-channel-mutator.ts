@@ -1,25 +1,35 @@
-import type { OneShotChannelUnit } from '../units/index.js';
-import { ChannelMutator, type MutatorConfig, type SampleKind } from './channel-mutator.js';
+import { EspalierError } from '../../errors.js';
+import { OneShotChannelUnit } from '../units/index.js';
+import { ChannelMutator, type SampleKind } from './channel-mutator.js';
+import { type MutatorConfig, withUnitType } from './mutator-config.js';
 
 /** Owns units with candidates; besides random ones it knows the largest and the smallest choices. */
 export class OneShotChannelMutator extends ChannelMutator {
   constructor(config: MutatorConfig = {}) {
-    super({ ...config, channel_unit_cfg: { type: 'OneShotChannelUnit', ...config.channel_unit_cfg } });
+    super(withUnitType(config, 'OneShotChannelUnit'));
   }
 
-  /** The largest candidate of each unit. */
+  /** The largest candidate of each unit. @throws EspalierError CONFIG_INVALID for units of a kind without candidates. */
   get maxChoices(): Record<string, number> {
-    return this.choicesOf<OneShotChannelUnit>((unit) => unit.maxChoice);
+    return this.#candidates(({ maxChoice }) => maxChoice);
   }
 
-  /** The smallest candidate of each unit. */
+  /** The smallest candidate of each unit. @throws as {@link maxChoices} */
   get minChoices(): Record<string, number> {
-    return this.choicesOf<OneShotChannelUnit>((unit) => unit.minChoice);
+    return this.#candidates(({ minChoice }) => minChoice);
   }
 
   override sampleChoices(kind: SampleKind = 'random', random: () => number = Math.random): Record<string, number> {
     if (kind === 'max') return this.maxChoices;
     if (kind === 'min') return this.minChoices;
     return super.sampleChoices(kind, random);
+  }
+
+  #candidates(choose: (unit: OneShotChannelUnit) => number): Record<string, number> {
+    return this.choicesOf((unit) => {
+      if (unit instanceof OneShotChannelUnit) return choose(unit);
+      const message = `unit ${unit.name}: a ${this.unitType.name} has no candidates to take the largest or smallest of`;
+      throw new EspalierError('CONFIG_INVALID', message);
+    });
   }
 }

@@ -1,10 +1,11 @@
 import { EspalierError } from '../../errors.js';
-import { ChannelMutator, type MutatorConfig } from './channel-mutator.js';
+import { ChannelMutator } from './channel-mutator.js';
+import { type MutatorConfig, withUnitType } from './mutator-config.js';
 
 /** Owns the units of a slimmable network: the i-th candidates of all units are its i-th subnet. */
 export class SlimmableChannelMutator extends ChannelMutator {
   constructor(config: MutatorConfig = {}) {
-    super({ ...config, channel_unit_cfg: { type: 'SlimmableChannelUnit', ...config.channel_unit_cfg } });
+    super(withUnitType(config, 'SlimmableChannelUnit'));
   }
 
   /**

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../errors.js';
-import { choiceFault, type UnitArgs } from '../../prune-config/index.js';
+import { bucketsAreShares, choiceFault, type UnitArgs } from '../../prune-config/index.js';
 import { ratioOf, roundCount, roundRatio } from './rounding.js';
 
 /** How a choice becomes a number of channels and back, for one meaning of choices. */
@@ -12,7 +12,6 @@ const ratio: ChoiceKind = { count: roundRatio, choice: ratioOf };
 
 const number: ChoiceKind = { count: roundCount, choice: (count) => count };
 
-/** Candidates are ratios when all of them are at most 1, numbers of channels otherwise. */
 const bucket: ChoiceKind = {
   count: (choice, numChannels, args) => candidateKind(args).count(choice, numChannels, args),
   choice(count, numChannels, args) {
@@ -32,7 +31,7 @@ export function candidatesOf(args: UnitArgs): number[] {
 }
 
 function candidateKind(args: UnitArgs): ChoiceKind {
-  return candidatesOf(args).every((candidate) => candidate <= 1) ? ratio : number;
+  return bucketsAreShares(candidatesOf(args)) ? ratio : number;
 }
 
 /** How many channels a choice keeps, after rounding. @throws EspalierError CHOICE_INVALID naming the unit. */

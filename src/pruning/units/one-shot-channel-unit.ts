@@ -1,5 +1,5 @@
 import { EspalierError } from '../../errors.js';
-import { choiceFault, type UnitArgs } from '../../prune-config/index.js';
+import { bucketsAreShares, choiceFault, type UnitArgs } from '../../prune-config/index.js';
 import { countOnes, type MutableChannel, OneShotMutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';
 import { choiceOfCount, countOfChoice } from './choice.js';
@@ -88,5 +88,5 @@ export class SlimmableChannelUnit extends OneShotChannelUnit {
 
 function plainMode(mode: UnitArgs['choice_mode'], candidates: readonly number[]): 'ratio' | 'number' {
   if (mode !== 'bucket') return mode;
-  return candidates.every((candidate) => candidate <= 1) ? 'ratio' : 'number';
+  return bucketsAreShares(candidates) ? 'ratio' : 'number';
 }

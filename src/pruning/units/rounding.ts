@@ -1,8 +1,13 @@
 import { makeDivisible, type Rounding } from '../mutables/index.js';
 
-/** The channels that a wanted number of channels comes to: rounded, and in 1…numChannels. */
+/**
+ * The channels that a wanted number of channels comes to: rounded, and in 1…numChannels. Rounding the result again
+ * changes nothing, so a `min_value` between two multiples of the divisor means the upper one.
+ */
 export function roundCount(count: number, numChannels: number, rounding: Rounding): number {
-  return Math.min(makeDivisible(count, rounding), numChannels);
+  const { divisor, min_value } = rounding;
+  const least = min_value === null ? null : Math.ceil(min_value / divisor) * divisor;
+  return Math.min(makeDivisible(count, { ...rounding, min_value: least }), numChannels);
 }
 
 /** The channels that a remaining share comes to: `max(1, floor(numChannels · ratio))`, then rounded. */

@@ -10,6 +10,7 @@ import {
   type Trainer,
   type TrainStretch,
 } from '../../../src/pruning/index.js';
+import { faultOf } from '../../support/fault-of.js';
 import { GraphSketch } from '../../support/graph-sketch.js';
 
 const UNIT = 'a_(0, 10)_10';
@@ -156,6 +157,22 @@ describe('IteAlgorithm', () => {
       'prune 2/3 at 1:4 to 8',
       'prune 3/3 at 2:8 to 3',
     ]);
+  });
+
+  test("takes the guide's older name of step_freq", () => {
+    const config = { target_pruning_ratio: 0.5, step_epoch: 3, prune_times: 2 } as AlgorithmConfig;
+    expect(new IteAlgorithm(network(), config).schedule(6, 10).lastPruneIteration).toBe(30);
+  });
+
+  test.each<[string, object]>([
+    ['step_freq: ', { step_freq: 0 }],
+    ['step_freq: ', { step_freq: 0.5 }],
+    ['prune_times: ', { prune_times: 0 }],
+    ['prune_times: ', { prune_times: Number.NaN }],
+    ['target_prunning_ratio: unknown field', { target_prunning_ratio: 0.5 }],
+  ])('%s refused, as in jobs: %j', (message, config) => {
+    const fault = faultOf(() => new IteAlgorithm(network(), config as AlgorithmConfig));
+    expect(fault).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) });
   });
 
   test('targets of unknown units are refused', () => {

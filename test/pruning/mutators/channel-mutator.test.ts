@@ -1,8 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { EspalierError } from '../../../src/errors.js';
+import { graphCost } from '../../../src/graph/cost.js';
 import type { Graph } from '../../../src/graph/graph.js';
 import { tensor } from '../../../src/graph/tensor.js';
-import { BUILT_IN_PARTS, ChannelMutator, createMutator, type MutatorConfig } from '../../../src/pruning/index.js';
+import {
+  BUILT_IN_PARTS,
+  ChannelMutator,
+  createMutator,
+  type MutatorConfig,
+  OneShotChannelMutator,
+  planChoices,
+  SequentialChannelUnit,
+} from '../../../src/pruning/index.js';
+import { faultOf } from '../../support/fault-of.js';
 import { GraphSketch } from '../../support/graph-sketch.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
@@ -19,16 +28,6 @@ function prepared(config: MutatorConfig = {}, graph = twoUnits()): ChannelMutato
   const mutator = new ChannelMutator(config);
   mutator.prepareFromSupernet(graph);
   return mutator;
-}
-
-function faultOf(run: () => unknown): EspalierError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof EspalierError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
 }
 
 describe('choices', () => {
@@ -349,6 +348,49 @@ describe('units of a config', () => {
     ['buckets without candidates', { channel_unit_cfg: { default_args: { choice_mode: 'bucket' } } }, 'CONFIG_INVALID'],
   ])('%s is refused', (_name, config, code) => {
     expect(faultOf(() => prepared(config)).code).toBe(code);
+  });
+
+  test("the guide's spellings are understood in code too", () => {
+    const guide = { channl_unit_cfg: { type: 'SequentialMutableChannelUnit' } } as MutatorConfig;
+    expect(prepared(guide).mutableUnits[0]).toBeInstanceOf(SequentialChannelUnit);
+    const candidates = { channl_unit_cfg: { default_args: { candidate_choices: [0.25, 1] } } } as MutatorConfig;
+    const oneShot = new OneShotChannelMutator(candidates);
+    oneShot.prepareFromSupernet(twoUnits());
+    expect(oneShot.minChoices).toEqual({ [A]: 0.25, [B]: 0.2 });
+  });
+
+  test.each<[string, object, RegExp]>([
+    ['a misspelt field', { channel_unit_cg: {} }, /channel_unit_cg: unknown field; did you mean "channel_unit_cfg"/],
+    ['no channels at all', { channel_unit_cfg: { default_args: { divisor: 0 } } }, /default_args\/divisor: /],
+    ['a mode', { channel_unit_cfg: { default_args: { choice_mode: 'share' } } }, /choice_mode: must be one of/],
+    ['a misspelt argument', { channel_unit_cfg: { units: { [A]: { init_args: { divisr: 2 } } } } }, /divisr: unknown/],
+    ['a name of Object.prototype', { parse_cfg: { type: 'toString' } }, /parse_cfg.type must be/],
+  ])('%s that there is not is refused in code too', (_name, config, message) => {
+    const fault = faultOf(() => prepared(config as MutatorConfig));
+    expect(fault.code).toBe('CONFIG_INVALID');
+    expect(fault.message).toMatch(message);
+  });
+
+  test('a one-shot mutator needs units with candidates', () => {
+    const mutator = new OneShotChannelMutator({ channel_unit_cfg: { type: 'L1ChannelUnit' } });
+    mutator.prepareFromSupernet(twoUnits());
+    expect(faultOf(() => mutator.sampleChoices('max')).message).toMatch(/L1ChannelUnit has no candidates/);
+  });
+
+  test('a template names the mutator as configs do, whatever its class is called', () => {
+    const type = { name: 'Mine', create: (config: MutatorConfig) => new (class extends ChannelMutator {})(config) };
+    const mutator = createMutator({ type: 'Mine' }, [type]);
+    mutator.prepareFromSupernet(twoUnits());
+    expect(mutator.configTemplate().type).toBe('Mine');
+  });
+
+  test('a planned target holds where min_value is no multiple of divisor', () => {
+    const default_args = { choice_mode: 'number' as const, divisor: 4, min_value: 5 };
+    const mutator = prepared({ channel_unit_cfg: { default_args } });
+    const plan = planChoices(mutator, { macs: 0.8 }, 'macs');
+    mutator.setChoices(plan.choices);
+    expect(mutator.currentChoices).toEqual(plan.choices);
+    expect(graphCost(mutator.exportSubnet().graph).macs).toBe(plan.predicted.macs);
   });
 
   test('mutators are found by their names and aliases', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ratioOf, roundRatio } from '../../../src/pruning/units/rounding.js';
+import { ratioOf, roundCount, roundRatio } from '../../../src/pruning/units/rounding.js';
 
 describe('ratioOf', () => {
   test('floors back to the count it was made from', () => {
@@ -19,6 +19,26 @@ describe('ratioOf', () => {
         const [k, n] = [Math.min(a, b), Math.max(a, b)];
         expect(Math.abs(ratioOf(k, n) - k / n)).toBeLessThanOrEqual((k / n) * 2 ** -52);
       }),
+    );
+  });
+});
+
+describe('roundCount', () => {
+  const roundings = fc.record({
+    divisor: fc.integer({ min: 1, max: 16 }),
+    min_value: fc.option(fc.integer({ min: 1, max: 20 })),
+    min_ratio: fc.double({ min: 0.01, max: 1, noNaN: true }),
+  });
+
+  test('changes nothing the second time', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 200 }), roundings, (a, b, rounding) => {
+        const [count, n] = [Math.min(a, b), Math.max(a, b)];
+        const once = roundCount(count, n, rounding);
+        expect(roundCount(once, n, rounding)).toBe(once);
+        expect(once % rounding.divisor === 0 || once === n).toBe(true);
+      }),
+      { numRuns: 2000 },
     );
   });
 });

@@ -1,0 +1,24 @@
+import { describe, expect, test } from 'vitest';
+import { didYouMean, nearMisses } from '../../src/prune-config/index.js';
+
+const UNITS = ['conv2d_1_(0, 32)_32', 'conv2d_10_(0, 64)_64', 'block/expand_(0, 16)_16', 'block/expand_(16, 48)_32'];
+
+describe('near misses of unit names', () => {
+  test("a layer's name stands for its units", () => {
+    expect(nearMisses('conv2d_1', UNITS)).toEqual(['conv2d_1_(0, 32)_32', 'conv2d_10_(0, 64)_64']);
+    expect(nearMisses('block/expand', UNITS)).toEqual(['block/expand_(0, 16)_16', 'block/expand_(16, 48)_32']);
+    expect(didYouMean('conv2d_1', UNITS.slice(0, 1))).toBe('; did you mean "conv2d_1_(0, 32)_32"?');
+  });
+
+  test('so does a misspelt one', () => {
+    expect(nearMisses('block/exapnd', UNITS)).toEqual(['block/expand_(0, 16)_16', 'block/expand_(16, 48)_32']);
+  });
+
+  test('a whole name is compared with whole names', () => {
+    expect(nearMisses('conv2d_1_(0, 16)_32', UNITS)[0]).toBe('conv2d_1_(0, 32)_32');
+  });
+
+  test('what is near nothing stays alone', () => {
+    expect(nearMisses('pooling', UNITS)).toEqual([]);
+  });
+});
