@@ -1,140 +1,96 @@
-/* Convolutions. */
-#include "simd.h"
+/* Convolutions, forward and of input gradients, as window products: one for each group; and for the gradient of a strided convolution, one for
+ * each phase of the stride, with the taps that reach it. */
+#include "product.h"
 
-#include <string.h>
+static long group_weights(const es_conv_shape *s) { return (long)(s->oc / s->groups) * (s->c / s->groups) * s->kh * s->kw; }
 
-typedef struct {
-  const es_conv_shape *s;
-  const float *x, *w, *dy;
-  float *y;
-  es_epilogue e;
-} conv_task;
-
-static void forward(void *arg, int thread, int threads) {
-  const conv_task *t = arg;
-  const es_conv_shape *s = t->s;
-  int cg = s->c / s->groups, og = s->oc / s->groups;
-  long from, to;
-  share((long)s->n * s->oh, 1, thread, threads, &from, &to);
-  for (long row = from; row < to; row++) {
-    long n = row / s->oh;
-    int oy = (int)(row % s->oh);
-    for (int ox = 0; ox < s->ow; ox++) {
-      for (int o = 0; o < s->oc; o++) {
-        float sum = 0;
-        for (int ky = 0; ky < s->kh; ky++) {
-          int iy = oy * s->sh - s->pt + ky * s->dh;
-          if (iy < 0 || iy >= s->h) continue;
-          for (int kx = 0; kx < s->kw; kx++) {
-            int ix = ox * s->sw - s->pl + kx * s->dw;
-            if (ix < 0 || ix >= s->w) continue;
-            const float *x = t->x + ((n * s->h + iy) * s->w + ix) * s->c + o / og * cg;
-            const float *w = t->w + (long)o * cg * s->kh * s->kw + ky * s->kw + kx;
-            for (int i = 0; i < cg; i++) sum += x[i] * w[(long)i * s->kh * s->kw];
-          }
-        }
-        long at = (row * s->ow + ox) * s->oc + o;
-        if (t->e.bias) sum += t->e.bias[o];
-        if (t->e.residual) sum += t->e.residual[at];
-        t->y[at] = activate(sum, t->e.relu, t->e.relu_max);
-      }
-    }
-  }
+static window_product forward_product(const es_conv_shape *s) {
+  return (window_product){
+      .n = s->n, .h = s->h, .w = s->w, .c = s->c / s->groups, .pixel = s->c,
+      .gh = s->oh, .gw = s->ow, .out_n = (long)s->oh * s->ow * s->oc, .out_y = (long)s->ow * s->oc, .out_x = s->oc,
+      .step_y = s->sh, .step_x = s->sw, .taps_y = s->kh, .taps_x = s->kw,
+      .first_y = -s->pt, .first_x = -s->pl, .gap_y = s->dh, .gap_x = s->dw, .oc = s->oc / s->groups,
+  };
 }
 
 size_t ES_FN(es_conv_forward_scratch)(const es_conv_shape *shape, int threads) {
-  (void)shape, (void)threads;
-  return 0;
+  window_product p = forward_product(shape);
+  return ES_FN(product_scratch)(&p, threads);
 }
 
 void ES_FN(es_conv_forward)(const es_conv_shape *shape, const float *x, const float *w, es_epilogue epilogue, float *y,
                             void *scratch, es_pool *pool) {
-  (void)scratch;
-  conv_task t = {shape, x, w, NULL, y, epilogue};
-  es_pool_run(pool, forward, &t);
-}
-
-static void input_grad(void *arg, int thread, int threads) {
-  const conv_task *t = arg;
-  const es_conv_shape *s = t->s;
-  int cg = s->c / s->groups, og = s->oc / s->groups;
-  long from, to;
-  share((long)s->n * s->h, 1, thread, threads, &from, &to);
-  for (long row = from; row < to; row++) {
-    long n = row / s->h;
-    int iy = (int)(row % s->h);
-    for (int ix = 0; ix < s->w; ix++) {
-      for (int i = 0; i < s->c; i++) {
-        float sum = 0;
-        for (int ky = 0; ky < s->kh; ky++) {
-          int ty = iy + s->pt - ky * s->dh, oy = ty / s->sh;
-          if (ty < 0 || ty % s->sh || oy >= s->oh) continue;
-          for (int kx = 0; kx < s->kw; kx++) {
-            int tx = ix + s->pl - kx * s->dw, ox = tx / s->sw;
-            if (tx < 0 || tx % s->sw || ox >= s->ow) continue;
-            int o = i / cg * og;
-            const float *dy = t->dy + ((n * s->oh + oy) * s->ow + ox) * s->oc + o;
-            const float *w = t->w + (((long)o * cg + i % cg) * s->kh + ky) * s->kw + kx;
-            for (int j = 0; j < og; j++) sum += dy[j] * w[(long)j * cg * s->kh * s->kw];
-          }
-        }
-        long at = (row * s->w + ix) * s->c + i;
-        if (t->e.bias) sum += t->e.bias[i];
-        if (t->e.residual) sum += t->e.residual[at];
-        t->y[at] = activate(sum, t->e.relu, t->e.relu_max);
-      }
-    }
+  window_product p = forward_product(shape);
+  for (int g = 0; g < shape->groups; g++) {
+    weight_view view = {w + g * group_weights(shape), shape->kw, 1, (long)shape->kh * shape->kw, (long)p.c * shape->kh * shape->kw};
+    es_epilogue e = epilogue;
+    if (e.bias) e.bias += g * p.oc;
+    if (e.residual) e.residual += g * p.oc;
+    ES_FN(product_run)(&p, x + g * p.c, view, e, y + g * p.oc, scratch, pool);
   }
 }
 
+/* The taps k of one axis that reach the inputs i = start + q·stride: those with (start + pad - k·dilation) a multiple of the stride. For i they
+ * read output q + first, q + first + gap, …; the first of them is tap `tap`, each next one `tap_step` before. */
+typedef struct {
+  int taps, first, gap, tap, tap_step;
+} phase;
+
+static phase phase_of(int start, int stride, int pad, int dilation, int kernel) {
+  phase p = {0, 0, 1, 0, 0};
+  for (int k = kernel - 1; k >= 0; k--) {
+    int reach = start + pad - k * dilation;
+    if (reach % stride) continue;
+    if (p.taps == 0) p.tap = k, p.first = reach / stride;
+    if (p.taps == 1) p.tap_step = p.tap - k, p.gap = reach / stride - p.first;
+    p.taps++;
+  }
+  return p;
+}
+
+/* The window product of the inputs (start_y + a·sh, start_x + b·sw), and the tap its first one is. */
+static window_product phase_product(const es_conv_shape *s, int start_y, int start_x, phase *y, phase *x) {
+  *y = phase_of(start_y, s->sh, s->pt, s->dh, s->kh);
+  *x = phase_of(start_x, s->sw, s->pl, s->dw, s->kw);
+  if (y->taps == 0 || x->taps == 0) y->taps = x->taps = 0;
+  return (window_product){
+      .n = s->n, .h = s->oh, .w = s->ow, .c = s->oc / s->groups, .pixel = s->oc,
+      .gh = (s->h - start_y + s->sh - 1) / s->sh, .gw = (s->w - start_x + s->sw - 1) / s->sw,
+      .out_n = (long)s->h * s->w * s->c, .out_y = (long)s->sh * s->w * s->c, .out_x = (long)s->sw * s->c,
+      .step_y = 1, .step_x = 1, .taps_y = y->taps, .taps_x = x->taps,
+      .first_y = y->first, .first_x = x->first, .gap_y = y->gap, .gap_x = x->gap, .oc = s->c / s->groups,
+  };
+}
+
 size_t ES_FN(es_conv_input_grad_scratch)(const es_conv_shape *shape, int threads) {
-  (void)shape, (void)threads;
-  return 0;
+  size_t most = 0;
+  phase y, x;
+  for (int py = 0; py < shape->sh && py < shape->h; py++) {
+    for (int px = 0; px < shape->sw && px < shape->w; px++) {
+      window_product p = phase_product(shape, py, px, &y, &x);
+      size_t bytes = ES_FN(product_scratch)(&p, threads);
+      if (bytes > most) most = bytes;
+    }
+  }
+  return most;
 }
 
 void ES_FN(es_conv_input_grad)(const es_conv_shape *shape, const float *dy, const float *w, es_epilogue epilogue, float *dx,
                                void *scratch, es_pool *pool) {
-  (void)scratch;
-  conv_task t = {shape, NULL, w, dy, dx, epilogue};
-  es_pool_run(pool, input_grad, &t);
-}
-
-static void filter_grad(void *arg, int thread, int threads) {
-  const conv_task *t = arg;
-  const es_conv_shape *s = t->s;
-  int cg = s->c / s->groups, og = s->oc / s->groups;
-  long from, to;
-  share(s->oc, 1, thread, threads, &from, &to);
-  for (long o = from; o < to; o++) {
-    for (int i = 0; i < cg; i++) {
-      for (int ky = 0; ky < s->kh; ky++) {
-        for (int kx = 0; kx < s->kw; kx++) {
-          double sum = 0;
-          for (long row = 0; row < (long)s->n * s->oh; row++) {
-            int iy = (int)(row % s->oh) * s->sh - s->pt + ky * s->dh;
-            if (iy < 0 || iy >= s->h) continue;
-            for (int ox = 0; ox < s->ow; ox++) {
-              int ix = ox * s->sw - s->pl + kx * s->dw;
-              if (ix < 0 || ix >= s->w) continue;
-              sum += t->x[((row / s->oh * s->h + iy) * s->w + ix) * s->c + o / og * cg + i] *
-                     t->dy[(row * s->ow + ox) * s->oc + o];
-            }
-          }
-          t->y[((o * cg + i) * s->kh + ky) * s->kw + kx] = (float)sum;
-        }
+  const es_conv_shape *s = shape;
+  phase y, x;
+  for (int py = 0; py < s->sh && py < s->h; py++) {
+    for (int px = 0; px < s->sw && px < s->w; px++) {
+      window_product p = phase_product(s, py, px, &y, &x);
+      long corner = ((long)py * s->w + px) * s->c;
+      for (int g = 0; g < s->groups; g++) {
+        const float *origin = w + g * group_weights(s) + (long)y.tap * s->kw + x.tap;
+        weight_view view = {origin, -(long)y.tap_step * s->kw, -(long)x.tap_step, (long)p.oc * s->kh * s->kw, (long)s->kh * s->kw};
+        es_epilogue e = epilogue;
+        if (e.bias) e.bias += g * p.oc;
+        if (e.residual) e.residual += corner + g * p.oc;
+        ES_FN(product_run)(&p, dy + g * p.c, view, e, dx + corner + g * p.oc, scratch, pool);
       }
     }
   }
-}
-
-size_t ES_FN(es_conv_filter_grad_scratch)(const es_conv_shape *shape, int threads) {
-  (void)shape, (void)threads;
-  return 0;
-}
-
-void ES_FN(es_conv_filter_grad)(const es_conv_shape *shape, const float *x, const float *dy, float *dw, void *scratch,
-                                es_pool *pool) {
-  (void)scratch;
-  conv_task t = {shape, x, NULL, dy, dw, {0}};
-  es_pool_run(pool, filter_grad, &t);
 }

@@ -22,6 +22,35 @@ static inline void v_store(float *p, vf v) { *(vf *)p = v; }
 static inline vf v_all(float value) { return value - (vf){0}; }
 static inline vf v_zero(void) { return (vf){0}; }
 
+/* The first `count` floats of a vector: the others are neither read nor written (loaded as 0). */
+#if defined(__AVX512F__)
+#include <immintrin.h>
+static inline vf v_load_part(const float *p, int count) { return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p); }
+static inline void v_store_part(float *p, vf v, int count) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), (__m512)v); }
+#elif defined(__AVX2__)
+#include <immintrin.h>
+static const int32_t LANES[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+static inline __m256i first_lanes(int count) { return _mm256_loadu_si256((const __m256i *)(LANES + 8 - count)); }
+static inline vf v_load_part(const float *p, int count) { return (vf)_mm256_maskload_ps(p, first_lanes(count)); }
+static inline void v_store_part(float *p, vf v, int count) { _mm256_maskstore_ps(p, first_lanes(count), (__m256)v); }
+#else
+static inline vf v_load_part(const float *p, int count) {
+  vf v = {0};
+  for (int i = 0; i < V; i++) v[i] = i < count ? p[i] : 0;
+  return v;
+}
+static inline void v_store_part(float *p, vf v, int count) {
+  for (int i = 0; i < V; i++) {
+    if (i < count) p[i] = v[i];
+  }
+}
+#endif
+
+typedef int32_t vi __attribute__((vector_size(4 * V), aligned(4), may_alias));
+
+/* a where the mask is set, else b. */
+static inline vf v_select(vi mask, vf a, vf b) { return (vf)(((vi)a & mask) | ((vi)b & ~mask)); }
+
 /* Part `index` of `parts` of [0, count): [from, to), in multiples of `unit`. */
 static inline void share(long count, long unit, int index, int parts, long *from, long *to) {
   long units = (count + unit - 1) / unit;
