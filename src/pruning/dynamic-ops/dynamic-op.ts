@@ -1,11 +1,13 @@
 import type { SliceContext } from '../../graph/channels.js';
 import { type Attrs, type Graph, getSpec, type Node } from '../../graph/graph.js';
-import { isDepthwiseTransposed } from '../../graph/ops/conv-transpose.js';
+import { intAttr } from '../../graph/ops/attributes.js';
 import { findOp, getOp } from '../../graph/ops/index.js';
+import { normalizedGroups } from '../../graph/ops/sample-normalization.js';
 import { elementCount, type RefTensor, scatterAxis, type Tensor } from '../../graph/tensor.js';
 import { deriveIndexed, keptOfMask, MutableChannelContainer } from '../mutables/index.js';
 import { axisClasses, type ChannelAnalysis } from '../tracer/index.js';
 import type { MutableChannelUnit } from '../units/index.js';
+import { gatherGroups, keptGroups, requireEvenGroups } from './kept-groups.js';
 import { gatherAxes, type KeptAxes } from './tensor-slices.js';
 
 /** A layer without the channels that its masks drop. */
@@ -71,32 +73,56 @@ export class DynamicOp {
     return [zeroed(y, this.#axes.output, this.outChannels.currentMask), ...others];
   }
 
-  /** Slices the layer's own weights and attributes by its masks, as the subnet has them. */
+  /**
+   * Slices the layer's own weights and attributes by its masks, as the subnet has them.
+   * @throws RangeError for masks that keep different numbers of channels in the layer's groups: no static op has such groups.
+   */
   toStaticOp(weights: ReadonlyMap<string, Tensor>): StaticOp {
-    const keptIn = keptUnlessAll(this.inChannels.currentMask);
-    const keptOut = keptUnlessAll(this.outChannels.currentMask);
+    const { currentMask: inMask } = this.inChannels;
+    const { currentMask: outMask } = this.outChannels;
+    const groups = this.#groups();
+    const kept = groups > 1 ? keptGroups(groups, inMask, outMask) : undefined;
+    if (kept) requireEvenGroups(`${this.node.op} ${this.name}`, kept);
+    const keptIn = keptUnlessAll(inMask);
+    const keptOut = keptUnlessAll(outMask);
     const constants = new Map<string, Tensor>();
+    const { table = false, filters, grouped } = this.#row;
     const behind = getSpec(this.#graph, this.node.inputs[0]).shape.length - this.#axes.input;
     this.node.inputs.forEach((id, i) => {
-      const full = (i === 0) === (this.#row.table ?? false) ? weights.get(id) : undefined;
-      if (full) constants.set(id, gatherAxes(full, this.#row.axes(this.node, i, full, keptIn, keptOut, behind)));
+      const full = (i === 0) === table ? weights.get(id) : undefined;
+      if (!full) return;
+      const sliced =
+        i === 1 && kept && filters
+          ? gatherGroups(full, groups, kept, filters)
+          : gatherAxes(full, this.#row.axes(this.node, i, full, keptIn, keptOut, behind));
+      constants.set(id, sliced);
     });
-    return { attrs: this.#attrs(keptIn, keptOut), constants };
+    const attrs = this.#attrs(keptIn, keptOut);
+    return { attrs: kept && grouped ? { ...attrs, [grouped.attr]: kept.length } : attrs, constants };
   }
 
+  /** In how many groups the op takes its channels. */
+  #groups(): number {
+    return this.#row.grouped?.count(this.node, this.inChannels.numChannels) ?? 1;
+  }
+
+  /** Group by group: each is normalised over the channels of it that are kept. */
   #forwardOverKept(x: RefTensor, weights: readonly (RefTensor | undefined)[]): RefTensor {
-    const kept = keptUnlessAll(this.inChannels.currentMask);
+    const { currentMask: mask } = this.inChannels;
+    const groups = this.#groups();
+    const size = mask.length / groups;
     const axis = this.#axes.input;
     const behind = x.shape.length - axis;
-    const parts = weights.map((w, i) => w && gathered(w, this.#row.axes(this.node, i + 1, w, kept, kept, behind)));
-    const own = x.shape.map((_, a) => (a === axis ? kept : undefined));
-    const [y] = getOp(this.node.op).evaluate({ ...this.node, attrs: this.#attrs(kept, kept) }, [
-      gathered(x, own),
-      ...parts,
-    ]);
-    if (!kept) return y;
-    const zeros = wide({ ...x, data: new Float64Array(x.data.length) });
-    return { ...y, shape: x.shape, data: scatterAxis(zeros, axis, kept, wide(y)).data };
+    const attrs = this.#row.grouped ? { ...this.node.attrs, [this.#row.grouped.attr]: 1 } : this.node.attrs;
+    let result = wide({ ...x, data: new Float64Array(x.data.length) });
+    for (const { group, input } of keptGroups(groups, mask, mask)) {
+      const kept = input.map((position) => group * size + position);
+      const parts = weights.map((w, i) => w && gathered(w, this.#row.axes(this.node, i + 1, w, kept, kept, behind)));
+      const own = x.shape.map((_, a) => (a === axis ? kept : undefined));
+      const [y] = getOp(this.node.op).evaluate({ ...this.node, attrs }, [gathered(x, own), ...parts]);
+      result = scatterAxis(result, axis, kept, wide(y));
+    }
+    return { ...x, data: result.data };
   }
 
   #attrs(keptIn: Int32Array | undefined, keptOut: Int32Array | undefined): Attrs {
@@ -130,22 +156,27 @@ interface DynamicOpRow {
   ): KeptAxes;
   /** It mixes its channels, so runs over the kept ones. */
   readonly overKept?: true;
+  /** It takes its channels in groups, whose number is an attribute. */
+  readonly grouped?: { readonly attr: string; count(node: Node, channels: number): number };
+  /** Where the filters of groups are: axis 0 of input 1 has the channels of this side, axis 1 those of a group of the other. */
+  readonly filters?: 'input' | 'output';
   /** Input 0 is its one weight, and what it is looked up by comes behind. */
   readonly table?: true;
 }
 
+const GROUPED_CONVOLUTION = { attr: 'group', count: (node: Node) => intAttr(node, 'group', 1) };
+
 /** Axes of weights, by op kind. What is one axis long is broadcast: a bias is not sliced when it is a scalar. */
 const DYNAMIC_OPS: Readonly<Record<string, DynamicOpRow>> = {
   Conv: {
-    axes: (_node, i, weight, keptIn, keptOut) =>
-      i === 1 ? [keptOut, withinGroup(weight.shape[1], keptIn)] : [keptOut],
+    axes: (_node, i, _weight, keptIn, keptOut) => (i === 1 ? [keptOut, keptIn] : [keptOut]),
+    grouped: GROUPED_CONVOLUTION,
+    filters: 'output',
   },
   ConvTranspose: {
-    axes: (node, i, weight, keptIn, keptOut) => {
-      if (i !== 1) return [keptOut];
-      const depthwise = isDepthwiseTransposed(node, weight.shape);
-      return [keptIn, depthwise ? undefined : withinGroup(weight.shape[1], keptOut)];
-    },
+    axes: (_node, i, _weight, keptIn, keptOut) => (i === 1 ? [keptIn, keptOut] : [keptOut]),
+    grouped: GROUPED_CONVOLUTION,
+    filters: 'input',
   },
   Gemm: {
     axes: (node, i, weight, keptIn, keptOut) => {
@@ -160,7 +191,11 @@ const DYNAMIC_OPS: Readonly<Record<string, DynamicOpRow>> = {
     axes: (_node, _i, weight, _keptIn, keptOut, behind) => broadcastAxes(weight, behind, keptOut),
     overKept: true,
   },
-  GroupNormalization: { axes: (_node, _i, _weight, _keptIn, keptOut) => [keptOut], overKept: true },
+  GroupNormalization: {
+    axes: (_node, _i, _weight, _keptIn, keptOut) => [keptOut],
+    overKept: true,
+    grouped: { attr: 'num_groups', count: normalizedGroups },
+  },
   InstanceNormalization: { axes: (_node, _i, _weight, _keptIn, keptOut) => [keptOut] },
   PRelu: { axes: (_node, _i, weight, _keptIn, keptOut, behind) => broadcastAxes(weight, behind, keptOut) },
 };
@@ -173,11 +208,6 @@ function broadcastAxes(
 ): KeptAxes {
   const channels = weight.shape.length - behind;
   return weight.shape.map((extent, axis) => (axis === channels && extent > 1 ? kept : undefined));
-}
-
-/** Positions in a group that stay: those of the first group, as all groups keep the same ones. */
-function withinGroup(perGroup: number, kept: Int32Array | undefined): Int32Array | undefined {
-  return perGroup === 1 ? undefined : kept?.filter((channel) => channel < perGroup);
 }
 
 function keptUnlessAll(mask: Uint8Array): Int32Array | undefined {
