@@ -183,6 +183,25 @@ export const STOCK_LAYERS: Readonly<Record<string, () => tf.LayersModel>> = {
     return tf.model({ inputs: input, outputs: c });
   },
 
+  'layer norms over inner axes, and axes out of order': () => {
+    const input = tf.input({ shape: [6, 4, 3] });
+    const a = chain(input, conv(6), L.layerNormalization({ axis: [1, 2] }), conv(5), L.layerNormalization({ axis: 1 }));
+    const b = chain(
+      a,
+      conv(7),
+      L.layerNormalization({ axis: [3, 1] }),
+      conv(4),
+      L.layerNormalization({ axis: [-1, 2] }),
+    );
+    const c = chain(
+      b,
+      L.dense({ units: 5 }),
+      L.layerNormalization({ axis: [2, 1], center: false }),
+      L.dense({ units: 3 }),
+    );
+    return tf.model({ inputs: input, outputs: c });
+  },
+
   'what is below a threshold left out': () => {
     const input = tf.input({ shape: [6, 4, 3] });
     const layers = [conv(5), L.thresholdedReLU({ theta: 0.3 }), conv(4), L.thresholdedReLU({ theta: 0 }), conv(2)];

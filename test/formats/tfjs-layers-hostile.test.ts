@@ -408,6 +408,14 @@ const CASES: readonly (readonly [string, (json: AnyJson) => void, string, string
     '"string"',
   ],
   [
+    'a weight of a type that every object has',
+    (j) => {
+      j.weightsManifest[0].weights[0].dtype = '__proto__';
+    },
+    'MODEL_INVALID',
+    '"__proto__"',
+  ],
+  [
     'a quantization unheard of',
     (j) => {
       j.weightsManifest[0].weights[0].quantization = { dtype: 'int4' };

@@ -23,7 +23,11 @@ export const FLOAT32: Encoding = {
 };
 
 /** Bytes of one value of the other dtypes that a manifest may name; no layer here has such weights. */
-export const OTHER_DTYPES: Readonly<Record<string, number>> = { int32: 4, bool: 1, complex64: 8 };
+export const OTHER_DTYPES: ReadonlyMap<unknown, number> = new Map([
+  ['int32', 4],
+  ['bool', 1],
+  ['complex64', 8],
+]);
 
 /**
  * The encoding of a float32 entry of a weights manifest.

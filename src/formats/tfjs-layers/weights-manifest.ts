@@ -108,7 +108,7 @@ function parseEntry(json: Json, where: string): Omit<WeightEntry, 'bytes'> & { s
     throw new EspalierError('SHAPE_OVERFLOW', `weight ${name} has shape [${shape}], which is too large`);
   }
   const encoding = dtype === 'float32' ? encodingOf(json, name) : undefined;
-  const bytesPerValue = encoding?.bytesPerValue ?? OTHER_DTYPES[String(dtype)];
+  const bytesPerValue = encoding?.bytesPerValue ?? OTHER_DTYPES.get(dtype);
   if (bytesPerValue === undefined) throw invalid(`${where}.dtype of ${name} is ${show(dtype)}, which can not be read`);
   const isOptimizerState = own(json, 'group') === 'optimizer';
   return { name, shape, json, encoding, isOptimizerState, sizeBytes: count * bytesPerValue };

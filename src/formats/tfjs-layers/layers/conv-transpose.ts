@@ -24,6 +24,12 @@ function convTranspose(axes: number): LayerKind {
       const weight = layer.weight('kernel', [...kernel, filters, channels], KERNEL, 'parameter');
       // `same` gives extent · stride; `valid` what the kernel reaches beyond too, but never less.
       const total = kernel.map((k, i) => (padding === 'same' ? Math.max(0, k - strides[i]) : 0));
+      if (axes === 3 && padding === 'same' && kernel.some((k, i) => k < strides[i])) {
+        layer.warn(
+          'BACKEND_DIFFERS',
+          'its stride is above its kernel size, where TensorFlow.js begins elsewhere than Keras',
+        );
+      }
       const begin = total.map((t) => Math.floor(t / 2));
       const attrs = {
         strides,

@@ -4,7 +4,7 @@ import type { LayerLowering } from '../lowering.js';
 import { DEPTHWISE, depthMultiplier } from '../weight-layout.js';
 import { activate } from './activation.js';
 import { biasWeight, kernelWeight } from './kernel.js';
-import { type FeatureMap, featureMap, type Window, windowAttrs } from './spatial.js';
+import { type FeatureMap, featureMap, type Window, windowed } from './spatial.js';
 
 function windowOf({ fields }: LayerLowering, axes: number): Window {
   return {
@@ -20,15 +20,16 @@ function conv(axes: number): LayerKind {
     const filters = fields.int('filters', { min: 1 });
     const group = fields.int('groups', { min: 1, fallback: 1 });
     const window = windowOf(layer, axes);
-    const { value, layout, channels, extents } = featureMap(input, layer, axes);
+    const map = featureMap(input, layer, axes);
+    const { layout, channels } = map;
     if (channels % group !== 0 || filters % group !== 0) {
       throw fields.error(`${channels} channels and ${filters} filters do not split into ${group} groups`);
     }
     const kernel = { name: 'kernel', filters, channels: channels / group, extents: window.kernel };
-    const inputs = [value, kernelWeight(layer, kernel), ...biasWeight(layer, filters)];
-    const paddings = axes === 1 ? (['valid', 'same', 'causal'] as const) : undefined;
-    const attrs = { ...windowAttrs(layer, extents, window, paddings), dilations: [...window.dilations], group };
-    return activate(layer.emit('Conv', inputs, attrs, layout), layer);
+    const inputs = [kernelWeight(layer, kernel), ...biasWeight(layer, filters)];
+    const { value, attrs } = windowed(map, layer, window, axes === 1 ? ['valid', 'same', 'causal'] : undefined);
+    const dilations = [...window.dilations];
+    return activate(layer.emit('Conv', [value, ...inputs], { ...attrs, dilations, group }, layout), layer);
   }, patchConv);
 }
 
@@ -40,11 +41,11 @@ function patchConv(change: LayerChange): void {
 /** A depthwise convolution, whose outputs stand channel by channel. */
 function depthwise(map: FeatureMap, layer: LayerLowering, window: Window, bias: (outputs: number) => string[]) {
   const multiplier = layer.fields.int('depth_multiplier', { min: 1, fallback: 1 });
-  const { value, layout, channels, extents } = map;
-  const shape = [...window.kernel, channels, multiplier];
-  const inputs = [value, layer.weight('depthwise_kernel', shape, DEPTHWISE, 'parameter')];
-  const attrs = { ...windowAttrs(layer, extents, window), dilations: [...window.dilations], group: channels };
-  return layer.emit('Conv', [...inputs, ...bias(channels * multiplier)], attrs, layout);
+  const { layout, channels } = map;
+  const kernel = layer.weight('depthwise_kernel', [...window.kernel, channels, multiplier], DEPTHWISE, 'parameter');
+  const { value, attrs } = windowed(map, layer, window);
+  const inputs = [value, kernel, ...bias(channels * multiplier)];
+  return layer.emit('Conv', inputs, { ...attrs, dilations: [...window.dilations], group: channels }, layout);
 }
 
 function depthwiseConv(axes: number): LayerKind {

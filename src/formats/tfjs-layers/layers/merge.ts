@@ -39,6 +39,12 @@ function concatenate(inputs: readonly KerasTensor[], layer: LayerLowering): Kera
   if (typeof declared !== 'number' || !Number.isInteger(declared)) throw layer.fields.fault('axis', 'a whole number');
   const layout = layer.preferredLayout(inputs);
   const axis = layer.axis(inputs[0], declared, layout);
+  if (declared < -1) {
+    layer.warn(
+      'BACKEND_DIFFERS',
+      `axis is ${declared}; TensorFlow.js concatenates along the last axis for every negative one`,
+    );
+  }
   return layer.emit(
     'Concat',
     inputs.map((t) => layer.in(t, layout)),

@@ -1,8 +1,9 @@
+import type { Dim } from '../../../graph/graph.js';
 import { show } from '../json.js';
-import type { KerasTensor } from '../keras-tensor.js';
+import { type KerasTensor, type Layout, toChannelsFirst } from '../keras-tensor.js';
 import { type LayerChange, type LayerKind, unary } from '../layer-kind.js';
 import type { LayerLowering } from '../lowering.js';
-import { AS_IS } from '../weight-layout.js';
+import { AS_IS, type WeightLayout } from '../weight-layout.js';
 
 function batchNormalization(input: KerasTensor, layer: LayerLowering): KerasTensor {
   const { fields } = layer;
@@ -20,35 +21,65 @@ function batchNormalization(input: KerasTensor, layer: LayerLowering): KerasTens
     );
   }
   const channels = input.shape[axis] as number;
-  const [scale, center] = scaleAndShift(layer, [channels]);
+  const [scale, center] = scaleAndShift(layer, perChannel(channels));
   const mean = layer.weight('moving_mean', [channels], AS_IS, 'statistic');
   const variance = layer.weight('moving_variance', [channels], AS_IS, 'statistic');
   const attrs = { epsilon: fields.number('epsilon', 1e-3), momentum: fields.number('momentum', 0.99) };
   return layer.emit('BatchNormalization', [layer.in(input, layout), scale, center, mean, variance], attrs, layout);
 }
 
+/** How a norm's weights stand in the file and in the graph. */
+interface NormWeights {
+  readonly fileShape: readonly Dim[];
+  readonly shape: readonly Dim[];
+  readonly layout: WeightLayout;
+}
+
 /** The weights of a norm; those that the layer goes without are ones and zeros. */
-function scaleAndShift(layer: LayerLowering, shape: readonly number[]): [string, string] {
+function scaleAndShift(layer: LayerLowering, { fileShape, shape, layout }: NormWeights): [string, string] {
   const weight = (key: string, name: string, absent: number): string =>
-    layer.fields.bool(key, true) ? layer.weight(name, shape, AS_IS, 'parameter') : layer.filled(name, shape, absent);
+    layer.fields.bool(key, true)
+      ? layer.weight(name, fileShape, layout, 'parameter')
+      : layer.filled(name, shape as number[], absent);
   return [weight('scale', 'gamma', 1), weight('center', 'beta', 0)];
 }
 
-/** Over the last axes of each sample, all or some. */
+const perChannel = (channels: number): NormWeights => ({ fileShape: [channels], shape: [channels], layout: AS_IS });
+
+/** Over some axes of each sample. Those are moved to the end where they don't stand there, and back. */
 function layerNormalization(input: KerasTensor, layer: LayerLowering): KerasTensor {
   const { fields } = layer;
   const rank = input.shape.length;
   const value = fields.get('axis') ?? -1;
-  const axes = fields
+  const given = fields
     .tuple('axis', Array.isArray(value) ? value.length : 1, { min: -rank, fallback: -1 })
     .map((axis) => (axis < 0 ? axis + rank : axis));
-  const first = rank - axes.length;
-  if (first < 1 || axes.some((axis, i) => axis !== first + i)) {
-    throw layer.unsupported(`it normalises axes [${axes}] of rank ${rank}; the last ones, in order, are supported`);
-  }
-  const weights = scaleAndShift(layer, input.shape.slice(first) as number[]);
-  const attrs = { axis: first, epsilon: fields.number('epsilon', 1e-3) };
-  return layer.emit('LayerNormalization', [layer.declared(input), ...weights], attrs, 'declared');
+  const axes = Array.from({ length: rank - 1 }, (_, i) => i + 1);
+  const [normalized, others] = [true, false].map((is) => axes.filter((axis) => given.includes(axis) === is));
+  if (normalized.length !== given.length) throw fields.fault('axis', `axes from 1 to ${rank - 1}, each once`);
+  const weights = scaleAndShift(layer, {
+    fileShape: given.map((axis) => input.shape[axis]),
+    shape: normalized.map((axis) => input.shape[axis]),
+    layout: axesInOrder(given.map((axis) => normalized.indexOf(axis))),
+  });
+  const attrs = { axis: 1 + others.length, epsilon: fields.number('epsilon', 1e-3) };
+  const norm = (t: KerasTensor, layout: Layout) =>
+    layer.emit('LayerNormalization', [layer.in(t, layout), ...weights], attrs, layout);
+  const perm = [0, ...others, ...normalized];
+  if (perm.every((axis, i) => axis === i)) return norm(input, 'declared');
+  if (String(perm) === String(toChannelsFirst(rank))) return norm(input, 'channelsFirst');
+  const moved = norm(layer.emit('Transpose', [layer.declared(input)], { perm }, 'declared'), 'declared');
+  const back = perm.map((_, axis) => perm.indexOf(axis));
+  return layer.emit('Transpose', [layer.declared(moved)], { perm: back }, 'declared');
+}
+
+/** Keras gives the weights' axes in the order of the config, and reads their numbers as if in that of the input. */
+function axesInOrder(order: readonly number[]): WeightLayout {
+  if (order.every((axis, i) => axis === i)) return AS_IS;
+  return {
+    toGraph: (t) => ({ ...t, shape: order.map((_, axis) => t.shape[order.indexOf(axis)]) }),
+    toFile: (t) => ({ ...t, shape: order.map((axis) => t.shape[axis]) }),
+  };
 }
 
 /** Stock TensorFlow.js has no such layer; as Keras. -1 groups, or as many as channels, is an instance norm. */
@@ -62,7 +93,7 @@ function groupNormalization(input: KerasTensor, layer: LayerLowering): KerasTens
   const layout = axis === rank - 1 ? 'channelsFirst' : 'declared';
   const channels = input.shape[axis] as number;
   const groups = fields.int('groups', { min: -1, fallback: 32 });
-  const inputs = [layer.in(input, layout), ...scaleAndShift(layer, [channels])];
+  const inputs = [layer.in(input, layout), ...scaleAndShift(layer, perChannel(channels))];
   const epsilon = fields.number('epsilon', 1e-3);
   if (groups === -1 || groups === channels) return layer.emit('InstanceNormalization', inputs, { epsilon }, layout);
   if (groups < 1 || channels % groups !== 0) throw fields.fault('groups', `a divisor of ${channels} channels, or -1`);

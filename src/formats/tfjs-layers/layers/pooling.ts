@@ -1,15 +1,15 @@
 import type { KerasTensor } from '../keras-tensor.js';
 import { type LayerKind, unary } from '../layer-kind.js';
 import type { LayerLowering } from '../lowering.js';
-import { featureMap, windowAttrs } from './spatial.js';
+import { featureMap, windowed } from './spatial.js';
 
 function pool(op: string, axes: number): LayerKind {
   return unary((input, layer) => {
     const kernel = layer.fields.tuple('pool_size', axes, { min: 1, fallback: 2 });
     const strides = layer.fields.tuple('strides', axes, { min: 1, fallback: kernel });
-    const { value, layout, extents } = featureMap(input, layer, axes);
-    const attrs = windowAttrs(layer, extents, { kernel, strides, dilations: kernel.map(() => 1) });
-    return layer.emit(op, [value], { ...attrs, kernel_shape: kernel }, layout);
+    const map = featureMap(input, layer, axes);
+    const { value, attrs } = windowed(map, layer, { kernel, strides, dilations: kernel.map(() => 1) });
+    return layer.emit(op, [value], { ...attrs, kernel_shape: kernel }, map.layout);
   });
 }
 

@@ -35,24 +35,41 @@ export interface Window {
 
 const PADDINGS = ['valid', 'same'] as const;
 
+/** What a window op reads, and its attributes. */
+export interface Windowed {
+  readonly value: string;
+  readonly attrs: Attrs;
+}
+
 /**
- * Attributes of a window op, with Keras's paddings as numbers: `same` pads more at the end, `causal` (of one-dimensional
- * convolutions) at the start alone.
+ * Keras's paddings as numbers: `same` pads more at the end, `causal` (of one-dimensional convolutions) at the start alone.
+ * Where strides leave gaps between the windows, `same` in three dimensions pads less than nothing in TensorFlow.js: the
+ * first window begins later.
  */
-export function windowAttrs(
+export function windowed(
+  map: FeatureMap,
   layer: LayerLowering,
-  extents: readonly number[],
   window: Window,
   paddings: readonly ('valid' | 'same' | 'causal')[] = PADDINGS,
-): Attrs {
+): Windowed {
   const padding = layer.fields.choice('padding', paddings, 'valid');
+  const least = map.extents.length === 3 ? Number.NEGATIVE_INFINITY : 0;
   const reach = window.kernel.map((k, i) => (k - 1) * window.dilations[i] + 1);
-  const total = extents.map((extent, i) => {
+  const total = map.extents.map((extent, i) => {
     if (padding === 'valid') return 0;
     if (padding === 'causal') return reach[i] - 1;
-    return Math.max(0, (Math.ceil(extent / window.strides[i]) - 1) * window.strides[i] + reach[i] - extent);
+    return Math.max(least, (Math.ceil(extent / window.strides[i]) - 1) * window.strides[i] + reach[i] - extent);
   });
   const begin = total.map((t) => (padding === 'causal' ? t : Math.floor(t / 2)));
   const end = total.map((t, i) => t - begin[i]);
-  return { strides: [...window.strides], pads: [...begin, ...end] };
+  const pads = [...begin, ...end].map((p) => Math.max(0, p));
+  const attrs = { strides: [...window.strides], pads };
+  if (total.every((t) => t >= 0)) return { value: map.value, attrs };
+  layer.warn(
+    'BACKEND_DIFFERS',
+    'its strides leave gaps between the windows: computed as TensorFlow.js does, whose first window is not where that of Keras is',
+  );
+  const crop = [begin, end].flatMap((side) => [0, 0, ...side.map((p) => (p < 0 ? p : 0))]);
+  const cropped = layer.emit('Pad', [map.value], { pads: crop }, map.layout);
+  return { value: layer.in(cropped, map.layout), attrs };
 }
