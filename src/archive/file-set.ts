@@ -1,6 +1,8 @@
 /** The files of one upload, by their relative POSIX path. Nothing outside can be reached through it. */
 export interface FileSet {
   readonly names: readonly string[];
+  /** True for files that came out of a zip. */
+  readonly isArchive?: boolean;
   sizeBytes(name: string): number;
   /** @throws EspalierError ARCHIVE_INVALID when there is no such file or its bytes are damaged. */
   read(name: string): Promise<Uint8Array>;

@@ -25,6 +25,7 @@ export async function openZip(path: string, limits: ArchiveLimits): Promise<Open
   try {
     const entries = await listEntries(zip, limits, archiveBytes);
     return {
+      isArchive: true,
       names: [...entries.keys()],
       sizeBytes: (name) => getEntry(entries, name).uncompressedSize,
       read: async (name) => readEntry(zip, getEntry(entries, name), name),

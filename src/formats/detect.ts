@@ -14,10 +14,18 @@ export async function detectFormat(
   formats: readonly ModelFormat[] = MODEL_FORMATS,
 ): Promise<ModelFormat> {
   for (const format of formats) if (await format.match(files)) return format;
-  const found = files.names.slice(0, 5).join(', ') || 'no file';
-  const more = files.names.length > 5 ? ` and ${files.names.length - 5} more` : '';
   throw new EspalierError(
     'FORMAT_UNKNOWN',
-    `found ${found}${more}; taken are a TensorFlow.js LayersModel: model.json (with modelTopology and weightsManifest) and its shards`,
+    `${describeFiles(files)}; taken are a TensorFlow.js LayersModel: model.json (with modelTopology and weightsManifest) and its shards`,
   );
+}
+
+/** What an upload is that holds no model. */
+function describeFiles({ names, isArchive }: FileSet): string {
+  const first = names.slice(0, 5).join(', ') || 'no file';
+  const found = names.length > 5 ? `${first} and ${names.length - 5} more` : first;
+  if (isArchive) return `the zip holds no model: found ${found}`;
+  return names.length === 1
+    ? `${found} is no zip file, and no model either`
+    : `found ${found}, and no model among them`;
 }

@@ -91,7 +91,7 @@ describe('files', () => {
     await set.close();
   });
 
-  test('of two models are ambiguous, those of none unknown', async () => {
+  test('of two models are ambiguous, those of a graph model unknown', async () => {
     const files = await plainFiles();
     const two = new Map([...files, ['other.json', files.get('model.json')!]]);
     await expect(readFiles(two)).rejects.toMatchObject({
@@ -102,10 +102,18 @@ describe('files', () => {
       ['model.json', new TextEncoder().encode('{"modelTopology": {"node": []}, "weightsManifest": []}')],
     ]);
     await expect(detectFormat(fileSetOf(graphModel))).rejects.toMatchObject({ code: 'FORMAT_UNKNOWN' });
-    const none = fileSetOf(new Map([['readme.md', new Uint8Array(1)]]));
-    await expect(detectFormat(none)).rejects.toMatchObject({
+  });
+
+  test.each([
+    ['a file that is no zip', ['model.zip'], false, 'model.zip is no zip file'],
+    ['a zip without a model', ['readme.md'], true, 'the zip holds no model: found readme.md'],
+    ['an empty zip', [], true, 'the zip holds no model: found no file'],
+    ['several files', ['a', 'b', 'c', 'd', 'e', 'f', 'g'], false, 'found a, b, c, d, e and 2 more'],
+  ])('of none are unknown: %s', async (_name, names, isArchive, message) => {
+    const files = { ...fileSetOf(new Map(names.map((name) => [name, new Uint8Array(1)]))), isArchive };
+    await expect(detectFormat(files)).rejects.toMatchObject({
       code: 'FORMAT_UNKNOWN',
-      message: expect.stringContaining('readme.md'),
+      message: expect.stringContaining(message),
     });
   });
 
