@@ -5,11 +5,20 @@ import type { StepBuilder } from './step-builder.js';
 /**
  * Reverse-mode differentiation of a forward pass: walks its tape backwards, applies each node's rule, and adds up where
  * a value is used several times.
- * @param dy the gradient of the loss by the forward pass's value
+ * @param seeds values of the forward pass, each with the gradient of the loss by it
  * @returns the gradient of every tracked value that the result depends on, by value
  */
-export function backpropagate(b: StepBuilder, forward: Forward, dy: string): ReadonlyMap<string, string> {
-  const gradients = new Map([[forward.value, dy]]);
+export function backpropagate(
+  b: StepBuilder,
+  forward: Forward,
+  seeds: readonly (readonly [string, string])[],
+): ReadonlyMap<string, string> {
+  const gradients = new Map<string, string>();
+  const add = (value: string, dy: string): void => {
+    const before = gradients.get(value);
+    gradients.set(value, before === undefined ? dy : b.op('Add', [before, dy]));
+  };
+  for (const [value, dy] of seeds) add(value, dy);
   for (const { node, inputs, output, gradient } of forward.tape.toReversed()) {
     const dOutput = gradients.get(output);
     if (dOutput === undefined) continue;
@@ -23,8 +32,7 @@ export function backpropagate(b: StepBuilder, forward: Forward, dy: string): Rea
       if (found !== expected) {
         throw new Error(`the gradient of input ${i} of ${node.name} (${node.op}) has shape ${found}, not ${expected}`);
       }
-      const before = gradients.get(input);
-      gradients.set(input, before === undefined ? dInput : b.op('Add', [before, dInput]));
+      add(input, dInput);
     });
   }
   return gradients;

@@ -1,45 +1,76 @@
 import { type Graph, getSpec } from '../graph/graph.js';
-import { ancestors, withoutDeadCode } from './ancestors.js';
-import { findClassificationHead, flattenLogits } from './classification-head.js';
-import { addLabels, countCorrect } from './labels.js';
-import { LOSSES } from './losses/index.js';
+import { ancestors } from './ancestors.js';
+import { finishStep } from './finish-step.js';
+import { bindHeads, headLoss, reportHead, sumOf } from './heads/bound-head.js';
+import { findHeads, headsOf } from './heads/head.js';
 import { StepBuilder } from './step-builder.js';
-import type { EvaluationStep, TrainingOptions } from './training-step.js';
+import type { EvaluationStep, HeadOptions, HeadsOptions, TeacherStep } from './training-step.js';
 
 /**
- * A classifier as it is evaluated, with the sum of its losses over a batch and how many it got right. Weights stay
- * constants, batch norms use their running statistics.
- * @throws EspalierError NOT_TRAINABLE when the output is no classification; OUTPUT_UNKNOWN
+ * A model as it is evaluated, with the sums of its losses and metrics over a batch. Weights stay constants, batch norms
+ * use their running statistics. Labels are taken as they are; the original's outputs count only where there are none.
+ * @throws EspalierError NOT_TRAINABLE when an output has not the shape that its loss needs; OUTPUT_UNKNOWN
  * @example createEvaluationStep(graph, { loss: 'cross_entropy', labels: 'index' })
  */
-export function createEvaluationStep(
-  graph: Graph,
-  options: Pick<TrainingOptions, 'loss' | 'labels' | 'output'>,
-): EvaluationStep {
-  const head = findClassificationHead(graph, options.output);
+export function createEvaluationStep(graph: Graph, options: HeadsOptions): EvaluationStep {
+  const judged = headsOf(options).map(asJudged);
+  const { graph: extended, heads } = findHeads(graph, { heads: judged }, false);
   const b = new StepBuilder(`${graph.name}/evaluation-step`);
+  const read = copyModel(
+    b,
+    extended,
+    heads.map((head) => head.value),
+  );
+  const bound = bindHeads(b, heads);
+  b.enter('loss');
+  const losses = bound.map((head) => headLoss(b, head, read(head.head.value), 'sum'));
+  const lossSumOutput = b.output('loss_sum', sumOf(b, losses));
+  const bindings = bound.map((head) => reportHead(b, head, read(head.head.value), bound.length === 1));
+  return {
+    graph: finishStep(b),
+    inputs: graph.inputs,
+    heads: bindings,
+    labels: bindings[0].labels ?? '',
+    lossSumOutput,
+    correctOutput: bindings[0].scoreOutput,
+  };
+}
+
+/**
+ * The model as it teaches: what each head's loss takes (logits, or numbers), in evaluation mode. Graph outputs are named
+ * by the model's.
+ * @throws EspalierError NOT_TRAINABLE, OUTPUT_UNKNOWN
+ */
+export function createTeacherStep(graph: Graph, options: HeadsOptions): TeacherStep {
+  const { graph: extended, heads } = findHeads(graph, options, false);
+  const b = new StepBuilder(`${graph.name}/teacher`);
+  const read = copyModel(
+    b,
+    extended,
+    heads.map((head) => head.value),
+  );
+  for (const head of heads) b.output(head.name, read(head.value));
+  return { graph: finishStep(b), inputs: graph.inputs };
+}
+
+/** What makes training go well is no part of the score. */
+function asJudged(head: HeadOptions): HeadOptions {
+  if (head.labels === 'none') return head;
+  const { distillation: _, labelSmoothing: __, ...judged } = head;
+  return judged;
+}
+
+/** Writes what `targets` depend on into a step graph, weights as constants; gives the step's value of a model's. */
+function copyModel(b: StepBuilder, graph: Graph, targets: readonly string[]): (id: string) => string {
   for (const id of graph.inputs) b.modelInput(id, getSpec(graph, id));
   const values = new Map(graph.inputs.map((id) => [id, id]));
   for (const [id, { tensor, role, source }] of graph.constants) values.set(id, b.constant(id, tensor, role, source));
   const read = (id: string): string => (id === '' ? '' : (values.get(id) as string));
-  for (const node of ancestors(graph, [head.logits])) {
+  for (const node of ancestors(graph, targets)) {
     const copy = b.copy(node, node.inputs.map(read));
     node.outputs.forEach((id, i) => {
       values.set(id, copy.outputs[i]);
     });
   }
-
-  const labels = addLabels(b, options.labels, head);
-  b.enter('loss');
-  const logits = flattenLogits(b, read(head.logits), head.classes);
-  const perSample = LOSSES[options.loss].perSample(b, logits, labels.target);
-  const lossSumOutput = b.output('loss_sum', b.op('ReduceSum', [perSample], { axes: [0], keepdims: 0 }));
-  const correctOutput = b.output('correct', countCorrect(b, logits, labels));
-  return {
-    graph: withoutDeadCode(b.build()),
-    inputs: graph.inputs,
-    labels: labels.input,
-    lossSumOutput,
-    correctOutput,
-  };
+  return read;
 }

@@ -16,8 +16,8 @@ export interface TapeEntry extends TrainedNode {
 }
 
 export interface Forward {
-  /** The step graph's value for the model value that was asked for. */
-  readonly value: string;
+  /** The step graph's values for the model's that were asked for. */
+  readonly values: readonly string[];
   /** The nodes through which gradients flow, in order. */
   readonly tape: readonly TapeEntry[];
   /** Values that depend on a parameter. */
@@ -30,15 +30,15 @@ export interface Forward {
 }
 
 /**
- * Writes the part of a model that `target` depends on into a step graph, as it runs in training. The builder has the
+ * Writes the part of a model that `targets` depend on into a step graph, as it runs in training. The builder has the
  * model's inputs already.
  * @throws EspalierError NOT_TRAINABLE naming the layer through which no gradient flows
  */
-export function runForward(b: StepBuilder, graph: Graph, target: string): Forward {
+export function runForward(b: StepBuilder, graph: Graph, targets: readonly string[]): Forward {
   const pass = new ForwardPass(b, graph);
-  for (const node of ancestors(graph, [target])) pass.run(node);
+  for (const node of ancestors(graph, targets)) pass.run(node);
   const { tape, tracked, parameters, statistics, dropout } = pass;
-  return { value: pass.read(target), tape, tracked, parameters, statistics, dropout };
+  return { values: targets.map((id) => pass.read(id)), tape, tracked, parameters, statistics, dropout };
 }
 
 class ForwardPass implements TrainingContext {
@@ -97,7 +97,7 @@ class ForwardPass implements TrainingContext {
   #bring(id: string): string {
     const constant = this.#graph.constants.get(id);
     if (!constant) throw new Error(`value ${id} of graph ${this.#graph.name} is read before it is made`);
-    if (constant.role !== 'parameter')
+    if (constant.role !== 'parameter' || constant.frozen)
       return this.builder.constant(id, constant.tensor, constant.role, constant.source);
     if (constant.tensor.dtype !== 'float32') {
       throw new EspalierError('NOT_TRAINABLE', `parameter ${id} is ${constant.tensor.dtype}; training is in float32`);
@@ -109,7 +109,8 @@ class ForwardPass implements TrainingContext {
   }
 
   isStatistic(constant: string): boolean {
-    return this.#graph.constants.get(constant)?.role === 'statistic';
+    const found = this.#graph.constants.get(constant);
+    return found?.role === 'statistic' && !found.frozen;
   }
 
   statistic(constant: string): string {

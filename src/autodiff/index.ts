@@ -1,11 +1,25 @@
-export { findClassificationHead } from './classification-head.js';
-export { createEvaluationStep } from './create-evaluation-step.js';
+export { createEvaluationStep, createTeacherStep } from './create-evaluation-step.js';
+export { createMicroSteps } from './create-micro-steps.js';
 export { createTrainingStep } from './create-training-step.js';
+export { findClosingActivation } from './heads/closing-activation.js';
+export { findHeads, type Head } from './heads/head.js';
+export { LOSS_KINDS } from './losses/index.js';
 export type {
+  Distillation,
+  DropoutBinding,
   EvaluationStep,
+  GradientStep,
+  HeadBinding,
+  HeadOptions,
+  HeadsOptions,
+  LabelKind,
   LossKind,
+  MetricKind,
   OptimizerSpec,
+  SlotBinding,
   StateBinding,
+  TeacherStep,
   TrainingOptions,
   TrainingStep,
+  UpdateStep,
 } from './training-step.js';

@@ -40,6 +40,8 @@ export interface Constant {
   readonly role: ConstantRole;
   /** The tensor's name in the user's file. */
   readonly source?: string;
+  /** Of a layer that its author froze (Keras's `trainable: false`): training leaves it as it is. */
+  readonly frozen?: boolean;
 }
 
 export interface GraphOutput {

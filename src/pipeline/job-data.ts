@@ -1,5 +1,5 @@
 import type { ArchiveLimits } from '../archive/index.js';
-import { findClassificationHead } from '../autodiff/index.js';
+import { findHeads } from '../autodiff/index.js';
 import { fitToModel, openDataset, type Scaling, type Split, splitValidation } from '../data/index.js';
 import type { Engine } from '../engine/engine.js';
 import { EspalierError } from '../errors.js';
@@ -97,7 +97,7 @@ function classesOf(graph: Graph): number {
       errors: [{ pointer: '/config/outputs', message: `must name one of ${names}` }],
     });
   }
-  return findClassificationHead(graph).classes;
+  return findHeads(graph, { loss: 'cross_entropy', labels: 'index' }, false).heads[0].width;
 }
 
 /** Means and deviations of 0…1 inputs (ImageNet's, say) make nothing of 8-bit values. */

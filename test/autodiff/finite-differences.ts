@@ -2,7 +2,7 @@ import { withoutDeadCode } from '../../src/autodiff/ancestors.js';
 import { createTrainingStep, type TrainingOptions, type TrainingStep } from '../../src/autodiff/index.js';
 import { evaluateGraph } from '../../src/graph/evaluate.js';
 import { type Graph, getSpec } from '../../src/graph/graph.js';
-import { elementCount, type RefTensor, toRef } from '../../src/graph/tensor.js';
+import { type DType, elementCount, type RefTensor, toRef } from '../../src/graph/tensor.js';
 import { verify } from '../../src/graph/verify.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { randomRef } from './random.js';
@@ -33,21 +33,23 @@ export function randomFeeds(graph: Graph, step: TrainingStep, batch: number, see
   for (const { input, constant } of [...step.parameters, ...step.statistics]) {
     feeds.set(input, toRef(graph.constants.get(constant)!.tensor));
   }
-  for (const { input } of step.slots) {
-    feeds.set(input, {
-      dtype: 'float32',
-      shape: concrete(input),
-      data: new Float64Array(elementCount(concrete(input))),
-    });
+  for (const { input, constant, initial } of step.slots) {
+    const zeros = new Float64Array(elementCount(concrete(input)));
+    const data = initial === 'zeros' ? zeros : toRef(graph.constants.get(constant)!.tensor).data;
+    feeds.set(input, { dtype: 'float32', shape: concrete(input), data });
   }
   for (const { input, ratio } of step.dropout) {
     const shape = concrete(input);
     const data = Float64Array.from({ length: elementCount(shape) }, () => (random() < ratio ? 0 : 1 / (1 - ratio)));
     feeds.set(input, { dtype: 'float32', shape, data });
   }
-  feeds.set(step.labels, randomLabels(step, concrete(step.labels), random));
+  for (const { labels, teacher } of step.heads) {
+    if (labels) feeds.set(labels, randomLabels(getSpec(step.graph, labels).dtype, concrete(labels), random));
+    if (teacher) feeds.set(teacher, randomRef(random, concrete(teacher)));
+  }
   feeds.set(step.learningRate, scalarFeed(1));
   if (step.step) feeds.set(step.step, scalarFeed(1));
+  if (step.averaging) feeds.set(step.averaging, scalarFeed(0.9));
   return feeds;
 }
 
@@ -56,13 +58,12 @@ export function scalarFeed(value: number): RefTensor {
 }
 
 /** Class numbers below 2, which every classifier has, or random rows that sum to 1. */
-function randomLabels(step: TrainingStep, shape: number[], random: () => number): RefTensor {
-  const { dtype } = getSpec(step.graph, step.labels);
+function randomLabels(dtype: DType, shape: number[], random: () => number): RefTensor {
   const data = Float64Array.from({ length: elementCount(shape) }, () => random());
   if (dtype === 'int32') return { dtype, shape, data: data.map((v) => Math.floor(2 * v)) };
-  const classes = shape[1];
-  const sums = Array.from({ length: shape[0] }, (_, n) =>
-    data.subarray(n * classes, (n + 1) * classes).reduce((sum, v) => sum + v, 0),
+  const classes = shape[shape.length - 1];
+  const sums = Array.from({ length: data.length / classes }, (_, row) =>
+    data.subarray(row * classes, (row + 1) * classes).reduce((sum, v) => sum + v, 0),
   );
   return { dtype, shape, data: data.map((v, i) => v / sums[Math.floor(i / classes)]) };
 }

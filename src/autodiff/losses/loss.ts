@@ -1,9 +1,14 @@
 import type { StepBuilder } from '../step-builder.js';
 
-/** A loss of logits `[N, classes]` against a target distribution of the same shape. */
+/** A loss of rows `[rows, width]` against targets of the same shape. */
 export interface Loss {
-  /** The loss of each sample, `[N]`. */
-  perSample(b: StepBuilder, logits: string, target: string): string;
-  /** The gradient of the mean of {@link perSample} by the logits. `samples` is N as a scalar. */
-  meanGradient(b: StepBuilder, logits: string, target: string, samples: string): string;
+  /** The loss of each row, `[rows]`. */
+  perRow(b: StepBuilder, rows: string, target: string): string;
+  /** The gradient of each row's loss by the row, divided by the scalar `count`. */
+  gradient(b: StepBuilder, rows: string, target: string, count: string): string;
+}
+
+/** Times a number, where it is not 1. */
+export function times(b: StepBuilder, value: string, factor: number): string {
+  return factor === 1 ? value : b.op('Mul', [value, b.scalar(factor, value)]);
 }

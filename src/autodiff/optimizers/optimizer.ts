@@ -25,3 +25,11 @@ export function decayedGradient(b: StepBuilder, update: Update, weightDecay: num
   if (!decays || weightDecay === 0) return gradient;
   return b.op('Add', [gradient, b.op('Mul', [parameter, b.scalar(weightDecay, parameter)])]);
 }
+
+/** parameter·(1 - learningRate·weightDecay), where it applies. */
+export function decayedParameter(b: StepBuilder, update: Update, weightDecay: number): string {
+  const { parameter, learningRate, decays } = update;
+  if (!decays || weightDecay === 0) return parameter;
+  const share = b.op('Mul', [learningRate, b.scalar(weightDecay, learningRate)]);
+  return b.op('Sub', [parameter, b.op('Mul', [parameter, share])]);
+}
