@@ -46,6 +46,8 @@ export const ERRORS = {
   IDEMPOTENCY_CONFLICT: { status: 409, title: 'The idempotency key was used with another request' },
   CERTIFICATE_FAILED: { status: 500, title: 'The pruned model does not compute what the masked model computes' },
   TRAINING_DIVERGED: { status: 422, title: 'Training produced NaN' },
+  PLUGIN_FAILED: { status: 500, title: "A part of the operator's own failed" },
+  IMPORTANCE_INVALID: { status: 422, title: 'Channels can not be ranked by their weights' },
   WORKER_CRASHED: { status: 500, title: 'The worker died' },
   OUT_OF_MEMORY: { status: 500, title: 'The job used more memory than it may' },
   DEADLINE_EXCEEDED: { status: 500, title: 'The job ran longer than it may' },

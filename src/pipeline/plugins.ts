@@ -1,4 +1,6 @@
+import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { EspalierError } from '../errors.js';
 import type { InstalledNames } from '../prune-config/index.js';
 import * as framework from '../pruning/index.js';
 
@@ -10,13 +12,14 @@ export type Framework = typeof framework;
  * is one copy of them wherever the module is.
  * @example export default () => ({ criteria: [{ name: 'mine', importance: (unit, source) => … }] });
  */
-export type PluginModule = (framework: Framework) => framework.Plugin;
+export type PluginModule = (framework: Framework) => framework.Plugin | Promise<framework.Plugin>;
 
 /**
  * The built-in parts and those of the operator's modules. Runs code of those modules: they are named by the environment of
  * the service and never by a request.
  * @param paths of JavaScript modules.
- * @throws Error naming the module: it can not be imported, exports no function, or a name of it is taken.
+ * @throws EspalierError PLUGIN_FAILED naming the module: it can not be imported, exports no function or none that gives lists of
+ *   parts, or a name of it is taken.
  */
 export async function loadParts(paths: readonly string[]): Promise<framework.FrameworkParts> {
   let parts = framework.BUILT_IN_PARTS;
@@ -24,15 +27,16 @@ export async function loadParts(paths: readonly string[]): Promise<framework.Fra
     try {
       const { default: plugin } = (await import(pathToFileURL(path).href)) as { default?: PluginModule };
       if (typeof plugin !== 'function') throw new Error('its default export is no function');
-      parts = framework.addPlugin(parts, plugin(framework));
+      parts = framework.addPlugin(parts, await plugin(framework), basename(path));
     } catch (cause) {
-      throw new Error(`plugin ${path}: ${(cause as Error).message}`, { cause });
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw new EspalierError('PLUGIN_FAILED', `plugin ${path}: ${message}`, { cause });
     }
   }
   return parts;
 }
 
-/** The names that configs may use where these modules are loaded. @throws Error as {@link loadParts} */
+/** The names that configs may use where these modules are loaded. @throws EspalierError as {@link loadParts} */
 export async function installedNames(paths: readonly string[]): Promise<InstalledNames> {
   const { algorithms, mutators, unitTypes, criteria } = await loadParts(paths);
   const names = (parts: readonly { readonly name: string }[]) => parts.map(({ name }) => name);

@@ -121,14 +121,45 @@ describe('modules that are no plugins', () => {
     ['no function', 'export default {};', /plugin\.mjs: its default export is no function/],
     [
       'a name that is taken',
-      "export default () => ({ criteria: [{ name: 'l1' }] });",
+      "export default () => ({ criteria: [{ name: 'l1', importance() {} }] });",
       /criteria: the name l1 is taken/,
     ],
-    ['an alias', "export default () => ({ unitTypes: [{ name: 'L1MutableChannelUnit' }] });", /is taken/],
+    ['an alias', "export default () => ({ unitTypes: [{ name: 'L1MutableChannelUnit', create() {} }] });", /is taken/],
     ['a syntax error', 'export default (', /plugin\.mjs: /],
     ['a throw', "throw new Error('boom');", /plugin\.mjs: boom/],
+    ['a throw of its function', "export default () => { throw 'boom'; };", /plugin\.mjs: boom/],
+    ['nothing', 'export default () => {};', /gave undefined, an object of lists is needed/],
+    ['a misspelt list', 'export default () => ({ criterion: [] });', /unknown list criterion; there are .*criteria/],
+    ['one part without a list', 'export default () => ({ criteria: {} });', /criteria: a list is needed, found object/],
+    ['a part without a name', 'export default () => ({ criteria: [{}] });', /criteria\[0\]: has no name/],
+    ['no function', "export default () => ({ criteria: [{ name: 'a' }] });", /criteria: a has no function importance/],
+    ['no maker', "export default () => ({ algorithms: [{ name: 'a' }] });", /algorithms: a has no function create/],
   ])('%s', async (_name, source, message) => {
-    await expect(loadParts([await moduleOf(source)])).rejects.toThrow(message);
+    const loaded = loadParts([await moduleOf(source)]);
+    await expect(loaded).rejects.toThrow(message);
+    await expect(loaded).rejects.toMatchObject({ code: 'PLUGIN_FAILED' });
+  });
+
+  test('the second of two that give one name', async () => {
+    const source = "export default () => ({ criteria: [{ name: 'mine', importance: () => undefined }] });";
+    const [first, second] = [await moduleOf(source), await moduleOf(source)];
+    await expect(loadParts([first, second])).rejects.toThrow(`plugin ${second}: criteria: the name mine is taken`);
+  });
+
+  test('one that waits for something is waited for', async () => {
+    const source = "export default async () => ({ criteria: [{ name: 'mine', importance: () => undefined }] });";
+    expect((await loadParts([await moduleOf(source)])).criteria.map(({ name }) => name)).toEqual(['l1', 'mine']);
+  });
+
+  test('one that fails in a job fails the job with a code, and is named', async () => {
+    const source = "export default () => ({ criteria: [{ name: 'odd', importance: () => new Float64Array(2) }] });";
+    const config = {
+      algorithm: { ...unitCfg({ type: 'CriterionChannelUnit', criterion: 'odd' }), target_pruning_ratio: 0.5 },
+    };
+    await expect(bench.run(config, { plugins: [await moduleOf(source)] })).rejects.toMatchObject({
+      code: 'PLUGIN_FAILED',
+      message: expect.stringContaining('criterion odd of plugin plugin.mjs: gave 2 numbers for unit conv1_(0, 8)_8'),
+    });
   });
 
   test('a module that is not there', async () => {

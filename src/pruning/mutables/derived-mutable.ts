@@ -70,9 +70,13 @@ export function deriveIndexed(source: MutableChannel, positions: Int32Array): De
 
 /**
  * Repeats each bit of the source `ratio` times in a row, as a channels-first flatten does with spatial positions.
+ * @throws RangeError for a ratio that is no whole number of times.
  * @example expandMutableChannel(source of mask 1001, 3).currentMask // 111000000111
  */
 export function expandMutableChannel(source: MutableChannel, ratio: number): DerivedMutable {
+  if (!Number.isInteger(ratio) || ratio < 1) {
+    throw new RangeError(`channels are repeated a whole number of times, got ${ratio}`);
+  }
   const positions = Int32Array.from({ length: source.numChannels * ratio }, (_, i) => Math.floor(i / ratio));
   return deriveIndexed(source, positions);
 }
@@ -101,6 +105,7 @@ export function deriveConcat(sources: readonly MutableChannel[]): DerivedMutable
 
 /**
  * The first `floor(kept · ratio)` of `floor(channels · ratio)` channels: an expansion layer's width after its input's.
+ * @throws RangeError for a ratio that leaves no channel.
  * @example deriveExpand(source of mask 111100, 1.5).currentMask // 111111000
  */
 export function deriveExpand(source: MutableChannel, ratio: number): DerivedMutable {
@@ -110,6 +115,7 @@ export function deriveExpand(source: MutableChannel, ratio: number): DerivedMuta
 /**
  * The first channels of a width `ratio` times smaller, both numbers made divisible (see {@link makeDivisible}).
  * @param divisor as the original has it, 8 where nothing else is said.
+ * @throws RangeError for a ratio or divisor that leaves no channel.
  * @example deriveDivide(source of mask 111100, 2, 1).currentMask // 110
  */
 export function deriveDivide(source: MutableChannel, ratio: number, divisor = 8): DerivedMutable {
@@ -119,6 +125,11 @@ export function deriveDivide(source: MutableChannel, ratio: number, divisor = 8)
 
 function deriveFirst(source: MutableChannel, widthOf: (count: number) => number): DerivedMutable {
   const numChannels = widthOf(source.numChannels);
+  if (!Number.isInteger(numChannels) || numChannels < 1) {
+    throw new RangeError(
+      `a width of ${numChannels} channels is derived from ${source.numChannels}, at least 1 is needed`,
+    );
+  }
   return new DerivedMutable([source], numChannels, ([mask]) =>
     new Uint8Array(numChannels).fill(1, 0, widthOf(countOnes(mask))),
   );

@@ -1,6 +1,7 @@
+import { EspalierError } from '../../errors.js';
 import type { Reason } from '../../graph/channels.js';
 import type { UnitArgs } from '../../prune-config/index.js';
-import type { Criterion, ImportanceSource } from '../importance/index.js';
+import { type Criterion, type ImportanceSource, requireImportances } from '../importance/index.js';
 import { type MutableChannel, SimpleMutableChannel } from '../mutables/index.js';
 import { type ChannelUnit, tracerReason } from '../tracer/index.js';
 import { MutableChannelUnit, ownMutable } from './mutable-channel-unit.js';
@@ -31,16 +32,18 @@ export class CriterionChannelUnit extends MutableChannelUnit {
       : tracerReason('NO_WEIGHTS', this.channelUnit.outputRelated.map((related) => related.name).join(', '));
   }
 
-  /** @throws Error when the criterion finds nothing to rank by (see {@link unfitReason}), or gives no number for a channel. */
+  /**
+   * @throws EspalierError IMPORTANCE_INVALID when the criterion finds nothing to rank by (see {@link unfitReason}), or gives
+   *   no finite number for a channel.
+   */
   importance(source: ImportanceSource): Float64Array {
     const importance = this.#criterion.importance(this.channelUnit, source);
-    if (!importance) throw new Error(`unit ${this.name}: criterion ${this.criterion} finds nothing to rank by`);
-    if (importance.length !== this.numChannels || importance.some(Number.isNaN)) {
-      throw new Error(
-        `unit ${this.name}: criterion ${this.criterion} gave [${importance}], ${this.numChannels} numbers are needed`,
-      );
+    try {
+      if (!importance) throw new Error(`finds nothing to rank unit ${this.name} by`);
+      return requireImportances(importance, this.channelUnit);
+    } catch (cause) {
+      throw new EspalierError('IMPORTANCE_INVALID', `criterion ${this.criterion} ${(cause as Error).message}`);
     }
-    return importance;
   }
 
   protected keep(count: number, source: ImportanceSource): void {

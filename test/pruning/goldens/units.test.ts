@@ -85,7 +85,7 @@ describeShared('units, row by row', 'goldens/mmrazor/algorithms/units.json', (fi
         expect(expected).toMatch(/ZeroDivisionError/);
         const unit = make(type);
         expect(unit.unfitReason(SOURCE)?.code).toBe('NO_WEIGHTS');
-        expect(() => unit.setChoice(choice, SOURCE)).toThrow(/finds nothing to rank by/);
+        expect(faultOf(() => unit.setChoice(choice, SOURCE)).code).toBe('IMPORTANCE_INVALID');
         return;
       }
       // A one-shot unit's candidates are of its own mode; of the other, or none of them, is a fault in both.

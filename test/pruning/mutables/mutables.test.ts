@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import {
+  deriveDivide,
+  deriveExpand,
   deriveIndexed,
+  expandMutableChannel,
   keptOfMask,
   MutableChannelContainer,
   SequentialMutableChannel,
@@ -71,6 +74,16 @@ describe('choices', () => {
     expect(() => {
       mutable.currentChoice = new Uint8Array(4);
     }).toThrow(/3 channels/);
+  });
+
+  test.each<[string, () => unknown]>([
+    ['repeated one and a half times', () => expandMutableChannel(sequential(6, 4), 1.5)],
+    ['repeated never', () => expandMutableChannel(sequential(6, 4), 0)],
+    ['expanded to nothing', () => deriveExpand(sequential(6, 4), 0)],
+    ['divided by nothing', () => deriveDivide(sequential(6, 4), 0)],
+    ['made divisible by nothing', () => deriveDivide(sequential(6, 4), 2, 0)],
+  ])('a mutable is not %s', (_name, derive) => {
+    expect(derive).toThrow(RangeError);
   });
 
   test('derived mutables repeat and permute their source', () => {

@@ -131,16 +131,20 @@ describe('choices', () => {
     expect(mutator.state).toEqual(before);
   });
 
-  test.each([
-    ['too few numbers', () => new Float64Array(3)],
-    ['no number', (n: number) => new Float64Array(n).fill(Number.NaN)],
-  ])('a criterion that gives %s is told of', (_name, give) => {
-    const criterion = { name: 'odd', importance: (unit: { numChannels: number }) => give(unit.numChannels) };
+  test.each<[string, (n: number) => unknown, string]>([
+    ['too few numbers', () => new Float64Array(3), 'gave 3 numbers for unit a_(0, 8)_8, 8 numbers are needed'],
+    ['no number', (n) => new Float64Array(n).fill(Number.NaN, 2), 'gave NaN for channel 2'],
+    ['no finite number', (n) => new Float64Array(n).fill(Number.POSITIVE_INFINITY), 'gave Infinity for channel 0'],
+    ['a single number', () => 7, 'gave number for unit a_(0, 8)_8, 8 numbers are needed'],
+  ])('a criterion that gives %s is told of', (_name, give, message) => {
+    const importance = (unit: { numChannels: number }) => give(unit.numChannels) as Float64Array;
     const mutator = prepared({
       channel_unit_cfg: { type: 'CriterionChannelUnit', criterion: 'odd' },
-      parts: { unitTypes: BUILT_IN_PARTS.unitTypes, criteria: [criterion] },
+      parts: { unitTypes: BUILT_IN_PARTS.unitTypes, criteria: [{ name: 'odd', importance }] },
     });
-    expect(() => mutator.setChoices({ [A]: 0.5 })).toThrow(/criterion odd gave .*, 8 numbers are needed/);
+    const fault = faultOf(() => mutator.setChoices({ [A]: 0.5 }));
+    expect(fault.code).toBe('IMPORTANCE_INVALID');
+    expect(fault.message).toContain(`criterion odd ${message}`);
   });
 
   test('masks survive a checkpoint', () => {
