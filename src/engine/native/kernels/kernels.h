@@ -12,6 +12,7 @@
 #define ES_KERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* A fixed set of threads (threads.c). The caller is thread 0; the others spin briefly for work, then sleep. */
 typedef struct es_pool es_pool;
@@ -60,6 +61,9 @@ typedef struct {
   int relu;       /* as in es_epilogue */
   float relu_max;
 } es_bn_shape;
+
+typedef struct es_map es_map;       /* map.h */
+typedef struct es_reduce es_reduce; /* reduce.h */
 
 #endif
 
@@ -133,6 +137,12 @@ ES_KERNEL(void, es_global_avg_pool_backward, int n, int pixels, int c, const flo
 /* [n, c, pixels] -> [n, pixels, c], and back. */
 ES_KERNEL(void, es_nchw_to_nhwc, int n, int c, int pixels, const float *x, float *y, es_pool *pool);
 ES_KERNEL(void, es_nhwc_to_nchw, int n, int c, int pixels, const float *x, float *y, es_pool *pool);
+
+/* An elementwise program (map.h); a sum or maximum over some axes (reduce.h). */
+ES_KERNEL(void, es_map_run, const es_map *map, es_pool *pool);
+ES_KERNEL(void, es_reduce_run, const es_reduce *reduce, es_pool *pool);
+/* Softmax (or its logarithm) over the middle of [outer, extent, inner]. */
+ES_KERNEL(void, es_softmax, int64_t outer, int64_t extent, int64_t inner, int log, const float *x, float *y, es_pool *pool);
 
 #ifdef ES_KERNEL_DEFAULT
 #undef ES_KERNEL

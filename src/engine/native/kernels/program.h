@@ -20,6 +20,7 @@ typedef struct {
   char *const *bases; /* arena, constants, then inputs and outputs; NULL while scratch is being sized */
   es_pool *pool;
   int threads;
+  const char *fault; /* what an instruction found wrong with its data; NULL where it did not */
 } es_reader;
 
 static inline int64_t es_word(es_reader *r) { return (int64_t)*r->word++; }
@@ -48,7 +49,7 @@ static inline void es_share(int64_t count, int thread, int threads, int64_t *fro
   *to = count * (thread + 1) / threads;
 }
 
-/* Runs a task on as many threads as there is work for; on the caller's alone where there is little. */
-void es_parallel(es_pool *pool, int threads, void (*task)(void *, int, int), void *arg);
+/* Runs a task on all threads, or on the caller's alone where `work` (elements touched, or so) is too little to share. */
+void es_parallel(es_pool *pool, int64_t work, void (*task)(void *, int, int), void *arg);
 
 #endif

@@ -1,0 +1,58 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+declare const engineHandle: unique symbol;
+declare const programHandle: unique symbol;
+/** Threads, and the memory that programs run in by turns. */
+export type EngineHandle = { readonly [engineHandle]: true };
+export type ProgramHandle = { readonly [programHandle]: true };
+
+/** What addon.c exports. Words are those of kernels/program.h. */
+export interface Addon {
+  /** Names of instructions; an instruction's first word is an index of this list. */
+  readonly operations: readonly string[];
+  /** Names of the operations of a `map` instruction. */
+  readonly mapOperations: readonly string[];
+  /** The instruction set that the kernels use. */
+  readonly isa: string;
+  createEngine(threads: number): EngineHandle;
+  /** Bytes of scratch that an instruction needs: its operation's index, then what follows its operands. */
+  scratchBytes(engine: EngineHandle, words: Float64Array): number;
+  createProgram(
+    engine: EngineHandle,
+    words: Float64Array,
+    constants: Uint8Array,
+    arenaBytes: number,
+    inputBytes: Float64Array,
+    outputBytes: Float64Array,
+    profile: boolean,
+  ): ProgramHandle;
+  /** One run of an engine at a time. */
+  run(program: ProgramHandle, inputs: readonly ArrayBufferView[], outputs: readonly ArrayBufferView[]): Promise<void>;
+  release(program: ProgramHandle): void;
+  /** Gives back the memory that runs kept for the next one. */
+  trim(engine: EngineHandle): void;
+  milliseconds(program: ProgramHandle): number[];
+}
+
+/** From the sources and from dist/: both are below the package's root. */
+const PLACES = ['../../../build/native/espalier.node', '../../../../build/native/espalier.node'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
+
+/** The built addon's file; undefined where the install found no compiler. Loads nothing. */
+export function findAddon(): string | undefined {
+  return PLACES.find((path) => existsSync(path));
+}
+
+/** Loads the addon, or says why it can't be had. */
+export function loadAddon(): { readonly addon: Addon } | { readonly reason: string } {
+  const path = findAddon();
+  if (path === undefined) return { reason: 'the native engine is not built (it needs a C compiler at npm install)' };
+  try {
+    return { addon: createRequire(import.meta.url)(path) as Addon };
+  } catch (error) {
+    return { reason: `the native engine does not load: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}

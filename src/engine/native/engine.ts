@@ -1,0 +1,138 @@
+import type { Graph } from '../../graph/graph.js';
+import { OpError } from '../../graph/op-spec.js';
+import { allocate, elementCount, type Tensor } from '../../graph/tensor.js';
+import { checkedFeed } from '../check-values.js';
+import type { CompiledGraph, Engine } from '../engine.js';
+import type { Addon, EngineHandle, ProgramHandle } from './addon.js';
+import { bindGraph } from './plan/bound-graph.js';
+import { type Plan, planGraph } from './plan/plan-graph.js';
+import type { Kernels } from './plan/planner.js';
+import { profileLines } from './profile.js';
+import { createProgram, kernelsOf } from './program.js';
+import { findUnsupported } from './supports.js';
+
+/**
+ * The whole-graph CPU engine: a graph becomes one list of instructions over one arena, planned when its extents are first
+ * known and kept for them. Activations are channels-last inside.
+ * @param options.threads from 1.
+ * @param options.onProfile gets a table of where the time went when a graph is released; runs are timed for it.
+ */
+export function createNativeEngine(
+  addon: Addon,
+  options: { threads: number; onProfile?: (lines: string[]) => void },
+): Engine {
+  const { threads, onProfile } = options;
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new RangeError(`threads must be a number from 1, got ${threads}`);
+  const handle = addon.createEngine(threads);
+  const runner = new Runner(addon, handle, threads);
+  return {
+    name: 'native',
+    device: 'cpu',
+    threads,
+    async compile(graph) {
+      const fault = findUnsupported(graph);
+      if (fault) throw new OpError(fault.node, fault.reason);
+      return new CompiledNativeGraph(graph, runner, onProfile);
+    },
+  };
+}
+
+/** The threads and memory of an engine: its graphs take turns. */
+class Runner {
+  readonly addon: Addon;
+  readonly handle: EngineHandle;
+  readonly kernels: Kernels;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(addon: Addon, handle: EngineHandle, threads: number) {
+    this.addon = addon;
+    this.handle = handle;
+    this.kernels = kernelsOf(addon, handle, threads);
+  }
+
+  /** Runs after all that were asked for before. */
+  inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(task);
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+}
+
+interface Program {
+  readonly plan: Plan;
+  readonly handle: ProgramHandle;
+}
+
+class CompiledNativeGraph implements CompiledGraph {
+  readonly #graph: Graph;
+  readonly #runner: Runner;
+  readonly #onProfile: ((lines: string[]) => void) | undefined;
+  /** By the extents of the inputs. */
+  readonly #programs = new Map<string, Program>();
+  #released = false;
+
+  constructor(graph: Graph, runner: Runner, onProfile?: (lines: string[]) => void) {
+    this.#graph = graph;
+    this.#runner = runner;
+    this.#onProfile = onProfile;
+  }
+
+  async run(feeds: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
+    const graph = this.#graph;
+    this.#checkAlive();
+    const symbols = new Map<string, number>();
+    const inputs = graph.inputs.map((id) => checkedFeed(graph, id, feeds, symbols));
+    return this.#runner.inTurn(async () => {
+      this.#checkAlive();
+      const { plan, handle } = this.#program(inputs);
+      const results = plan.results.map(({ dtype, shape }): Tensor => {
+        return { dtype, shape, data: allocate(dtype, elementCount(shape)) };
+      });
+      try {
+        await this.#runner.addon.run(
+          handle,
+          inputs.map(({ data }) => data),
+          results.map(({ data }) => data),
+        );
+      } catch (cause) {
+        const detail = cause instanceof Error ? cause.message : String(cause);
+        throw new Error(`running graph ${graph.name} failed: ${detail}`, { cause });
+      }
+      return new Map(graph.outputs.map(({ name }) => [name, results[plan.resultOf.get(name)!]]));
+    });
+  }
+
+  memoryBytes(feeds: Readonly<Record<string, readonly number[]>>): number {
+    return planGraph(bindGraph(this.#graph, feeds), this.#runner.kernels).arenaBytes;
+  }
+
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    await this.#runner.inTurn(async () => {
+      for (const [extents, { plan, handle }] of this.#programs) {
+        const title = `${this.#graph.name} ${extents}`;
+        this.#onProfile?.(profileLines(title, plan, this.#runner.addon.milliseconds(handle)));
+        this.#runner.addon.release(handle);
+      }
+      this.#programs.clear();
+    });
+  }
+
+  #checkAlive(): void {
+    if (this.#released) throw new Error(`graph ${this.#graph.name} has been released`);
+  }
+
+  #program(inputs: readonly Tensor[]): Program {
+    const key = inputs.map(({ shape }) => `[${shape}]`).join(' ');
+    const known = this.#programs.get(key);
+    if (known) return known;
+    const { addon, handle, kernels } = this.#runner;
+    const shapes = Object.fromEntries(inputs.map(({ shape }, i) => [this.#graph.inputs[i], shape]));
+    const plan = planGraph(bindGraph(this.#graph, shapes), kernels);
+    const program = { plan, handle: createProgram(addon, handle, plan, this.#onProfile !== undefined) };
+    this.#programs.set(key, program);
+    return program;
+  }
+}

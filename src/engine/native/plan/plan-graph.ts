@@ -1,0 +1,85 @@
+import { type DType, elementCount } from '../../../graph/tensor.js';
+import { LOWERINGS } from '../lowerings/index.js';
+import { planArena } from './arena.js';
+import type { BoundGraph } from './bound-graph.js';
+import { expandNorms } from './expand-norms.js';
+import { fuse } from './fusions/index.js';
+import { dtypeBytes, type Instruction } from './instruction.js';
+import { emitMap } from './map.js';
+import { type Kernels, Planner } from './planner.js';
+import { cutIntoSteps } from './steps.js';
+import { type Buffer, isDense, plainOrder } from './view.js';
+
+/** Everything that a program needs but the numbers of operations. */
+export interface Plan {
+  readonly instructions: readonly Instruction[];
+  /** By buffer of the arena: bytes from its start. */
+  readonly offsets: ReadonlyMap<Buffer, number>;
+  readonly arenaBytes: number;
+  readonly constants: Uint8Array;
+  readonly inputBytes: readonly number[];
+  /** What a run fills, in order. */
+  readonly results: readonly { readonly dtype: DType; readonly shape: readonly number[]; readonly bytes: number }[];
+  /** Which of them each of the graph's outputs is. */
+  readonly resultOf: ReadonlyMap<string, number>;
+}
+
+/** Plans a graph of known extents: fuses, cuts it into steps, writes their instructions, lays out the memory. */
+export function planGraph(graph: BoundGraph, kernels: Kernels): Plan {
+  const prepared = fuse(expandNorms(graph));
+  const planner = new Planner(prepared, kernels);
+  for (const step of cutIntoSteps(prepared)) {
+    if (step.kind === 'map') {
+      planner.enter(step.nodes.map(({ name }) => name).join(' + '));
+      emitMap(planner, step);
+    } else {
+      planner.enter(step.node.name);
+      LOWERINGS[step.node.op](planner, step.node);
+    }
+  }
+  const { results, resultOf } = deliver(planner);
+  const arena = planArena(planner.instructions);
+  return {
+    instructions: planner.instructions,
+    offsets: arena.offsets,
+    arenaBytes: arena.bytes,
+    constants: planner.constantData(),
+    inputBytes: graph.inputs.map((id) => sizeOf(planner.spec(id))),
+    results,
+    resultOf,
+  };
+}
+
+const sizeOf = ({ dtype, shape }: { dtype: DType; shape: readonly number[] }): number =>
+  elementCount(shape) * dtypeBytes(dtype);
+
+/** Outputs are computed where the run wants them, or copied there. */
+function deliver(planner: Planner): Pick<Plan, 'results' | 'resultOf'> {
+  const results: { dtype: DType; shape: readonly number[]; bytes: number }[] = [];
+  const resultOf = new Map<string, number>();
+  const resultOfValue = new Map<string, number>();
+  planner.enter('outputs');
+  for (const { name, value } of planner.graph.outputs) {
+    let at = resultOfValue.get(value);
+    if (at === undefined) {
+      at = results.length;
+      const { dtype, shape } = planner.spec(value);
+      results.push({ dtype, shape, bytes: sizeOf({ dtype, shape }) });
+      resultOfValue.set(value, at);
+      const view = planner.view(value);
+      const { buffer } = view;
+      const isWhole = view.offset === 0 && buffer.bytes === sizeOf({ dtype, shape });
+      if (buffer.place === 'arena' && isWhole && isDense(view, plainOrder(shape.length))) {
+        buffer.place = 'output';
+        buffer.at = at;
+      } else {
+        const to = planner.allocate(dtype, shape, plainOrder(shape.length));
+        to.buffer.place = 'output';
+        to.buffer.at = at;
+        planner.copy(view, to);
+      }
+    }
+    resultOf.set(name, at);
+  }
+  return { results, resultOf };
+}

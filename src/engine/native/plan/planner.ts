@@ -1,0 +1,198 @@
+import { getSpec, type Node } from '../../../graph/graph.js';
+import { type DType, elementCount, type Tensor } from '../../../graph/tensor.js';
+import type { BoundGraph } from './bound-graph.js';
+import { DTYPE_CODES, dtypeBytes, type Instruction, reference, type Word } from './instruction.js';
+import {
+  type Buffer,
+  channelsLastOrder,
+  collapse,
+  denseStrides,
+  isDense,
+  type Order,
+  plainOrder,
+  type View,
+} from './view.js';
+
+/** What planning asks of the kernels. */
+export interface Kernels {
+  readonly threads: number;
+  /** Bytes of scratch of an instruction, by what follows its operands. */
+  scratchBytes(operation: string, words: readonly number[]): number;
+  /** The number of an operation of `map` instructions. */
+  mapCode(name: string): number;
+}
+
+/**
+ * Writes the instructions of a graph, in the order of its steps. Values are views of buffers: reshapes, transposes and
+ * slices move nothing, and a kernel that wants its operands in another layout asks for a copy, which is made once.
+ */
+export class Planner {
+  readonly graph: BoundGraph;
+  readonly kernels: Kernels;
+  readonly instructions: Instruction[] = [];
+  readonly #views = new Map<string, View>();
+  readonly #copies = new Map<View, View[]>();
+  readonly #constants: { data: Uint8Array; at: number }[] = [];
+  #constantBytes = 0;
+  #label = '';
+
+  constructor(graph: BoundGraph, kernels: Kernels) {
+    this.graph = graph;
+    this.kernels = kernels;
+    graph.inputs.forEach((id, at) => {
+      const { dtype, shape } = this.spec(id);
+      const bytes = elementCount(shape) * dtypeBytes(dtype);
+      this.define(id, denseView(dtype, shape, plainOrder(shape.length), { bytes, place: 'input', at }));
+    });
+  }
+
+  spec(id: string): { dtype: DType; shape: readonly number[] } {
+    return getSpec(this.graph as never, id) as { dtype: DType; shape: readonly number[] };
+  }
+
+  /** What instructions from now on are for. */
+  enter(label: string): void {
+    this.#label = label;
+  }
+
+  view(id: string): View {
+    const known = this.#views.get(id);
+    if (known) return known;
+    const constant = this.graph.constants.get(id);
+    if (!constant) throw new Error(`value ${id} of graph ${this.graph.name} is read before it is made`);
+    const view = this.constant(constant.tensor);
+    this.define(id, view);
+    return view;
+  }
+
+  define(id: string, view: View): void {
+    this.#views.set(id, view);
+  }
+
+  /** Host data that are part of the program. */
+  constant({ dtype, shape, data }: Tensor): View {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const at = this.#constantBytes;
+    this.#constants.push({ data: bytes, at });
+    this.#constantBytes += Math.ceil(Math.max(bytes.length, 1) / 64) * 64;
+    return denseView(dtype, shape, plainOrder(shape.length), { bytes: bytes.length, place: 'constant', at });
+  }
+
+  constantData(): Uint8Array {
+    const all = new Uint8Array(this.#constantBytes);
+    for (const { data, at } of this.#constants) all.set(data, at);
+    return all;
+  }
+
+  /** Memory for a value, dense in the given order. */
+  allocate(dtype: DType, shape: readonly number[], order: Order): View {
+    const bytes = elementCount(shape) * dtypeBytes(dtype);
+    return denseView(dtype, shape, order, { bytes, place: 'arena', at: 0 });
+  }
+
+  /** Memory for output `i` of a node, which has it from now on. */
+  result(node: Node, i = 0, order?: Order): View {
+    const { dtype, shape } = this.spec(node.outputs[i]);
+    const view = this.allocate(dtype, shape, order ?? plainOrder(shape.length));
+    this.define(node.outputs[i], view);
+    return view;
+  }
+
+  emit(
+    operation: string,
+    words: readonly Word[],
+    access: { reads: readonly View[]; writes: readonly View[]; inPlace?: readonly (readonly [View, View])[] },
+  ): void {
+    this.instructions.push({
+      operation,
+      words,
+      reads: access.reads.map(({ buffer }) => buffer),
+      writes: access.writes.map(({ buffer }) => buffer),
+      inPlace: (access.inPlace ?? []).map(([read, written]) => [read.buffer, written.buffer]),
+      label: this.#label,
+    });
+  }
+
+  /**
+   * Emits an instruction of a kernel: operands (inputs that may be absent, then outputs), scratch where the kernel needs some, then
+   * numbers.
+   */
+  kernel(
+    operation: string,
+    operands: { inputs: readonly (View | undefined)[]; outputs: readonly (View | undefined)[] },
+    numbers: readonly number[],
+    options: { scratch?: boolean; inPlace?: readonly (readonly [View | undefined, View | undefined])[] } = {},
+  ): void {
+    const present = (views: readonly (View | undefined)[]): View[] => views.filter((v) => v !== undefined);
+    const words: Word[] = [...operands.inputs, ...operands.outputs].map((v) => v && reference(v));
+    const writes = present(operands.outputs);
+    if (options.scratch) {
+      const bytes = this.kernels.scratchBytes(operation, numbers);
+      const scratch = this.allocate('uint8', [Math.max(bytes, 1)], [0]);
+      words.push(reference(scratch));
+      writes.push(scratch);
+    }
+    const inPlace = (options.inPlace ?? []).filter((pair): pair is [View, View] => !pair.includes(undefined));
+    this.emit(operation, [...words, ...numbers], { reads: present(operands.inputs), writes, inPlace });
+  }
+
+  /** The view without gaps in the given order: itself, or a copy. */
+  ordered(view: View, order: Order): View {
+    if (isDense(view, order)) return view;
+    const copies = this.#copies.get(view) ?? [];
+    this.#copies.set(view, copies);
+    const known = copies.find((copy) => isDense(copy, order));
+    if (known) return known;
+    const copy = this.allocate(view.dtype, view.shape, order);
+    copies.push(copy);
+    this.copy(view, copy);
+    return copy;
+  }
+
+  plain(view: View): View {
+    return this.ordered(view, plainOrder(view.shape.length));
+  }
+
+  channelsLast(view: View): View {
+    return this.ordered(view, channelsLastOrder(view.shape.length));
+  }
+
+  /** Copies the elements of one view into another of its shape. */
+  copy(from: View, to: View): void {
+    const rank = to.shape.length;
+    const axes = plainOrder(rank).toSorted((a, b) => to.strides[b] - to.strides[a]);
+    const pick = (values: readonly number[]): number[] => axes.map((axis) => values[axis]);
+    const { dims, strides } = collapse(pick(to.shape), [pick(from.strides), pick(to.strides)]);
+    const [source, target] = strides;
+    const access = { reads: [from], writes: [to] };
+    const operands = [reference(from), reference(to)];
+    const matrices = from.dtype === 'float32' ? asTransposes(dims, source, target) : undefined;
+    if (matrices) this.emit('transpose', [...operands, ...matrices], access);
+    else {
+      this.emit('copy', [...operands, dtypeBytes(from.dtype), dims.length, ...dims, ...source, ...target], access);
+    }
+  }
+
+  /** Sets every element to a number. */
+  fill(view: View, number: number): void {
+    const literal: Tensor = { dtype: 'float32', shape: [], data: Float32Array.of(number) };
+    const from = this.constant(literal);
+    this.copy({ ...from, shape: view.shape, strides: view.shape.map(() => 0) }, view);
+  }
+}
+
+function denseView(dtype: DType, shape: readonly number[], order: Order, buffer: Buffer): View {
+  return { dtype, shape, strides: denseStrides(shape, order), offset: 0, buffer };
+}
+
+/** `[count, rows, columns]` where a copy is that of the transposes of as many row-major matrices. */
+function asTransposes(dims: readonly number[], from: readonly number[], to: readonly number[]): number[] | undefined {
+  const [n, columns, rows] = dims.length === 2 ? [1, ...dims] : dims;
+  if (dims.length < 2 || dims.length > 3 || !(rows > 1)) return undefined;
+  const [, across, down] = dims.length === 2 ? [0, ...from] : from;
+  const dense = to.every((step, i) => step === dims.slice(i + 1).reduce((product, d) => product * d, 1));
+  const apart = dims.length === 2 || from[0] === rows * columns;
+  return dense && apart && across === 1 && down === columns ? [n, rows, columns] : undefined;
+}
+
+export const dtypeCode = (dtype: DType): number => DTYPE_CODES[dtype];
