@@ -20,9 +20,9 @@ if (pruned !== undefined) {
   const engine = await openEngine({ engine: 'onnxruntime', threads: 0 });
   const [a, b] = [await openModel(model, 'a'), await openModel(pruned, 'b')];
   const { before, after, share: measured } = await compareLatency(engine, a.model.graph, b.model.graph);
-  const off = (100 * (measured / Number(share) - 1)).toFixed(1);
+  const off = (100 * (measured.median / Number(share) - 1)).toFixed(1);
   console.log(
-    `fresh process, ${engine.threads} threads: ${before.toFixed(2)} → ${after.toFixed(2)} ms, a share of ${measured.toFixed(3)}: ${off} % off ${share}`,
+    `fresh process, ${engine.threads} threads: ${before.median.toFixed(2)} → ${after.median.toFixed(2)} ms, a share of ${measured.median.toFixed(3)}: ${off} % off ${share}`,
   );
 } else {
   const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));

@@ -3,7 +3,7 @@ import { EspalierError } from '../errors.js';
 import type { Engine } from './engine.js';
 
 export type { CompiledGraph, CompileOptions, Engine } from './engine.js';
-export { type Latency, measureLatency } from './latency.js';
+export { estimateMedian, type Latency, type MedianEstimate, measureLatency, medianOf, timeRuns } from './latency.js';
 
 export type EngineName = 'auto' | 'onnxruntime' | 'tensorflow';
 

@@ -1,6 +1,12 @@
 import type { Tensor } from '../graph/tensor.js';
 import type { CompiledGraph } from './engine.js';
 
+export interface MedianEstimate {
+  readonly median: number;
+  /** A distribution-free 95% confidence interval of the median. */
+  readonly interval: readonly [lower: number, upper: number];
+}
+
 export interface Latency {
   /** Median of the warm runs, in milliseconds. */
   readonly p50_ms: number;
@@ -9,30 +15,54 @@ export interface Latency {
   readonly runs: number;
 }
 
-/**
- * Times runs of a compiled graph, one after the other. The interval is between order statistics: the number of runs
- * below the true median is binomial(runs, ½), whatever the distribution.
- * @throws RangeError with fewer than 6 runs, which can't give a 95% interval.
- */
-export async function measureLatency(
+/** Milliseconds of each of so many runs of a compiled graph, one after the other. */
+export async function timeRuns(
   compiled: CompiledGraph,
   feeds: ReadonlyMap<string, Tensor>,
-  options: { warmup: number; runs: number },
-): Promise<Latency> {
-  const { warmup, runs } = options;
-  const rank = medianIntervalRank(runs);
-  if (rank === undefined) throw new RangeError(`a 95% interval of the median needs at least 6 runs, got ${runs}`);
-  for (let i = 0; i < warmup; i++) await compiled.run(feeds);
+  runs: number,
+): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; i < runs; i++) {
     const start = performance.now();
     await compiled.run(feeds);
     times.push(performance.now() - start);
   }
-  times.sort((a, b) => a - b);
-  const middle = Math.floor(runs / 2);
-  const p50_ms = runs % 2 === 1 ? times[middle] : (times[middle - 1] + times[middle]) / 2;
-  return { p50_ms, interval: [times[rank], times[runs - 1 - rank]], runs };
+  return times;
+}
+
+/** Times warm runs of a compiled graph. @throws RangeError with fewer than 6 runs, which can't give a 95% interval. */
+export async function measureLatency(
+  compiled: CompiledGraph,
+  feeds: ReadonlyMap<string, Tensor>,
+  { warmup, runs }: { warmup: number; runs: number },
+): Promise<Latency> {
+  if (medianIntervalRank(runs) === undefined) throw tooFew(runs);
+  await timeRuns(compiled, feeds, warmup);
+  const { median, interval } = estimateMedian(await timeRuns(compiled, feeds, runs));
+  return { p50_ms: median, interval, runs };
+}
+
+/**
+ * The median with an interval between order statistics: the number of values below the true median is binomial(n, ½),
+ * whatever the distribution.
+ * @throws RangeError with fewer than 6 values, which can't give a 95% interval.
+ */
+export function estimateMedian(values: readonly number[]): MedianEstimate {
+  const rank = medianIntervalRank(values.length);
+  if (rank === undefined) throw tooFew(values.length);
+  const sorted = values.toSorted((a, b) => a - b);
+  return { median: medianOf(sorted), interval: [sorted[rank], sorted[sorted.length - 1 - rank]] };
+}
+
+/** The middle value, of an even number the mean of the two in the middle. */
+export function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+function tooFew(runs: number): RangeError {
+  return new RangeError(`a 95% interval of the median needs at least 6 runs, got ${runs}`);
 }
 
 /** The largest k with P(binomial(n, ½) ≤ k) ≤ 2.5%: the interval runs from order statistic k (from 0) to n-1-k. */

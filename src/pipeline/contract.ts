@@ -49,6 +49,21 @@ export interface ModelMeasures {
   readonly latency_ms: number | null;
 }
 
+/** Two models timed against each other by turns, one sample at a time. Intervals are of medians, at 95%. */
+export interface LatencyMeasurement {
+  /** Threads of one operator. */
+  readonly threads: number;
+  /** Timed runs of each model. */
+  readonly runs: number;
+  /** The pruned model's time over the original's: the median over turns, so not quite the ratio of the two medians. */
+  readonly share: number;
+  readonly intervals: {
+    readonly baseline_ms: readonly [lower: number, upper: number];
+    readonly pruned_ms: readonly [lower: number, upper: number];
+    readonly share: readonly [lower: number, upper: number];
+  };
+}
+
 export interface JobResult {
   readonly baseline: ModelMeasures;
   readonly pruned: ModelMeasures;
@@ -61,6 +76,8 @@ export interface JobResult {
     readonly quantization_error?: number;
   } | null;
   readonly engine: { name: string; device: string };
+  /** How `latency_ms` were measured; null where nothing was timed. */
+  readonly latency: LatencyMeasurement | null;
 }
 
 export interface Artifact {

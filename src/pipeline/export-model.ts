@@ -21,8 +21,16 @@ export async function exportModel(model: LoadedModel, graph: Graph, outDir: stri
   const files = await model.write(graph);
   const path = join(outDir, MODEL_FILE);
   await writeZip(files, path);
-  const sizeBytes = [...files.values()].reduce((sum, bytes) => sum + bytes.byteLength, 0);
-  return { artifact: await describeArtifact(outDir, MODEL_FILE, 'application/zip'), path, sizeBytes };
+  return { artifact: await describeArtifact(outDir, MODEL_FILE, 'application/zip'), path, sizeBytes: sizeOf(files) };
+}
+
+/** Bytes of the model's files, unpacked, if a pruned graph were written. */
+export async function fileBytes(model: LoadedModel, graph: Graph): Promise<number> {
+  return sizeOf(await model.write(graph));
+}
+
+function sizeOf(files: ReadonlyMap<string, Uint8Array>): number {
+  return [...files.values()].reduce((sum, bytes) => sum + bytes.byteLength, 0);
 }
 
 export async function writeJsonArtifact(outDir: string, name: string, content: unknown): Promise<Artifact> {

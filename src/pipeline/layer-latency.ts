@@ -1,5 +1,5 @@
 import type { Engine } from '../engine/index.js';
-import { measureLatency } from '../engine/index.js';
+import { medianOf, timeRuns } from '../engine/index.js';
 import { GraphBuilder } from '../graph/builder.js';
 import { graphCost } from '../graph/cost.js';
 import { type Graph, getSpec, type Node } from '../graph/graph.js';
@@ -7,8 +7,9 @@ import type { Cost } from '../graph/op-spec.js';
 import type { LatencyModel } from '../pruning/index.js';
 import { randomInputs } from './latency.js';
 
-const RUNS = 9;
-const WARMUP = 2;
+/** Timed runs of a layer: as many as fit in the budget. */
+const RUNS = { least: 3, most: 9 };
+const BUDGET_MS = 300;
 
 /** Nodes that do less than this share of all the work are taken to last as long as their work says. */
 const SMALL_SHARE = 0.002;
@@ -17,14 +18,16 @@ const SMALL_SHARE = 0.002;
  * Measures each layer and each pool by itself, one sample, on this engine: what a unit of its work costs here. A depthwise
  * convolution's multiply-add can cost twenty times a dense one's, which a count of MACs doesn't show. Nodes of equal
  * shapes are measured once; activations and norms are left out, since engines fuse them into the layer before.
+ * @throws the signal's reason, between two layers
  */
-export async function measureLayers(engine: Engine, graph: Graph): Promise<LatencyModel> {
+export async function measureLayers(engine: Engine, graph: Graph, signal: AbortSignal): Promise<LatencyModel> {
   const { macs: allMacs, perNode } = graphCost(graph);
   const msPerWork = new Map<string, number>();
   const known = new Map<string, number>();
   for (const node of graph.nodes) {
     const work = workOf(node, perNode.get(node.name)!);
     if (work < SMALL_SHARE * allMacs) continue;
+    signal.throwIfAborted();
     const key = signature(graph, node);
     const ms = known.get(key) ?? (await measureNode(engine, graph, node));
     known.set(key, ms);
@@ -48,7 +51,11 @@ async function measureNode(engine: Engine, graph: Graph, node: Node): Promise<nu
   const alone = isolate(graph, node);
   const compiled = await engine.compile(alone);
   try {
-    return (await measureLatency(compiled, randomInputs(alone, 1, 0), { warmup: WARMUP, runs: RUNS })).p50_ms;
+    const feeds = randomInputs(alone, 1, 0);
+    // The first run sets things up.
+    const [, warmMs] = await timeRuns(compiled, feeds, 2);
+    const runs = Math.max(RUNS.least, Math.min(RUNS.most, Math.round(BUDGET_MS / warmMs)));
+    return medianOf(await timeRuns(compiled, feeds, runs));
   } finally {
     await compiled.release();
   }

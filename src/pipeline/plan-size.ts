@@ -1,7 +1,7 @@
 import type { LoadedModel } from '../formats/index.js';
-import type { Graph } from '../graph/graph.js';
 import type { Bound, PruneConfig } from '../prune-config/index.js';
 import { type ChannelMutator, type Plan, planChoices } from '../pruning/index.js';
+import { fileBytes } from './export-model.js';
 
 const MOST_TRIES = 6;
 
@@ -32,7 +32,7 @@ export async function planSize(
   const attempt = async (weightBytes: number): Promise<Trial> => {
     const plan = planChoices(mutator, { size: { at_most: weightBytes } }, counting);
     mutator.setChoices(plan.choices);
-    return { plan, fileBytes: await weigh(model, mutator.exportSubnet().graph) };
+    return { plan, fileBytes: await fileBytes(model, mutator.exportSubnet().graph) };
   };
   try {
     const least = await attempt(0);
@@ -52,11 +52,6 @@ export async function planSize(
   } finally {
     mutator.restoreState(masks);
   }
-}
-
-async function weigh(model: LoadedModel, graph: Graph): Promise<number> {
-  const files = await model.write(graph);
-  return [...files.values()].reduce((sum, bytes) => sum + bytes.byteLength, 0);
 }
 
 function inFiles({ plan, fileBytes }: Trial, bound: number, sizeBytes: number): Plan {

@@ -3,16 +3,18 @@ import { EspalierError } from '../errors.js';
 import type { LoadedModel } from '../formats/index.js';
 import type { Graph } from '../graph/graph.js';
 import type { PruneConfig, Target } from '../prune-config/index.js';
-import { type ChannelMutator, type Plan, planChoices, predictCost, ratioChoices } from '../pruning/index.js';
+import { type ChannelMutator, type Plan, planChoices, ratioChoices } from '../pruning/index.js';
+import type { LatencyComparison } from './latency.js';
 import { planLatency } from './plan-latency.js';
 import { planSize } from './plan-size.js';
 
 export interface PlannedTarget {
   /** Final choices, by unit. */
   readonly choices: Readonly<Record<string, number>>;
-  readonly predicted: { readonly macs: number; readonly parameters: number };
   /** Absent for ratios, which say the choices themselves. */
   readonly plan?: Plan;
+  /** Of a latency target: the last measurement of these choices. */
+  readonly comparison?: LatencyComparison;
 }
 
 export interface PlanContext {
@@ -36,21 +38,20 @@ export async function planTarget(context: PlanContext): Promise<PlannedTarget> {
   if (mutator.mutableUnits.length === 0) throw nothingToPrune(mutator, graph);
   const ratio = config.algorithm.target_pruning_ratio;
   if (ratio !== undefined) {
-    const choices = ratioChoices(mutator, ratio);
-    return { choices, predicted: predictCost(mutator, choices, config.counting) };
+    return { choices: ratioChoices(mutator, ratio) };
   }
-  const plan = await planFor(config.target ?? { macs: 0.5 }, context);
-  return { choices: plan.choices, predicted: plan.predicted, plan };
+  const planned = await planFor(config.target ?? { macs: 0.5 }, context);
+  return { choices: planned.plan.choices, ...planned };
 }
 
 /** Size and latency are known by writing and by running; the others are counted. */
 async function planFor(
   target: Target,
   { engine, model, sizeBytes, graph, mutator, config: { counting }, signal }: PlanContext,
-): Promise<Plan> {
-  if (target.size !== undefined) return planSize(model, sizeBytes, mutator, target.size, counting);
+): Promise<{ plan: Plan; comparison?: LatencyComparison }> {
+  if (target.size !== undefined) return { plan: await planSize(model, sizeBytes, mutator, target.size, counting) };
   if (target.latency !== undefined) return planLatency(engine, mutator, graph, target.latency, counting, signal);
-  return planChoices(mutator, target, counting);
+  return { plan: planChoices(mutator, target, counting) };
 }
 
 function nothingToPrune(mutator: ChannelMutator, graph: Graph): EspalierError {

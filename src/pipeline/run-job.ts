@@ -1,36 +1,29 @@
 import { createHash } from 'node:crypto';
-import { NO_LIMITS } from '../archive/index.js';
+import { type ArchiveLimits, NO_LIMITS } from '../archive/index.js';
 import { type Engine, openEngine } from '../engine/index.js';
 import { EspalierError } from '../errors.js';
 import type { LoadedModel } from '../formats/index.js';
 import { graphCost } from '../graph/cost.js';
-import type { Graph } from '../graph/graph.js';
+import { type Graph, getSpec } from '../graph/graph.js';
 import { selectOutputs } from '../graph/passes/select-outputs.js';
-import {
-  type BaseAlgorithm,
-  type ChannelMutator,
-  createAlgorithm,
-  layerGlobs,
-  requireReachable,
-} from '../pruning/index.js';
+import { type BaseAlgorithm, type ChannelMutator, createAlgorithm, layerGlobs, unreachable } from '../pruning/index.js';
 import type { UnitReport } from '../report/unit-report.js';
 import { VERSION } from '../version.js';
-import { layerRows, unitImportances, unitRows } from './build-report.js';
+import { layerRows, unitRows } from './build-report.js';
 import { certify } from './certificate.js';
 import { findCheckpoint } from './checkpoint.js';
 import type { JobListener, JobOutcome, JobResult, JobRunner, JobSpec, ModelMeasures } from './contract.js';
+import { compareDelivered } from './deliver-latency.js';
+import { reportDryRun } from './dry-run.js';
 import { evaluateSplit } from './evaluation.js';
 import { exportModel, writeJsonArtifact } from './export-model.js';
-import { type JobData, openJobData } from './job-data.js';
-import { compareLatency, type LatencyComparison } from './latency.js';
+import { type JobData, openJobData, readSampleShape } from './job-data.js';
+import { latencyMeasurement } from './latency.js';
 import { openModel, readModel } from './load-model.js';
 import { type PlannedTarget, planTarget } from './plan-target.js';
 import { loadParts } from './plugins.js';
 import { Progress } from './progress.js';
 import { PruneRun } from './prune-run.js';
-
-/** A delivered file that is slower than planned by more than this is said to be. */
-const LATENCY_SLACK = 1.07;
 
 /** Load → analyze → baseline → prune and finetune → export → verify → evaluate. */
 export const runJob: JobRunner = async (spec, listener, signal) => {
@@ -57,6 +50,9 @@ class Job {
   readonly #listener: JobListener;
   readonly #progress: Progress;
   readonly #closing: (() => Promise<void>)[] = [];
+  /** What the extents are that the model's file leaves open; undefined where it doesn't, or no data say so. */
+  #sampleShape: readonly number[] | undefined;
+  #inputs: UnitReport<JobResult>['environment']['inputs'] = {};
 
   constructor(spec: JobSpec, listener: JobListener) {
     const { config, dataset } = spec;
@@ -83,8 +79,15 @@ class Job {
     algorithm.setTarget(planned.choices);
     this.#warnIfNothingGoes(mutator, planned);
     progress.reached('analyzed');
-    if (config.dry_run) return this.#dryRun(model, graph, sizeBytes, engine, algorithm, planned, warnings);
-    if (planned.plan) requireReachable(planned.plan);
+    if (config.dry_run) {
+      const dryRun = { model, graph, sizeBytes, engine, mutator, planned, config, listener: this.#listener };
+      const report = await reportDryRun(dryRun, { warnings, environment: this.#environment(engine) });
+      const artifact = await writeJsonArtifact(outDir, 'report.json', report);
+      progress.done();
+      return { status: 'succeeded', result: null, artifacts: [artifact] };
+    }
+    const missed = planned.plan && unreachable(planned.plan);
+    if (missed) throw new EspalierError('TARGET_UNREACHABLE', missed);
 
     progress.phase('baseline');
     const data = await this.#openData(graph, engine);
@@ -111,13 +114,10 @@ class Job {
     const written = await exportModel(model, subnet.graph, outDir);
 
     progress.phase('verifying');
-    const reread = await openModel(written.path, written.artifact.name, NO_LIMITS);
-    this.#closing.push(reread.close);
+    const reread = await this.#open({ path: written.path, name: written.artifact.name }, NO_LIMITS);
     const delivery = {
       written: reread.model.graph,
-      ...(model.quantized
-        ? { dequantized: (await readModel(await model.write(subnet.graph, { dequantized: true }))).graph }
-        : {}),
+      ...(model.quantized ? { dequantized: await this.#dequantized(model, subnet.graph) } : {}),
     };
     const equivalence = await certify(engine, delivery, mutator.maskedGraph(), data, config.seed);
     progress.reached('verified');
@@ -130,12 +130,16 @@ class Job {
       written.sizeBytes,
       canceled?.score ? undefined : data,
     );
-    const latency = canceled ? undefined : await this.#compareLatency(engine, graph, reread.model.graph, planned);
+    const models = { original: graph, delivered: reread.model.graph };
+    const latency = canceled
+      ? undefined
+      : await compareDelivered(engine, models, config.target?.latency, this.#listener, signal);
     const result: JobResult = {
-      baseline: { ...original, latency_ms: latency?.before ?? null },
-      pruned: { ...delivered, ...canceled?.score, latency_ms: latency?.after ?? null },
+      baseline: { ...original, latency_ms: latency?.before.median ?? null },
+      pruned: { ...delivered, ...canceled?.score, latency_ms: latency?.after.median ?? null },
       equivalence,
       engine: { name: engine.name, device: engine.device },
+      latency: latency ? latencyMeasurement(latency) : null,
     };
     const report: UnitReport<JobResult> = {
       summary: result,
@@ -151,15 +155,33 @@ class Job {
     return { status: canceled ? 'canceled' : 'succeeded', result, artifacts: [written.artifact, reportArtifact] };
   }
 
+  /** The model that would be delivered if weights weren't rounded again. */
+  async #dequantized(model: LoadedModel, subnet: Graph): Promise<Graph> {
+    const files = await model.write(subnet, { dequantized: true });
+    return (await readModel(files, { sampleShape: this.#sampleShape })).graph;
+  }
+
   async close(): Promise<void> {
     for (const close of this.#closing.reverse()) await close();
   }
 
+  /** A file that leaves extents of its input open is read with those of the data. */
   async #openModel() {
-    const { path, name } = this.#spec.model;
-    const opened = await openModel(path, name, this.#spec.archive);
+    const { model, dataset, archive: limits } = this.#spec;
+    let opened = await this.#open(model, limits);
+    if (opened.model.hasOpenExtents && dataset) {
+      this.#sampleShape = await readSampleShape(dataset, limits);
+      opened = await this.#open(model, limits);
+    }
+    const { graph, warnings } = opened.model;
+    for (const warning of warnings) this.#listener.warning(warning);
+    this.#inputs = Object.fromEntries(graph.inputs.map((id) => [id, getSpec(graph, id).shape.slice(1).map(Number)]));
+    return opened;
+  }
+
+  async #open({ path, name }: { path: string; name: string }, limits?: ArchiveLimits) {
+    const opened = await openModel(path, name, { limits, sampleShape: this.#sampleShape });
     this.#closing.push(opened.close);
-    for (const warning of opened.model.warnings) this.#listener.warning(warning);
     return opened;
   }
 
@@ -233,64 +255,6 @@ class Job {
     };
   }
 
-  /** Says so when the delivered file is no faster, or not as fast as was asked. */
-  async #compareLatency(
-    engine: Engine,
-    original: Graph,
-    delivered: Graph,
-    { plan }: PlannedTarget,
-  ): Promise<LatencyComparison> {
-    const found = await compareLatency(engine, original, delivered);
-    const ms = (value: number) => `${value.toPrecision(3)} ms`;
-    if (found.share >= 1) {
-      this.#listener.warning({
-        code: 'NOT_FASTER',
-        message: `one sample takes ${ms(found.after)}, the original takes ${ms(found.before)}: widths that are multiples of 8 often run faster (channel_unit_cfg.default_args.divisor)`,
-      });
-    }
-    if (plan?.measure === 'latency' && found.share > LATENCY_SLACK * (plan.bound / plan.baseline.latency)) {
-      this.#listener.warning({
-        code: 'LATENCY_MISSED',
-        message: `the delivered file takes ${found.share.toPrecision(3)} of the original's time, ${(plan.bound / plan.baseline.latency).toPrecision(3)} was asked for and measured when it was planned: the machine was busy, or is`,
-      });
-    }
-    return found;
-  }
-
-  /** What a dry run delivers: the report of the plan, with the widths that would be chosen. */
-  async #dryRun(
-    model: LoadedModel,
-    graph: Graph,
-    sizeBytes: number,
-    engine: Engine,
-    { mutator }: BaseAlgorithm,
-    { choices, predicted, plan }: PlannedTarget,
-    warnings: UnitReport<JobResult>['warnings'],
-  ): Promise<Outcome> {
-    mutator.setChoices(choices);
-    const { counting } = this.#spec.config;
-    const cost = graphCost(graph);
-    const unknown = { accuracy: null, loss: null, latency_ms: null };
-    const report = {
-      summary: {
-        baseline: { ...unknown, parameters: cost.parameters, macs: cost[counting], size_bytes: sizeBytes },
-        predicted,
-        reachable: plan?.reachable ?? true,
-        ...(plan && !plan.reachable ? { nearest: { [plan.measure]: plan.nearest } } : {}),
-        choices,
-      },
-      schedule: [],
-      units: unitRows(mutator, unitImportances(mutator)),
-      layers: layerRows(model.graph, mutator.exportSubnet().graph, counting),
-      unprunable: mutator.unprunable,
-      warnings,
-      environment: this.#environment(engine),
-    };
-    const artifact = await writeJsonArtifact(this.#spec.outDir, 'report.json', report);
-    this.#progress.done();
-    return { status: 'succeeded', result: null, artifacts: [artifact] };
-  }
-
   #environment(engine: Engine): UnitReport<JobResult>['environment'] {
     const { config, model } = this.#spec;
     return {
@@ -298,6 +262,7 @@ class Job {
       engine: engine.name,
       device: engine.device,
       threads: engine.threads,
+      inputs: this.#inputs,
       seed: config.seed,
       config_sha256: sha256(JSON.stringify(config)),
       model_sha256: model.sha256,

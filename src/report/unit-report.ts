@@ -51,6 +51,26 @@ export interface LayerRow {
   readonly after: LayerMeasure | null;
 }
 
+/** What a dry run found: nothing was pruned, trained or written. */
+export interface DryRunSummary<Measures> {
+  readonly baseline: Measures;
+  readonly predicted: {
+    readonly macs: number;
+    readonly parameters: number;
+    /** Bytes of the files as they would be written. */
+    readonly size: number;
+    /** Milliseconds; null unless the target is a latency, since only then something is timed. */
+    readonly latency: number | null;
+  };
+  /** How latencies were measured. */
+  readonly latency: object | null;
+  readonly reachable: boolean;
+  /** Of the target's measure, where it can't be reached. */
+  readonly nearest?: Readonly<Record<string, number>>;
+  readonly choices: Readonly<Record<string, number>>;
+  readonly engine: { readonly name: string; readonly device: string };
+}
+
 export interface UnitReport<Summary> {
   readonly summary: Summary;
   readonly schedule: readonly ScheduleRow[];
@@ -63,6 +83,8 @@ export interface UnitReport<Summary> {
     readonly engine: string;
     readonly device: string;
     readonly threads: number;
+    /** The model's inputs, by name: the extents of one sample, which MACs were counted at. */
+    readonly inputs: Readonly<Record<string, readonly number[]>>;
     readonly seed: number;
     readonly config_sha256: string;
     readonly model_sha256: string;

@@ -77,6 +77,7 @@ export const OUTCOME: JobOutcome = {
     pruned: measures,
     equivalence: { max_abs_diff: 0, relative: 0, samples: 8, ok: true },
     engine: { name: 'onnxruntime', device: 'cpu' },
+    latency: null,
   },
   artifacts: [
     { name: 'model.zip', content_type: 'application/zip', size_bytes: 10, sha256: sha('0123456789') },

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawShapes } from '../../examples/shapes.js';
 import { openFileSet } from '../../src/archive/index.js';
-import type { JobResult } from '../../src/pipeline/contract.js';
-import type { UnitReport } from '../../src/report/unit-report.js';
+import type { JobResult, LatencyMeasurement } from '../../src/pipeline/contract.js';
+import type { DryRunSummary, UnitReport } from '../../src/report/unit-report.js';
 import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
 import { loadStock, tf, useCpu } from '../support/tfjs.js';
 
@@ -243,11 +243,69 @@ describe('a job without data', () => {
     const { summary } = (await reportOf(outDir)) as unknown as { summary: Record<string, unknown> };
     expect(summary.reachable).toBe(false);
     expect(summary.nearest).toEqual({ macs: expect.any(Number) });
+    expect(outcome.warnings.map(({ code }) => code)).toEqual(['TARGET_UNREACHABLE']);
     await expect(bench.run({ target: { macs: 0.001 } }, { data: false })).rejects.toMatchObject({
       code: 'TARGET_UNREACHABLE',
       message: expect.stringContaining('least that can be reached'),
     });
   });
+
+  test('what a dry run predicts is what the job delivers; nothing is timed, so latency is null', async () => {
+    const target = { macs: 0.5 };
+    const dry = await bench.run({ target, dry_run: true }, { data: false });
+    const { summary } = (await reportOf(dry.outDir)) as unknown as { summary: DryRunSummary<unknown> };
+    const { pruned } = (await bench.run({ target }, { data: false })).outcome.result!;
+    const { macs, parameters, size_bytes: size } = pruned;
+    expect(summary.predicted).toEqual({ macs, parameters, size, latency: null });
+    expect(summary.baseline).toMatchObject({ latency_ms: null });
+    expect(summary.latency).toBeNull();
+  });
+
+  test('a dry run of a latency target says what it measured, and how', async () => {
+    const { outDir } = await bench.run({ target: { latency: { at_most: 1e-6 } }, dry_run: true }, { data: false });
+    const { summary } = (await reportOf(outDir)) as unknown as {
+      summary: DryRunSummary<JobResult['baseline']> & { latency: LatencyMeasurement };
+    };
+    expect(summary.reachable).toBe(false);
+    expect(summary.baseline.latency_ms).toBeGreaterThan(0);
+    expect(summary.nearest!.latency).toBe(summary.predicted.latency);
+    expect(summary.latency).toMatchObject({ threads: 1, runs: expect.any(Number) });
+  });
+
+  test('a dry run says which choices rounding changes', async () => {
+    const algorithm = {
+      target_pruning_ratio: 0.01,
+      mutator_cfg: { channel_unit_cfg: { default_args: { divisor: 4 } } },
+    };
+    const { recording } = await bench.run({ algorithm, dry_run: true }, { data: false });
+    expect(recording.warnings).toEqual(['CHOICE_ROUNDED']);
+  });
+
+  test('a latency is stated with its threads, runs and intervals, in the result and in the report', async () => {
+    const { outcome, outDir } = await bench.run({ target: { macs: 0.5 } }, { data: false });
+    const { baseline, pruned, latency } = outcome.result!;
+    const { threads, runs, share, intervals } = latency!;
+    expect(threads).toBe(1);
+    expect(runs).toBeGreaterThanOrEqual(6);
+    for (const [[lower, upper], value] of [
+      [intervals.baseline_ms, baseline.latency_ms!],
+      [intervals.pruned_ms, pruned.latency_ms!],
+      [intervals.share, share],
+    ] as const) {
+      expect(lower).toBeLessThanOrEqual(value);
+      expect(upper).toBeGreaterThanOrEqual(value);
+    }
+    expect((await reportOf(outDir)).summary).toEqual(outcome.result);
+  });
+
+  test.each([{ latency: 1 }, { latency: { at_most: 60_000 } }])(
+    'a latency that the original has already leaves it as it is: %j',
+    async (target) => {
+      const { outcome } = await bench.run({ target }, { data: false });
+      expect(outcome.warnings.map(({ code }) => code)).toContain('NOTHING_PRUNED');
+      expect(outcome.result!.pruned.macs).toBe(outcome.result!.baseline.macs);
+    },
+  );
 
   test('nothing to prune is said with the reasons', async () => {
     await expect(bench.run({ ignore: ['conv*'] }, { data: false })).rejects.toMatchObject({

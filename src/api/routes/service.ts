@@ -95,7 +95,7 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
       mutators: [...installed.mutators],
       units: [...installed.units],
       criteria: [...installed.criteria],
-      targets: ['macs', 'parameters', 'size'],
+      targets: ['macs', 'parameters', 'size', 'latency'],
       limits: {
         upload_bytes: limits.uploadBytes,
         json_bytes: limits.jsonBytes,

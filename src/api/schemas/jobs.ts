@@ -14,6 +14,21 @@ export const Measures = Type.Object({
 
 export const Warning = Type.Object({ code: Type.String(), message: Type.String() });
 
+const Interval = Type.Array(Type.Number(), { minItems: 2, maxItems: 2, description: '95% interval of the median.' });
+
+export const Latency = Type.Object(
+  {
+    threads: Type.Integer({ description: 'Threads of one operator.' }),
+    runs: Type.Integer({ description: 'Timed runs of each model.' }),
+    share: Type.Number({
+      description:
+        "The pruned model's time over the original's: the median over turns, so not quite the ratio of the two medians.",
+    }),
+    intervals: Type.Object({ baseline_ms: Interval, pruned_ms: Interval, share: Interval }),
+  },
+  { description: 'Two models timed against each other by turns, one sample at a time.' },
+);
+
 export const Result = Type.Object({
   baseline: Measures,
   pruned: Measures,
@@ -34,6 +49,7 @@ export const Result = Type.Object({
     ),
   ),
   engine: Type.Object({ name: Type.String(), device: Type.String() }),
+  latency: Type.Optional(Nullable(Latency)),
 });
 
 export const Job = named(

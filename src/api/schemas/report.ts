@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { Nullable, named } from './common.js';
-import { Measures, Result, Warning } from './jobs.js';
+import { Latency, Measures, Result, Warning } from './jobs.js';
 import { Unprunable } from './uploads.js';
 
 const RelatedLayers = Type.Array(Type.Object({ name: Type.String(), start: Type.Integer(), end: Type.Integer() }));
@@ -18,14 +18,18 @@ const Plan = Type.Object({
   predicted: Type.Object({
     macs: Type.Number(),
     parameters: Type.Number(),
-    size: Type.Number({ description: 'Bytes.' }),
-    latency: Type.Number({ description: 'Milliseconds; 0 where nothing was asked of it.' }),
+    size: Type.Number({ description: 'Bytes of the files as they would be written.' }),
+    latency: Nullable(
+      Type.Number({ description: 'Milliseconds; null unless the target is a latency: only then something is timed.' }),
+    ),
   }),
+  latency: Nullable(Latency),
   reachable: Type.Boolean({ description: 'Whether any choice of widths meets the target.' }),
   nearest: Type.Optional(
     Type.Record(Type.String(), Type.Number(), { description: 'Where it can not be reached: the best there is.' }),
   ),
   choices: { ...Choices, description: 'The widths that would be chosen.' },
+  engine: Type.Object({ name: Type.String(), device: Type.String() }),
 });
 
 export const Report = named(
@@ -70,6 +74,9 @@ export const Report = named(
         engine: Type.String(),
         device: Type.String(),
         threads: Type.Integer(),
+        inputs: Type.Record(Type.String(), Type.Array(Type.Integer()), {
+          description: 'The extents of one sample, by input, which MACs were counted at.',
+        }),
         seed: Type.Integer(),
         config_sha256: Type.String(),
         model_sha256: Type.String(),

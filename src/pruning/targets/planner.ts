@@ -10,8 +10,8 @@ export interface Prediction {
   readonly parameters: number;
   /** Bytes of weights and running statistics. */
   readonly size: number;
-  /** Milliseconds, by the latency model; 0 without one. */
-  readonly latency: number;
+  /** Milliseconds, by the latency model; null without one. */
+  readonly latency: number | null;
 }
 
 type Measure = keyof Prediction;
@@ -33,7 +33,7 @@ export interface Plan {
 
 export interface PlanOptions {
   /**
-   * The least share of its channels that any unit keeps. A layer that is cut to almost nothing breaks the network however
+   * The least share of its channels that a unit keeps whose arguments give no floor. A layer that is cut to almost nothing breaks the network however
    * unimportant its channels look beside those of other layers.
    */
   readonly floor?: number;
@@ -77,35 +77,33 @@ export function planChoices(
   const units = mutator.mutableUnits;
   const ranked = rankUnits(units, mutator.importanceSource, { floor, multiple });
   const model = new CostModel(mutator.analysis, ranked, latency);
-  const baseline = prediction(model.cost, counting);
+  const predict = () => prediction(model.cost, counting, latency !== undefined);
+  const now = () => MEASURES[measure](model.cost, counting);
+  const baseline = predict();
   const wanted = target[measure]!;
-  const bound = typeof wanted === 'number' ? wanted * baseline[measure] : wanted.at_most;
-  const fits = () => MEASURES[measure](model.cost, counting) <= bound;
+  const bound = typeof wanted === 'number' ? wanted * now() : wanted.at_most;
+  const fits = () => now() <= bound;
   const steps = allSteps(ranked);
   search(model, ranked, steps, fits);
   fillBack(model, steps, fits);
-  const predicted = prediction(model.cost, counting);
   return {
     choices: Object.fromEntries(units.map((unit, u) => [unit.name, unit.choiceFor(model.counts[u])])),
     baseline,
-    predicted,
+    predicted: predict(),
     measure,
     bound,
     reachable: fits(),
-    nearest: predicted[measure],
+    nearest: now(),
   };
 }
 
-/** @throws EspalierError TARGET_UNREACHABLE with the nearest value there is. */
-export function requireReachable(plan: Plan): void {
-  if (plan.reachable) return;
+/** Why a plan misses its target, with the nearest value there is; undefined when it doesn't. */
+export function unreachable(plan: Plan): string | undefined {
+  if (plan.reachable) return undefined;
   const { measure, nearest, bound, baseline } = plan;
-  const share = (nearest / baseline[measure]).toPrecision(3);
+  const share = (nearest / baseline[measure]!).toPrecision(3);
   const show = (value: number) => (measure === 'latency' ? `${value.toPrecision(3)} ms` : String(Math.floor(value)));
-  throw new EspalierError(
-    'TARGET_UNREACHABLE',
-    `target ${measure}: at most ${show(bound)} was asked for, the least that can be reached is ${show(nearest)} (a share of ${share}) while each unit keeps a tenth of its channels; target_pruning_ratio can go lower`,
-  );
+  return `target ${measure}: at most ${show(bound)} was asked for, the least that can be reached is ${show(nearest)} (a share of ${share}) while each unit keeps its floor (a share of ${DEFAULT_FLOOR} of its channels where default_args.floor says nothing else)`;
 }
 
 /** What the subnet of these choices (the others as they are) would cost, without changing any. */
@@ -121,7 +119,7 @@ export function predictCost(
     const choice = choices[unit.name];
     model.set(u, choice === undefined ? unit.activatedChannels : unit.countFor(choice));
   });
-  return prediction(model.cost, counting);
+  return prediction(model.cost, counting, false);
 }
 
 function measureOf(target: Target, hasLatency: boolean): Measure {
@@ -135,12 +133,12 @@ function measureOf(target: Target, hasLatency: boolean): Measure {
   );
 }
 
-function prediction(cost: SubnetCost, counting: Counting): Prediction {
+function prediction(cost: SubnetCost, counting: Counting, hasLatency: boolean): Prediction {
   return {
     macs: MEASURES.macs(cost, counting),
     parameters: MEASURES.parameters(cost, counting),
     size: MEASURES.size(cost, counting),
-    latency: MEASURES.latency(cost, counting),
+    latency: hasLatency ? MEASURES.latency(cost, counting) : null,
   };
 }
 

@@ -13,7 +13,7 @@ export interface RankedChannels extends RankedUnit {
 /**
  * Ranks the channels of each unit by its own criterion. A unit that keeps channels by position alone has scores falling
  * in a straight line about the same mean of 1.
- * @param limits.floor the least share of channels that a unit keeps.
+ * @param limits.floor the least share of channels that a unit keeps whose arguments say nothing else.
  * @param limits.multiple what a unit of at least twice as many channels keeps a multiple of, unless it keeps all.
  */
 export function rankUnits(
@@ -29,11 +29,16 @@ export function rankUnits(
     const mean = importance.reduce((sum, value) => sum + value, 0) / n;
     const reachable = unit.reachableCounts();
     const blocks = n >= 2 * multiple ? multiple : 1;
-    const allowed = reachable.filter((count) => count >= floor * n && (count % blocks === 0 || count === n));
+    const least = (unit.args.floor ?? floor) * n;
+    const most = (unit.args.cap ?? 1) * n;
+    const within = reachable.filter((count) => count >= least && count <= most);
+    const allowed = within.filter((count) => count % blocks === 0 || count === n);
+    // Where rounding leaves nothing between the bounds, the floor counts.
+    const nearest = reachable.find((count) => count >= least) ?? reachable[reachable.length - 1];
     return {
       classes: order.map((channel) => classes[channel]),
       scores: Float64Array.from(order, (channel) => (mean > 0 ? importance[channel] / mean : 1)),
-      counts: allowed.length > 0 ? allowed : reachable.slice(-1),
+      counts: allowed.length > 0 ? allowed : within.length > 0 ? within : [nearest],
     };
   });
 }
