@@ -1,9 +1,10 @@
 import { EspalierError } from '../errors.js';
 import type { FileSet, ModelFormat } from './format.js';
+import { ONNX } from './onnx/index.js';
 import { TFJS_LAYERS } from './tfjs-layers/index.js';
 
 /** Every model file format that is read, in the order in which they are tried. */
-export const MODEL_FORMATS: readonly ModelFormat[] = [TFJS_LAYERS];
+export const MODEL_FORMATS: readonly ModelFormat[] = [TFJS_LAYERS, ONNX];
 
 /**
  * The format of an upload.
@@ -16,7 +17,7 @@ export async function detectFormat(
   for (const format of formats) if (await format.match(files)) return format;
   throw new EspalierError(
     'FORMAT_UNKNOWN',
-    `${describeFiles(files)}; taken are a TensorFlow.js LayersModel: model.json (with modelTopology and weightsManifest) and its shards`,
+    `${describeFiles(files)}; taken are a TensorFlow.js LayersModel: model.json (with modelTopology and weightsManifest) and its shards; and an ONNX model: an .onnx file, or a zip of it and its external data`,
   );
 }
 

@@ -260,6 +260,29 @@ const CASES: Case[] = [
     shape: [2, 3],
     body: (b, x) => b.op('Transpose', [b.op('Expand', [x], { shape: [4, 1, 1] })], { perm: [1, 0, 2] }),
   },
+  {
+    op: 'ExpandBatch',
+    name: 'ExpandBatch',
+    shape: [1, 3],
+    body: (b, x) => b.op('ExpandBatch', [x, b.constant('like', zeros([2, 1]), 'literal')]),
+  },
+  ...['Greater', 'Less', 'Equal'].map(
+    (op): Case => ({
+      op,
+      name: `${op}, of which nothing flows back`,
+      shape: [2, 4],
+      body: (b, x) => b.op('Where', [b.op(op, [x, b.constant('zero', zeros([1]), 'literal')]), x, b.op('Exp', [x])]),
+    }),
+  ),
+  {
+    op: 'Where',
+    name: 'Where of [2, 3] and [3]',
+    shape: [2, 3],
+    body: (b, x, p) => {
+      const condition = b.constant('condition', tensor('bool', [2, 1], [1, 0]), 'literal');
+      return b.op('Where', [condition, x, p('other', [3])]);
+    },
+  },
   { op: 'Tile', name: 'Tile', shape: [2, 3, 2], body: (b, x) => b.op('Tile', [x], { repeats: [1, 2, 3] }) },
   gather([5, 3], 0, [2, 2], [0, 4, 4, -5]),
   gather([2, 5, 3], 1, [2, 2], [0, 4, 4, -5]),

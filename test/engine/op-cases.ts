@@ -368,6 +368,10 @@ export const OP_CASES: Readonly<Record<string, Case>> = {
     ]);
     return b.op('Expand', [b.input('x', float(x))], { shape });
   },
+  ExpandBatch: (b, r) => {
+    const like = b.input('like', float(['N', ...r.ints(r.int(0, 2), 1, 3)]));
+    return b.op('ExpandBatch', [weight(b, r, 'x', [1, ...r.ints(r.int(0, 3), 1, 4)]), like]);
+  },
   Slice: (b, r) => {
     const axes = [1, 2].filter(() => r.int(0, 1) === 0);
     const x = b.input('x', float(['N', ...r.ints(3, 3, 7)]));

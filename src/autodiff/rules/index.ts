@@ -15,8 +15,14 @@ import { gemmGradient, matMulGradient } from './dense.js';
 import { gatherGradient } from './gather.js';
 import type { GradientRule } from './gradient-rule.js';
 import { averagePoolGradient, globalAveragePoolGradient, globalMaxPoolGradient, maxPoolGradient } from './pool.js';
-import { expandGradient, reduceMaxGradient, reduceMeanGradient, reduceSumGradient } from './reduction.js';
-import { maxGradient, minGradient, preluGradient } from './selection.js';
+import {
+  expandBatchGradient,
+  expandGradient,
+  reduceMaxGradient,
+  reduceMeanGradient,
+  reduceSumGradient,
+} from './reduction.js';
+import { maxGradient, minGradient, noGradient, preluGradient, whereGradient } from './selection.js';
 import {
   concatGradient,
   padGradient,
@@ -55,19 +61,23 @@ export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
     ConvTranspose: convTransposeGradient,
     Div: divGradient,
     Elu: eluGradient,
+    Equal: noGradient,
     Erf: erfGradient,
     Exp: expGradient,
     Expand: expandGradient,
+    ExpandBatch: expandBatchGradient,
     Flatten: reshapeGradient,
     Gather: gatherGradient,
     Gelu: geluGradient,
     Gemm: gemmGradient,
     GlobalAveragePool: globalAveragePoolGradient,
     GlobalMaxPool: globalMaxPoolGradient,
+    Greater: noGradient,
     HardSigmoid: hardSigmoidGradient,
     HardSwish: hardSwishGradient,
     Identity: identityGradient,
     LeakyRelu: primitive('LeakyReluGrad', 'x'),
+    Less: noGradient,
     Log: logGradient,
     LogSoftmax: logSoftmaxGradient,
     MatMul: matMulGradient,
@@ -98,5 +108,6 @@ export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
     Tanh: primitive('TanhGrad', 'y'),
     Tile: tileGradient,
     Transpose: transposeGradient,
+    Where: whereGradient,
   }),
 );

@@ -45,4 +45,10 @@ export const reduceMaxGradient: GradientRule = (node, dy, { builder: b }) => {
   return [b.op('Mul', [largest, b.op('Div', [withReducedAxes(b, node, dy), count])])];
 };
 
+/** What every sample of the batch took of x; `like` only says how many there are. */
+export const expandBatchGradient: GradientRule = (_node, dy, { builder: b }) => [
+  b.op('ReduceSum', [dy], { axes: [0], keepdims: 1 }),
+  undefined,
+];
+
 export const expandGradient: GradientRule = (node, dy, { builder: b }) => [sumToShape(b, dy, b.shape(node.inputs[0]))];

@@ -27,3 +27,15 @@ export const preluGradient: GradientRule = (node, dy, { builder: b, needs }) => 
     needs(1) ? sumToShape(b, b.op('Mul', [below, x]), b.shape(slope)) : undefined,
   ];
 };
+
+/** What is chosen receives; the condition doesn't. */
+export const whereGradient: GradientRule = (node, dy, { builder: b, needs }) => {
+  const [condition] = node.inputs;
+  const zero = b.scalar(0, dy);
+  const part = (i: number, inputs: string[]): string | undefined =>
+    needs(i) ? sumToShape(b, b.op('Where', inputs), b.shape(node.inputs[i])) : undefined;
+  return [undefined, part(1, [condition, dy, zero]), part(2, [condition, zero, dy])];
+};
+
+/** Comparisons are flat wherever they have a slope. */
+export const noGradient: GradientRule = () => [];

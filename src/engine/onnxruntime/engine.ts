@@ -1,4 +1,5 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { EspalierError } from '../../errors.js';
 import { type Graph, getSpec } from '../../graph/graph.js';
 import type { DType, Tensor, TensorData } from '../../graph/tensor.js';
 import { checkedFeed, checkOutput } from '../check-values.js';
@@ -44,6 +45,12 @@ async function openSession(
     });
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
+    const foreign = graph.nodes.filter((node) => node.op === 'Opaque').map((node) => node.layer ?? node.name);
+    // Operators that came from the user's file as they are may be none that it has.
+    if (foreign.length > 0) {
+      const layers = foreign.slice(0, 5).join(', ');
+      throw new EspalierError('LAYER_UNSUPPORTED', `onnxruntime does not run layers ${layers}: ${detail}`, { cause });
+    }
     throw new Error(`onnxruntime does not take graph ${graph.name}: ${detail}`, { cause });
   }
 }

@@ -1,5 +1,6 @@
 import { type Graph, getSpec, type Node, type TensorSpec } from '../../graph/graph.js';
 import { tensor } from '../../graph/tensor.js';
+import type { NodeProto } from '../../onnx-proto/index.js';
 import { CONTRIB, type OnnxAttrs, type OnnxModelBuilder } from './model-builder.js';
 
 /** Writes one IR node as ONNX nodes, ending with `x.result(...)`. */
@@ -53,6 +54,13 @@ export class NodeLowering {
     const name = i === 0 ? this.node.name : this.#model.freshName(`${this.node.name}/${opType}`);
     this.#model.node({ name, opType, inputs, outputs: [output], attrs });
     return output;
+  }
+
+  /** Emits a node of the user's file as it is, with this IR node's inputs, and its outputs in these places. */
+  foreign(proto: NodeProto, outputs: readonly number[], version: number): void {
+    for (const i of outputs.keys()) this.#computed.add(i);
+    const names = proto.output.map((_, i) => this.node.outputs[outputs.indexOf(i)] ?? '');
+    this.#model.foreignNode(proto, this.node.name, this.inputs, names, version);
   }
 
   get isFinished(): boolean {

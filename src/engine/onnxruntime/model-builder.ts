@@ -44,6 +44,7 @@ export class OnnxModelBuilder {
   readonly #initializers: TensorProto[] = [];
   readonly #inputs: ValueInfoProto[] = [];
   readonly #outputs: ValueInfoProto[] = [];
+  readonly #domains = new Map<string, number>();
 
   constructor(name: string) {
     this.#name = name;
@@ -98,6 +99,18 @@ export class OnnxModelBuilder {
     );
   }
 
+  /** A node of the user's file, between other values. Its operators are of the version that the file says. */
+  foreignNode(
+    proto: NodeProto,
+    name: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    version: number,
+  ): void {
+    if (proto.domain !== '' && proto.domain !== CONTRIB) this.#domains.set(proto.domain, version);
+    this.#nodes.push({ ...proto, name, input: [...inputs], output: [...outputs] });
+  }
+
   encode(): Uint8Array<ArrayBuffer> {
     return encodeModel(
       create(ModelProtoSchema, {
@@ -106,6 +119,7 @@ export class OnnxModelBuilder {
         opsetImport: [
           { domain: '', version: BigInt(OPSET) },
           { domain: CONTRIB, version: 1n },
+          ...[...this.#domains].map(([domain, version]) => ({ domain, version: BigInt(version) })),
         ],
         graph: create(GraphProtoSchema, {
           name: this.#name,

@@ -1,3 +1,4 @@
+import { EspalierError } from '../../errors.js';
 import { type Graph, getSpec, type Node } from '../../graph/graph.js';
 import { OpError } from '../../graph/op-spec.js';
 import type { Tensor } from '../../graph/tensor.js';
@@ -22,11 +23,19 @@ export function createTensorFlowEngine(options: { tf: TF; device: string; thread
     threads,
     async compile(graph) {
       for (const node of graph.nodes) {
+        if (node.op === 'Opaque') throw notHere(node);
         if (!Object.hasOwn(KERNELS, node.op)) throw new OpError(node, 'the tensorflow engine has no such op');
       }
       return new InterpretedGraph(tf, graph);
     },
   };
+}
+
+function notHere(node: Node): EspalierError {
+  return new EspalierError(
+    'LAYER_UNSUPPORTED',
+    `layer ${node.layer ?? node.name} (${node.attrs.opType}) is an operator that only the onnxruntime engine runs`,
+  );
 }
 
 class InterpretedGraph implements CompiledGraph {

@@ -6,9 +6,11 @@ import { CONV_OPS } from './conv.js';
 import { CONV_TRANSPOSE_OPS } from './conv-transpose.js';
 import { DENSE_OPS } from './dense.js';
 import { ELEMENTWISE_OPS } from './elementwise.js';
+import { EXPAND_BATCH_OPS } from './expand-batch.js';
 import { GATHER_OPS } from './gather.js';
 import { GRADIENT_OPS } from './gradients.js';
 import { NORMALIZATION_OPS } from './normalization.js';
+import { OPAQUE_OP } from './opaque.js';
 import { PAD_OPS } from './pad.js';
 import { POOLING_OPS } from './pooling.js';
 import { PRELU_OPS } from './prelu.js';
@@ -44,11 +46,12 @@ const OPS: readonly OpSpec[] = [
   ...REDUCTION_OPS,
   ...SELECTION_OPS,
   SLICE_OP,
+  ...EXPAND_BATCH_OPS,
   ...BATCH_STATISTICS_OPS,
   ...GRADIENT_OPS,
 ];
 
-const BY_NAME = new Map(OPS.map((spec) => [spec.op, spec]));
+const BY_NAME = new Map([...OPS, OPAQUE_OP].map((spec) => [spec.op, spec]));
 
 export function findOp(op: string): OpSpec | undefined {
   return BY_NAME.get(op);
@@ -61,6 +64,7 @@ export function getOp(op: string): OpSpec {
   return spec;
 }
 
+/** The ops that every engine has; `Opaque` is none of them, as only what reads the user's file format can run it. */
 export function opNames(): string[] {
-  return [...BY_NAME.keys()].sort();
+  return OPS.map((spec) => spec.op).sort();
 }

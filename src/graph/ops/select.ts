@@ -2,9 +2,15 @@ import type { Node } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { DTYPE_BYTES, type DType } from '../tensor.js';
 import { choiceAttr, intAttr, intsAttr } from './attributes.js';
-import { broadcastOffsets, broadcastShapes, mapBroadcast } from './broadcast.js';
+import { broadcastChannels, broadcastOffsets, broadcastShapes, mapBroadcast } from './broadcast.js';
 import { expectDType, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { channelReason } from './reasons.js';
+
+/** Element by element over all inputs. */
+const broadcastAll: NonNullable<OpSpec['channels']> = (node, ctx) => {
+  const operands = node.inputs.map((_, i) => ({ shape: ctx.inputShape(i), axes: ctx.input(i) }));
+  ctx.setOutput(0, broadcastChannels(node, ctx, operands, ctx.outputShape(0)));
+};
 
 function comparison(op: string, holds: (a: number, b: number) => boolean): OpSpec {
   return {
@@ -16,6 +22,7 @@ function comparison(op: string, holds: (a: number, b: number) => boolean): OpSpe
       expectDType(x.node, b, a.dtype, 'b');
       return [outputSpec(x.node, 'bool', broadcastShapes(x.node, [a.shape, b.shape]))];
     },
+    channels: broadcastAll,
     evaluate(node, inputs) {
       const a = requiredTensor(node, inputs, 0);
       const b = requiredTensor(node, inputs, 1);
@@ -35,6 +42,7 @@ const where: OpSpec = {
     expectDType(x.node, b, a.dtype, 'b');
     return [outputSpec(x.node, a.dtype, broadcastShapes(x.node, [condition.shape, a.shape, b.shape]))];
   },
+  channels: broadcastAll,
   evaluate(node, inputs) {
     const [condition, a, b] = [0, 1, 2].map((i) => requiredTensor(node, inputs, i));
     const shape = broadcastShapes(node, [condition.shape, a.shape, b.shape]) as number[];

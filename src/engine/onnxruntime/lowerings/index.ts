@@ -6,6 +6,7 @@ import { CONVOLUTIONS } from './convolution.js';
 import { CONVOLUTION_GRADIENTS } from './convolution-gradient.js';
 import { ELEMENTWISE } from './elementwise.js';
 import { NORMALIZATIONS } from './normalization.js';
+import { OPAQUE } from './opaque.js';
 import { POOLS } from './pooling.js';
 import { POOL_GRADIENTS } from './pooling-gradient.js';
 import { PRODUCTS } from './product.js';
@@ -22,6 +23,7 @@ export const LOWERINGS: LoweringTable = {
   ...CONVOLUTION_GRADIENTS,
   ...ELEMENTWISE,
   ...NORMALIZATIONS,
+  ...OPAQUE,
   ...POOLS,
   ...POOL_GRADIENTS,
   ...PRODUCTS,

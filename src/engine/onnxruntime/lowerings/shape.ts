@@ -8,6 +8,14 @@ export const SHAPES: LoweringTable = {
   Reshape: (x) => x.result('Reshape', [x.inputs[0], x.ints(intsAttr(x.node, 'shape'))]),
   Transpose: (x) => x.result('Transpose', x.inputs, { perm: intsAttr(x.node, 'perm') }),
   Expand: (x) => x.result('Expand', [x.inputs[0], x.ints(intsAttr(x.node, 'shape'))]),
+  ExpandBatch: (x) => {
+    const [input, like] = x.inputs;
+    const batch = x.op('Slice', [x.op('Shape', [like]), x.ints([0]), x.ints([1])]);
+    const { length } = x.inputSpec(0).shape;
+    const extents =
+      length === 1 ? batch : x.op('Concat', [batch, x.ints(new Array<number>(length - 1).fill(1))], { axis: 0 });
+    x.result('Expand', [input, extents]);
+  },
   Slice: (x) => {
     const axes = intsAttr(x.node, 'axes');
     const bounds = [intsAttr(x.node, 'starts'), intsAttr(x.node, 'ends'), axes];

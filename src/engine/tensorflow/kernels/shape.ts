@@ -89,6 +89,10 @@ export const SHAPES: KernelTable = {
     const shape = broadcastShapes(x.node, [input.shape, intsAttr(x.node, 'shape')]) as number[];
     return x.tf.broadcastTo(input, shape);
   },
+  ExpandBatch: (x) => {
+    const input = x.input(0);
+    return x.tf.broadcastTo(input, [x.value(1).in('channels-first').shape[0], ...input.shape.slice(1)]);
+  },
   Slice: (x) => {
     const { tf } = x;
     const layout = ownLayout(x, 0);

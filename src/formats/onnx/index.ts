@@ -1,0 +1,26 @@
+import type { FileSet, LoadedModel, ModelFormat } from '../format.js';
+import { ROUNDING_TYPES } from './element-types.js';
+import { lowerModel } from './lower-model.js';
+import { findOnnxFiles, openOnnxFile } from './onnx-file.js';
+import { writeModel } from './write/write.js';
+
+/** ONNX models: one `.onnx` file, or a zip of it and the files that hold its weights. */
+export const ONNX: ModelFormat = {
+  id: 'onnx',
+  match: async (files) => findOnnxFiles(files).length > 0,
+  read,
+};
+
+async function read(files: FileSet): Promise<LoadedModel> {
+  const file = await openOnnxFile(files);
+  const lowered = lowerModel(file);
+  const types = new Map(file.graph.initializer.map(({ name, dataType }) => [name, dataType]));
+  return {
+    format: 'onnx',
+    name: file.graph.name || 'model',
+    graph: lowered.graph,
+    warnings: lowered.warnings,
+    quantized: lowered.constants.some(({ name }) => ROUNDING_TYPES.has(types.get(name) ?? 0)),
+    write: async (graph, options) => writeModel({ files, file: await openOnnxFile(files), lowered }, graph, options),
+  };
+}
