@@ -20,6 +20,8 @@ export interface LoadedModel {
   readonly warnings: readonly Warning[];
   /** Whether the file holds weights in a type of less precision than the graph's, so that writing trained ones rounds. */
   readonly quantized: boolean;
+  /** True when the file leaves extents of an input open: they are those of {@link ReadOptions.sampleShape}, or assumed. */
+  readonly hasOpenExtents?: boolean;
   /**
    * The user's files with the tensors and counts of `graph`, a graph made from this model's own by selecting outputs,
    * changing constants' data and slicing: node names and constant ids are still those of {@link LoadedModel.graph}.
@@ -33,10 +35,15 @@ export interface WriteOptions {
   readonly dequantized?: boolean;
 }
 
+export interface ReadOptions {
+  /** Shape of one sample of the data that the model will be fed: what the extents are that the file leaves open. */
+  readonly sampleShape?: readonly number[];
+}
+
 /** One model file format. `match` sniffs cheaply and never throws. */
 export interface ModelFormat {
   readonly id: FormatId;
   match(files: FileSet): Promise<boolean>;
   /** @throws EspalierError naming the layer or file at fault. */
-  read(files: FileSet): Promise<LoadedModel>;
+  read(files: FileSet, options?: ReadOptions): Promise<LoadedModel>;
 }

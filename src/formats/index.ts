@@ -8,4 +8,4 @@ export {
   writeZip,
 } from '../archive/index.js';
 export { detectFormat, MODEL_FORMATS } from './detect.js';
-export type { FileSet, FormatId, LoadedModel, ModelFormat, Warning, WriteOptions } from './format.js';
+export type { FileSet, FormatId, LoadedModel, ModelFormat, ReadOptions, Warning, WriteOptions } from './format.js';

@@ -8,7 +8,7 @@ import { openModel } from './load-model.js';
 
 /** Reads an uploaded model and says what it is, and which units it has by default. @throws EspalierError */
 export async function inspectModel(path: string, name: string, limits?: ArchiveLimits): Promise<ModelInspection> {
-  const { model, close } = await openModel(path, name, limits);
+  const { model, close } = await openModel(path, name, { limits });
   try {
     const { graph } = model;
     const mutator = new ChannelMutator();

@@ -1,9 +1,10 @@
 import { posix } from 'node:path';
 import { EspalierError } from '../../errors.js';
-import type { FileSet, LoadedModel, ModelFormat, Warning } from '../format.js';
+import type { FileSet, LoadedModel, ModelFormat, ReadOptions, Warning } from '../format.js';
+import { declaredInput } from './input-shape.js';
 import { isObject, type Json, type JsonObject, own, parseJson } from './json.js';
 import { type LoweredModel, lowerModel } from './lower-model.js';
-import { parseTopology } from './topology.js';
+import { inputLayers, parseTopology } from './topology.js';
 import { readWeights, type WeightGroup } from './weights-manifest.js';
 import { writeModel } from './write.js';
 
@@ -17,7 +18,7 @@ export const TFJS_LAYERS: ModelFormat = {
   read,
 };
 
-async function read(files: FileSet): Promise<LoadedModel> {
+async function read(files: FileSet, { sampleShape }: ReadOptions = {}): Promise<LoadedModel> {
   const found = await findModels(files);
   if (found.length !== 1) {
     throw new EspalierError(
@@ -32,13 +33,14 @@ async function read(files: FileSet): Promise<LoadedModel> {
   const groups = await readWeights(own(json, 'weightsManifest'), posix.dirname(jsonName), files);
   const modelName = own(model.json, 'name');
   const name = typeof modelName === 'string' ? modelName : 'model';
-  const lowered = lowerModel(model, groups, name);
+  const lowered = lowerModel(model, groups, name, sampleShape);
   return {
     format: 'tfjs-layers',
     name,
     graph: lowered.graph,
     warnings: [...lowered.warnings, ...weightWarnings(groups, lowered)],
     quantized: lowered.weights.some(({ entry }) => entry.encoding!.kind !== 'float32'),
+    hasOpenExtents: inputLayers(model).some((layer) => declaredInput(layer).includes(null)),
     write: async (graph, options) => {
       const fresh = parseJson(jsonBytes, jsonName);
       return writeModel(

@@ -44,20 +44,36 @@ export function declaredInput(layer: Layer): (number | null)[] {
   return dims as (number | null)[];
 }
 
-/** Fills in open spatial extents. @throws EspalierError LAYER_INVALID when the channels are open */
-export function resolveInput(layer: Layer, dims: readonly (number | null)[], warnings: Warning[]): number[] {
-  const open = dims.filter((d) => d === null).length;
-  if (open === 0) return dims as number[];
+/**
+ * Fills in open spatial extents: those of a sample of the data where it fits, else {@link ASSUMED_EXTENT}.
+ * @throws EspalierError LAYER_INVALID when the channels are open
+ */
+export function resolveInput(
+  layer: Layer,
+  dims: readonly (number | null)[],
+  warnings: Warning[],
+  sample: readonly number[] = [],
+): number[] {
+  if (!dims.includes(null)) return dims as number[];
   // The channels stand last, or first; one of the two must be known.
   if (dims.length < 2 || (dims[0] === null && dims[dims.length - 1] === null)) {
     throw invalid(layer, `its shape is ${show(dims as number[])}; the number of channels must be known`);
   }
-  const shape = dims.map((d) => d ?? ASSUMED_EXTENT);
-  warnings.push({
-    code: 'INPUT_SIZE_ASSUMED',
-    message: `input ${layer.path} has open extents ${show(dims as number[])}; taken as [${shape}]. The file keeps them open`,
-  });
+  const data = fitSample(dims, sample);
+  const shape = data ?? dims.map((d) => d ?? ASSUMED_EXTENT);
+  const open = `input ${layer.path} has open extents ${show(dims as number[])}`;
+  warnings.push(
+    data
+      ? { code: 'INPUT_SIZE_FROM_DATA', message: `${open}; MACs are counted at those of the data, [${shape}]` }
+      : { code: 'INPUT_SIZE_ASSUMED', message: `${open}; MACs are counted at [${shape}]. The file keeps them open` },
+  );
   return shape;
+}
+
+/** The sample's extents where they are those that the input declares; images of one channel may lack that axis. */
+function fitSample(dims: readonly (number | null)[], sample: readonly number[]): number[] | undefined {
+  const found = sample.length === dims.length - 1 && dims[dims.length - 1] === 1 ? [...sample, 1] : [...sample];
+  return found.length === dims.length && dims.every((d, i) => d === null || d === found[i]) ? found : undefined;
 }
 
 function invalid(layer: Layer, message: string): EspalierError {

@@ -32,9 +32,15 @@ export function callId({ path }: Layer, index: number): string {
 
 /**
  * Lowers a Keras model into the IR. Graph inputs are the input layers by name, outputs the layers that make them.
+ * @param sampleShape what extents are taken from that the inputs leave open, where it fits
  * @throws EspalierError naming the layer
  */
-export function lowerModel(model: Container, groups: readonly WeightGroup[], name: string): LoweredModel {
+export function lowerModel(
+  model: Container,
+  groups: readonly WeightGroup[],
+  name: string,
+  sampleShape?: readonly number[],
+): LoweredModel {
   const builder = new GraphBuilder(name);
   const state: ModelLowering = {
     builder,
@@ -44,7 +50,7 @@ export function lowerModel(model: Container, groups: readonly WeightGroup[], nam
     literals: new Map(),
     tensors: new Map(),
   };
-  const inputs = inputLayers(model).map((layer) => graphInput(layer, state));
+  const inputs = inputLayers(model).map((layer) => graphInput(layer, state, sampleShape));
   const outputs = lowerContainer(model, inputs, state);
   const names = outputNames(model.outputs);
   outputs.forEach((t, i) => {
@@ -65,8 +71,8 @@ export function outputNames(outputs: readonly TensorRef[]): string[] {
   });
 }
 
-function graphInput(layer: Layer, state: ModelLowering): KerasTensor {
-  const shape: Dim[] = ['N', ...resolveInput(layer, declaredInput(layer), state.warnings)];
+function graphInput(layer: Layer, state: ModelLowering, sample?: readonly number[]): KerasTensor {
+  const shape: Dim[] = ['N', ...resolveInput(layer, declaredInput(layer), state.warnings, sample)];
   return { shape, declared: state.builder.input(layer.path, { dtype: 'float32', shape }) };
 }
 
