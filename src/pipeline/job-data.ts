@@ -50,12 +50,12 @@ export async function openJobData(
   const opened = await openDataset(dataset.path, { name: dataset.name, ...(limits && { limits }) });
   try {
     const inputShape = getSpec(graph, graph.inputs[0]).shape.slice(1).map(Number);
-    const classes = opened.train.labels.kind === 'none' ? undefined : scoredClasses(graph, config, listener);
-    const labelled = classes !== undefined;
+    const labelled = opened.train.labels.kind !== 'none';
+    const classes = labelled ? classesOf(graph) : undefined;
     const all = fitToModel(opened.train, inputShape, classes);
     const { train, validation } = opened.validation
       ? { train: all, validation: fitToModel(opened.validation, inputShape, classes) }
-      : partition(all, config, labelled, listener);
+      : partition(all, config, listener);
     const data = { train, validation, labelled, close: () => opened.close() };
     const asked = config.scaling;
     warnOfSmallScaling(asked, train.dtype, listener);
@@ -79,12 +79,7 @@ export async function readSampleShape(
   return opened.train.inputShape;
 }
 
-function partition(
-  all: Split,
-  config: PruneConfig,
-  labelled: boolean,
-  listener: JobListener,
-): { train: Split; validation: Split } {
+function partition(all: Split, config: PruneConfig, listener: JobListener): { train: Split; validation: Split } {
   const share = config.finetune ? config.finetune.validation_split : 0;
   const { train, validation } = splitValidation(all, share, config.seed);
   if (validation) return { train, validation };
@@ -97,27 +92,11 @@ function partition(
       },
     );
   }
-  if (labelled) {
-    listener.warning({
-      code: 'EVALUATED_ON_ALL_DATA',
-      message: 'nothing is trained, so accuracy is over all samples of the data set, which has no x_test',
-    });
-  }
+  listener.warning({
+    code: 'EVALUATED_ON_ALL_DATA',
+    message: 'nothing is trained, so accuracy is over all samples of the data set, which has no x_test',
+  });
   return { train: all, validation: all };
-}
-
-/** The classes that labels are scored by. Undefined where there is nothing to score by and nothing is to be trained. */
-function scoredClasses(graph: Graph, config: PruneConfig, listener: JobListener): number | undefined {
-  try {
-    return classesOf(graph);
-  } catch (error) {
-    if (config.finetune || !(error instanceof EspalierError) || error.code !== 'NOT_TRAINABLE') throw error;
-    listener.warning({
-      code: 'NOT_SCORED',
-      message: `labels are not used, accuracy and loss are null: ${error.message}`,
-    });
-    return undefined;
-  }
 }
 
 /** @throws EspalierError NOT_TRAINABLE when the graph has several outputs, or one that is no classification */
@@ -128,13 +107,7 @@ function classesOf(graph: Graph): number {
       errors: [{ pointer: '/config/outputs', message: `must name one of ${names}` }],
     });
   }
-  const [head] = findHeads(graph, { loss: 'cross_entropy', labels: 'index' }, false).heads;
-  if (head.positions === 1) return head.width;
-  const shape = head.shape.slice(1).join(', ');
-  throw new EspalierError(
-    'NOT_TRAINABLE',
-    `output ${head.name} is [N, ${shape}]; one label a sample needs [N, classes]`,
-  );
+  return findHeads(graph, { loss: 'cross_entropy', labels: 'index' }, false).heads[0].width;
 }
 
 /** Means and deviations of 0…1 inputs (ImageNet's, say) make nothing of 8-bit values. */
