@@ -20,6 +20,8 @@ const MOST_SUGGESTIONS = 3;
 
 type Suggest = (name: string, known: readonly string[]) => string;
 
+const UNTRAINED = '`finetune: false` prunes without training and scoring';
+
 const RATIOS = '/config/algorithm/target_pruning_ratio';
 const UNITS = '/config/algorithm/mutator_cfg/channel_unit_cfg/units';
 
@@ -38,6 +40,7 @@ export function checkConfigAgainstModel(
   return [
     ...checkOutputs(config, model, suggest),
     ...checkUnitNames(config, model, suggest),
+    ...checkChoiceForAll(config, model),
     ...checkPrunable(config, model),
     ...(dataset ? checkDataset(config, model, dataset) : []),
   ].slice(0, MOST_FAULTS);
@@ -92,6 +95,20 @@ function checkUnitNames(config: PruneConfig, model: ModelInspection, suggest: Su
   return faults;
 }
 
+/** One choice for all units, against the narrowest of them. What `ignore` leaves of the units only the job finds out. */
+function checkChoiceForAll(config: PruneConfig, model: ModelInspection): ConfigFault[] {
+  const { channel_unit_cfg, parse_cfg } = config.algorithm.mutator_cfg;
+  const choice = config.algorithm.target_pruning_ratio;
+  if (typeof choice !== 'number' || config.ignore.length > 0 || parse_cfg.type === 'Config') return [];
+  if (keptOutputs(config, model).length < model.outputs.length) return [];
+  for (const [name, { is_mutable, num_channels }] of Object.entries(model.units.channel_unit_cfg.units)) {
+    const args = unitArgsOf(channel_unit_cfg.units[name], channel_unit_cfg.default_args);
+    const fault = is_mutable ? choiceFault(choice, args, num_channels) : undefined;
+    if (fault) return [{ code: 'CHOICE_INVALID', pointer: RATIOS, message: `for unit "${name}" it ${fault}` }];
+  }
+  return [];
+}
+
 /** With every output kept, the inspection knows whether anything can go. */
 function checkPrunable(config: PruneConfig, model: ModelInspection): ConfigFault[] {
   const { parse_cfg } = config.algorithm.mutator_cfg;
@@ -142,13 +159,14 @@ function checkDataset(config: PruneConfig, model: ModelInspection, dataset: Data
     faults.push({ code: 'CONFIG_INVALID', pointer: '/config/finetune/validation_split', message });
   }
   const outputs = keptOutputs(config, model);
-  if (outputs.length > 1 && dataset.label_kind !== 'none') {
-    const message = `labels need one output: name one of ${outputs.map((o) => o.name).join(', ')}`;
+  if (outputs.length > 1 && dataset.label_kind !== 'none' && config.finetune) {
+    const message = `labels need one output: name one of ${outputs.map((o) => o.name).join(', ')}; ${UNTRAINED}`;
     faults.push({ code: 'NOT_TRAINABLE', pointer: '/config/outputs', message });
   }
   if (outputs.length === 1 && dataset.num_classes !== null) {
     const fault = labelsFault(outputs[0], dataset, dataset.num_classes);
-    if (fault) faults.push({ pointer: at, ...fault });
+    // Where nothing is trained, labels that fit no classification are left aside with a warning.
+    if (fault && (config.finetune || fault.code !== 'NOT_TRAINABLE')) faults.push({ pointer: at, ...fault });
   }
   return faults;
 }
@@ -161,7 +179,7 @@ function labelsFault(
 ): Omit<ConfigFault, 'pointer'> | undefined {
   const wide = shape.slice(1).filter((d) => d !== 1);
   if (wide.length !== 1) {
-    const message = `output "${name}" is [${showDims(shape)}]; labels need an output of two classes or more, [N, classes]`;
+    const message = `output "${name}" is [${showDims(shape)}]; labels need an output of two classes or more, [N, classes]; ${UNTRAINED}`;
     return { code: 'NOT_TRAINABLE', message };
   }
   const [classes] = wide;

@@ -10,13 +10,13 @@ export { pointer } from './pointer.js';
 export { resolveConfig } from './resolve.js';
 export type {
   Bound,
-  FinetuneConfig,
   PruneConfig,
   Scaling,
   Target,
   UnitArgs,
   UnitConfig,
 } from './resolved.js';
+export type { AugmentationConfig, FinetuneConfig, LossName, OptimizerConfig } from './resolved-finetune.js';
 export { PruneConfigInput } from './schema.js';
 export { fieldErrors, type SchemaFault, schemaErrors } from './schema-errors.js';
 export type { RelatedTemplate, UnitsTemplate, UnitTemplate } from './units-template.js';

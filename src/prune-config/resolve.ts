@@ -5,18 +5,19 @@ import { choiceFault, keepsAll, unitArgsOf } from './choices.js';
 import { BUILT_IN_NAMES, type InstalledNames } from './installed.js';
 import { didYouMean } from './near-miss.js';
 import { pointer } from './pointer.js';
-import type { FinetuneConfig, PruneConfig, Scaling, UnitArgs, UnitConfig } from './resolved.js';
+import { resolveFinetune } from './resolve-finetune.js';
+import type { PruneConfig, Scaling, UnitArgs, UnitConfig } from './resolved.js';
+import type { FinetuneConfig } from './resolved-finetune.js';
 import { PruneConfigInput } from './schema.js';
 import { MOST_FAULTS, schemaErrors } from './schema-errors.js';
 
 type AlgorithmInput = NonNullable<PruneConfigInput['algorithm']>;
-type FinetuneInput = Exclude<NonNullable<PruneConfigInput['finetune']>, false>;
 type Report = (at: string, message: string) => void;
 
 /** Where it is not `ratio`. */
 const DEFAULT_MODES: Readonly<Record<string, UnitArgs['choice_mode']>> = { SlimmableChannelUnit: 'number' };
 
-const NOT_SUPPORTED_YET = ['/target/peak_memory', '/target/max_accuracy_drop', '/finetune/distillation'] as const;
+const NOT_SUPPORTED_YET = ['/target/peak_memory', '/target/max_accuracy_drop'] as const;
 
 /** Mutators whose units are of a kind of their own. */
 const DEFAULT_UNITS: Readonly<Record<string, string>> = {
@@ -51,7 +52,7 @@ export function resolveConfig(
     if (isRecord(value) && field in value) report(at, 'is not supported yet');
   }
   checkNames(config.algorithm ?? {}, options.installed ?? BUILT_IN_NAMES, report);
-  const finetune = resolveFinetune(config.finetune, options.hasDataset, report);
+  const finetune = finetuneOf(config.finetune, options.hasDataset, report);
   const scaling = resolveScaling(config.scaling, options.hasDataset, report);
   const algorithm = resolveAlgorithm(config.algorithm ?? {}, finetune, report);
   const target = resolveTarget(config, algorithm, report);
@@ -140,6 +141,8 @@ function resolveAlgorithm(
     min_value: given.min_value ?? 1,
     min_ratio: given.min_ratio ?? 0.9,
     ...(given.candidate_choices && { candidate_choices: given.candidate_choices }),
+    ...(given.floor !== undefined && { floor: given.floor }),
+    ...(given.cap !== undefined && { cap: given.cap }),
   };
   const units: Readonly<Record<string, UnitConfig>> = unitCfg.units ?? {};
   checkUnits(units, defaults, parse, report);
@@ -208,6 +211,7 @@ function checkUnits(
   if (defaults.choice_mode === 'bucket' && defaults.candidate_choices === undefined) {
     report(`${at}/default_args/candidate_choices`, 'is needed, since choice_mode is "bucket"');
   }
+  checkBounds(`${at}/default_args`, defaults, report);
   if (parse === 'Config' && Object.keys(units).length === 0) {
     report(`${at}/units`, 'needs at least one unit, since parse_cfg.type is "Config"');
   }
@@ -218,6 +222,7 @@ function checkUnits(
     if (unit.init_args?.choice_mode === 'bucket' && args.candidate_choices === undefined) {
       report(`${here}/init_args/candidate_choices`, 'is needed, since choice_mode is "bucket"');
     }
+    if (unit.init_args) checkBounds(`${here}/init_args`, args, report);
     const idle = unit.choice === undefined || unit.is_mutable === false || keepsAll(unit.choice, args, total);
     const fault = idle ? undefined : choiceFault(unit.choice, args, total);
     if (fault) report(`${here}/choice`, fault);
@@ -232,6 +237,10 @@ function checkUnits(
       });
     }
   }
+}
+
+function checkBounds(at: string, { floor, cap }: UnitArgs, report: Report): void {
+  if (floor !== undefined && cap !== undefined && floor > cap) report(`${at}/floor`, `${floor} is above cap, ${cap}`);
 }
 
 function checkRatios(
@@ -254,26 +263,15 @@ function checkRatios(
   }
 }
 
-function resolveFinetune(
+function finetuneOf(
   input: PruneConfigInput['finetune'],
   hasDataset: boolean,
   report: Report,
 ): FinetuneConfig | false | undefined {
   if (input === false) return false;
-  if (!hasDataset) {
-    if (input !== undefined) report('/finetune', 'needs a data set');
-    return undefined;
-  }
-  const f: FinetuneInput = input ?? {};
-  return {
-    epochs: f.epochs ?? 6,
-    batch_size: f.batch_size ?? 64,
-    optimizer: resolveOptimizer(f.optimizer ?? {}, report),
-    schedule: resolveSchedule(f.schedule ?? { type: 'cosine' }, report),
-    loss: f.loss ?? 'auto',
-    validation_split: f.validation_split ?? 0.1,
-    shuffle: f.shuffle ?? true,
-  };
+  if (hasDataset) return resolveFinetune(input ?? {}, report);
+  if (input !== undefined) report('/finetune', 'needs a data set');
+  return undefined;
 }
 
 function resolveScaling(given: PruneConfigInput['scaling'], hasDataset: boolean, report: Report): Scaling {
@@ -283,33 +281,4 @@ function resolveScaling(given: PruneConfigInput['scaling'], hasDataset: boolean,
     report('/scaling', `mean has ${scaling.mean.length} values and std ${scaling.std.length}`);
   }
   return scaling;
-}
-
-function resolveOptimizer(o: NonNullable<FinetuneInput['optimizer']>, report: Report): FinetuneConfig['optimizer'] {
-  const type = o.type ?? 'sgd';
-  const foreign = type === 'sgd' ? (['beta1', 'beta2', 'epsilon'] as const) : (['momentum'] as const);
-  for (const field of foreign) if (o[field] !== undefined) report(`/finetune/optimizer/${field}`, `"${type}" has none`);
-  const weight_decay = o.weight_decay ?? 0;
-  if (type === 'sgd') {
-    return { type, learning_rate: o.learning_rate ?? 0.01, momentum: o.momentum ?? 0.9, weight_decay };
-  }
-  return {
-    type,
-    learning_rate: o.learning_rate ?? 0.001,
-    beta1: o.beta1 ?? 0.9,
-    beta2: o.beta2 ?? 0.999,
-    epsilon: o.epsilon ?? 1e-7,
-    weight_decay,
-  };
-}
-
-function resolveSchedule(s: NonNullable<FinetuneInput['schedule']>, report: Report): FinetuneConfig['schedule'] {
-  if (s.type === 'step') {
-    if (s.step_size === undefined) report('/finetune/schedule/step_size', 'is needed, since type is "step"');
-    return { type: 'step', step_size: s.step_size ?? 1, gamma: s.gamma ?? 0.1 };
-  }
-  for (const field of ['step_size', 'gamma'] as const) {
-    if (s[field] !== undefined) report(`/finetune/schedule/${field}`, `"${s.type}" has none`);
-  }
-  return { type: s.type };
 }

@@ -1,3 +1,5 @@
+import type { FinetuneConfig } from './resolved-finetune.js';
+
 /** A config with every alias and default resolved: what jobs run and reports repeat. JSON all through. */
 export interface PruneConfig {
   readonly algorithm: {
@@ -38,6 +40,9 @@ export interface UnitArgs {
   readonly min_value: number;
   readonly min_ratio: number;
   readonly candidate_choices?: readonly number[];
+  /** The least and the greatest share of its channels that a plan for a target leaves a unit; absent: a tenth, and all. */
+  readonly floor?: number;
+  readonly cap?: number;
 }
 
 export interface UnitConfig {
@@ -68,27 +73,3 @@ export interface Target {
  * there are labels, else divided by 255. `mean` and `std` are of raw values.
  */
 export type Scaling = 'auto' | 'none' | '1/255' | { readonly mean: readonly number[]; readonly std: readonly number[] };
-
-export interface FinetuneConfig {
-  readonly epochs: number;
-  readonly batch_size: number;
-  readonly optimizer:
-    | { readonly type: 'sgd'; readonly learning_rate: number; readonly momentum: number; readonly weight_decay: number }
-    | {
-        readonly type: 'adam';
-        readonly learning_rate: number;
-        readonly beta1: number;
-        readonly beta2: number;
-        readonly epsilon: number;
-        readonly weight_decay: number;
-      };
-  /** Learning rate over epochs. `step`: times gamma every `step_size` epochs. `cosine`: down to 0 at the end. */
-  readonly schedule:
-    | { readonly type: 'constant' }
-    | { readonly type: 'step'; readonly step_size: number; readonly gamma: number }
-    | { readonly type: 'cosine' };
-  readonly loss: 'auto' | 'cross_entropy';
-  /** Share of the training samples that is held out when the data set has no validation part. */
-  readonly validation_split: number;
-  readonly shuffle: boolean;
-}

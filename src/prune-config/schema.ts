@@ -3,6 +3,7 @@
  * guide. What a schema can't say (which fields go together) is checked in resolve.ts.
  */
 import Type from 'typebox';
+import { FinetuneInput } from './finetune-schema.js';
 
 const closed = { additionalProperties: false } as const;
 
@@ -33,6 +34,20 @@ const unitArgs = {
       exclusiveMinimum: 0,
       maximum: 1,
       description: 'Rounding to `divisor` never goes below this share of the choice. Default 0.9.',
+    }),
+  ),
+  floor: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      maximum: 1,
+      description: 'The least share of its channels that a `target` leaves a unit. Default 0.1.',
+    }),
+  ),
+  cap: Type.Optional(
+    Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 1,
+      description: 'The greatest share of its channels that a `target` leaves a unit. Default 1.',
     }),
   ),
   candidate_choices: Type.Optional(
@@ -163,62 +178,6 @@ const Target = Type.Object(
   },
 );
 
-const Optimizer = Type.Object(
-  {
-    type: Type.Optional(Type.Enum(['sgd', 'adam'], { description: 'Default `sgd`.' })),
-    learning_rate: Type.Optional(
-      Type.Number({ exclusiveMinimum: 0, maximum: 1000, description: 'Default 0.01 for `sgd`, 0.001 for `adam`.' }),
-    ),
-    momentum: Type.Optional(Type.Number({ minimum: 0, exclusiveMaximum: 1, description: '`sgd` only. Default 0.9.' })),
-    beta1: Type.Optional(Type.Number({ minimum: 0, exclusiveMaximum: 1, description: '`adam` only. Default 0.9.' })),
-    beta2: Type.Optional(Type.Number({ minimum: 0, exclusiveMaximum: 1, description: '`adam` only. Default 0.999.' })),
-    epsilon: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: '`adam` only. Default 1e-7.' })),
-    weight_decay: Type.Optional(Type.Number({ minimum: 0, maximum: 1000, description: 'Default 0.' })),
-  },
-  closed,
-);
-
-const Schedule = Type.Object(
-  {
-    type: Type.Enum(['constant', 'step', 'cosine'], {
-      description: '`step` multiplies by `gamma` every `step_size` epochs; `cosine` goes down to 0 at the end.',
-    }),
-    step_size: Type.Optional(Type.Integer({ minimum: 1, description: '`step` only, needed there: epochs.' })),
-    gamma: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1, description: '`step` only. Default 0.1.' })),
-  },
-  { ...closed, description: 'Learning rate over the epochs. Default `{"type": "cosine"}`.' },
-);
-
-const Finetune = Type.Object(
-  {
-    epochs: Type.Optional(Type.Integer({ minimum: 1, maximum: 10000, description: 'Default 6.' })),
-    batch_size: Type.Optional(Type.Integer({ minimum: 1, maximum: 65536, description: 'Default 64.' })),
-    optimizer: Type.Optional(Optimizer),
-    schedule: Type.Optional(Schedule),
-    loss: Type.Optional(
-      Type.Enum(['auto', 'cross_entropy'], { description: '`auto` is cross-entropy on the logits. Default `auto`.' }),
-    ),
-    validation_split: Type.Optional(
-      Type.Number({
-        minimum: 0,
-        exclusiveMaximum: 1,
-        description: 'Share of the training samples held out when the data set has no validation part. Default 0.1.',
-      }),
-    ),
-    shuffle: Type.Optional(Type.Boolean({ description: 'New order of the samples in every epoch. Default true.' })),
-    distillation: Type.Optional(
-      Type.Object(
-        {
-          weight: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
-          temperature: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
-        },
-        { ...closed, description: 'Not supported yet.' },
-      ),
-    ),
-  },
-  closed,
-);
-
 /** The config as users send it: {@link resolveConfig} turns it into a `PruneConfig`. */
 export const PruneConfigInput = Type.Object(
   {
@@ -276,7 +235,7 @@ export const PruneConfigInput = Type.Object(
       }),
     ),
     finetune: Type.Optional(
-      Type.Union([Type.Literal(false), Finetune], {
+      Type.Union([Type.Literal(false), FinetuneInput], {
         description: 'Training after each prune step, or false. Needs a data set. Default: on when there is one.',
       }),
     ),

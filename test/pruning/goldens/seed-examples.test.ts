@@ -132,22 +132,50 @@ describeShared('the guide, row by row', 'goldens/mmrazor', (folder) => {
     expect(again.currentChoices).toEqual(golden.rebuilt_from_config.choices);
   });
 
-  /** What the original clips (`set_too_many`, `set_zero`, `set_negative`, `ratio_gt_1`) is outside of our domain. */
-  const numbers = (choice: number) => () =>
-    prepared(toy, { channel_unit_cfg: { default_args: { choice_mode: 'number' } } }).setChoices({ [FIRST]: choice });
-  test.each<[string, () => unknown, string]>([
-    ['set_unknown_unit', () => prepared(toy).setChoices({ nope: 1 }), 'UNIT_UNKNOWN'],
-    ['set_too_many', numbers(999), 'CHOICE_INVALID'],
-    ['set_zero', numbers(0), 'CHOICE_INVALID'],
-    ['set_negative', numbers(-3), 'CHOICE_INVALID'],
-    ['ratio_gt_1', () => prepared(toy).setChoices({ [FIRST]: 1.5 }), 'CHOICE_INVALID'],
-    ['bad_parse', () => prepared(toy, { parse_cfg: { type: 'Nope' } }), 'CONFIG_INVALID'],
-    ['bad_unit', () => prepared(toy, { channel_unit_cfg: { type: 'Nope' } }), 'CONFIG_INVALID'],
-    ['sample_kind', () => prepared(toy).sampleChoices('max'), 'CONFIG_INVALID'],
-  ])('errors: %s', (name, run, code) => {
-    expect(golden.errors).toHaveProperty([name]);
-    expect(faultOf(run).code).toBe(code);
+  // The original ran these on another toy, whose units its clipped rows list.
+  describe('errors', () => {
+    const STEM = 'stem_(0, 16)_16';
+    const residual = readToy(join(folder, 'residual_add.onnx'));
+    const numbers = { channel_unit_cfg: { default_args: { choice_mode: 'number' as const } } };
+    const setting = (choice: number, config: MutatorConfig = {}) => {
+      const mutator = prepared(residual, config);
+      const before = mutator.currentChoices;
+      return { fault: faultOf(() => mutator.setChoices({ [STEM]: choice })), mutator, before };
+    };
+
+    /** What it clips is outside of our domain: a coded error, after which nothing has changed. */
+    test.each<[string, number, MutatorConfig]>([
+      ['set_too_many', 999, numbers],
+      ['set_zero', 0, numbers],
+      ['set_negative', -3, numbers],
+      ['ratio_gt_1', 1.5, {}],
+    ])('%s', (name, choice, config) => {
+      const { fault, mutator, before } = setting(choice, config);
+      expect(fault.code).toBe('CHOICE_INVALID');
+      expect(mutator.currentChoices).toEqual(before);
+      expect(Object.keys(golden.errors[name])).toEqual(Object.keys(before));
+    });
+
+    test.each<[string, () => unknown, string]>([
+      ['set_unknown_unit', () => prepared(residual).setChoices({ nope: 1 }), 'UNIT_UNKNOWN'],
+      ['bad_parse', () => prepared(residual, { parse_cfg: { type: 'Nope' } }), 'CONFIG_INVALID'],
+      ['bad_unit', () => prepared(residual, { channel_unit_cfg: { type: 'Nope' } }), 'CONFIG_INVALID'],
+      ['sample_kind', () => prepared(residual).sampleChoices('max'), 'CONFIG_INVALID'],
+    ])('%s', (name, run, code) => {
+      expect(golden.errors[name]).toMatch(/^RAISES/);
+      expect(faultOf(run).code).toBe(code);
+    });
   });
 
-  test('every error row was looked at', () => expect(Object.keys(golden.errors)).toHaveLength(8));
+  test('every row of the file was looked at', () => {
+    expect(Object.keys(golden)).toHaveLength(4 + ['rebuilt_from_config', 'errors'].length);
+    expect(Object.keys(golden.errors)).toHaveLength(8);
+    expect(Object.keys(golden['number/FxTracer'])).toEqual([
+      'sample_choices',
+      'choice_template',
+      'templates',
+      'repr',
+      'mutator_repr',
+    ]);
+  });
 });

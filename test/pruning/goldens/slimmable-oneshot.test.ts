@@ -81,6 +81,20 @@ describeShared('slimmable and one-shot, row by row', 'goldens/mmrazor', (folder)
     }
   });
 
+  test('every row of the file is looked at here', () => {
+    expect(Object.keys(golden).sort()).toEqual([
+      'bn_candidates',
+      'flops',
+      'initial',
+      'not_a_candidate',
+      'oneshot',
+      'sample_choices',
+      'subnets',
+      'units_cfg',
+    ]);
+    expect(Object.keys(golden.oneshot).sort()).toEqual(['candidates', 'default_cfg_fails', 'max', 'min']);
+  });
+
   // `default_cfg_fails`: the original's one-shot mutator breaks on its own default config; ours has [0.5, 1].
   test('the default config of the one-shot mutator works', () => {
     expect(golden.oneshot.default_cfg_fails).toMatch(/^RAISES/);
