@@ -1,134 +1,256 @@
-/* Batch normalization both ways, with what follows it. */
-#include "simd.h"
+/* Batch normalization both ways, with what follows it. Each direction is two passes over memory: sums by channel, then the result. */
+#include "columns.h"
 
 #include <math.h>
+#include <string.h>
+
+enum {
+  CHUNK = 64,  /* periods summed in float before they are added in double */
+  SAMPLES = 16 /* rows whose mean stands in for the mean while squares are summed */
+};
+
+/* What a pass reads and writes. spread values hold a period each. */
+typedef struct {
+  columns m;
+  const float *x, *y, *dy, *residual;
+  const float *center;                         /* spread */
+  const float *factor, *offset, *slope;        /* spread, of the result's pass */
+  float *out, *masked;
+  double *sums;                                /* [thread][2][period] */
+  int relu;
+  float most; /* of relu_max; NaN, which no value reaches, for none */
+} norm_pass;
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Loads the whole vector when count is V, which the compiler sees where it is constant. */
+INLINE vf load(const float *p, int count) { return count == V ? v_load(p) : v_load_part(p, count); }
+INLINE void store(float *p, vf v, int count) {
+  if (count == V) v_store(p, v);
+  else v_store_part(p, v, count);
+}
+
+/* dy where the activation let it through. */
+INLINE vf gradient(const norm_pass *t, long at, int relu, int count) {
+  vf g = load(t->dy + at, count);
+  if (!relu) return g;
+  vf y = load(t->y + at, count);
+  return (vf)((vi)g & (y > 0) & ~(y >= v_all(t->most)));
+}
+
+typedef enum { SUM, MOMENTS, PRODUCTS, MASKED_PRODUCTS } reduction;
+
+/* Adds to first and second, for n vectors at column j: the sums of (x - center) and of its squares; or of dy and of dy · (x - center). */
+INLINE void reduce_columns(const norm_pass *t, reduction kind, long from, long to, int j, int n, int count, double *first, double *second) {
+  vf center[GROUP], a[GROUP], b[GROUP];
+  for (int i = 0; i < n; i++) {
+    center[i] = kind == SUM ? v_zero() : load(t->center + j + i * V, count);
+    a[i] = b[i] = v_zero();
+  }
+  for (long p = from; p < to; p++) {
+    long at = p * t->m.period + j;
+    for (int i = 0; i < n; i++) {
+      vf d = load(t->x + at + i * V, count) - center[i];
+      if (kind == SUM || kind == MOMENTS) {
+        a[i] += d;
+        if (kind == MOMENTS) b[i] += d * d;
+        continue;
+      }
+      vf g = gradient(t, at + i * V, kind == MASKED_PRODUCTS, count);
+      if (t->masked) store(t->masked + at + i * V, g, count);
+      a[i] += g;
+      b[i] += g * d;
+    }
+  }
+  for (int i = 0; i < n; i++) {
+    for (int lane = 0; lane < V; lane++) {
+      first[j + i * V + lane] += a[i][lane];
+      second[j + i * V + lane] += b[i][lane];
+    }
+  }
+}
+
+INLINE void reduce_share(const norm_pass *pass, reduction kind, int thread, int threads) {
+  const norm_pass own = *pass, *t = &own; /* stores of vectors may alias what is shared */
+  const int period = t->m.period;
+  column_share s = share_columns(&t->m, thread, threads);
+  double *first = t->sums + (long)thread * 2 * period, *second = first + period;
+  memset(first, 0, sizeof(double) * 2 * (size_t)period);
+  for (long from = s.from; from < s.to; from += CHUNK) {
+    long to = from + CHUNK < s.to ? from + CHUNK : s.to;
+    int j = 0;
+    for (; j + GROUP * V <= period; j += GROUP * V) reduce_columns(t, kind, from, to, j, GROUP, V, first, second);
+    for (; j + 2 * V <= period; j += 2 * V) reduce_columns(t, kind, from, to, j, 2, V, first, second);
+    for (; j < period; j += V) reduce_columns(t, kind, from, to, j, 1, V, first, second);
+  }
+  for (int j = 0; j < s.rest; j += V) {
+    reduce_columns(t, kind, t->m.periods, t->m.periods + 1, j, 1, s.rest - j < V ? s.rest - j : V, first, second);
+  }
+}
+
+static void sum_pass(void *arg, int thread, int threads) { reduce_share(arg, SUM, thread, threads); }
+static void moment_pass(void *arg, int thread, int threads) { reduce_share(arg, MOMENTS, thread, threads); }
+static void product_pass(void *arg, int thread, int threads) {
+  const norm_pass *t = arg;
+  if (t->relu) reduce_share(t, MASKED_PRODUCTS, thread, threads);
+  else reduce_share(t, PRODUCTS, thread, threads);
+}
+
+/* A channel's total of the threads' sums. */
+static double total(const norm_pass *t, int which, int channel, int threads) {
+  double sum = 0;
+  for (int thread = 0; thread < threads; thread++) {
+    const double *sums = t->sums + ((long)thread * 2 + which) * t->m.period;
+    for (int i = channel; i < t->m.period; i += t->m.c) sum += sums[i];
+  }
+  return sum;
+}
+
+/* out = act((x - center)·factor + offset + residual), at one vector. */
+INLINE void affine(const norm_pass *t, long at, int j, int relu, int residual, int count) {
+  vf v = (load(t->x + at, count) - load(t->center + j, count)) * load(t->factor + j, count) + load(t->offset + j, count);
+  if (residual) v += load(t->residual + at, count);
+  if (relu) {
+    v = v_select(v < 0, v_zero(), v);
+    v = v_select(v > v_all(t->most), v_all(t->most), v);
+  }
+  store(t->out + at, v, count);
+}
+
+/* out = factor·(g - offset - (x - center)·slope), at one vector. */
+INLINE void derivative(const norm_pass *t, long at, int j, int relu, int count) {
+  vf g = gradient(t, at, relu, count), d = load(t->x + at, count) - load(t->center + j, count);
+  store(t->out + at, load(t->factor + j, count) * (g - load(t->offset + j, count) - d * load(t->slope + j, count)), count);
+}
+
+INLINE void map_vector(const norm_pass *t, long at, int j, int backward, int relu, int residual, int count) {
+  if (backward) derivative(t, at, j, relu, count);
+  else affine(t, at, j, relu, residual, count);
+}
+
+INLINE void map_share(const norm_pass *pass, int backward, int relu, int residual, int thread, int threads) {
+  const norm_pass own = *pass, *t = &own;
+  const int period = t->m.period;
+  column_share s = share_columns(&t->m, thread, threads);
+  for (long p = s.from; p < s.to; p++) {
+    for (int j = 0; j < period; j += V) map_vector(t, p * period + j, j, backward, relu, residual, V);
+  }
+  for (int j = 0; j < s.rest; j += V) {
+    map_vector(t, t->m.periods * period + j, j, backward, relu, residual, s.rest - j < V ? s.rest - j : V);
+  }
+}
+
+static void affine_pass(void *arg, int thread, int threads) {
+  const norm_pass *t = arg;
+  if (t->relu && t->residual) map_share(t, 0, 1, 1, thread, threads);
+  else if (t->relu) map_share(t, 0, 1, 0, thread, threads);
+  else if (t->residual) map_share(t, 0, 0, 1, thread, threads);
+  else map_share(t, 0, 0, 0, thread, threads);
+}
+
+static void derivative_pass(void *arg, int thread, int threads) {
+  const norm_pass *t = arg;
+  if (t->relu) map_share(t, 1, 1, 0, thread, threads);
+  else map_share(t, 1, 0, 0, thread, threads);
+}
+
+/* Scratch: the threads' sums, four spread values and as many by channel. */
+static size_t norm_scratch(long rows, int c, int threads) {
+  size_t period = (size_t)columns_of(rows, c).period;
+  return sizeof(double) * 2 * period * (size_t)threads + sizeof(float) * 4 * (period + (size_t)c);
+}
 
 typedef struct {
-  const es_bn_shape *s;
-  const float *x, *y, *dy, *scale, *shift, *mean, *variance, *residual;
-  float *out, *dresidual, *dscale, *dshift, *mean_out, *variance_out;
-} norm_task;
+  float *spread[4], *by_channel[4];
+} norm_values;
 
-static float masked(const norm_task *t, long at) {
-  if (!t->s->relu) return t->dy[at];
-  return t->y[at] > 0 && !(t->s->relu_max > 0 && t->y[at] >= t->s->relu_max) ? t->dy[at] : 0;
+static norm_pass begin(long rows, int c, int relu, float relu_max, void *scratch, int threads, norm_values *values) {
+  norm_pass t = {.m = columns_of(rows, c), .sums = scratch, .relu = relu, .most = relu_max > 0 ? relu_max : NAN};
+  float *at = (float *)(t.sums + 2L * t.m.period * threads);
+  for (int i = 0; i < 4; i++) values->spread[i] = at + (long)i * t.m.period;
+  for (int i = 0; i < 4; i++) values->by_channel[i] = at + 4L * t.m.period + (long)i * c;
+  return t;
 }
 
-static void sums(void *arg, int thread, int threads) {
-  const norm_task *t = arg;
-  long from, to;
-  share(t->s->c, 1, thread, threads, &from, &to);
-  for (long c = from; c < to; c++) {
-    double sum = 0;
-    for (long row = 0; row < t->s->rows; row++) sum += t->x[row * t->s->c + c];
-    t->out[c] = (float)sum;
-  }
-}
+size_t ES_FN(es_column_sums_scratch)(long rows, int c, int threads) { return norm_scratch(rows, c, threads); }
 
-size_t ES_FN(es_column_sums_scratch)(long rows, int c, int threads) {
-  (void)rows, (void)c, (void)threads;
-  return 0;
-}
-
-void ES_FN(es_column_sums)(long rows, int c, const float *x, float *out, void *scratch, es_pool *pool) {
-  (void)scratch;
-  es_bn_shape s = {.rows = rows, .c = c};
-  norm_task t = {.s = &s, .x = x, .out = out};
-  es_pool_run(pool, sums, &t);
-}
-
-static void scale_shift(void *arg, int thread, int threads) {
-  const norm_task *t = arg;
-  long from, to;
-  share(t->s->rows, 1, thread, threads, &from, &to);
-  for (long row = from; row < to; row++) {
-    for (int c = 0; c < t->s->c; c++) {
-      long at = row * t->s->c + c;
-      float v = t->x[at] * t->scale[c];
-      if (t->shift) v += t->shift[c];
-      if (t->residual) v += t->residual[at];
-      t->out[at] = activate(v, t->s->relu, t->s->relu_max);
-    }
-  }
-}
-
-void ES_FN(es_scale_shift)(const es_bn_shape *shape, const float *x, const float *scale, const float *shift,
-                           const float *residual, float *y, es_pool *pool) {
-  norm_task t = {.s = shape, .x = x, .scale = scale, .shift = shift, .residual = residual, .out = y};
-  es_pool_run(pool, scale_shift, &t);
-}
-
-static void train_forward(void *arg, int thread, int threads) {
-  const norm_task *t = arg;
-  long from, to;
-  share(t->s->c, 1, thread, threads, &from, &to);
-  for (long c = from; c < to; c++) {
-    double sum = 0, squares = 0;
-    for (long row = 0; row < t->s->rows; row++) sum += t->x[row * t->s->c + c];
-    double mean = sum / (double)t->s->rows;
-    for (long row = 0; row < t->s->rows; row++) {
-      double d = t->x[row * t->s->c + c] - mean;
-      squares += d * d;
-    }
-    t->mean_out[c] = (float)mean;
-    t->variance_out[c] = (float)(squares / (double)t->s->rows);
-    float factor = t->scale[c] / sqrtf(t->variance_out[c] + t->s->epsilon);
-    for (long row = 0; row < t->s->rows; row++) {
-      long at = row * t->s->c + c;
-      float v = (t->x[at] - t->mean_out[c]) * factor + t->shift[c];
-      if (t->residual) v += t->residual[at];
-      t->out[at] = activate(v, t->s->relu, t->s->relu_max);
-    }
-  }
+void ES_FN(es_column_sums)(long rows, int c, const float *x, float *sums, void *scratch, es_pool *pool) {
+  norm_values values;
+  norm_pass t = begin(rows, c, 0, 0, scratch, es_pool_threads(pool), &values);
+  t.x = x;
+  es_pool_run(pool, sum_pass, &t);
+  for (int i = 0; i < c; i++) sums[i] = (float)total(&t, 0, i, es_pool_threads(pool));
 }
 
 size_t ES_FN(es_bn_train_forward_scratch)(const es_bn_shape *shape, int threads) {
-  (void)shape, (void)threads;
-  return 0;
+  return norm_scratch(shape->rows, shape->c, threads);
+}
+
+/* The mean of some rows, all over the tensor: near enough to every channel's mean that squares of differences from it lose nothing. */
+static void sample_means(const es_bn_shape *s, const float *x, float *means) {
+  long samples = s->rows < SAMPLES ? s->rows : SAMPLES;
+  memset(means, 0, sizeof(float) * (size_t)s->c);
+  for (long i = 0; i < samples; i++) {
+    const float *row = x + s->rows * i / samples * s->c;
+    for (int c = 0; c < s->c; c++) means[c] += row[c];
+  }
+  for (int c = 0; c < s->c; c++) means[c] /= (float)samples;
 }
 
 void ES_FN(es_bn_train_forward)(const es_bn_shape *shape, const float *x, const float *scale, const float *shift,
                                 const float *residual, float *y, float *mean, float *variance, void *scratch, es_pool *pool) {
-  (void)scratch;
-  norm_task t = {.s = shape, .x = x, .scale = scale, .shift = shift, .residual = residual, .out = y, .mean_out = mean, .variance_out = variance};
-  es_pool_run(pool, train_forward, &t);
-}
-
-static void train_backward(void *arg, int thread, int threads) {
-  const norm_task *t = arg;
-  long from, to;
-  share(t->s->c, 1, thread, threads, &from, &to);
-  for (long c = from; c < to; c++) {
-    double sum = 0, product = 0;
-    float inverse = 1 / sqrtf(t->variance[c] + t->s->epsilon);
-    for (long row = 0; row < t->s->rows; row++) {
-      long at = row * t->s->c + c;
-      sum += masked(t, at);
-      product += masked(t, at) * (t->x[at] - t->mean[c]) * inverse;
-    }
-    t->dshift[c] = (float)sum;
-    t->dscale[c] = (float)product;
-    float mean_g = (float)(sum / (double)t->s->rows), mean_p = (float)(product / (double)t->s->rows);
-    for (long row = 0; row < t->s->rows; row++) {
-      long at = row * t->s->c + c;
-      float g = masked(t, at);
-      float normal = (t->x[at] - t->mean[c]) * inverse;
-      t->out[at] = t->scale[c] * inverse * (g - mean_g - normal * mean_p);
-      if (t->dresidual) t->dresidual[at] = g;
-    }
+  const int threads = es_pool_threads(pool);
+  norm_values values;
+  norm_pass t = begin(shape->rows, shape->c, shape->relu, shape->relu_max, scratch, threads, &values);
+  float *near = values.by_channel[0], *factor = values.by_channel[1];
+  sample_means(shape, x, near);
+  spread(&t.m, near, values.spread[0]);
+  t.x = x, t.out = y, t.residual = residual, t.center = values.spread[0];
+  es_pool_run(pool, moment_pass, &t);
+  for (int c = 0; c < shape->c; c++) {
+    double rows = (double)shape->rows, apart = total(&t, 0, c, threads) / rows;
+    double spread_about = total(&t, 1, c, threads) / rows - apart * apart;
+    mean[c] = (float)(near[c] + apart);
+    variance[c] = spread_about < 0 ? 0 : (float)spread_about;
+    factor[c] = scale[c] / sqrtf(variance[c] + shape->epsilon);
   }
+  spread(&t.m, mean, values.spread[0]);
+  spread(&t.m, factor, values.spread[1]);
+  spread(&t.m, shift, values.spread[2]);
+  t.factor = values.spread[1], t.offset = values.spread[2];
+  es_pool_run(pool, affine_pass, &t);
 }
 
 size_t ES_FN(es_bn_train_backward_scratch)(const es_bn_shape *shape, int threads) {
-  (void)shape, (void)threads;
-  return 0;
+  return norm_scratch(shape->rows, shape->c, threads);
 }
 
 void ES_FN(es_bn_train_backward)(const es_bn_shape *shape, const float *dy, const float *y, const float *x, const float *scale,
                                  const float *mean, const float *variance, float *dx, float *dresidual, float *dscale,
                                  float *dshift, void *scratch, es_pool *pool) {
-  (void)scratch;
-  norm_task t = {.s = shape, .x = x, .y = y, .dy = dy, .scale = scale, .mean = mean, .variance = variance, .out = dx,
-                 .dresidual = dresidual, .dscale = dscale, .dshift = dshift};
-  es_pool_run(pool, train_backward, &t);
+  const int threads = es_pool_threads(pool);
+  norm_values values;
+  norm_pass t = begin(shape->rows, shape->c, shape->relu, shape->relu_max, scratch, threads, &values);
+  spread(&t.m, mean, values.spread[0]);
+  t.x = x, t.y = y, t.dy = dy, t.masked = dresidual, t.center = values.spread[0];
+  es_pool_run(pool, product_pass, &t);
+  float *factor = values.by_channel[1], *offset = values.by_channel[2], *slope = values.by_channel[3];
+  for (int c = 0; c < shape->c; c++) {
+    double rows = (double)shape->rows, g = total(&t, 0, c, threads), gx = total(&t, 1, c, threads);
+    float inverse = 1 / sqrtf(variance[c] + shape->epsilon);
+    dshift[c] = (float)g;
+    dscale[c] = (float)(gx * inverse);
+    factor[c] = scale[c] * inverse;
+    offset[c] = (float)(g / rows);
+    slope[c] = (float)(gx / rows * inverse * inverse);
+  }
+  spread(&t.m, factor, values.spread[1]);
+  spread(&t.m, offset, values.spread[2]);
+  spread(&t.m, slope, values.spread[3]);
+  t.factor = values.spread[1], t.offset = values.spread[2], t.slope = values.spread[3], t.out = dx;
+  if (dresidual) { /* which holds what the mask left */
+    t.dy = dresidual;
+    t.relu = 0;
+  }
+  es_pool_run(pool, derivative_pass, &t);
 }
