@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type ArchiveLimits, DEFAULT_LIMITS } from './archive/limits.js';
+import { installedEngines, TENSORFLOW_PACKAGES } from './installed-engines.js';
 
 export interface Limits {
   /** Of one upload, all files together. */
@@ -72,6 +73,8 @@ export function readConfig(env: Environment): Config {
     variables.problems.push('API_KEY must be at least 8 printable characters without spaces');
   }
   const worker = workerVariables(variables);
+  // With Redis jobs run elsewhere, and it is the workers' packages that count.
+  if (worker.redisUrl === undefined) requireEngine(worker.engine, variables);
   return variables.checked({
     ...worker,
     host,
@@ -95,12 +98,22 @@ export type WorkerEnvironment = ReturnType<typeof workerVariables> & { readonly 
 export function readWorkerConfig(env: Environment): WorkerEnvironment {
   const variables = new Variables(env);
   const worker = workerVariables(variables);
+  requireEngine(worker.engine, variables);
   if (worker.redisUrl === undefined) {
     variables.problems.push(
       'REDIS_URL is needed: a worker takes its jobs from Redis (without it, `npm start` runs a worker by itself)',
     );
   }
   return variables.checked({ ...worker, redisUrl: worker.redisUrl ?? '' });
+}
+
+/** An engine whose package is missing would fail every job. */
+function requireEngine(engine: Config['engine'], variables: Variables): void {
+  if (engine !== 'tensorflow' || installedEngines().some(({ name }) => name === engine)) return;
+  const packages = TENSORFLOW_PACKAGES.map(({ name }) => name).join(' or ');
+  variables.problems.push(
+    `ENGINE is "${engine}", which needs ${packages}, and neither is installed with its native library: \`npm run gpu:install\` installs the first; "auto" takes it where it is there`,
+  );
 }
 
 /** What workers read, embedded ones too. */

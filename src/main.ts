@@ -1,6 +1,6 @@
 /** `npm start`: the API, with an embedded worker when REDIS_URL is unset. */
-import { pino } from 'pino';
 import { ConfigError, readConfig } from './config.js';
+import { createLogger } from './logger.js';
 import { startService } from './service.js';
 
 const HELP = `espalier: pruning as a service
@@ -48,7 +48,7 @@ try {
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const logger = pino({ level: config.logLevel, base: { pid: process.pid } });
+  const logger = createLogger(config.logLevel);
   const service = await startService(config, logger);
   logger.info({ url: service.url, docs: `${service.url}/docs`, dataDir: config.dataDir }, 'espalier is ready');
 

@@ -23,15 +23,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   report: LEAVES,
   engine: [...LEAVES, 'autodiff', 'installed-engines'],
   pipeline: [...LEAVES, 'version', 'formats', 'autodiff', 'pruning', 'engine', 'data', 'report'],
-  config: SERVICE_LEAVES,
-  storage: [...SERVICE_LEAVES, 'config', 'jobs'],
+  config: [...SERVICE_LEAVES, 'installed-engines'],
+  logger: [],
+  storage: [...SERVICE_LEAVES, 'config'],
   jobs: [...SERVICE_LEAVES, 'config', 'storage'],
   queue: [...SERVICE_LEAVES, 'config', 'jobs', 'storage'],
   api: [...SERVICE_LEAVES, 'installed-engines', 'config', 'jobs', 'queue', 'storage'],
   client: SERVICE_LEAVES,
   service: [...SERVICE_LEAVES, 'config', 'jobs', 'queue', 'storage', 'api', 'workers'],
-  main: ['config', 'service'],
-  workers: [...SERVICE_LEAVES, 'config', 'jobs', 'queue', 'storage', 'pipeline'],
+  main: ['config', 'logger', 'service'],
+  workers: [...SERVICE_LEAVES, 'config', 'logger', 'jobs', 'queue', 'storage', 'pipeline'],
 };
 
 /** Types of these files may be imported by anyone: they are the contracts between processes. */

@@ -60,6 +60,19 @@ test('starts with nothing but a folder, is ready, and stops on SIGTERM with code
   expect(await ended).toEqual({ code: 0, stderr: '' });
 });
 
+test('stops on SIGTERM when whoever read its log is gone', async () => {
+  const { child, ended } = await start();
+  child.stdout!.destroy();
+  child.kill('SIGTERM');
+  expect((await ended).code).toBe(0);
+});
+
+test('an engine that is not installed is said at the start, with how to install it', async () => {
+  const { code, stderr } = await run({ ENGINE: 'tensorflow' }).ended;
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/ENGINE is "tensorflow".*npm run gpu:install/);
+});
+
 test('a second service on the same DATA_DIR is refused, and the first goes on', async () => {
   const { url } = await start();
   const second = await run().ended;

@@ -1,5 +1,6 @@
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import type { WorkerEnvironment } from '../src/config.js';
+import { createLogger } from '../src/logger.js';
 import { openRedisTransport } from '../src/queue/index.js';
 import { openFileBlobStore } from '../src/storage/file-blob-store.js';
 import { type RunningWorker, startWorker, type WorkerOptions } from './supervisor.js';
@@ -9,7 +10,7 @@ const STOP_MS = 10_000;
 
 /** A worker as a process of its own, until SIGTERM or SIGINT. A second signal ends it at once. */
 export async function runWorkerProcess(config: WorkerEnvironment, children?: WorkerOptions['children']): Promise<void> {
-  const logger = pino({ level: config.logLevel, base: { pid: process.pid } });
+  const logger = createLogger(config.logLevel);
   const transport = openRedisTransport(config.redisUrl, (err) => logger.error({ err }, err.message));
   const blobs = await openFileBlobStore(config.dataDir);
   let worker: RunningWorker | undefined;

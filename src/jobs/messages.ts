@@ -8,13 +8,7 @@
  */
 import type { DatasetInspection, JobOutcome, ModelInspection, Phase } from '../pipeline/contract.js';
 import type { PruneConfig } from '../prune-config/index.js';
-
-/** A stored upload: `blob` is its key in the BlobStore (`localPath(blob)` is a file or a folder), `name` the user's file name. */
-export interface BlobRef {
-  readonly blob: string;
-  readonly name: string;
-  readonly sha256: string;
-}
+import type { BlobRef } from '../storage/blob-store.js';
 
 /** Everything that a worker needs to run a job; it never reads the record. */
 export interface JobMessage {

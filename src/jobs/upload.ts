@@ -1,6 +1,6 @@
 import type { DatasetInspection, ModelInspection } from '../pipeline/contract.js';
 import type { UnitsTemplate } from '../prune-config/index.js';
-import type { BlobRef } from './messages.js';
+import type { BlobRef } from '../storage/blob-store.js';
 
 export type UploadKind = 'model' | 'dataset';
 

@@ -1,4 +1,5 @@
-import type { BlobRef, Inspections } from '../jobs/messages.js';
+import type { Inspections } from '../jobs/messages.js';
+import type { BlobRef } from '../storage/blob-store.js';
 import { unavailable, whileAvailable } from './availability.js';
 import { fromCodedError } from './coded-error.js';
 import { INSPECTIONS_QUEUE, type InspectionAnswer, type InspectionPayload } from './payloads.js';

@@ -1,4 +1,5 @@
-import type { BlobRef, CancelAnswer, Inspections, JobMessage, JobQueue, WorkerReport } from '../jobs/messages.js';
+import type { CancelAnswer, Inspections, JobMessage, JobQueue, WorkerReport } from '../jobs/messages.js';
+import type { BlobRef } from '../storage/blob-store.js';
 import { whileAvailable } from './availability.js';
 import { closeWithin } from './closing.js';
 import { openInspections } from './inspections.js';

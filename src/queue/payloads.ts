@@ -1,6 +1,7 @@
 /** What the two queues carry. JSON all through; both ends are ours, so types are enough. */
 import type { FieldError } from '../errors.js';
-import type { BlobRef, Inspections, JobMessage, WorkerEvent } from '../jobs/messages.js';
+import type { Inspections, JobMessage, WorkerEvent } from '../jobs/messages.js';
+import type { BlobRef } from '../storage/blob-store.js';
 
 export const JOBS_QUEUE = 'espalier-jobs';
 export const INSPECTIONS_QUEUE = 'espalier-inspections';

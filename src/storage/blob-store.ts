@@ -3,7 +3,13 @@
  * content, so equal bytes are stored once.
  */
 import type { Readable } from 'node:stream';
-import type { BlobRef } from '../jobs/messages.js';
+
+/** A stored upload: `blob` is its key in the BlobStore (`localPath(blob)` is a file or a folder), `name` the user's file name. */
+export interface BlobRef {
+  readonly blob: string;
+  readonly name: string;
+  readonly sha256: string;
+}
 
 /** A blob that is in place. `sha256` is of the file, or of the sorted list of (name, sha256) of a folder. */
 export interface StoredBlob extends BlobRef {

@@ -13,18 +13,11 @@ import { readConfig } from '../../src/config.js';
 import { ERRORS } from '../../src/errors.js';
 import { JobService } from '../../src/jobs/job-service.js';
 import type { JobStore } from '../../src/jobs/job-store.js';
-import type {
-  BlobRef,
-  CancelAnswer,
-  Inspections,
-  JobMessage,
-  JobQueue,
-  WorkerReport,
-} from '../../src/jobs/messages.js';
+import type { CancelAnswer, Inspections, JobMessage, JobQueue, WorkerReport } from '../../src/jobs/messages.js';
 import { openSqliteJobStore } from '../../src/jobs/sql-job-store.js';
 import { UploadService } from '../../src/jobs/upload-service.js';
 import type { DatasetInspection } from '../../src/pipeline/contract.js';
-import type { BlobStore } from '../../src/storage/blob-store.js';
+import type { BlobRef, BlobStore } from '../../src/storage/blob-store.js';
 import { openFileBlobStore } from '../../src/storage/file-blob-store.js';
 import { type JobFolders, jobFolders } from '../../src/storage/job-folders.js';
 import { INSPECTION, OUTCOME } from '../jobs/samples.js';
