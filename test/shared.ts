@@ -9,7 +9,7 @@ export const SHARED = resolve(process.env.ESPALIER_SHARED ?? '../shared');
  * A `describe` whose tests need `SHARED/path`. Where it is absent, it is skipped with one line, or fails when
  * `ESPALIER_REQUIRE_SHARED=1`.
  */
-export function describeShared(name: string, path: string, body: (folder: string) => void): void {
+export function describeShared(name: string, path: string, body: (folder: string) => void | Promise<void>): void {
   const folder = resolve(SHARED, path);
   if (existsSync(folder)) {
     describe(name, () => body(folder));

@@ -7,7 +7,8 @@ import { type LoadedModel, writeZip } from '../formats/index.js';
 import type { Graph } from '../graph/graph.js';
 import type { Artifact } from './contract.js';
 
-const MODEL_FILE = 'model.zip';
+/** A model of one file is delivered as that file, under this name. */
+const SINGLE_FILE = /\.(onnx)$/i;
 
 export interface WrittenModel {
   readonly artifact: Artifact;
@@ -16,12 +17,17 @@ export interface WrittenModel {
   readonly sizeBytes: number;
 }
 
-/** Writes a pruned graph as the user's own files, patched: a folder format becomes one zip. */
+/** Writes a pruned graph as the user's own files, patched: one file stays one, several become a zip. */
 export async function exportModel(model: LoadedModel, graph: Graph, outDir: string): Promise<WrittenModel> {
   const files = await model.write(graph);
-  const path = join(outDir, MODEL_FILE);
-  await writeZip(files, path);
-  return { artifact: await describeArtifact(outDir, MODEL_FILE, 'application/zip'), path, sizeBytes: sizeOf(files) };
+  const [[file, bytes]] = files;
+  const single = files.size === 1 ? SINGLE_FILE.exec(file) : null;
+  const name = single ? `model.${single[1].toLowerCase()}` : 'model.zip';
+  const path = join(outDir, name);
+  if (single) await writeFile(path, bytes);
+  else await writeZip(files, path);
+  const type = single ? 'application/octet-stream' : 'application/zip';
+  return { artifact: await describeArtifact(outDir, name, type), path, sizeBytes: sizeOf(files) };
 }
 
 /** Bytes of the model's files, unpacked, if a pruned graph were written. */

@@ -49,8 +49,8 @@ export function reshapedWithBatch(
   // The batch stands in the constants.
   const known = extent ?? 1;
   const bound = resolve(
-    declared.map((d) => bind(d, known)),
-    requested.map((d) => bind(d, known)),
+    declared.map((d) => withBatch(d, known)),
+    requested.map((d) => withBatch(d, known)),
     allowZero,
   );
   if (!bound) throw misfit(label, declared, requested);
@@ -74,7 +74,8 @@ const misfit = (label: string, declared: Shape, requested: Shape): EspalierError
     `${label}: x of shape ${formatShape(declared)} can not take shape ${formatShape(requested)}`,
   );
 
-function bind(dim: Dim, extent: number): Dim {
+/** An extent for a batch of `extent` samples. */
+export function withBatch(dim: Dim, extent: number): Dim {
   const { coefficient, symbols } = dimProduct([dim]);
   const batches = symbols.filter((s) => s === BATCH).length;
   return toDim({ coefficient: coefficient * extent ** batches, symbols: symbols.filter((s) => s !== BATCH) });

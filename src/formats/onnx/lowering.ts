@@ -81,7 +81,8 @@ export class NodeLowering implements FoldInput {
 
   /** Whether anything reads an output. */
   wants(output: number): boolean {
-    return this.#state.read.has(this.node.output[output] ?? '');
+    const name = this.node.output[output] ?? '';
+    return name !== '' && this.#state.read.has(name);
   }
 
   get inputs(): readonly (Known | undefined)[] {

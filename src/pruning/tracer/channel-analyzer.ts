@@ -55,7 +55,7 @@ function traceNode(
 ): Pick<NodeChannelContext, 'renormalised' | 'separated'> {
   const rule = findOp(node.op)?.channels;
   if (!rule) {
-    const reason = tracerReason('OPAQUE_OP', `${node.op} ${node.layer ?? node.name}`);
+    const reason = tracerReason('OPAQUE_OP', `${node.attrs.opType ?? node.op} ${node.layer ?? node.name}`);
     for (const output of node.outputs) values.define(output);
     for (const id of [...node.inputs, ...node.outputs]) if (id !== '') values.freeze(id, reason);
     return { renormalised: [], separated: [] };

@@ -8,8 +8,8 @@ import { ChannelMutator, type MutatorConfig } from '../../../src/pruning/index.j
 import { describeShared } from '../../shared.js';
 import { faultOf } from '../../support/fault-of.js';
 import { GraphSketch } from '../../support/graph-sketch.js';
+import { readOnnx } from '../../support/onnx-files.js';
 import { seededRandom } from '../../support/seeded-random.js';
-import { readToy } from '../../support/toy-onnx.js';
 
 const FIRST = 'feature.0_(0, 8)_8';
 const SECOND = 'feature.1_(0, 16)_16';
@@ -44,9 +44,10 @@ interface Channel {
 const layersOnly = (channels: (Channel & { is_output_channel: boolean })[]): Channel[] =>
   channels.filter(({ name }) => name !== 'flatten').map(({ name, start, end }) => ({ name, start, end }));
 
-describeShared('the guide, row by row', 'goldens/mmrazor', (folder) => {
+describeShared('the guide, row by row', 'goldens/mmrazor', async (folder) => {
   const golden = JSON.parse(readFileSync(join(folder, 'algorithms/seed_examples_and_templates.json'), 'utf8'));
-  const toy = readToy(join(folder, 'seed_feature_head.onnx'));
+  const toy = (await readOnnx(join(folder, 'seed_feature_head.onnx'))).graph;
+  const residual = (await readOnnx(join(folder, 'residual_add.onnx'))).graph;
 
   // Both tracers of the original find the same; there is one here, so both are held against it.
   describe.each(['number/FxTracer', 'number/BackwardTracer', 'ratio/FxTracer', 'ratio/BackwardTracer'])('%s', (key) => {
@@ -135,7 +136,6 @@ describeShared('the guide, row by row', 'goldens/mmrazor', (folder) => {
   // The original ran these on another toy, whose units its clipped rows list.
   describe('errors', () => {
     const STEM = 'stem_(0, 16)_16';
-    const residual = readToy(join(folder, 'residual_add.onnx'));
     const numbers = { channel_unit_cfg: { default_args: { choice_mode: 'number' as const } } };
     const setting = (choice: number, config: MutatorConfig = {}) => {
       const mutator = prepared(residual, config);

@@ -7,12 +7,12 @@ import type { Graph } from '../../../src/graph/graph.js';
 import { OneShotChannelMutator, SlimmableChannelMutator } from '../../../src/pruning/index.js';
 import { describeShared } from '../../shared.js';
 import { faultOf } from '../../support/fault-of.js';
+import { readOnnx } from '../../support/onnx-files.js';
 import { seededRandom } from '../../support/seeded-random.js';
-import { readToy } from '../../support/toy-onnx.js';
 
-describeShared('slimmable and one-shot, row by row', 'goldens/mmrazor', (folder) => {
+describeShared('slimmable and one-shot, row by row', 'goldens/mmrazor', async (folder) => {
   const golden = JSON.parse(readFileSync(join(folder, 'algorithms/slimmable_oneshot.json'), 'utf8'));
-  const graph = readToy(join(folder, 'residual_add.onnx'));
+  const { graph } = await readOnnx(join(folder, 'residual_add.onnx'));
   const slimmable = new SlimmableChannelMutator({
     channel_unit_cfg: { default_args: { choice_mode: 'number' }, units: golden.units_cfg },
   });

@@ -1,6 +1,5 @@
 import { create } from '@bufbuild/protobuf';
 import { EspalierError } from '../../../errors.js';
-import { dimProduct } from '../../../graph/dims.js';
 import type { Dim, Node, Shape } from '../../../graph/graph.js';
 import { tensor } from '../../../graph/tensor.js';
 import {
@@ -10,7 +9,7 @@ import {
   AttributeProto_AttributeType as Type,
 } from '../../../onnx-proto/index.js';
 import { NodeAttributes } from '../attributes.js';
-import { BATCH } from '../batch.js';
+import { withBatch } from '../batch.js';
 import type { Known } from '../known.js';
 import { attribute, type FileTensors } from './file-tensors.js';
 
@@ -137,9 +136,9 @@ export class NodePatch {
 
   #extent(dim: Dim, open: number): number {
     if (typeof dim === 'number') return dim;
-    const { coefficient, symbols } = dimProduct([dim]);
     const { batch } = this.#context;
-    return batch !== undefined && symbols.every((s) => s === BATCH) ? coefficient * batch ** symbols.length : open;
+    const bound = batch === undefined ? dim : withBatch(dim, batch);
+    return typeof bound === 'number' ? bound : open;
   }
 
   #set(name: string, value: { type: Type; i?: bigint; ints?: bigint[] }): void {

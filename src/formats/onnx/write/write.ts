@@ -3,6 +3,7 @@ import type { Tensor } from '../../../graph/tensor.js';
 import { TensorProto_DataType as DataType, encodeModel, type GraphProto } from '../../../onnx-proto/index.js';
 import type { FileSet, WriteOptions } from '../../format.js';
 import { NodeAttributes } from '../attributes.js';
+import { withBatch } from '../batch.js';
 import type { PooledConstant } from '../constant-pool.js';
 import { ROUNDING_TYPES } from '../element-types.js';
 import { foldNode } from '../folding/index.js';
@@ -94,8 +95,8 @@ class Patching implements PatchContext {
     this.#dropDead(outputs, unread);
     updateValueInfos(
       this.#file,
-      (name) => this.#shapeIn(this.#lowered.graph, name),
-      (name) => this.#shapeIn(this.#graph, name) ?? this.#known.get(name)?.shape,
+      (name) => this.#inFile(this.#shapeIn(this.#lowered.graph, name)),
+      (name) => this.#inFile(this.#shapeIn(this.#graph, name)),
     );
   }
 
@@ -122,6 +123,12 @@ class Patching implements PatchContext {
 
   nodeAfter(value: string) {
     return this.#makers.after.get(value);
+  }
+
+  /** With the batch that the file is made for. */
+  #inFile(shape: Shape | undefined): Shape | undefined {
+    const { batch } = this;
+    return batch === undefined ? shape : shape?.map((d) => withBatch(d, batch));
   }
 
   #shapeIn(graph: Graph, name: string): Shape | undefined {
