@@ -2,6 +2,7 @@
  * A data set made by program: ten kinds of drawn shapes with random place, size, turn, brightness and noise. Hard enough
  * that a network has to learn it, small enough to train in a minute.
  */
+import { seededRandom } from '../src/data/index.js';
 import type { NpyArray } from './write-npz.js';
 
 export const SHAPE_CLASSES = [
@@ -34,21 +35,9 @@ const INK: readonly ((u: number, v: number) => boolean)[] = [
   (u, v) => (u - 0.55) ** 2 + v * v < 0.1 || (u + 0.55) ** 2 + v * v < 0.1 || u * u + (v - 0.6) ** 2 < 0.08,
 ];
 
-/** mulberry32: a small seeded generator, uniform in [0, 1). */
-export function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 /** `count` images, uint8 `[count, 24, 24, 1]`, and their class numbers, int32 `[count]`; classes take turns. */
 export function drawShapes(count: number, seed: number): { x: NpyArray; y: NpyArray } {
-  const random = mulberry32(seed);
+  const random = seededRandom(seed);
   const size = SHAPE_SIZE;
   const x = new Uint8Array(count * size * size);
   const y = new Int32Array(count);

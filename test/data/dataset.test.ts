@@ -3,8 +3,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { npyFile as npy } from '../../examples/write-npz.js';
 import { fitToModel, inspectDataset, openDataset, splitValidation } from '../../src/data/index.js';
-import { npy, writeArrays } from './npz-files.js';
+import { writeArrays } from './npz-files.js';
 
 const images = (n: number) =>
   npy(

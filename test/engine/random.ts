@@ -1,20 +1,14 @@
 import type { Dim, TensorSpec } from '../../src/graph/graph.js';
 import { type DType, elementCount, type Tensor, tensor } from '../../src/graph/tensor.js';
+import { seededRandom } from '../support/seeded-random.js';
 
-/** A seeded source of random numbers (mulberry32), for tests that must repeat. */
+/** Seeded random numbers and tensors, for tests that must repeat. */
 export class Random {
-  #state: number;
+  /** From 0 to below 1. */
+  readonly unit: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** From 0 to below 1. */
-  unit(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+    this.unit = seededRandom(seed);
   }
 
   /** A whole number from `least` to `most`, both included. */

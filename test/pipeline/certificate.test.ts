@@ -6,7 +6,7 @@ import type { Constant, Graph } from '../../src/graph/graph.js';
 import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { certify } from '../../src/pipeline/certificate.js';
 import { ChannelMutator } from '../../src/pruning/index.js';
-import { mulberry32 } from '../support/golden.js';
+import { seededRandom } from '../support/seeded-random.js';
 
 let engine: Engine;
 
@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 /** Two convolutions and a dense layer; `scale` makes the closing softmax saturate. */
 function network(scale = 1): Graph {
-  const random = mulberry32(5);
+  const random = seededRandom(5);
   const weights = (shape: number[], by = 1) =>
     tensor(
       'float32',

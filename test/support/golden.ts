@@ -1,17 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Tensor, tensor } from '../../src/graph/tensor.js';
-
-/** The generator of the goldens' inputs: Tommy Ettinger's mulberry32. */
-export function mulberry32(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { seededRandom } from './seeded-random.js';
 
 interface GoldenFile {
   readonly inputs: readonly { readonly shape: number[] }[];
@@ -32,7 +22,7 @@ export interface GoldenOutput {
 /** A model's `golden.json`: what was fed (one random stream over the inputs, in order) and what came out. */
 export function readGolden(folder: string): { inputs: Tensor<'float32'>[]; outputs: readonly GoldenOutput[] } {
   const golden = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as GoldenFile;
-  const random = mulberry32(1234);
+  const random = seededRandom(1234);
   const inputs = golden.inputs.map(({ shape }) => {
     const size = shape.reduce((n, d) => n * d, 1);
     return tensor('float32', shape, Float32Array.from({ length: size }, random));

@@ -1,4 +1,4 @@
-/** A small seeded generator (mulberry32): numbers in [0, 1). */
+/** Tommy Ettinger's mulberry32, seeded: numbers in [0, 1). The inputs of the third-party goldens are made with it. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
