@@ -95,25 +95,26 @@ const KERAS1_ROLES: Readonly<Record<string, string>> = {
 function keras1Weight(t: ReturnType<typeof tensor>, role: string, layer: AnyJson) {
   if (role !== 'kernel') return t;
   if (layer.class_name === 'Conv1D') return { ...t, shape: [t.shape[0], 1, t.shape[1], t.shape[2]] };
-  const isTheano = layer.class_name === 'Conv2D' && layer.config.data_format === 'channels_first';
-  return isTheano ? transposeTensor(t, [3, 2, 0, 1]) : t;
+  const isTheano = layer.config.data_format === 'channels_first';
+  if (layer.class_name === 'Conv2DTranspose') return transposeTensor(t, isTheano ? [2, 3, 0, 1] : [0, 1, 3, 2]);
+  return layer.class_name === 'Conv2D' && isTheano ? transposeTensor(t, [3, 2, 0, 1]) : t;
 }
+
+const CONV_2D = {
+  filters: 'nb_filter',
+  padding: 'border_mode',
+  strides: 'subsample',
+  use_bias: 'bias',
+  data_format: 'dim_ordering',
+};
 
 const KERAS1_CLASSES: Readonly<Record<string, readonly [string, Readonly<Record<string, string>>]>> = {
   Conv1D: [
     'Convolution1D',
     { filters: 'nb_filter', padding: 'border_mode', strides: 'subsample_length', use_bias: 'bias' },
   ],
-  Conv2D: [
-    'Convolution2D',
-    {
-      filters: 'nb_filter',
-      padding: 'border_mode',
-      strides: 'subsample',
-      use_bias: 'bias',
-      data_format: 'dim_ordering',
-    },
-  ],
+  Conv2D: ['Convolution2D', CONV_2D],
+  Conv2DTranspose: ['Deconvolution2D', CONV_2D],
   Dense: ['Dense', { units: 'output_dim', use_bias: 'bias' }],
   Dropout: ['Dropout', { rate: 'p' }],
   MaxPooling1D: ['MaxPooling1D', { pool_size: 'pool_length', strides: 'stride', padding: 'border_mode' }],
@@ -137,10 +138,14 @@ function keras1Layer(layer: AnyJson): void {
     config[old] = ORDERINGS[config[today]] ?? config[today];
     delete config[today];
   }
-  if (class_name === 'Conv2D') [config.nb_row, config.nb_col] = config.kernel_size;
+  if (class_name.startsWith('Conv2D')) [config.nb_row, config.nb_col] = config.kernel_size;
+  if (class_name === 'Conv2DTranspose') {
+    const open = [null, null, null];
+    config.output_shape = open.toSpliced(config.dim_ordering === 'th' ? 1 : 3, 0, config.nb_filter);
+  }
   if (class_name === 'Conv1D') config.filter_length = config.kernel_size[0];
   if (class_name.startsWith('Conv')) delete config.kernel_size;
   if (class_name === 'Conv1D') config.subsample_length = config.subsample_length[0];
   if (class_name === 'Conv1D') delete config.dilation_rate;
-  if (class_name === 'Conv2D') delete config.dilation_rate;
+  if (class_name.startsWith('Conv2D')) delete config.dilation_rate;
 }

@@ -84,6 +84,23 @@ const KERAS_1: Readonly<Record<string, () => tf.LayersModel>> = {
         L.globalAveragePooling2d({ dataFormat: 'channelsFirst' }),
       ],
     }),
+  'transposed convolutions': () =>
+    tf.sequential({
+      layers: [
+        L.conv2dTranspose({ inputShape: [5, 4, 3], filters: 6, kernelSize: [3, 2], strides: 2, padding: 'same' }),
+        L.reLU(),
+        L.conv2dTranspose({ filters: 5, kernelSize: 2, strides: [1, 3], useBias: false }),
+        L.conv2d({ filters: 2, kernelSize: 1 }),
+      ],
+    }),
+  'transposed convolutions with the channels first': () =>
+    tf.sequential({
+      layers: [
+        L.conv2dTranspose({ inputShape: [3, 5, 4], filters: 6, kernelSize: 3, dataFormat: 'channelsFirst' }),
+        L.conv2dTranspose({ filters: 5, kernelSize: [2, 3], strides: 2, dataFormat: 'channelsFirst' }),
+        L.conv2d({ filters: 2, kernelSize: 1, dataFormat: 'channelsFirst' }),
+      ],
+    }),
   'one dimension': () =>
     tf.sequential({
       layers: [

@@ -195,6 +195,44 @@ const CASES: readonly (readonly [LayerRow, number[], number[], number[], number[
   ],
 ];
 
+describe("a transposed convolution of Keras 1, which names its output's extents", () => {
+  const layer = (output_shape: AnyJson, border_mode = 'valid'): LayerRow => {
+    const config = { nb_filter: 1, nb_row: 1, nb_col: 2, subsample: [1, 3], bias: false, dim_ordering: 'tf' };
+    return ['Deconvolution2D', { ...config, border_mode, output_shape }];
+  };
+  const weights: Weights = {
+    'layer0/layer0_W': [
+      [1, 2, 1, 1],
+      [10, 1],
+    ],
+  };
+
+  // The kernel comes every third place; what no window reaches is zero.
+  test.each([
+    ['valid', 5, [10, 1, 0, 20, 2]],
+    ['valid', 7, [10, 1, 0, 20, 2, 0, 0]],
+    ['same', 4, [10, 1, 0, 20]],
+    ['same', 6, [10, 1, 0, 20, 2, 0]],
+  ])('%s to %i', async (mode, width, values) => {
+    const got = await run([layer([null, 1, width, 1], mode)], [1, 2, 1], [1, 2], weights);
+    expect(got).toEqual({ shape: [1, 1, width, 1], data: values });
+  });
+
+  test.each([
+    ['valid', [null, 1, 4, 1]],
+    ['valid', [null, 1, 8, 1]],
+    ['same', [null, 1, 3, 1]],
+    ['same', [null, 1, 7, 1]],
+    ['same', [1, 7, 1]],
+    ['same', 'large'],
+  ])('%s can not be %j', async (mode, shape) => {
+    await expect(run([layer(shape, mode)], [1, 2, 1], [1, 2], weights)).rejects.toMatchObject({
+      code: 'LAYER_INVALID',
+      message: expect.stringContaining('layer layer0: output_shape is'),
+    });
+  });
+});
+
 describe('computes', () => {
   for (const [row, shape, x, outputShape, output, weights] of CASES) {
     test(JSON.stringify(row), async () => {

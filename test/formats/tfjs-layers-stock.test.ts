@@ -10,6 +10,7 @@ import { loadStock, modelFiles, randomizeWeights, tf, useCpu } from '../support/
 import { relativeError, runGraph, runStock } from './run-graph.js';
 import { STOCK_LAYERS } from './stock-layers.js';
 import { STOCK_MODELS } from './stock-models.js';
+import { jsonOf, withJson } from './tampering.js';
 
 /** Stock TensorFlow.js computes in float32; the reference in float64. */
 const TOLERANCE = 2e-5;
@@ -72,6 +73,60 @@ describe.each(Object.entries({ ...STOCK_MODELS, ...STOCK_LAYERS }))('%s', (_name
       expect(relativeError(runGraph(again.graph, inputs), masked)).toBeLessThan(TOLERANCE);
     },
   );
+});
+
+test.each([
+  ['ReLU', { max_value: 0.3 }],
+  ['LeakyReLU', { alpha: 0.4 }],
+  ['ELU', {}],
+  ['ThresholdedReLU', { theta: 0.1 }],
+  ['Softmax', { axis: -1 }],
+  ['Activation', { activation: 'tanh' }],
+  ['Activation', { activation: { class_name: 'LeakyReLU', config: {} } }],
+])('an activation that is a layer: %s %j', async (class_name, config) => {
+  const random = seededRandom(8);
+  const layers = [
+    tf.layers.conv2d({ inputShape: [5, 4, 3], filters: 6, kernelSize: 3, activation: 'relu' }),
+    tf.layers.globalMaxPooling2d({}),
+    tf.layers.dense({ units: 4, activation: 'sigmoid' }),
+  ];
+  const stock = tf.sequential({ layers });
+  randomizeWeights(stock, random);
+  const files = await modelFiles(stock);
+  const json = jsonOf(files);
+  for (const i of [0, 2]) json.modelTopology.config.layers[i].config.activation = { class_name, config };
+  const changed = withJson(files, json);
+  const model = await read(changed);
+  const inputs = randomInputs(stock, random);
+  const other = await loadStock(changed);
+  expect(relativeError(runGraph(model.graph, inputs), runStock(other, inputs))).toBeLessThan(TOLERANCE);
+  const mutator = new ChannelMutator();
+  mutator.prepareFromSupernet(model.graph);
+  mutator.setChoices(Object.fromEntries(mutator.mutableUnits.map((unit) => [unit.name, 0.5])));
+  const pruned = await loadStock(await model.write(mutator.exportSubnet().graph));
+  expect(pruned.countParams()).toBeLessThan(stock.countParams());
+  expect(relativeError(runStock(pruned, inputs), runGraph(mutator.maskedGraph(), inputs))).toBeLessThan(TOLERANCE);
+});
+
+test('a separable convolution as TensorFlow.js saves it, without its depth_multiplier, gets one', async () => {
+  const random = seededRandom(9);
+  const layers = [
+    tf.layers.conv2d({ inputShape: [6, 6, 2], filters: 6, kernelSize: 1 }),
+    tf.layers.separableConv2d({ filters: 5, kernelSize: 3, depthMultiplier: 2 }),
+    tf.layers.conv2d({ filters: 3, kernelSize: 1 }),
+  ];
+  const stock = tf.sequential({ layers });
+  randomizeWeights(stock, random);
+  const files = await modelFiles(stock);
+  await expect(loadStock(files)).rejects.toThrow(/[Ss]hape/);
+  const model = await read(files);
+  const inputs = randomInputs(stock, random);
+  expect(relativeError(runGraph(model.graph, inputs), runStock(stock, inputs))).toBeLessThan(TOLERANCE);
+  const mutator = new ChannelMutator();
+  mutator.prepareFromSupernet(model.graph);
+  mutator.setChoices(Object.fromEntries(mutator.mutableUnits.map((unit) => [unit.name, 0.5])));
+  const pruned = await loadStock(await model.write(mutator.exportSubnet().graph));
+  expect(relativeError(runStock(pruned, inputs), runGraph(mutator.maskedGraph(), inputs))).toBeLessThan(TOLERANCE);
 });
 
 test('rows of an embedding are looked up, and its width is pruned', async () => {

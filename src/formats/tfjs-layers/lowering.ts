@@ -119,6 +119,11 @@ export class LayerLowering {
     return constant;
   }
 
+  /** The shape that one of the layer's weights has in the file; undefined when it is absent. */
+  storedShape(name: string): readonly number[] | undefined {
+    return (this.#state.weights.get(`${this.layer.path}/${name}`)?.entry ?? this.#find(name))?.shape;
+  }
+
   /** A constant that the layer implies and the file doesn't hold, such as the scale of a norm that has none. */
   filled(name: string, shape: readonly number[], value: number): string {
     return this.literal(name, shape, new Float32Array(elementCount(shape)).fill(value));

@@ -44,6 +44,7 @@ const CLASSES: Readonly<Record<string, LegacyClass>> = {
     fields: { ...CONV, ...WINDOW },
     kernel: ['kernel_dim1', 'kernel_dim2', 'kernel_dim3'],
   },
+  Deconvolution2D: { className: 'Conv2DTranspose', fields: { ...CONV, ...WINDOW }, kernel: ['nb_row', 'nb_col'] },
   Dense: { className: 'Dense', fields: { output_dim: 'units', bias: 'use_bias' } },
   Dropout: { className: 'Dropout', fields: RATE },
   SpatialDropout1D: { className: 'SpatialDropout1D', fields: RATE },
@@ -91,6 +92,17 @@ export const KERAS1_CONV1D: WeightLayout = {
     return { ...transposeTensor(t, [3, 2, 0, 1]), shape: [filters, channels, length] };
   },
   toFile: (t) => transposeTensor({ ...t, shape: [...t.shape, 1] }, [2, 3, 1, 0]),
+};
+
+const swapped = (perm: readonly number[]): WeightLayout => ({
+  toGraph: (t) => transposeTensor(t, perm),
+  toFile: (t) => transposeTensor(t, perm),
+});
+
+/** Kernels of transposed convolutions, by the layer's `data_format`. */
+export const KERAS1_TRANSPOSED: Readonly<Record<'channels_first' | 'channels_last', WeightLayout>> = {
+  channels_first: swapped([1, 0, 2, 3]),
+  channels_last: swapped([2, 3, 0, 1]),
 };
 
 /** The layer by today's names; undefined when it isn't one of Keras 1. */

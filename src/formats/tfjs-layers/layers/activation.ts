@@ -53,6 +53,7 @@ const ACTIVATIONS: ReadonlyMap<string, Activation> = new Map<string, Activation>
 /** Applies the layer's `activation`, which is linear when it names none. */
 export function activate(t: KerasTensor, layer: LayerLowering): KerasTensor {
   const value = layer.fields.get('activation') ?? 'linear';
+  if (isObject(value) && own(value, 'class_name') === 'Activation') return activate(t, layer.withConfig(value));
   const kind = isObject(value) ? ADVANCED_ACTIVATIONS.get(String(own(value, 'class_name'))) : undefined;
   if (kind) return kind(t, layer.withConfig(value as { [key: string]: Json }));
   const name = activationName(value);

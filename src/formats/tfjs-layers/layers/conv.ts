@@ -40,8 +40,10 @@ function patchConv(change: LayerChange): void {
 
 /** A depthwise convolution, whose outputs stand channel by channel. */
 function depthwise(map: FeatureMap, layer: LayerLowering, window: Window, bias: (outputs: number) => string[]) {
-  const multiplier = layer.fields.int('depth_multiplier', { min: 1, fallback: 1 });
   const { layout, channels } = map;
+  // TensorFlow.js leaves it out when it saves a separable convolution.
+  const stored = layer.storedShape('depthwise_kernel')?.at(-1);
+  const multiplier = layer.fields.int('depth_multiplier', { min: 1, fallback: stored ?? 1 });
   const kernel = layer.weight('depthwise_kernel', [...window.kernel, channels, multiplier], DEPTHWISE, 'parameter');
   const { value, attrs } = windowed(map, layer, window);
   const inputs = [value, kernel, ...bias(channels * multiplier)];
