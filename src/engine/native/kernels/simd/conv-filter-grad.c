@@ -4,7 +4,7 @@
  * 6 floats that lie side by side. For that x is packed in blocks of few channels, [block][row][column][channels of the block], where
  * neighbouring taps of a row are neighbours in memory: with 3 taps and blocks of 2 channels a tile is a whole kernel row, without waste.
  * dy is packed in panels. A chunk's panel of dy stays in the first cache while the tiles pass, x in the second. */
-#include "simd.h"
+#include "depthwise.h"
 
 #include <string.h>
 
@@ -62,7 +62,10 @@ static grad_plan plan_grad(const es_conv_shape *s, int threads) {
   return g;
 }
 
+static int is_depthwise(const es_conv_shape *s) { return s->groups == s->c && s->oc == s->c && s->groups > 1; }
+
 size_t ES_FN(es_conv_filter_grad_scratch)(const es_conv_shape *shape, int threads) {
+  if (is_depthwise(shape)) return ES_FN(depthwise_filter_grad_scratch)(shape, threads);
   grad_plan g = plan_grad(shape, threads);
   return sizeof(float) * (g.thread_floats * (size_t)threads + (g.by_panels ? g.sum_floats : 0));
 }
@@ -145,16 +148,17 @@ typedef struct {
   const int32_t *row_at;
   int rows, columns;
   long step;       /* floats of x from a pixel to the next */
-  int first;       /* the sums start at 0 */
+  int first;       /* there are no sums yet */
 } tile_walk;
 
-/* G groups of ROWS rows × N vectors: sums[g·ROWS + i][N·V] += x_g[i] · dy, over the pixels of a chunk. Latency asks for 8 chains and more, the registers
+/* G groups of ROWS rows × N vectors: sums[g·ROWS + i][N·V] += x_g[i] · dy, over the pixels of a chunk, which are summed apart: the sum of
+ * few large sums rounds less. Latency asks for 8 chains and more, the registers
  * allow 12 (24 where there are 32). */
 #define ES_GRAD_TILE(name, G, N)                                                                                 \
   __attribute__((noinline)) static void name(const tile_walk *walk, const float *const *x, const float *dy, float *sums) { \
     vf acc[G * ROWS][N];                                                                                         \
     for (int i = 0; i < G * ROWS; i++) {                                                                         \
-      for (int j = 0; j < N; j++) acc[i][j] = walk->first ? v_zero() : v_load(sums + (i * N + j) * V);           \
+      for (int j = 0; j < N; j++) acc[i][j] = v_zero();                                                          \
     }                                                                                                            \
     for (int row = 0; row < walk->rows; row++) {                                                                 \
       const float *at[G];                                                                                        \
@@ -171,7 +175,11 @@ typedef struct {
       }                                                                                                          \
     }                                                                                                            \
     for (int i = 0; i < G * ROWS; i++) {                                                                         \
-      for (int j = 0; j < N; j++) v_store(sums + (i * N + j) * V, acc[i][j]);                                    \
+      for (int j = 0; j < N; j++) {                                                                              \
+        float *sum = sums + (i * N + j) * V;                                                                     \
+        if (!walk->first) acc[i][j] += v_load(sum);                                                              \
+        v_store(sum, acc[i][j]);                                                                                 \
+      }                                                                                                          \
     }                                                                                                            \
   }
 
@@ -271,6 +279,10 @@ static void write_weights(void *arg, int thread, int threads) {
 
 void ES_FN(es_conv_filter_grad)(const es_conv_shape *shape, const float *x, const float *dy, float *dw, void *scratch,
                                 es_pool *pool) {
+  if (is_depthwise(shape)) {
+    ES_FN(depthwise_filter_grad)(shape, x, dy, dw, scratch, pool);
+    return;
+  }
   grad_task t = {shape, plan_grad(shape, es_pool_threads(pool)), x, dy, dw, scratch};
   for (int group = 0; group < shape->groups; group++) {
     es_pool_run(pool, accumulate, &t);

@@ -1,28 +1,37 @@
 /* Convolutions, forward and of input gradients, as window products: one for each group; and for the gradient of a strided convolution, one for
  * each phase of the stride, with the taps that reach it. */
-#include "product.h"
+#include "depthwise.h"
+
+static int is_depthwise(const es_conv_shape *s) { return s->groups == s->c && s->oc == s->c && s->groups > 1; }
 
 static long group_weights(const es_conv_shape *s) { return (long)(s->oc / s->groups) * (s->c / s->groups) * s->kh * s->kw; }
 
+/* Of one group; of all channels when they are convolved one by one. */
 static window_product forward_product(const es_conv_shape *s) {
+  int parts = is_depthwise(s) ? 1 : s->groups;
   return (window_product){
-      .n = s->n, .h = s->h, .w = s->w, .c = s->c / s->groups, .pixel = s->c,
+      .n = s->n, .h = s->h, .w = s->w, .c = s->c / parts, .pixel = s->c,
       .gh = s->oh, .gw = s->ow, .out_n = (long)s->oh * s->ow * s->oc, .out_y = (long)s->ow * s->oc, .out_x = s->oc,
       .step_y = s->sh, .step_x = s->sw, .taps_y = s->kh, .taps_x = s->kw,
-      .first_y = -s->pt, .first_x = -s->pl, .gap_y = s->dh, .gap_x = s->dw, .oc = s->oc / s->groups,
+      .first_y = -s->pt, .first_x = -s->pl, .gap_y = s->dh, .gap_x = s->dw, .oc = s->oc / parts,
   };
 }
 
 size_t ES_FN(es_conv_forward_scratch)(const es_conv_shape *shape, int threads) {
   window_product p = forward_product(shape);
-  return ES_FN(product_scratch)(&p, threads);
+  return is_depthwise(shape) ? ES_FN(depthwise_scratch)(&p) : ES_FN(product_scratch)(&p, threads);
 }
 
 void ES_FN(es_conv_forward)(const es_conv_shape *shape, const float *x, const float *w, es_epilogue epilogue, float *y,
                             void *scratch, es_pool *pool) {
   window_product p = forward_product(shape);
+  const long kernel = (long)shape->kh * shape->kw;
+  if (is_depthwise(shape)) {
+    ES_FN(depthwise_run)(&p, x, (weight_view){w, shape->kw, 1, kernel, 0}, epilogue, y, scratch, pool);
+    return;
+  }
   for (int g = 0; g < shape->groups; g++) {
-    weight_view view = {w + g * group_weights(shape), shape->kw, 1, (long)shape->kh * shape->kw, (long)p.c * shape->kh * shape->kw};
+    weight_view view = {w + g * group_weights(shape), shape->kw, 1, kernel, p.c * kernel};
     es_epilogue e = epilogue;
     if (e.bias) e.bias += g * p.oc;
     if (e.residual) e.residual += g * p.oc;
@@ -53,12 +62,13 @@ static window_product phase_product(const es_conv_shape *s, int start_y, int sta
   *y = phase_of(start_y, s->sh, s->pt, s->dh, s->kh);
   *x = phase_of(start_x, s->sw, s->pl, s->dw, s->kw);
   if (y->taps == 0 || x->taps == 0) y->taps = x->taps = 0;
+  int parts = is_depthwise(s) ? 1 : s->groups;
   return (window_product){
-      .n = s->n, .h = s->oh, .w = s->ow, .c = s->oc / s->groups, .pixel = s->oc,
+      .n = s->n, .h = s->oh, .w = s->ow, .c = s->oc / parts, .pixel = s->oc,
       .gh = (s->h - start_y + s->sh - 1) / s->sh, .gw = (s->w - start_x + s->sw - 1) / s->sw,
       .out_n = (long)s->h * s->w * s->c, .out_y = (long)s->sh * s->w * s->c, .out_x = (long)s->sw * s->c,
       .step_y = 1, .step_x = 1, .taps_y = y->taps, .taps_x = x->taps,
-      .first_y = y->first, .first_x = x->first, .gap_y = y->gap, .gap_x = x->gap, .oc = s->c / s->groups,
+      .first_y = y->first, .first_x = x->first, .gap_y = y->gap, .gap_x = x->gap, .oc = s->c / parts,
   };
 }
 
@@ -68,7 +78,7 @@ size_t ES_FN(es_conv_input_grad_scratch)(const es_conv_shape *shape, int threads
   for (int py = 0; py < shape->sh && py < shape->h; py++) {
     for (int px = 0; px < shape->sw && px < shape->w; px++) {
       window_product p = phase_product(shape, py, px, &y, &x);
-      size_t bytes = ES_FN(product_scratch)(&p, threads);
+      size_t bytes = is_depthwise(shape) ? ES_FN(depthwise_scratch)(&p) : ES_FN(product_scratch)(&p, threads);
       if (bytes > most) most = bytes;
     }
   }
@@ -78,14 +88,22 @@ size_t ES_FN(es_conv_input_grad_scratch)(const es_conv_shape *shape, int threads
 void ES_FN(es_conv_input_grad)(const es_conv_shape *shape, const float *dy, const float *w, es_epilogue epilogue, float *dx,
                                void *scratch, es_pool *pool) {
   const es_conv_shape *s = shape;
+  const long kernel = (long)s->kh * s->kw;
   phase y, x;
   for (int py = 0; py < s->sh && py < s->h; py++) {
     for (int px = 0; px < s->sw && px < s->w; px++) {
       window_product p = phase_product(s, py, px, &y, &x);
       long corner = ((long)py * s->w + px) * s->c;
+      if (is_depthwise(s)) {
+        es_epilogue e = epilogue;
+        if (e.residual) e.residual += corner;
+        weight_view view = {w + (long)y.tap * s->kw + x.tap, -(long)y.tap_step * s->kw, -(long)x.tap_step, kernel, 0};
+        ES_FN(depthwise_run)(&p, dy, view, e, dx + corner, scratch, pool);
+        continue;
+      }
       for (int g = 0; g < s->groups; g++) {
         const float *origin = w + g * group_weights(s) + (long)y.tap * s->kw + x.tap;
-        weight_view view = {origin, -(long)y.tap_step * s->kw, -(long)x.tap_step, (long)p.oc * s->kh * s->kw, (long)s->kh * s->kw};
+        weight_view view = {origin, -(long)y.tap_step * s->kw, -(long)x.tap_step, p.oc * kernel, kernel};
         es_epilogue e = epilogue;
         if (e.bias) e.bias += g * p.oc;
         if (e.residual) e.residual += corner + g * p.oc;
