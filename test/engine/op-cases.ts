@@ -1,89 +1,11 @@
 import { GraphBuilder } from '../../src/graph/builder.js';
 import type { Attrs, Graph, Shape } from '../../src/graph/graph.js';
-import { resizedShape } from '../../src/graph/ops/resampling.js';
-import { resolveWindow } from '../../src/graph/ops/window.js';
 import { type DType, tensor } from '../../src/graph/tensor.js';
 import { type Case, float, weight } from './case-parts.js';
+import { CONV_CASES } from './conv-cases.js';
 import { NORM_CASES } from './norm-cases.js';
+import { POOL_CASES } from './pool-cases.js';
 import type { Random } from './random.js';
-
-interface ConvCase {
-  readonly channels: number;
-  readonly outputs: number;
-  readonly group: number;
-  readonly spatial: number[];
-  readonly kernel: number[];
-  readonly attrs: Attrs;
-  readonly out: readonly number[];
-}
-
-/** A convolution's geometry, with all of its attributes, in 1 to 3 spatial axes. */
-function convCase(r: Random): ConvCase {
-  const rank = r.pick([1, 2, 2, 2, 3]);
-  const group = r.pick([1, 1, 2, 3]);
-  const perGroup = r.pick([1, 1, 2, 3]);
-  const outputs = group * r.int(1, 3);
-  const kernel = r.pick([new Array<number>(rank).fill(1), r.ints(rank, 1, 4), r.ints(rank, 2, 3)]);
-  const dilations = r.pick([new Array<number>(rank).fill(1), r.ints(rank, 1, 2)]);
-  const spatial = kernel.map((k, i) => (k - 1) * dilations[i] + 1 + r.int(0, 4));
-  const strides = r.pick([new Array<number>(rank).fill(1), r.ints(rank, 1, 3)]);
-  const auto_pad = r.pick(['NOTSET', 'NOTSET', 'SAME_UPPER', 'SAME_LOWER', 'VALID']);
-  const attrs: Attrs = {
-    strides,
-    dilations,
-    group,
-    auto_pad,
-    ...(auto_pad === 'NOTSET' ? { pads: r.ints(2 * rank, 0, 3) } : {}),
-  };
-  const node = { name: 'n', op: 'Conv', attrs, inputs: [], outputs: [] };
-  return {
-    channels: group * perGroup,
-    outputs,
-    group,
-    spatial,
-    kernel,
-    attrs,
-    out: resolveWindow(node, spatial, kernel).output,
-  };
-}
-
-function poolCase(r: Random): { spatial: number[]; kernel: number[]; attrs: Attrs } {
-  const rank = r.pick([1, 2, 2, 3]);
-  const kernel = r.ints(rank, 1, 3);
-  const auto_pad = r.pick(['NOTSET', 'NOTSET', 'SAME_UPPER', 'SAME_LOWER', 'VALID']);
-  const dilations = r.pick([kernel.map(() => 1), r.ints(rank, 1, 2)]);
-  const spatial = kernel.map((k, i) => (k - 1) * dilations[i] + 1 + r.int(0, 5));
-  const attrs: Attrs = {
-    kernel_shape: kernel,
-    dilations,
-    strides: r.pick([kernel, r.ints(rank, 1, 3)]),
-    auto_pad,
-    ceil_mode: r.int(0, 1),
-    ...(auto_pad === 'NOTSET' ? { pads: [...kernel, ...kernel].map((k) => r.int(0, k - 1)) } : {}),
-  };
-  return { spatial, kernel, attrs };
-}
-
-/** Up, down, by whole numbers and not; mostly planes, sometimes channels too. */
-function resizeCase(r: Random): { shape: number[]; attrs: Attrs } {
-  const shape = r.ints(r.int(2, 4), 1, 6);
-  const whole = r.int(0, 2) === 0;
-  const scales = shape.map((extent, i) => {
-    if (i === 0 && r.int(0, 4) > 0) return 1;
-    if (whole) return r.int(1, 3);
-    return r.int(0, 1) === 0 ? r.int(1, 9) / extent : Math.max(1 / extent, r.pick([0.6, 0.8, 1.3, 2.4]));
-  });
-  const coordinates = ['half_pixel', 'pytorch_half_pixel', 'asymmetric', 'align_corners'];
-  return {
-    shape,
-    attrs: {
-      scales: [1, ...scales],
-      mode: r.pick(['nearest', 'linear']),
-      coordinate_transformation_mode: r.pick(coordinates),
-      nearest_mode: r.pick(['round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil']),
-    },
-  };
-}
 
 /** Indices from `-extent` to `extent - 1`, made of floats from -1 to 1. */
 function smallIndices(b: GraphBuilder, r: Random, extent: number): string {
@@ -158,14 +80,6 @@ const reduction =
     return b.op(op, [b.input('x', { dtype: r.pick(dtypes), shape })], { axes, keepdims: r.int(0, 1) });
   };
 
-const pool =
-  (op: string, attrs: (r: Random) => Attrs = () => ({})): Case =>
-  (b, r) => {
-    const c = poolCase(r);
-    return b.op(op, [b.input('x', float(['N', r.int(1, 3), ...c.spatial]))], { ...c.attrs, ...attrs(r) });
-  };
-
-const includePad = (r: Random): Attrs => ({ count_include_pad: r.int(0, 1) });
 const bounds = (r: Random): Attrs =>
   r.pick<Attrs>([{ min: 0, max: 0.5 }, { min: -0.3 }, { max: 0.2 }, { min: -0.5, max: 0.5 }]);
 const wholeExponent = (r: Random): Attrs => ({ exponent: r.int(0, 3) });
@@ -174,36 +88,8 @@ const axis = (r: Random): Attrs => ({ axis: r.int(-2, 1) });
 
 /** One generator for each op of the IR. */
 export const OP_CASES: Readonly<Record<string, Case>> = {
-  Conv: (b, r) => {
-    const c = convCase(r);
-    const x = b.input('x', float(['N', c.channels, ...c.spatial]));
-    const w = weight(b, r, 'W', [c.outputs, c.channels / c.group, ...c.kernel]);
-    return b.op('Conv', r.int(0, 1) === 0 ? [x, w] : [x, w, weight(b, r, 'b', [c.outputs])], c.attrs);
-  },
-  ConvTranspose: (b, r) => {
-    const c = convCase(r);
-    const x = b.input('x', float(['N', c.channels, ...c.spatial]));
-    const w = weight(b, r, 'W', [c.channels, c.outputs / c.group, ...c.kernel]);
-    const attrs: Attrs = {
-      ...c.attrs,
-      // Enough is left of the smallest output to cut the pads off.
-      ...(c.attrs.pads ? { pads: c.kernel.flatMap((k) => [r.int(0, Math.floor(k / 2)), 0]) } : {}),
-      output_padding: (c.attrs.strides as number[]).map((stride) => r.int(0, stride - 1)),
-    };
-    return b.op('ConvTranspose', r.int(0, 1) === 0 ? [x, w] : [x, w, weight(b, r, 'b', [c.outputs])], attrs);
-  },
-  ConvInputGrad: (b, r) => {
-    const c = convCase(r);
-    const dy = b.input('dy', float(['N', c.outputs, ...c.out]));
-    const w = weight(b, r, 'W', [c.outputs, c.channels / c.group, ...c.kernel]);
-    return b.op('ConvInputGrad', [dy, w], { ...c.attrs, spatial: c.spatial });
-  },
-  ConvFilterGrad: (b, r) => {
-    const c = convCase(r);
-    const x = b.input('x', float(['N', c.channels, ...c.spatial]));
-    const dy = b.input('dy', float(['N', c.outputs, ...c.out]));
-    return b.op('ConvFilterGrad', [x, dy], { ...c.attrs, kernel_shape: c.kernel });
-  },
+  ...CONV_CASES,
+  ...POOL_CASES,
   Gemm: (b, r) => {
     const [transA, transB] = r.ints(2, 0, 1);
     const [k, n] = r.ints(2, 1, 5);
@@ -269,42 +155,6 @@ export const OP_CASES: Readonly<Record<string, Case>> = {
   },
   Softmax: unary('Softmax', axis),
   LogSoftmax: unary('LogSoftmax', axis),
-  MaxPool: pool('MaxPool'),
-  AveragePool: pool('AveragePool', includePad),
-  GlobalAveragePool: (b, r) => b.op('GlobalAveragePool', [b.input('x', float(['N', ...r.ints(r.int(2, 4), 1, 5)]))]),
-  GlobalMaxPool: (b, r) => b.op('GlobalMaxPool', [b.input('x', float(['N', ...r.ints(r.int(2, 4), 1, 5)]))]),
-  MaxPoolGrad: (b, r) => {
-    const c = poolCase(r);
-    const raw = b.input('x', float(['N', r.int(1, 3), ...c.spatial]));
-    // A rectified input has windows of equal maxima, where only the first may receive.
-    const x = r.int(0, 1) === 0 ? raw : b.op('Relu', [raw]);
-    const y = b.op('MaxPool', [x], c.attrs);
-    return b.op('MaxPoolGrad', [x, y, b.input('dy', b.spec(y))], c.attrs);
-  },
-  AveragePoolGrad: (b, r) => {
-    const c = poolCase(r);
-    const attrs = { ...c.attrs, ...includePad(r) };
-    const node = { name: 'n', op: 'AveragePool', attrs, inputs: [], outputs: [] };
-    const dy = b.input('dy', float(['N', r.int(1, 3), ...resolveWindow(node, c.spatial, c.kernel).output]));
-    return b.op('AveragePoolGrad', [dy], { ...attrs, spatial: c.spatial });
-  },
-  Pad: (b, r) => {
-    const rank = r.int(1, 3);
-    const mode = r.pick(['constant', 'reflect', 'edge']);
-    const x = b.input('x', float(['N', ...r.ints(rank, 3, 4)]));
-    const side = () => [0, ...r.ints(rank, 0, 2)];
-    return b.op('Pad', [x], { pads: [...side(), ...side()], mode, value: r.unit() });
-  },
-  Resize: (b, r) => {
-    const { shape, attrs } = resizeCase(r);
-    return b.op('Resize', [b.input('x', float(['N', ...shape]))], attrs);
-  },
-  ResizeGrad: (b, r) => {
-    const { shape, attrs } = resizeCase(r);
-    const node = { name: 'n', op: 'Resize', attrs, inputs: [], outputs: [] };
-    const dy = b.input('dy', float(resizedShape(node, ['N', ...shape])));
-    return b.op('ResizeGrad', [dy], { ...attrs, shape: [0, ...shape] });
-  },
   Add: binary('Add', ['float32', 'int32', 'int64']),
   Sub: binary('Sub', ['float32', 'int32', 'int64']),
   Mul: binary('Mul', ['float32', 'int32', 'int64']),
