@@ -26,10 +26,9 @@ export function lowerGraph(graph: Graph): LoweredGraph {
 
   const produced = new Set<string>();
   for (const node of graph.nodes) {
-    const lower = LOWERINGS[node.op];
-    if (!lower) throw new OpError(node, 'the onnxruntime engine has no such op');
+    if (!Object.hasOwn(LOWERINGS, node.op)) throw new OpError(node, 'the onnxruntime engine has no such op');
     const x = new NodeLowering(graph, model, node);
-    lower(x);
+    LOWERINGS[node.op](x);
     if (!x.isFinished) throw new OpError(node, 'its lowering left an output out');
     for (const id of node.outputs) produced.add(id);
   }

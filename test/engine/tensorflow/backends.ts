@@ -1,6 +1,7 @@
 import type { Engine } from '../../../src/engine/index.js';
 import { createTensorFlowEngine } from '../../../src/engine/tensorflow/index.js';
 import { tf, useCpu, useWasm } from '../../support/tfjs.js';
+import type { EngineUnderTest } from '../contracts/engine-under-test.js';
 
 /** The backends of TensorFlow.js that run anywhere: pure JavaScript, and WebAssembly. */
 export const BACKENDS = { cpu: useCpu, wasm: useWasm };
@@ -15,4 +16,9 @@ export async function engineOn(backend: BackendName): Promise<Engine> {
 /** Tensors that TensorFlow.js holds now. What runs must leave as many as it found. */
 export function liveTensors(): number {
   return tf.memory().numTensors;
+}
+
+/** The engine on a backend, for the contract suites. */
+export function onBackend(backend: BackendName): EngineUnderTest {
+  return { open: () => engineOn(backend), liveTensors };
 }

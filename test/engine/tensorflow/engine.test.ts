@@ -1,15 +1,17 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { CompiledGraph, Engine } from '../../../src/engine/index.js';
 import { GraphBuilder } from '../../../src/graph/builder.js';
 import type { Graph } from '../../../src/graph/graph.js';
 import { type Tensor, tensor } from '../../../src/graph/tensor.js';
 import { tf } from '../../support/tfjs.js';
 import { expectAgreement } from '../agreement.js';
+import { testGraphs } from '../contracts/graphs.js';
+import { testTrainingSteps } from '../contracts/training-step.js';
 import { Random } from '../random.js';
-import { engineOn, liveTensors } from './backends.js';
+import { BACKENDS, type BackendName, engineOn, liveTensors, onBackend } from './backends.js';
 
 let engine: Engine;
-beforeAll(async () => {
+beforeEach(async () => {
   engine = await engineOn('cpu');
 });
 
@@ -30,45 +32,9 @@ function oneInput(name: string, dtype: Tensor['dtype'] = 'float32'): Graph {
   return b.build();
 }
 
-test('a feed that does not fit is refused by name', async () => {
-  const graph = oneInput('picky');
-  await expect(run(graph, new Map())).rejects.toThrow(/input x is missing: graph picky expects float32 \[N,3\]/);
-  const wrong = tensor('float32', [1, 2], [1, 2]);
-  await expect(run(graph, new Map([['x', wrong]]))).rejects.toThrow(/input x is float32 \[1,2\].*\[N,3\]/);
-});
-
-test('after its release a graph says so, and a second release does nothing', async () => {
-  const compiled = await engine.compile(oneInput('gone'));
-  await compiled.release();
-  await compiled.release();
-  await expect(compiled.run(new Map())).rejects.toThrow(/gone has been released/);
-});
-
-test('an op that the engine does not have is named, with its layer', async () => {
-  const b = new GraphBuilder('strange');
-  b.output('y', b.op('Relu', [b.input('x', float('N'))], {}, { layer: 'act' }));
-  const graph = b.build();
-  const nodes = graph.nodes.map((node) => ({ ...node, op: 'toString' }));
-  await expect(engine.compile({ ...graph, nodes })).rejects.toThrow(
-    /toString act: the tensorflow engine has no such op/,
-  );
-});
-
-test('outputs may be inputs, constants, or one value under two names', async () => {
-  const b = new GraphBuilder('plain');
-  const x = b.input('x', float('N'));
-  const y = b.op('Neg', [x]);
-  b.output('input', x);
-  b.output('constant', b.constant('c', tensor('float32', [2], [7, 8]), 'literal'));
-  b.output('first', y);
-  b.output('second', y);
-  const found = await run(b.build(), new Map([['x', tensor('float32', [1], [3])]]));
-  expect([...found].map(([name, t]) => [name, [...(t.data as Float32Array)]])).toEqual([
-    ['input', [3]],
-    ['constant', [7, 8]],
-    ['first', [-3]],
-    ['second', [-3]],
-  ]);
+describe.each(Object.keys(BACKENDS) as BackendName[])('the contract of engines, on the %s backend', (backend) => {
+  testGraphs(onBackend(backend));
+  testTrainingSteps(onBackend(backend));
 });
 
 test('a run that fails names node and graph, and leaves no tensor', async () => {
