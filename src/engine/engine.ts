@@ -24,5 +24,10 @@ export interface CompiledGraph {
    * @throws Error naming the input that is missing or whose shape or dtype doesn't fit.
    */
   run(feeds: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>>;
+  /**
+   * Bytes that a run takes beside its inputs and outputs, for inputs of these shapes (by id). Absent where an engine
+   * can't tell beforehand.
+   */
+  memoryBytes?(feeds: Readonly<Record<string, readonly number[]>>): number;
   release(): Promise<void>;
 }

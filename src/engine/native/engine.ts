@@ -1,5 +1,8 @@
 import type { Graph } from '../../graph/graph.js';
 import { OpError } from '../../graph/op-spec.js';
+import { foldBatchNormalization } from '../../graph/passes/fold-batch-normalization.js';
+import { foldConstants } from '../../graph/passes/fold-constants.js';
+import { mergeCommon } from '../../graph/passes/merge-common.js';
 import { allocate, elementCount, type Tensor } from '../../graph/tensor.js';
 import { checkedFeed } from '../check-values.js';
 import type { CompiledGraph, Engine } from '../engine.js';
@@ -33,7 +36,8 @@ export function createNativeEngine(
     async compile(graph) {
       const fault = findUnsupported(graph);
       if (fault) throw new OpError(fault.node, fault.reason);
-      return new CompiledNativeGraph(graph, runner, onProfile);
+      const simplified = foldBatchNormalization(foldConstants(mergeCommon(graph)));
+      return new CompiledNativeGraph(simplified, runner, onProfile);
     },
   };
 }
@@ -103,8 +107,9 @@ class CompiledNativeGraph implements CompiledGraph {
     });
   }
 
-  memoryBytes(feeds: Readonly<Record<string, readonly number[]>>): number {
-    return planGraph(bindGraph(this.#graph, feeds), this.#runner.kernels).arenaBytes;
+  memoryBytes(shapes: Readonly<Record<string, readonly number[]>>): number {
+    const { arenaBytes, constants, results } = planGraph(bindGraph(this.#graph, shapes), this.#runner.kernels);
+    return results.reduce((sum, { bytes }) => sum + bytes, arenaBytes + constants.length);
   }
 
   async release(): Promise<void> {

@@ -18,6 +18,11 @@ const reshape: Lowering = (planner, node) => {
   planner.define(node.outputs[0], reshapeView(x, shape) ?? reshapeView(planner.plain(x), shape)!);
 };
 
+const broadcast: Lowering = (planner, node) => {
+  const { shape } = planner.spec(node.outputs[0]);
+  planner.define(node.outputs[0], broadcastView(planner.view(node.inputs[0]), shape));
+};
+
 /** `count` indices of an axis, `step` apart from `start` on. */
 function slice(view: View, axis: number, { start, step, count }: { start: number; step: number; count: number }): View {
   return {
@@ -89,10 +94,8 @@ export const SHAPES: LoweringTable = {
     planner.define(node.outputs[0], view);
   },
 
-  Expand(planner, node) {
-    const { shape } = planner.spec(node.outputs[0]);
-    planner.define(node.outputs[0], broadcastView(planner.view(node.inputs[0]), shape));
-  },
+  Expand: broadcast,
+  ExpandBatch: broadcast,
 
   Concat(planner, node) {
     const parts = node.inputs.map((id) => planner.view(id));
