@@ -261,9 +261,21 @@ export class ChannelMutator {
     return Object.fromEntries(this.mutableUnits.map((unit) => [unit.name, [...unit.currentMask]]));
   }
 
-  /** Puts the masks of a checkpoint back; they are not computed anew, as weights may have changed since. */
+  /**
+   * Puts the masks of a checkpoint back, all or none; they are not computed anew, as weights may have changed since.
+   * @throws EspalierError UNIT_UNKNOWN, RangeError for a mask that the unit can't have
+   */
   restoreState(state: MutatorState): void {
-    for (const [name, mask] of Object.entries(state)) this.getMutableUnit(name).restoreMask(Uint8Array.from(mask));
+    const entries = Object.entries(state).map(([name, mask]) => {
+      const unit = this.getMutableUnit(name);
+      return { unit, mask: Uint8Array.from(mask), before: unit.currentMask };
+    });
+    try {
+      for (const { unit, mask } of entries) unit.restoreMask(mask);
+    } catch (error) {
+      for (const { unit, before } of entries) unit.restoreMask(before);
+      throw error;
+    }
   }
 
   /** Which channels stay, by the current masks. */

@@ -71,5 +71,6 @@ export { CriterionChannelUnit, rankChannels } from './criterion-channel-unit.js'
 export { L1ChannelUnit } from './l1-channel-unit.js';
 export { type ChoiceRecord, DEFAULT_UNIT_ARGS, MutableChannelUnit } from './mutable-channel-unit.js';
 export { OneShotChannelUnit, SlimmableChannelUnit } from './one-shot-channel-unit.js';
+export { PositionalChannelUnit } from './positional-channel-unit.js';
 export { ratioOf, roundCount, roundRatio } from './rounding.js';
 export { SequentialChannelUnit } from './sequential-channel-unit.js';

@@ -1,9 +1,10 @@
 import { EspalierError } from '../../errors.js';
 import { bucketsAreShares, choiceFault, type UnitArgs } from '../../prune-config/index.js';
-import { countOnes, type MutableChannel, OneShotMutableChannel } from '../mutables/index.js';
+import { type MutableChannel, OneShotMutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';
 import { choiceOfCount, countOfChoice } from './choice.js';
-import { DEFAULT_UNIT_ARGS, MutableChannelUnit, ownMutable } from './mutable-channel-unit.js';
+import { DEFAULT_UNIT_ARGS, ownMutable } from './mutable-channel-unit.js';
+import { PositionalChannelUnit } from './positional-channel-unit.js';
 
 /** What one-shot units may keep when a config says nothing else. */
 export const ONE_SHOT_CANDIDATES: readonly number[] = [0.5, 1];
@@ -14,7 +15,7 @@ export const ONE_SHOT_CANDIDATES: readonly number[] = [0.5, 1];
  * the same stay two, so that the i-th candidates of all units are still the i-th subnet.
  * @example candidates [0.3, 0.6, 1] of 16 channels with divisor 8 are [0.5, 1, 1]
  */
-export class OneShotChannelUnit extends MutableChannelUnit {
+export class OneShotChannelUnit extends PositionalChannelUnit {
   readonly mutableChannel: OneShotMutableChannel;
   readonly #candidates: readonly number[];
 
@@ -57,18 +58,6 @@ export class OneShotChannelUnit extends MutableChannelUnit {
       'CHOICE_INVALID',
       `choice of unit ${this.name} must be one of its candidates ${candidates}, found ${choice}`,
     );
-  }
-
-  importance(): undefined {
-    return undefined;
-  }
-
-  protected keep(count: number): void {
-    this.mutableChannel.currentChoice = count;
-  }
-
-  restoreMask(mask: Uint8Array): void {
-    this.mutableChannel.currentChoice = countOnes(mask);
   }
 }
 

@@ -12,12 +12,7 @@ import {
   SimpleMutableChannel,
 } from '../../../src/pruning/index.js';
 import { describeShared } from '../../shared.js';
-
-function simple(...mask: number[]): SimpleMutableChannel {
-  const mutable = new SimpleMutableChannel(mask.length);
-  mutable.currentChoice = Uint8Array.from(mask);
-  return mutable;
-}
+import { simpleMutable as simple } from '../../support/simple-mutable.js';
 
 function firstFour(): SequentialMutableChannel {
   const mutable = new SequentialMutableChannel(6);

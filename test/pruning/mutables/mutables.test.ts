@@ -9,12 +9,7 @@ import {
   SequentialMutableChannel,
   SimpleMutableChannel,
 } from '../../../src/pruning/mutables/index.js';
-
-function simple(...mask: number[]): SimpleMutableChannel {
-  const mutable = new SimpleMutableChannel(mask.length);
-  mutable.currentChoice = Uint8Array.from(mask);
-  return mutable;
-}
+import { simpleMutable as simple } from '../../support/simple-mutable.js';
 
 function sequential(n: number, kept: number): SequentialMutableChannel {
   const mutable = new SequentialMutableChannel(n);

@@ -158,6 +158,16 @@ describe('choices', () => {
   });
 });
 
+test('a checkpoint that does not fit changes nothing', () => {
+  const mutator = prepared();
+  mutator.setChoices({ [A]: 0.5 });
+  const before = mutator.state;
+  const whole = new Array<number>(8).fill(1);
+  expect(() => mutator.restoreState({ [A]: whole, [B]: [1, 0] })).toThrow(/10 channels is needed, got 2/);
+  expect(faultOf(() => mutator.restoreState({ [A]: whole, nope: [1] })).code).toBe('UNIT_UNKNOWN');
+  expect(mutator.state).toEqual(before);
+});
+
 describe('L1 units', () => {
   test('keep the filters of greatest mean weight, of equals the first, ascending', () => {
     const mutator = prepared();
