@@ -125,7 +125,12 @@ const { values, positionals } = parseArgs({
 const compiler = process.platform === 'win32' ? undefined : await findCompiler();
 if (values.out) {
   if (!compiler) throw new Error(`No C compiler for ${basename(values.out)} (CC, cc, gcc, clang)`);
-  await buildProgram(compiler, values.out, positionals[0], values.flags);
+  try {
+    await buildProgram(compiler, values.out, positionals[0], values.flags);
+  } catch (error) {
+    console.error(error.stderr || error);
+    process.exitCode = 1;
+  }
 } else if (!compiler) {
   console.log('espalier: no C compiler found (CC, cc, gcc, clang): training runs on onnxruntime');
 } else {
