@@ -1,10 +1,12 @@
 # The API and the worker are one image: `node dist/src/main.js` serves, `node dist/workers/main.js` works.
-FROM node:20-bookworm-slim AS build
+# With a C compiler, which the native engine is built with.
+FROM node:20-bookworm AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --no-audit --no-fund
+RUN npm ci --no-audit --no-fund --ignore-scripts
 COPY tsconfig.json tsconfig.service.json ./
 COPY src ./src
+RUN npm run -s native:build
 COPY workers ./workers
 RUN npx tsc -p tsconfig.service.json
 RUN npm prune --omit=dev --no-audit --no-fund
@@ -20,6 +22,7 @@ COPY --from=gpu-build /usr/local/bin/node /usr/local/bin/node
 COPY --from=gpu-build /app/package.json ./
 COPY --from=gpu-build /app/node_modules ./node_modules
 COPY --from=gpu-build /app/dist ./dist
+COPY --from=gpu-build /app/build ./build
 RUN useradd --create-home --uid 1000 node && mkdir -p /data && chown node:node /data
 USER node
 VOLUME /data
@@ -32,6 +35,7 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+COPY --from=build /app/build ./build
 RUN mkdir -p /data && chown node:node /data
 USER node
 VOLUME /data

@@ -26,7 +26,7 @@ export interface Config {
   readonly port: number;
   readonly dataDir: string;
   readonly redisUrl: string | undefined;
-  readonly engine: 'auto' | 'onnxruntime' | 'tensorflow';
+  readonly engine: 'auto' | 'native' | 'onnxruntime' | 'tensorflow';
   readonly logLevel: string;
   readonly workerConcurrency: number;
   /** Compute threads of one job; 0: one for each core. */
@@ -48,7 +48,7 @@ export class ConfigError extends Error {
 }
 
 const MIB = 2 ** 20;
-const ENGINES = ['auto', 'onnxruntime', 'tensorflow'] as const;
+const ENGINES = ['auto', 'native', 'onnxruntime', 'tensorflow'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const NOT_SUPPORTED_YET: Readonly<Record<string, string>> = {
   DATABASE_URL: 'the record is a SQLite file in DATA_DIR',
@@ -107,13 +107,18 @@ export function readWorkerConfig(env: Environment): WorkerEnvironment {
   return variables.checked({ ...worker, redisUrl: worker.redisUrl ?? '' });
 }
 
-/** An engine whose package is missing would fail every job. */
+/** What engines need that an installation may lack. */
+const ENGINE_NEEDS: Readonly<Partial<Record<Config['engine'], string>>> = {
+  native:
+    'a C compiler when Espalier is installed, and is not built: `npm run native:build` builds it; "auto" takes it where it is there',
+  tensorflow: `${TENSORFLOW_PACKAGES.map(({ name }) => name).join(' or ')}, and neither is installed with its native library: \`npm run gpu:install\` installs the first; "auto" takes it where it is there`,
+};
+
+/** An engine that is missing would fail every job. */
 function requireEngine(engine: Config['engine'], variables: Variables): void {
-  if (engine !== 'tensorflow' || installedEngines().some(({ name }) => name === engine)) return;
-  const packages = TENSORFLOW_PACKAGES.map(({ name }) => name).join(' or ');
-  variables.problems.push(
-    `ENGINE is "${engine}", which needs ${packages}, and neither is installed with its native library: \`npm run gpu:install\` installs the first; "auto" takes it where it is there`,
-  );
+  const needs = ENGINE_NEEDS[engine];
+  if (needs === undefined || installedEngines().some(({ name }) => name === engine)) return;
+  variables.problems.push(`ENGINE is "${engine}", which needs ${needs}`);
 }
 
 /** What workers read, embedded ones too. */

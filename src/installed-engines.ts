@@ -1,13 +1,14 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /**
  * What this installation can compute with, by where packages are: nothing is loaded, so the API may ask too. Whether
  * the driver of a GPU answers shows only when a job opens the engine.
  */
 export interface InstalledEngine {
-  readonly name: 'onnxruntime' | 'tensorflow';
+  readonly name: 'native' | 'onnxruntime' | 'tensorflow';
   readonly device: 'cpu' | 'cuda';
 }
 
@@ -22,13 +23,24 @@ export const TENSORFLOW_PACKAGES: readonly TensorFlowPackage[] = [
   { name: '@tensorflow/tfjs-node', device: 'cpu' },
 ];
 
-/** @example installedEngines() // [{ name: 'onnxruntime', device: 'cpu' }] */
+/** @example installedEngines() // [{ name: 'native', device: 'cpu' }, { name: 'onnxruntime', device: 'cpu' }] */
 export function installedEngines(): InstalledEngine[] {
   const tensorflow = TENSORFLOW_PACKAGES.filter(({ name }) => isBuilt(name));
   return [
+    ...(findNativeAddon() === undefined ? [] : [{ name: 'native', device: 'cpu' } as const]),
     { name: 'onnxruntime', device: 'cpu' },
     ...tensorflow.map(({ device }): InstalledEngine => ({ name: 'tensorflow', device })),
   ];
+}
+
+/** Where `npm install` builds the native engine, seen from the sources and from dist/. */
+const ADDON_PLACES = ['../build/native/espalier.node', '../../build/native/espalier.node'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
+
+/** The file of the native engine; undefined where the install found no compiler. */
+export function findNativeAddon(): string | undefined {
+  return ADDON_PLACES.find((path) => existsSync(path));
 }
 
 const require = createRequire(import.meta.url);

@@ -22,7 +22,7 @@ export interface JobSpec {
   readonly outDir: string;
   /** Survives attempts: checkpoints are written here and resumed from here. */
   readonly checkpointDir: string;
-  readonly engine: 'auto' | 'onnxruntime' | 'tensorflow';
+  readonly engine: 'auto' | 'native' | 'onnxruntime' | 'tensorflow';
   /** Compute threads; 0 means one for each core. */
   readonly threads: number;
   /** What the uploads may unpack to; absent: the defaults. */

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { openApiYaml } from '../../src/api/openapi.js';
 import { ERRORS } from '../../src/errors.js';
 import { BUILT_IN_NAMES } from '../../src/prune-config/index.js';
+import { CPU_ENGINE } from '../engine/cpu-engine.js';
 import { expectProblem, file, type Harness, type HarnessOptions, multipart, openHarness } from './harness.js';
 
 let h: Harness;
@@ -144,7 +145,7 @@ test('readiness follows the queue', async () => {
 test('capabilities, docs and the way there', async () => {
   const app = await open();
   expect((await app.inject('/capabilities')).json()).toMatchObject({
-    engines: ['onnxruntime'],
+    engines: [...new Set([CPU_ENGINE, 'onnxruntime'])],
     devices: ['cpu'],
     algorithms: ['IteAlgorithm'],
     mutators: BUILT_IN_NAMES.mutators,

@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openEngine } from '../../src/engine/index.js';
+import { GraphBuilder } from '../../src/graph/builder.js';
+import { tensor } from '../../src/graph/tensor.js';
+import { CPU_ENGINE } from './cpu-engine.js';
 
 // First: the other tests load it into this process.
 test('importing the engines does not load onnxruntime', () => {
@@ -9,9 +12,39 @@ test('importing the engines does not load onnxruntime', () => {
   expect(sharedObjects.filter((path) => path.includes('onnxruntime'))).toEqual([]);
 });
 
-test('auto is onnxruntime on the CPU, where there is nothing else', async () => {
+test('auto is the native engine on the CPU where it is built, else onnxruntime', async () => {
   const { name, device, threads } = await openEngine({ engine: 'auto', threads: 3 });
-  expect({ name, device, threads }).toEqual({ name: 'onnxruntime', device: 'cpu', threads: 3 });
+  expect({ name, device, threads }).toEqual({ name: CPU_ENGINE, device: 'cpu', threads: 3 });
+});
+
+describe('a graph with an op that the native engine lacks', () => {
+  const b = new GraphBuilder('deep');
+  const w = b.constant('w', tensor('float32', [1, 1, 1, 1, 1], [2]), 'parameter');
+  b.output(
+    'y',
+    b.op('Conv', [b.input('x', { dtype: 'float32', shape: ['N', 1, 1, 1, 2] }), w], {}, { layer: 'volume' }),
+  );
+  const graph = b.build();
+
+  test('is computed by onnxruntime with auto, which says so where the native engine is built', async () => {
+    const notices: string[] = [];
+    const engine = await openEngine({ engine: 'auto', threads: 1, notice: (line) => notices.push(line) });
+    notices.length = 0;
+    const compiled = await engine.compile(graph);
+    const y = (await compiled.run(new Map([['x', tensor('float32', [1, 1, 1, 1, 2], [1, -3])]]))).get('y')!;
+    expect([...(y.data as Float32Array)]).toEqual([2, -6]);
+    await compiled.release();
+    expect(notices).toEqual(
+      CPU_ENGINE === 'native'
+        ? [expect.stringMatching(/^deep is computed by onnxruntime: Conv volume: .*windows/)]
+        : [],
+    );
+  });
+
+  test.runIf(CPU_ENGINE === 'native')('is refused by the native engine alone', async () => {
+    const engine = await openEngine({ engine: 'native', threads: 1 });
+    await expect(engine.compile(graph)).rejects.toThrow(/Conv volume: the native engine slides windows/);
+  });
 });
 
 test('0 threads means as many as the machine runs at once', async () => {

@@ -1,5 +1,6 @@
 /** Whole jobs on the engine that a worker is told to use. */
 import { beforeAll, expect, test } from 'vitest';
+import { CPU_ENGINE } from '../engine/cpu-engine.js';
 import { tensorFlowPackage, withPackages } from '../engine/tensorflow/stand-in-package.js';
 import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
 import { useCpu } from '../support/tfjs.js';
@@ -26,10 +27,10 @@ test('with the GPU package a job is pruned, trained and certified by TensorFlow,
 
 test('without it a job runs on the CPU, and its log says why', async () => {
   const { outcome, recording } = await bench.run(CONFIG);
-  expect(outcome.result!.engine).toEqual({ name: 'onnxruntime', device: 'cpu' });
+  expect(outcome.result!.engine).toEqual({ name: CPU_ENGINE, device: 'cpu' });
   expect(recording.logs.slice(0, 2)).toEqual([
     expect.stringMatching(/^computing on the CPU: .*gpu:install/),
-    'computing with onnxruntime on cpu, threads: 1',
+    `computing with ${CPU_ENGINE} on cpu, threads: 1`,
   ]);
 });
 

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { findNativeAddon } from '../../installed-engines.js';
 
 declare const engineHandle: unique symbol;
 declare const programHandle: unique symbol;
@@ -36,23 +35,13 @@ export interface Addon {
   milliseconds(program: ProgramHandle): number[];
 }
 
-/** From the sources and from dist/: both are below the package's root. */
-const PLACES = ['../../../build/native/espalier.node', '../../../../build/native/espalier.node'].map((path) =>
-  fileURLToPath(new URL(path, import.meta.url)),
-);
-
-/** The built addon's file; undefined where the install found no compiler. Loads nothing. */
-export function findAddon(): string | undefined {
-  return PLACES.find((path) => existsSync(path));
-}
-
 /** Loads the addon, or says why it can't be had. */
 export function loadAddon(): { readonly addon: Addon } | { readonly reason: string } {
-  const path = findAddon();
-  if (path === undefined) return { reason: 'the native engine is not built (it needs a C compiler at npm install)' };
+  const path = findNativeAddon();
+  if (path === undefined) return { reason: 'it is not built, which takes a C compiler when Espalier is installed' };
   try {
     return { addon: createRequire(import.meta.url)(path) as Addon };
   } catch (error) {
-    return { reason: `the native engine does not load: ${error instanceof Error ? error.message : String(error)}` };
+    return { reason: `it does not load: ${error instanceof Error ? error.message : String(error)}` };
   }
 }

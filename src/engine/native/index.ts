@@ -1,3 +1,3 @@
-export { type Addon, findAddon, loadAddon } from './addon.js';
+export { type Addon, loadAddon } from './addon.js';
 export { createNativeEngine } from './engine.js';
 export { findUnsupported } from './supports.js';

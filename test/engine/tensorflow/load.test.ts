@@ -4,6 +4,7 @@ import { openEngine } from '../../../src/engine/index.js';
 import { GraphBuilder } from '../../../src/graph/builder.js';
 import { tensor } from '../../../src/graph/tensor.js';
 import { installedEngines } from '../../../src/installed-engines.js';
+import { CPU_ENGINE } from '../cpu-engine.js';
 import { tensorFlowPackage, withPackages } from './stand-in-package.js';
 
 const GPU = '@tensorflow/tfjs-node-gpu';
@@ -17,6 +18,8 @@ async function open(engine: 'auto' | 'tensorflow') {
   return { engine: opened, name: opened.name, device: opened.device, threads: opened.threads, notices };
 }
 
+const ON_CPU = [...new Set([CPU_ENGINE, 'onnxruntime'])].map((name) => ({ name, device: 'cpu' }));
+
 describe('without a package', () => {
   test('the tensorflow engine is unavailable, and the error says how to install it, in one line', async () => {
     const error = await open('tensorflow').catch((e) => e);
@@ -25,14 +28,14 @@ describe('without a package', () => {
     expect(error.message).not.toContain('\n');
   });
 
-  test('auto is onnxruntime on the CPU, with a notice of one line', async () => {
+  test('auto is on the CPU, with a notice of one line', async () => {
     const { name, device, notices } = await open('auto');
-    expect({ name, device }).toEqual({ name: 'onnxruntime', device: 'cpu' });
+    expect({ name, device }).toEqual({ name: CPU_ENGINE, device: 'cpu' });
     expect(notices).toEqual([expect.stringMatching(/^computing on the CPU: .*tfjs-node-gpu is not installed.*$/)]);
   });
 
-  test('only onnxruntime is installed', () => {
-    expect(installedEngines()).toEqual([{ name: 'onnxruntime', device: 'cpu' }]);
+  test('only engines of the CPU are installed', () => {
+    expect(installedEngines()).toEqual(ON_CPU);
   });
 });
 
@@ -50,10 +53,10 @@ describe('with the GPU package', () => {
     });
   });
 
-  test('that finds no GPU, auto stays with onnxruntime and says why', async () => {
+  test('that finds no GPU, auto stays on the CPU and says why', async () => {
     await withPackages([tensorFlowPackage(GPU, false)], async () => {
       const { name, notices } = await open('auto');
-      expect(name).toBe('onnxruntime');
+      expect(name).toBe(CPU_ENGINE);
       expect(notices).toEqual([`computing on the CPU: ${GPU} finds no GPU`]);
       expect(await open('tensorflow')).toMatchObject({ name: 'tensorflow', device: 'cpu' });
     });
@@ -73,7 +76,7 @@ describe('with the GPU package', () => {
   test('that does not load, the CPU package takes its place', async () => {
     await withPackages([BROKEN, tensorFlowPackage(CPU, false)], async () => {
       expect(await open('tensorflow')).toMatchObject({ name: 'tensorflow', device: 'cpu' });
-      expect((await open('auto')).name).toBe('onnxruntime');
+      expect((await open('auto')).name).toBe(CPU_ENGINE);
     });
   });
 });
@@ -85,7 +88,7 @@ test('what is installed is told without loading it', async () => {
   ];
   await withPackages(unloadable, () => {
     expect(installedEngines()).toEqual([
-      { name: 'onnxruntime', device: 'cpu' },
+      ...ON_CPU,
       { name: 'tensorflow', device: 'cuda' },
       { name: 'tensorflow', device: 'cpu' },
     ]);
