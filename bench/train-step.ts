@@ -3,6 +3,7 @@
  * `npm run bench:step`; THREADS sets the threads, by default as many as the machine runs at once.
  */
 import { createTrainingStep } from '../src/autodiff/index.js';
+import { seededRandom } from '../src/data/index.js';
 import { type CompiledGraph, measureLatency, openEngine } from '../src/engine/index.js';
 import { type Graph, getSpec } from '../src/graph/graph.js';
 import { allocate, elementCount, scalar, type Tensor } from '../src/graph/tensor.js';
@@ -11,14 +12,7 @@ import { residualNetwork } from './residual-network.js';
 const BATCH = 64;
 const RUNS = 30;
 
-/** mulberry32 */
-let state = 1;
-function random(): number {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
+const random = seededRandom(1);
 
 function zeros(graph: Graph, id: string): Tensor {
   const { dtype, shape } = getSpec(graph, id);
