@@ -10,6 +10,7 @@ import { useProblems } from './plugins/problems.js';
 import { useRequestLog } from './plugins/request-log.js';
 import { artifactRoutes } from './routes/artifacts.js';
 import { datasetRoutes } from './routes/datasets.js';
+import { eventRoutes } from './routes/events.js';
 import { jobRoutes } from './routes/jobs.js';
 import { modelRoutes } from './routes/models.js';
 import type { TypedApp } from './routes/route.js';
@@ -43,6 +44,7 @@ export async function addApi(root: FastifyInstance, services: Services): Promise
   await useDocs(root);
 
   jobRoutes(app, services);
+  eventRoutes(app, services);
   artifactRoutes(app, services);
   modelRoutes(app, services);
   datasetRoutes(app, services);

@@ -52,7 +52,13 @@ export function jobView(job: Job) {
     warnings: job.warnings,
     error: job.error,
     result: job.result,
-    links: { self, model: `${self}/model`, report: `${self}/report`, artifacts: `${self}/artifacts` },
+    links: {
+      self,
+      events: `${self}/events`,
+      model: `${self}/model`,
+      report: `${self}/report`,
+      artifacts: `${self}/artifacts`,
+    },
   };
 }
 

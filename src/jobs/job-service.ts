@@ -1,21 +1,18 @@
 /** Jobs from request to end: the record on one side, the queue on the other. */
-import { createHash } from 'node:crypto';
 import { EspalierError } from '../errors.js';
 import type { PruneConfig } from '../prune-config/index.js';
 import type { JobFolders } from '../storage/job-folders.js';
+import { Delivery, isUnavailable, pause, RETRY_MS } from './delivery.js';
 import { createId } from './ids.js';
 import { applyReport, cancelIdle, isFinished, type Job } from './job.js';
+import { JobEvents } from './job-events.js';
+import { messageOf, requestSha256 } from './job-message.js';
 import type { JobStore } from './job-store.js';
-import type { JobMessage, JobQueue, WorkerReport } from './messages.js';
+import type { Log } from './log.js';
+import type { JobQueue, WorkerReport } from './messages.js';
 import type { Upload } from './upload.js';
-
-/** The part of pino's logger that is used here. */
-export interface Log {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-  debug(fields: object, message: string): void;
-}
+import { Waiters } from './waiters.js';
+import { eventOf, statusOf, type Watched, watchJob } from './watch-job.js';
 
 export interface NewJob {
   readonly model: Upload<'model'>;
@@ -27,17 +24,15 @@ export interface NewJob {
   readonly requestId: string;
 }
 
-/** Between tries to reach a queue that is not ready. */
-const RETRY_MS = 2000;
-
 export class JobService {
   readonly #store: JobStore;
   readonly #queue: JobQueue;
   readonly #folders: JobFolders;
   readonly #log: Log;
-  readonly #waiters = new Map<string, Set<() => void>>();
+  readonly #waiters = new Waiters();
+  readonly #events = new JobEvents();
   readonly #inFlight = new Set<Promise<void>>();
-  readonly #deliveries = new Set<Promise<void>>();
+  readonly #delivery: Delivery;
   readonly #closing = new AbortController();
 
   constructor(parts: { store: JobStore; queue: JobQueue; folders: JobFolders; log: Log }) {
@@ -45,6 +40,7 @@ export class JobService {
     this.#queue = parts.queue;
     this.#folders = parts.folders;
     this.#log = parts.log;
+    this.#delivery = new Delivery({ ...parts, closing: this.#closing.signal, endIdle: (id) => this.#endIdle(id) });
     this.#queue.on('report', (report) => this.#track(this.#take(report), report.job_id));
   }
 
@@ -76,16 +72,17 @@ export class JobService {
     };
     const idempotency = request.idempotencyKey && {
       key: request.idempotencyKey,
-      requestSha256: sha256([job.model, job.dataset, request.configAsSent ?? {}]),
+      requestSha256: requestSha256(job, request.configAsSent),
     };
     const added = await this.#store.addJob(job, idempotency || undefined);
     if (!added.created) return added;
+    this.#events.add(job.id, 'status', statusOf(job));
     try {
-      await this.#queue.enqueue(message(job, request.model, request.dataset));
+      await this.#queue.enqueue(messageOf(job, request.model, request.dataset));
       this.#log.info({ job_id: job.id, request_id: request.requestId }, 'job queued');
     } catch (err) {
       this.#log.warn({ job_id: job.id, request_id: request.requestId, err }, 'the queue may not have the job');
-      this.#deliverLater(job.id);
+      this.#delivery.deliverLater(job.id);
     }
     return added;
   }
@@ -106,7 +103,7 @@ export class JobService {
     } catch (err) {
       if (!isUnavailable(err)) throw err;
       this.#log.warn({ job_id: id, err }, 'the queue may not have heard of the cancel');
-      this.#deliverLater(id);
+      this.#delivery.deliverLater(id);
     }
     return this.#get(id);
   }
@@ -114,6 +111,7 @@ export class JobService {
   /** Removes a finished job and what it wrote. @throws EspalierError NOT_FOUND; JOB_NOT_FINISHED */
   async remove(id: string): Promise<void> {
     await this.#store.removeJob(id);
+    this.#events.forget(id);
     await this.#folders.remove(id);
   }
 
@@ -124,7 +122,7 @@ export class JobService {
     for (;;) {
       const left = deadline - Date.now();
       // Listens before it reads: a change between the two is not missed.
-      const change = this.#listen(id, Math.max(0, left), signal);
+      const change = this.#waiters.listen(id, Math.max(0, left), signal);
       const job = await this.#get(id);
       const over = left <= 0 || signal.aborted || this.#closing.signal.aborted;
       if (over || isFinished(job) || job.status !== first.status) {
@@ -136,19 +134,34 @@ export class JobService {
   }
 
   /**
+   * See {@link watchJob}; ends when the service stops, too.
+   * @throws EspalierError NOT_FOUND
+   */
+  async watch(
+    jobId: string,
+    options: { last: string | undefined; quietMs: number; signal: AbortSignal },
+  ): Promise<AsyncGenerator<Watched>> {
+    await this.#get(jobId);
+    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    const find = () => this.#store.findJob(jobId);
+    return watchJob({ ...options, find, events: this.#events, jobId, signal });
+  }
+
+  /**
    * Puts every unfinished job into the queue again: at boot, when nobody knows what became of them. Resolves when all are
    * in, however long the queue is away; close() ends it.
    */
   async requeueUnfinished(): Promise<number> {
     const jobs = await this.#store.unfinishedJobs();
-    for (const { id } of jobs) await this.#deliver(id);
+    for (const { id } of jobs) await this.#delivery.deliver(id);
     return jobs.length;
   }
 
   /** Answers every wait now: the service stops. */
   endWaits(): void {
     this.#closing.abort();
-    for (const waiters of this.#waiters.values()) for (const wake of [...waiters]) wake();
+    this.#waiters.wakeAll();
+    this.#events.wakeAll();
   }
 
   /** Resolves when every report that came has been recorded. */
@@ -159,49 +172,13 @@ export class JobService {
   async close(): Promise<void> {
     this.endWaits();
     await this.settled();
-    await Promise.all(this.#deliveries);
-  }
-
-  #deliverLater(id: string): void {
-    const settled = this.#pause(RETRY_MS)
-      .then(() => this.#deliver(id))
-      .catch((err: unknown) => this.#log.error({ job_id: id, err }, 'the queue could not be told of a job'))
-      .finally(() => this.#deliveries.delete(settled));
-    this.#deliveries.add(settled);
-  }
-
-  /** Tells the queue what the record says of an unfinished job, however long the queue is away; close() ends it. */
-  async #deliver(id: string): Promise<void> {
-    while (!this.#closing.signal.aborted) {
-      const job = await this.#store.findJob(id);
-      if (!job || isFinished(job)) return;
-      try {
-        return await this.#requeue(job);
-      } catch (err) {
-        if (!isUnavailable(err)) throw err;
-        this.#log.warn({ job_id: id, err }, 'the queue is away; trying again');
-        await this.#pause(RETRY_MS);
-      }
-    }
-  }
-
-  async #requeue(job: Job): Promise<void> {
-    const model = await this.#store.findUpload('model', job.model);
-    const dataset = job.dataset === null ? undefined : await this.#store.findUpload('dataset', job.dataset);
-    if (!model) throw new Error(`${job.id} needs ${job.model}, which is not in the record`);
-    if (job.cancelRequested) {
-      // Who canceled it was told so: it must not run again.
-      if ((await this.#queue.cancel(job.id)) !== 'signaled') await this.#endIdle(job.id);
-      return;
-    }
-    await this.#queue.enqueue(message(job, model, dataset));
-    this.#log.info({ job_id: job.id, attempt: job.attempt + 1 }, 'job queued again');
+    await this.#delivery.settled();
   }
 
   async #endIdle(id: string): Promise<void> {
     const ended = await this.#store.updateJob(id, (job) => cancelIdle(job, new Date().toISOString()));
     if (!ended) return;
-    this.#wake(id);
+    this.#tellStatus(ended);
     await this.#folders.remove(id);
   }
 
@@ -221,7 +198,7 @@ export class JobService {
       } catch (err) {
         if (!isEnding(report) || this.#closing.signal.aborted) throw err;
         this.#log.error({ job_id: report.job_id, err }, 'the end of a job could not be recorded; trying again');
-        await this.#pause(RETRY_MS);
+        await pause(RETRY_MS, this.#closing.signal);
       }
     }
   }
@@ -231,14 +208,15 @@ export class JobService {
     const fields = { job_id: jobId, attempt: report.attempt };
     if (report.type === 'log') this.#log.info({ ...report.fields, ...fields }, report.message);
     const { before, job } = await this.#record(report);
+    if (job && job.status !== before?.status) {
+      this.#log.info({ ...fields, status: job.status, ...(job.error && { error: job.error }) }, `job ${job.status}`);
+      this.#tellStatus(job);
+    }
+    if (before && !isFinished(before) && report.attempt >= before.attempt) this.#tell(report);
     if (!job) {
       this.#log.debug({ ...fields, type: report.type, known: before !== undefined }, 'report changes nothing');
       if (!before || isFinished(before)) await this.#stopStray(report, before);
       return;
-    }
-    if (job.status !== before?.status) {
-      this.#log.info({ ...fields, status: job.status, ...(job.error && { error: job.error }) }, `job ${job.status}`);
-      this.#wake(jobId);
     }
     if (isFinished(job)) await this.#tidy(jobId, job);
   }
@@ -269,67 +247,17 @@ export class JobService {
     this.#inFlight.add(settled);
   }
 
-  #wake(id: string): void {
-    for (const wake of [...(this.#waiters.get(id) ?? [])]) wake();
+  #tell(report: WorkerReport): void {
+    const event = eventOf(report);
+    if (event) this.#events.add(report.job_id, event.type, event.data);
   }
 
-  #listen(id: string, timeoutMs: number, signal: AbortSignal): { happened: Promise<void>; stop: () => void } {
-    const waiters = this.#waiters.get(id) ?? new Set();
-    this.#waiters.set(id, waiters);
-    let stop = () => {};
-    const happened = new Promise<void>((resolve) => {
-      stop = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', stop);
-        waiters.delete(stop);
-        if (waiters.size === 0 && this.#waiters.get(id) === waiters) this.#waiters.delete(id);
-        resolve();
-      };
-      const timer = setTimeout(stop, timeoutMs);
-      signal.addEventListener('abort', stop);
-      waiters.add(stop);
-    });
-    return { happened, stop };
+  #tellStatus(job: Job): void {
+    this.#waiters.wake(job.id);
+    this.#events.add(job.id, 'status', statusOf(job));
   }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.#closing.signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      this.#closing.signal.addEventListener('abort', done);
-    });
-  }
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof EspalierError && error.code === 'UNAVAILABLE';
 }
 
 function isEnding(report: WorkerReport): boolean {
   return report.type === 'finished' || report.type === 'failed';
-}
-
-function message(job: Job, model: Upload<'model'>, dataset: Upload<'dataset'> | undefined): JobMessage {
-  return {
-    job_id: job.id,
-    attempt: job.attempt + 1,
-    model: model.blob,
-    ...(dataset && { dataset: dataset.blob }),
-    config: job.config,
-    ...(job.requestId !== null && { request_id: job.requestId }),
-  };
-}
-
-/** Equal for equal JSON, whatever the order of keys. */
-function sha256(value: unknown): string {
-  const sorted = JSON.stringify(value, (_key, v: unknown) =>
-    typeof v === 'object' && v !== null && !Array.isArray(v)
-      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : v,
-  );
-  return createHash('sha256').update(sorted).digest('hex');
 }

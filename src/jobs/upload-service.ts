@@ -2,8 +2,8 @@
 import { EspalierError } from '../errors.js';
 import type { BlobStore, BlobUpload } from '../storage/blob-store.js';
 import { createId } from './ids.js';
-import type { Log } from './job-service.js';
 import type { JobStore } from './job-store.js';
+import type { Log } from './log.js';
 import type { JobQueue } from './messages.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 

@@ -83,6 +83,7 @@ export const Job = named(
       result: Nullable(Result),
       links: Type.Object({
         self: Type.String(),
+        events: Type.String(),
         model: Type.String(),
         report: Type.String(),
         artifacts: Type.String(),
@@ -107,6 +108,7 @@ export const Job = named(
           result: null,
           links: {
             self: '/jobs/job_01K0000000000000000000000',
+            events: '/jobs/job_01K0000000000000000000000/events',
             model: '/jobs/job_01K0000000000000000000000/model',
             report: '/jobs/job_01K0000000000000000000000/report',
             artifacts: '/jobs/job_01K0000000000000000000000/artifacts',

@@ -1,0 +1,64 @@
+/** What happened to jobs, for those who watch: kept in memory, a bounded tail for each job. */
+import { Waiters } from './waiters.js';
+
+export interface JobEvent {
+  /** Increases; an id of an earlier process is of no event here. */
+  readonly id: string;
+  readonly type: 'status' | 'progress' | 'metric' | 'log';
+  readonly data: object;
+}
+
+/** Of one job; older ones are forgotten. */
+const MOST_EVENTS = 500;
+
+/** Jobs whose events are kept, the ones of the latest event. */
+const MOST_JOBS = 100;
+
+export class JobEvents {
+  /** Tells the ids of this process from those of an earlier one. */
+  readonly #process = Date.now().toString(36);
+  readonly #events = new Map<string, JobEvent[]>();
+  readonly #waiters = new Waiters();
+  #count = 0;
+
+  add(jobId: string, type: JobEvent['type'], data: object): void {
+    const events = this.#events.get(jobId) ?? [];
+    events.push({ id: `${this.#process}-${++this.#count}`, type, data });
+    if (events.length > MOST_EVENTS) events.shift();
+    // Put in anew, it is the last to go.
+    this.#events.delete(jobId);
+    this.#events.set(jobId, events);
+    if (this.#events.size > MOST_JOBS) this.#events.delete(this.#events.keys().next().value!);
+    this.#waiters.wake(jobId);
+  }
+
+  /** What came after an event; all there is where that event is not known (any more). */
+  after(jobId: string, id: string | undefined): readonly JobEvent[] {
+    const events = this.#events.get(jobId) ?? [];
+    if (id === undefined || !this.isKnown(id)) return [...events];
+    return events.filter((event) => numberOf(event.id) > numberOf(id));
+  }
+
+  /** Whether an id was given by this process: then what came after it is known, as far as it is kept. */
+  isKnown(id: string | undefined): boolean {
+    return id?.startsWith(`${this.#process}-`) ?? false;
+  }
+
+  /** Resolves with the next event of a job, when the time is up, or when the signal fires. */
+  async next(jobId: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    await this.#waiters.listen(jobId, timeoutMs, signal).happened;
+  }
+
+  forget(jobId: string): void {
+    this.#events.delete(jobId);
+    this.#waiters.wake(jobId);
+  }
+
+  wakeAll(): void {
+    this.#waiters.wakeAll();
+  }
+}
+
+function numberOf(id: string): number {
+  return Number(id.slice(id.indexOf('-') + 1));
+}
