@@ -169,6 +169,7 @@ async function specOf(context: WorkerContext, message: JobMessage, attempt: Atte
     checkpointDir: attempt.checkpointDir,
     engine: context.engine,
     threads: context.threads,
+    memoryBytes: context.limits.job.memoryBytes,
     archive: context.archive,
     plugins: context.plugins,
   };

@@ -84,6 +84,7 @@ const Spec = Type.Unsafe<JobSpec>(
     checkpointDir: Type.String(),
     engine: Type.String(),
     threads: Type.Integer({ minimum: 0 }),
+    memoryBytes: Type.Optional(Type.Integer({ minimum: 1 })),
     archive: Type.Optional(Archive),
   }),
 );

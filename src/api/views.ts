@@ -31,6 +31,8 @@ export function datasetView({ id, blob, sizeBytes, createdAt, inspection: i }: U
     dtype: i.dtype,
     label_kind: i.label_kind,
     num_classes: i.num_classes,
+    ...(i.label_shape === undefined ? {} : { label_shape: i.label_shape }),
+    ...(i.label_outputs === undefined ? {} : { label_outputs: i.label_outputs }),
     warnings: i.warnings,
     created_at: createdAt,
   };

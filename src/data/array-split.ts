@@ -1,40 +1,38 @@
 import { EspalierError } from '../errors.js';
 import { type Tensor, tensor } from '../graph/tensor.js';
-import type { NpyArray, RawData } from './npy.js';
+import { type NamedArray, readLabels } from './labels.js';
+import type { RawData } from './npy.js';
 import { type Batch, resolveScaling, type Scaling, type Split } from './split.js';
 
 /**
  * A split over whole arrays in memory: they stay in their own element type until a batch is asked for.
  * @param x `[n, …sample]`
- * @param y `[n]`, `[n, 1]` or one-hot `[n, classes]`
+ * @param labels `[n, …]`, by the name of the output that they are for; `''` where none is named
  * @throws EspalierError DATASET_INVALID, DATASET_NOT_FINITE, LABELS_INVALID, naming the array
  */
-export function arraySplit(x: NamedArray, y: NamedArray | undefined): Split {
+export function arraySplit(x: NamedArray, labels: ReadonlyMap<string, NamedArray>): Split {
   if (x.shape.length < 2) {
     throw new EspalierError('DATASET_INVALID', `${x.name} has shape [${x.shape}]; samples and their values are needed`);
   }
   if (x.data.length === 0) throw new EspalierError('DATASET_INVALID', `${x.name} is empty: shape [${x.shape}]`);
   const count = x.shape[0];
-  if (y && y.shape[0] !== count) {
+  for (const y of labels.values()) {
+    if (y.shape[0] === count) continue;
     throw new EspalierError('DATASET_INVALID', `${x.name} has ${count} samples, ${y.name} has ${y.shape[0] ?? 'none'}`);
   }
-  checkFinite(x);
-  const labels = y && readLabels(y);
+  for (const array of [x, ...labels.values()]) checkFinite(array);
+  const read = new Map([...labels].map(([output, y]) => [output, readLabels(y)]));
   const inputShape = x.shape.slice(1);
   return {
     count,
     inputShape,
     dtype: x.dtype,
-    labels: labels ? { kind: labels.kind, classes: labels.classes } : { kind: 'none', classes: null },
-    batch: (indices, scaling): Batch => {
-      const batchX = gatherScaled(x, inputShape, indices, scaling);
-      return labels ? { x: batchX, y: gatherLabels(labels.data, labels.classes, indices) } : { x: batchX };
-    },
+    labels: new Map([...read].map(([output, array]) => [output, array.labels])),
+    batch: (indices, scaling): Batch => ({
+      x: gatherScaled(x, inputShape, indices, scaling),
+      labels: new Map([...read].map(([output, array]) => [output, array.gather(indices)])),
+    }),
   };
-}
-
-export interface NamedArray extends NpyArray {
-  readonly name: string;
 }
 
 function checkFinite({ name, shape, data, kind }: NamedArray): void {
@@ -62,57 +60,6 @@ function unravel(offset: number, shape: readonly number[]): number[] {
     rest = Math.floor(rest / extent);
   }
   return index;
-}
-
-interface LabelData {
-  readonly kind: 'index' | 'one_hot';
-  readonly classes: number;
-  readonly data: Int32Array | Float32Array;
-}
-
-function readLabels(y: NamedArray): LabelData {
-  const columns = y.shape.slice(1).reduce((n, d) => n * d, 1);
-  if (y.shape.length > 2 || columns === 0) {
-    throw new EspalierError(
-      'LABELS_INVALID',
-      `${y.name} has shape [${y.shape}]; taken are [n] and [n, 1] class numbers and one-hot [n, classes]`,
-    );
-  }
-  checkFinite(y);
-  return columns === 1 ? readIndices(y) : readOneHot(y, columns);
-}
-
-function readIndices(y: NamedArray): LabelData {
-  const data = new Int32Array(y.data.length);
-  let largest = 0;
-  for (let i = 0; i < data.length; i++) {
-    const value = Number(y.data[i]);
-    if (!Number.isInteger(value) || value < 0 || value >= 2 ** 31 - 1) {
-      throw new EspalierError('LABELS_INVALID', `${y.name}[${i}] is ${value}; class numbers are whole, from 0`);
-    }
-    data[i] = value;
-    if (value > largest) largest = value;
-  }
-  return { kind: 'index', classes: largest + 1, data };
-}
-
-function readOneHot(y: NamedArray, classes: number): LabelData {
-  const data = Float32Array.from(y.data as Float32Array, Number);
-  for (let row = 0; row < data.length / classes; row++) {
-    let sum = 0;
-    let least = 0;
-    for (let c = 0; c < classes; c++) {
-      sum += data[row * classes + c];
-      least = Math.min(least, data[row * classes + c]);
-    }
-    if (least < 0 || Math.abs(sum - 1) > 1e-3) {
-      throw new EspalierError(
-        'LABELS_INVALID',
-        `${y.name}[${row}] is no probability distribution over ${classes} classes: its sum is ${sum}, its least ${least}`,
-      );
-    }
-  }
-  return { kind: 'one_hot', classes, data };
 }
 
 function gatherScaled(
@@ -144,20 +91,4 @@ function gatherScaled(
 function checkIndex(index: number, x: NamedArray): number {
   if (!(index >= 0 && index < x.shape[0])) throw new RangeError(`sample ${index} of ${x.shape[0]} in ${x.name}`);
   return index;
-}
-
-/** Class numbers `[n]` from an Int32Array, rows `[n, classes]` from a Float32Array. */
-function gatherLabels(data: Int32Array | Float32Array, classes: number, indices: ArrayLike<number>): Tensor {
-  if (data instanceof Int32Array) {
-    return tensor(
-      'int32',
-      [indices.length],
-      Int32Array.from(indices, (i) => data[i]),
-    );
-  }
-  const out = new Float32Array(indices.length * classes);
-  for (let i = 0; i < indices.length; i++) {
-    out.set(data.subarray(indices[i] * classes, (indices[i] + 1) * classes), i * classes);
-  }
-  return tensor('float32', [indices.length, classes], out);
 }

@@ -2,8 +2,9 @@ import { type ArchiveLimits, openFileSet } from '../archive/index.js';
 import { EspalierError } from '../errors.js';
 import type { DatasetInspection } from '../pipeline/contract.js';
 import type { DatasetFormat, DatasetParts } from './format.js';
+import type { Labels } from './labels.js';
 import { NPZ } from './npz.js';
-import type { Labels, Split } from './split.js';
+import type { Split } from './split.js';
 
 /** Every data file format, in the order in which they are tried. */
 const FORMATS: readonly DatasetFormat[] = [NPZ];
@@ -15,7 +16,7 @@ export interface Dataset extends DatasetParts {
 
 /**
  * Opens a data set and checks it whole: shapes, counts, labels, NaN and infinite values. Both parts have samples of one
- * shape and labels of one kind, and `index` labels of both count the same number of classes.
+ * shape and labels of one shape, and what is known of labels is of both.
  * @param options.name the user's file name, when the stored path has another
  * @throws EspalierError FORMAT_UNKNOWN, ARCHIVE_…, DATASET_INVALID, DATASET_NOT_FINITE, LABELS_INVALID
  */
@@ -46,13 +47,17 @@ export async function inspectDataset(
   const dataset = await openDataset(path, options);
   try {
     const { kind, train, validation, warnings } = dataset;
+    const labels = train.labels.get('');
+    const named = [...train.labels.keys()].filter((output) => output !== '');
     return {
       kind,
       samples: { train: train.count, validation: validation?.count ?? 0 },
       input_shape: train.inputShape,
       dtype: train.dtype,
-      label_kind: train.labels.kind,
-      num_classes: train.labels.classes,
+      label_kind: labels?.kind ?? 'none',
+      num_classes: labels?.classes ?? null,
+      label_shape: labels?.shape ?? null,
+      label_outputs: named,
       warnings,
     };
   } finally {
@@ -68,17 +73,24 @@ function agree({ train, validation, warnings }: DatasetParts): DatasetParts {
       `training samples have shape [${train.inputShape}], test samples [${validation.inputShape}]`,
     );
   }
-  if (train.labels.kind !== validation.labels.kind) {
-    throw new EspalierError(
-      'DATASET_INVALID',
-      `training labels are of kind ${train.labels.kind}, test labels of kind ${validation.labels.kind}`,
-    );
+  const [ours, theirs] = [train, validation].map(({ labels }) => [...labels.keys()].sort());
+  if (JSON.stringify(ours) !== JSON.stringify(theirs)) {
+    const named = (keys: string[]) => keys.map((key) => (key === '' ? 'y' : `y_${key}`)).join(', ') || 'none';
+    throw new EspalierError('DATASET_INVALID', `training labels are ${named(ours)}, test labels ${named(theirs)}`);
   }
-  const [a, b] = [train.labels.classes, validation.labels.classes];
-  if (train.labels.kind === 'one_hot' && a !== b) {
-    throw new EspalierError('DATASET_INVALID', `training labels have ${a} classes, test labels ${b}`);
-  }
-  const labels: Labels = { kind: train.labels.kind, classes: a === null || b === null ? null : Math.max(a, b) };
+  const labels = new Map([...train.labels].map(([key, own]) => [key, together(own, validation.labels.get(key)!)]));
   const withLabels = (split: Split): Split => ({ ...split, labels });
   return { train: withLabels(train), validation: withLabels(validation), warnings };
+}
+
+/** What both parts' labels are. */
+function together(a: Labels, b: Labels): Labels {
+  if (String(a.shape) !== String(b.shape)) {
+    throw new EspalierError('DATASET_INVALID', `training labels have shape [${a.shape}], test labels [${b.shape}]`);
+  }
+  const odd = a.odd ?? b.odd;
+  const [least, largest] = [Math.min(a.least, b.least), Math.max(a.largest, b.largest)];
+  const range = { shape: a.shape, least, largest, whole: a.whole && b.whole, ...(odd === undefined ? {} : { odd }) };
+  if (a.kind !== b.kind) return { kind: 'values', classes: null, ...range };
+  return { kind: a.kind, classes: a.classes === null ? null : Math.max(a.classes, b.classes!), ...range };
 }

@@ -1,11 +1,15 @@
 import type { FileSet } from '../archive/index.js';
 import { EspalierError } from '../errors.js';
-import { arraySplit, type NamedArray } from './array-split.js';
+import { arraySplit } from './array-split.js';
 import type { DatasetFormat, DatasetParts } from './format.js';
+import type { NamedArray } from './labels.js';
 import { parseNpy } from './npy.js';
 import type { Split } from './split.js';
 
-/** The two ways to name the arrays: with a training and a test part, or one part only. */
+/**
+ * The two ways to name the arrays: with a training and a test part, or one part only. Labels of one output of several
+ * have its name after a `_`: `y_train_boxes`.
+ */
 const PARTS = [
   { train: ['x_train', 'y_train'], validation: ['x_test', 'y_test'] },
   { train: ['x', 'y'], validation: undefined },
@@ -25,11 +29,21 @@ async function readNpz(files: FileSet): Promise<DatasetParts> {
   if (!part) {
     throw new EspalierError('DATASET_INVALID', `the .npz holds ${[...names].join(', ')}; expected ${NPZ.accepts}`);
   }
-  const read = async ([x, y]: readonly [string, string]): Promise<Split> =>
-    arraySplit(await readArray(files, x), names.has(y) ? await readArray(files, y) : undefined);
+  const used = new Set<string>();
+  const array = async (name: string): Promise<NamedArray> => {
+    used.add(name);
+    return readArray(files, name);
+  };
+  const read = async ([x, y]: readonly [string, string]): Promise<Split> => {
+    const labels = new Map<string, NamedArray>();
+    if (names.has(y)) labels.set('', await array(y));
+    for (const name of [...names].filter((n) => n.startsWith(`${y}_`))) {
+      labels.set(name.slice(y.length + 1), await array(name));
+    }
+    return arraySplit(await array(x), labels);
+  };
   const train = await read(part.train);
   const validation = part.validation && names.has(part.validation[0]) ? await read(part.validation) : undefined;
-  const used = new Set<string>([...part.train, ...(validation ? (part.validation ?? []) : [])]);
   const ignored = [...names].filter((name) => !used.has(name));
   return {
     train,

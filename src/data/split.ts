@@ -1,20 +1,14 @@
 import { EspalierError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Scaling } from '../prune-config/index.js';
+import type { Labels } from './labels.js';
 
 export type { Scaling };
 
-export interface Labels {
-  /** `index`: one class number a sample. `one_hot`: one probability a class. */
-  readonly kind: 'index' | 'one_hot' | 'none';
-  /** Number of classes; for `index` one more than the largest label of the data set. Null without labels. */
-  readonly classes: number | null;
-}
-
-/** Model inputs `[n, …sample]` and, where there are labels, int32 `[n]` or float32 `[n, classes]`. */
+/** Model inputs `[n, …sample]`, and labels by the name of the output that they are for (`''` where none is named). */
 export interface Batch {
   readonly x: Tensor<'float32'>;
-  readonly y?: Tensor;
+  readonly labels: ReadonlyMap<string, Tensor>;
 }
 
 /** Samples that can be read in any order. */
@@ -24,7 +18,8 @@ export interface Split {
   readonly inputShape: readonly number[];
   /** Element type of the raw data, by NumPy's name. */
   readonly dtype: string;
-  readonly labels: Labels;
+  /** By the name of the output that they are for, `''` where none is named; empty without labels. */
+  readonly labels: ReadonlyMap<string, Labels>;
   /** @throws EspalierError CONFIG_INVALID when mean and std don't fit the last axis */
   batch(indices: ArrayLike<number>, scaling: Scaling): Batch;
 }

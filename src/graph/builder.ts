@@ -31,10 +31,11 @@ export class GraphBuilder {
     return id;
   }
 
-  constant(id: string, tensor: Tensor, role: ConstantRole, source?: string): string {
+  constant(id: string, tensor: Tensor, role: ConstantRole, source?: string, frozen = false): string {
     const unique = this.#values.has(id) ? this.uniqueName(id) : id;
     this.#define(unique, { dtype: tensor.dtype, shape: tensor.shape });
-    this.#constants.set(unique, source === undefined ? { tensor, role } : { tensor, role, source });
+    const named = source === undefined ? { tensor, role } : { tensor, role, source };
+    this.#constants.set(unique, frozen ? { ...named, frozen } : named);
     return unique;
   }
 

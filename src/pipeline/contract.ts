@@ -25,6 +25,8 @@ export interface JobSpec {
   readonly engine: 'auto' | 'native' | 'onnxruntime' | 'tensorflow';
   /** Compute threads; 0 means one for each core. */
   readonly threads: number;
+  /** Resident memory that the job may hold; training keeps to it. Absent: whatever it takes. */
+  readonly memoryBytes?: number;
   /** What the uploads may unpack to; absent: the defaults. */
   readonly archive?: ArchiveLimits;
   /** Modules of the operator's own parts (see plugins.ts), loaded in this order. */
@@ -41,12 +43,18 @@ export interface JobListener {
 }
 
 export interface ModelMeasures {
+  /** The mean of the outputs' accuracies; null without labels, and where no output is a classification. */
   readonly accuracy: number | null;
   readonly loss: number | null;
   readonly parameters: number;
   readonly macs: number;
   readonly size_bytes: number;
   readonly latency_ms: number | null;
+  /**
+   * What each scored output was scored by: `accuracy`, `pixel_accuracy`, `binary_accuracy`, `agreement` with the original
+   * model, or `mean_absolute_error`.
+   */
+  readonly metrics?: readonly { readonly output: string; readonly metric: string; readonly value: number }[];
 }
 
 /** Two models timed against each other by turns, one sample at a time. Intervals are of medians, at 95%. */
@@ -124,7 +132,11 @@ export interface DatasetInspection {
   /** Of one sample. */
   readonly input_shape: readonly number[];
   readonly dtype: string;
-  readonly label_kind: 'index' | 'one_hot' | 'none';
+  readonly label_kind: 'index' | 'one_hot' | 'values' | 'none';
   readonly num_classes: number | null;
+  /** Of one sample's labels, without axes of 1 at the end; null without labels. Older records don't have it. */
+  readonly label_shape?: readonly number[] | null;
+  /** Outputs that labels are named for. Older records don't have it. */
+  readonly label_outputs?: readonly string[];
   readonly warnings: readonly { code: string; message: string }[];
 }

@@ -1,52 +1,73 @@
-import { createEvaluationStep } from '../autodiff/index.js';
+import { createEvaluationStep, type HeadsOptions, type MetricKind } from '../autodiff/index.js';
 import type { Scaling, Split } from '../data/index.js';
 import type { Engine } from '../engine/engine.js';
 import type { Graph } from '../graph/graph.js';
+import type { Tensor } from '../graph/tensor.js';
+import type { Teacher } from './teacher.js';
+
+/** How well one output does. All but `mean_absolute_error` are shares, better when higher. */
+export interface HeadScore {
+  readonly output: string;
+  readonly metric: MetricKind;
+  readonly value: number;
+}
 
 export interface Evaluation {
-  /** Share of samples whose largest logit is the label's, in [0, 1]. */
-  readonly accuracy: number;
-  /** Mean cross-entropy. */
+  /** The mean of the outputs' accuracies (of samples, pixels or sides), in [0, 1]; null where none is a classification. */
+  readonly accuracy: number | null;
+  /** Mean loss: weighted over the outputs, without what training adds to it. */
   readonly loss: number;
+  readonly metrics: readonly HeadScore[];
+}
+
+/** A graph and what it is scored by; `teacher` where heads have no labels. */
+export interface Scored {
+  readonly engine: Engine;
+  readonly graph: Graph;
+  readonly heads: HeadsOptions;
+  readonly teacher?: Teacher | undefined;
 }
 
 const BATCH_SIZE = 128;
+const ACCURACIES: ReadonlySet<MetricKind> = new Set(['accuracy', 'pixel_accuracy', 'binary_accuracy']);
 
 /**
- * Accuracy and loss of a graph over a labelled split, once for each scaling of the inputs.
+ * Metrics and loss of a graph over a split, once for each scaling of the inputs.
  * @param options.limit look at the first `limit` samples only
- * @throws EspalierError NOT_TRAINABLE when the graph's output is no classification; the signal's reason
+ * @throws EspalierError NOT_TRAINABLE when an output has not the shape that its loss needs; the signal's reason
  */
 export async function evaluateScalings(
-  engine: Engine,
-  graph: Graph,
+  { engine, graph, heads, teacher }: Scored,
   split: Split,
   scalings: readonly Scaling[],
-  options: { signal?: AbortSignal; limit?: number } = {},
+  options: { signal?: AbortSignal | undefined; limit?: number } = {},
 ): Promise<Evaluation[]> {
-  const { kind } = split.labels;
-  if (kind === 'none') throw new Error('an evaluation needs labels');
-  const step = createEvaluationStep(graph, { loss: 'cross_entropy', labels: kind });
+  const step = createEvaluationStep(graph, heads);
   const compiled = await engine.compile(step.graph);
   const samples = Math.min(split.count, options.limit ?? split.count);
   try {
     const evaluations: Evaluation[] = [];
     for (const scaling of scalings) {
       let loss = 0;
-      let correct = 0;
+      const scores = step.heads.map(() => 0);
       for (let start = 0; start < samples; start += BATCH_SIZE) {
         options.signal?.throwIfAborted();
         const indices = Array.from({ length: Math.min(BATCH_SIZE, samples - start) }, (_, i) => start + i);
-        const { x, y } = split.batch(indices, scaling);
-        const feeds = new Map([
-          [step.inputs[0], x],
-          [step.labels, y!],
-        ]);
+        const { x, labels } = split.batch(indices, scaling);
+        const taught = step.heads.some((head) => head.teacher) ? await teacher?.outputs(x) : undefined;
+        const feeds = new Map<string, Tensor>([[step.inputs[0], x]]);
+        for (const head of step.heads) {
+          if (head.labels) feeds.set(head.labels, labels.get(head.output)!);
+          if (head.teacher) feeds.set(head.teacher, taught!.get(head.output)!);
+        }
         const results = await compiled.run(feeds);
         loss += Number(results.get(step.lossSumOutput)!.data[0]);
-        correct += Number(results.get(step.correctOutput)!.data[0]);
+        step.heads.forEach(({ scoreOutput }, i) => {
+          scores[i] += Number(results.get(scoreOutput)!.data[0]);
+        });
       }
-      evaluations.push({ accuracy: correct / samples, loss: loss / samples });
+      const metrics = step.heads.map(({ output, metric }, i) => ({ output, metric, value: scores[i] / samples }));
+      evaluations.push({ accuracy: meanAccuracy(metrics), loss: loss / samples, metrics });
     }
     return evaluations;
   } finally {
@@ -54,13 +75,18 @@ export async function evaluateScalings(
   }
 }
 
-/** Accuracy and loss of a graph over a labelled split. */
+export function meanAccuracy(metrics: readonly HeadScore[]): number | null {
+  const accuracies = metrics.filter(({ metric }) => ACCURACIES.has(metric));
+  if (accuracies.length === 0) return null;
+  return accuracies.reduce((sum, { value }) => sum + value, 0) / accuracies.length;
+}
+
+/** Metrics and loss of a graph over a split. */
 export async function evaluateSplit(
-  engine: Engine,
-  graph: Graph,
+  scored: Scored,
   split: Split,
   scaling: Scaling,
   signal?: AbortSignal,
 ): Promise<Evaluation> {
-  return (await evaluateScalings(engine, graph, split, [scaling], { signal }))[0];
+  return (await evaluateScalings(scored, split, [scaling], { signal }))[0];
 }

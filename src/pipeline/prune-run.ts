@@ -2,15 +2,17 @@ import type { Engine } from '../engine/engine.js';
 import { graphCost } from '../graph/cost.js';
 import type { FinetuneConfig, PruneConfig } from '../prune-config/index.js';
 import type { BaseAlgorithm, PruneStep, Subnet, Trainer } from '../pruning/index.js';
-import type { ScheduleRow } from '../report/unit-report.js';
+import type { ScheduleRow, TrainingSummary } from '../report/unit-report.js';
 import { type Importances, unitImportances } from './build-report.js';
 import { type Checkpoint, findCheckpoint, saveCheckpoint } from './checkpoint.js';
 import type { JobListener } from './contract.js';
 import type { Evaluation } from './evaluation.js';
 import type { JobData } from './job-data.js';
+import type { MemoryBudget } from './micro-batch.js';
 import type { Progress } from './progress.js';
 import { warnOfRounding } from './rounded-choices.js';
-import { SubnetTrainer } from './subnet-trainer.js';
+import { deliverableWeights, SubnetTrainer } from './subnet-trainer.js';
+import { reportScore, trainingSummary, warnOfFrozen } from './training-report.js';
 
 export interface PruneRunOptions {
   readonly algorithm: BaseAlgorithm;
@@ -23,6 +25,8 @@ export interface PruneRunOptions {
   readonly fingerprint: string;
   /** To go on from. */
   readonly checkpoint: Checkpoint | undefined;
+  /** What training may hold. */
+  readonly budget?: MemoryBudget | undefined;
 }
 
 /** The prune-and-finetune loop of one job: runs the algorithm, scores each step, writes a checkpoint after each epoch. */
@@ -30,6 +34,7 @@ export class PruneRun {
   readonly #options: PruneRunOptions;
   #schedule: ScheduleRow[] = [];
   #importances: Importances = {};
+  #training: TrainingSummary | undefined;
 
   constructor(options: PruneRunOptions) {
     this.#options = options;
@@ -38,6 +43,11 @@ export class PruneRun {
   /** One row a prune step so far. */
   get schedule(): readonly ScheduleRow[] {
     return this.#schedule;
+  }
+
+  /** How it was trained; undefined where it was not, or not to its end. */
+  get training(): TrainingSummary | undefined {
+    return this.#training;
   }
 
   /** What the last choices were made by. */
@@ -53,7 +63,7 @@ export class PruneRun {
    */
   async run(signal: AbortSignal): Promise<{ score: Evaluation | undefined } | undefined> {
     const { config, data, checkpointDir, fingerprint } = this.#options;
-    const finetune = data?.labelled ? config.finetune : undefined;
+    const finetune = data?.scored ? config.finetune : undefined;
     try {
       if (finetune && data) await this.#withTraining(finetune, data, signal);
       else await this.#withoutTraining(signal);
@@ -61,8 +71,11 @@ export class PruneRun {
     } catch (error) {
       if (!signal.aborted || error !== signal.reason || this.#schedule.length === 0) throw error;
       const last = await findCheckpoint(checkpointDir, fingerprint);
-      if (last) this.#restore(last);
-      return { score: last?.score };
+      if (!last) return { score: undefined };
+      this.#restore(last);
+      const { mutator } = this.#options.algorithm;
+      mutator.setWeights(deliverableWeights(mutator.weights, last));
+      return { score: last.stopping.best?.score ?? last.score };
     }
   }
 
@@ -88,6 +101,7 @@ export class PruneRun {
       listener.log(`resumed after epoch ${checkpoint.epoch} of ${finetune.epochs}`);
       progress.training(checkpoint.epoch / finetune.epochs);
     }
+    warnOfFrozen(mutator.exportSubnet().graph, listener);
     const trainer: SubnetTrainer = new SubnetTrainer(
       {
         engine,
@@ -96,6 +110,7 @@ export class PruneRun {
         finetune,
         seed: config.seed,
         listener,
+        budget: this.#options.budget,
         onProgress: (share) => {
           progress.phase('finetuning');
           progress.training(share);
@@ -106,10 +121,8 @@ export class PruneRun {
           const { accuracy } = await trainer.evaluate(signal);
           this.#updateRow({ accuracy_before_finetune: accuracy });
         },
-        onEpochEnd: async (epoch) => {
-          const score = await trainer.evaluate(signal);
-          listener.metric({ name: 'accuracy', value: score.accuracy, epoch });
-          listener.metric({ name: 'loss', value: score.loss, epoch });
+        onEpochEnd: async (epoch, score) => {
+          reportScore(listener, score, epoch);
           this.#updateRow({ accuracy_after_finetune: score.accuracy });
           await this.#checkpoint(trainer, epoch + 1, score);
         },
@@ -118,6 +131,8 @@ export class PruneRun {
     );
     try {
       await algorithm.run(trainer, { epochs: finetune.epochs, startEpoch: checkpoint?.epoch ?? 0, signal });
+      trainer.finish();
+      this.#training = trainingSummary(finetune, data, trainer);
     } finally {
       await trainer.release();
     }
@@ -163,17 +178,15 @@ export class PruneRun {
   #checkpoint(trainer: SubnetTrainer, epoch: number, score: Evaluation): Promise<void> {
     const { algorithm, checkpointDir, fingerprint } = this.#options;
     const { mutator } = algorithm;
-    const { steps, slots } = trainer.state;
     return saveCheckpoint(checkpointDir, {
       fingerprint,
       epoch,
-      steps,
+      ...trainer.state,
       masks: mutator.state,
       schedule: this.#schedule,
       importances: this.#importances,
       score,
       constants: mutator.weights,
-      slots,
     });
   }
 }

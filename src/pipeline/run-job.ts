@@ -20,6 +20,7 @@ import { exportModel, writeJsonArtifact } from './export-model.js';
 import { type JobData, openJobData, readSampleShape } from './job-data.js';
 import { latencyMeasurement } from './latency.js';
 import { openModel, readModel } from './load-model.js';
+import type { MemoryBudget } from './micro-batch.js';
 import { type PlannedTarget, planTarget } from './plan-target.js';
 import { loadParts } from './plugins.js';
 import { Progress } from './progress.js';
@@ -105,6 +106,7 @@ class Job {
       checkpointDir,
       fingerprint,
       checkpoint: await findCheckpoint(checkpointDir, fingerprint),
+      budget: this.#budget(),
     });
     const canceled = await run.run(signal);
     progress.reached('trained');
@@ -148,6 +150,7 @@ class Job {
       layers: layerRows(model.graph, subnet.graph, config.counting),
       unprunable: mutator.unprunable,
       warnings,
+      ...(run.training ? { training: run.training } : {}),
       environment: this.#environment(engine),
     };
     const reportArtifact = await writeJsonArtifact(outDir, 'report.json', report);
@@ -226,12 +229,6 @@ class Job {
     if (!dataset) return undefined;
     const data = await openJobData(dataset, graph, config, engine, this.#listener, archive);
     this.#closing.push(data.close);
-    if (!data.labelled && config.finetune) {
-      throw new EspalierError(
-        'LABELS_INVALID',
-        'finetuning needs labels, and the data set has none; `finetune: false` prunes without',
-      );
-    }
     return data;
   }
 
@@ -243,16 +240,27 @@ class Job {
     signal?: AbortSignal,
   ): Promise<Omit<ModelMeasures, 'latency_ms'>> {
     const cost = graphCost(graph);
-    const score = data?.labelled
-      ? await evaluateSplit(engine, graph, data.validation, data.scaling, signal)
+    const score = data?.scored
+      ? await evaluateSplit(
+          { engine, graph, heads: { heads: data.heads }, teacher: data.teacher },
+          data.validation,
+          data.scaling,
+          signal,
+        )
       : { accuracy: null, loss: null };
     return {
-      accuracy: score.accuracy,
-      loss: score.loss,
+      ...score,
       parameters: cost.parameters,
       macs: cost[this.#spec.config.counting],
       size_bytes: sizeBytes,
     };
+  }
+
+  #budget(): MemoryBudget | undefined {
+    const { memoryBytes } = this.#spec;
+    return memoryBytes === undefined
+      ? undefined
+      : { limitBytes: memoryBytes, usedBytes: () => process.memoryUsage.rss() };
   }
 
   #environment(engine: Engine): UnitReport<JobResult>['environment'] {

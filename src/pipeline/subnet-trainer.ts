@@ -1,14 +1,18 @@
-import type { OptimizerSpec } from '../autodiff/index.js';
-import { shuffledOrder } from '../data/index.js';
+import type { OptimizerSpec, TrainingOptions } from '../autodiff/index.js';
+import { type Batch, type SeededRandom, seededRandom, shuffledOrder } from '../data/index.js';
 import type { Engine } from '../engine/engine.js';
-import { elementCount, type Tensor } from '../graph/tensor.js';
+import type { Graph } from '../graph/graph.js';
+import type { Tensor } from '../graph/tensor.js';
 import type { FinetuneConfig } from '../prune-config/index.js';
 import type { ChannelMutator, PruneStep, Subnet, Trainer, TrainStretch } from '../pruning/index.js';
+import { EarlyStopping } from './best-point.js';
 import type { JobListener } from './contract.js';
 import { type Evaluation, evaluateSplit } from './evaluation.js';
 import type { JobData } from './job-data.js';
 import { learningRateAt } from './learning-rate.js';
-import { diverged, type OptimizerSlots, openTrainingSession, type TrainingSession } from './training-session.js';
+import type { BatchPlan, MemoryBudget } from './micro-batch.js';
+import { type OptimizerSlots, zerosLike } from './step-runner.js';
+import { diverged, openTrainingSession, type TrainingSession } from './training-session.js';
 
 export interface SubnetTrainerOptions {
   readonly engine: Engine;
@@ -16,19 +20,26 @@ export interface SubnetTrainerOptions {
   readonly data: JobData;
   readonly finetune: FinetuneConfig;
   readonly seed: number;
-  readonly listener: Pick<JobListener, 'metric'>;
+  readonly listener: Pick<JobListener, 'metric' | 'warning' | 'log'>;
+  readonly budget?: MemoryBudget | undefined;
   /** Called after each step with the share of all epochs that is done. */
   onProgress(fraction: number): void;
   /** The subnet has been made anew. */
   onPruned(step: PruneStep): Promise<void>;
   /** An epoch is over; the mutator's full weights are up to date. */
-  onEpochEnd(epoch: number): Promise<void>;
+  onEpochEnd(epoch: number, score: Evaluation): Promise<void>;
 }
 
 /** Where training stands, with tensors of the full model's shapes. */
 export interface TrainerState {
   readonly steps: number;
   readonly slots: OptimizerSlots;
+  /** Of the generator that augmentation draws from. */
+  readonly generator: readonly number[];
+  /** Since the last prune step. */
+  readonly stopping: EarlyStopping['state'];
+  /** Parts that batches go through in; absent before the first step after a prune step. */
+  readonly microBatch?: number;
 }
 
 /**
@@ -38,29 +49,52 @@ export interface TrainerState {
 export class SubnetTrainer implements Trainer {
   readonly iterationsPerEpoch: number;
   readonly #options: SubnetTrainerOptions;
+  readonly #random: SeededRandom;
+  readonly #stopping: EarlyStopping;
   #subnet: Subnet;
   #session: TrainingSession | undefined;
+  #plan: BatchPlan | undefined;
+  #microBatch: number | undefined;
   #slots: OptimizerSlots;
   #steps: number;
-  /** Of the epoch that is being trained. */
-  #running = { loss: 0, correct: 0 };
+  /** Of the epoch that is being trained: sums over its samples. */
+  #running: { loss: number; scores: number[] } = { loss: 0, scores: [] };
 
   constructor(options: SubnetTrainerOptions, resumed?: TrainerState) {
-    const { data, finetune, mutator } = options;
+    const { data, finetune, mutator, seed } = options;
     this.#options = options;
     this.iterationsPerEpoch = Math.ceil(data.train.count / finetune.batch_size);
     this.#subnet = mutator.exportSubnet();
     this.#slots = resumed?.slots ?? new Map();
     this.#steps = resumed?.steps ?? 0;
+    this.#random = seededRandom(resumed?.generator ?? seed);
+    this.#stopping = new EarlyStopping(finetune.early_stopping?.patience, resumed?.stopping);
+    this.#microBatch = resumed?.microBatch;
   }
 
   get state(): TrainerState {
-    return { steps: this.#steps, slots: this.#slots };
+    return {
+      steps: this.#steps,
+      slots: this.#slots,
+      generator: this.#random.state(),
+      stopping: this.#stopping.state,
+      ...(this.#microBatch === undefined ? {} : { microBatch: this.#microBatch }),
+    };
   }
 
   /** The network as it is trained now, on the weights of the last write-back. */
   get subnet(): Subnet {
     return this.#subnet;
+  }
+
+  /** Epochs that ran to their end; fewer than asked for where training stopped early. */
+  get epochsTrained(): number {
+    return this.#steps / this.iterationsPerEpoch;
+  }
+
+  /** How batches go through, once training has begun. */
+  get plan(): BatchPlan | undefined {
+    return this.#plan;
   }
 
   async fullWeights(): Promise<ReadonlyMap<string, Tensor>> {
@@ -70,46 +104,50 @@ export class SubnetTrainer implements Trainer {
   async prune(step: PruneStep): Promise<void> {
     await this.release();
     this.#subnet = this.#options.mutator.exportSubnet();
+    this.#microBatch = undefined;
+    this.#stopping.restart(step.step === step.pruneTimes - 1);
     await this.#options.onPruned(step);
   }
 
   /** @throws the signal's reason, between steps; what was trained until then is kept; EspalierError TRAINING_DIVERGED */
   async train({ epoch, from, to, endsEpoch }: TrainStretch, signal: AbortSignal | undefined): Promise<void> {
-    const { data, finetune, seed, onProgress, onEpochEnd } = this.#options;
-    const { train, scaling } = data;
-    const { batch_size: batchSize, epochs } = finetune;
+    if (this.#stopping.stopped) return;
+    const { data, finetune, onProgress, onEpochEnd, listener } = this.#options;
     const session = await this.#openSession();
-    const order = finetune.shuffle
-      ? shuffledOrder(train.count, seed, epoch)
-      : Uint32Array.from(Array(train.count).keys());
-    const input = this.#subnet.graph.inputs[0];
-    if (from === 0) this.#running = { loss: 0, correct: 0 };
+    if (from === 0) this.#running = { loss: 0, scores: session.heads.map(() => 0) };
     try {
-      for (let iteration = from; iteration < to; iteration++) {
-        signal?.throwIfAborted();
-        const { x, y } = train.batch(order.subarray(iteration * batchSize, (iteration + 1) * batchSize), scaling);
-        const done = epoch + iteration / this.iterationsPerEpoch;
-        const step = await session.step(new Map([[input, x]]), y!, learningRateAt(finetune, done), this.#steps++);
-        this.#running.loss += step.loss * x.shape[0];
-        this.#running.correct += step.correct;
-        onProgress((epoch + (iteration + 1) / this.iterationsPerEpoch) / epochs);
-      }
+      await this.#runStretch(session, epoch, from, to, signal);
     } finally {
       this.#writeBack(session);
     }
     session.requireFinite();
     if (!endsEpoch) return;
-    this.#report('train_loss', this.#running.loss / train.count, epoch);
-    this.#report('train_accuracy', this.#running.correct / train.count, epoch);
-    await onEpochEnd(epoch);
+    this.#reportRunning(session, epoch, data.train.count);
+    const score = await this.evaluate(signal);
+    const weights = evaluatedWeights(this.#options.mutator.weights, this.#slots);
+    this.#stopping.note({ epoch, score, constants: weights });
+    await onEpochEnd(epoch, score);
+    if (!this.#stopping.stopped) return;
+    const best = this.#stopping.best!;
+    listener.log(`stopped after epoch ${epoch + 1} of ${finetune.epochs}: the loss was lowest after ${best.epoch + 1}`);
+    onProgress(1);
   }
 
   /** Scores the subnet on the validation part. @throws EspalierError TRAINING_DIVERGED */
   async evaluate(signal?: AbortSignal): Promise<Evaluation> {
     const { engine, data } = this.#options;
-    const score = await evaluateSplit(engine, this.#subnet.graph, data.validation, data.scaling, signal);
+    const { heads, validation, scaling, teacher } = data;
+    const graph = withConstants(this.#subnet, this.#slots.get('average'));
+    const score = await evaluateSplit({ engine, graph, heads: { heads }, teacher }, validation, scaling, signal);
     if (this.#steps > 0 && !Number.isFinite(score.loss)) throw diverged(`the validation loss became ${score.loss}`);
     return score;
+  }
+
+  /** Leaves the mutator with the weights to deliver: the best epoch's, their averages, or the last ones. */
+  finish(): void {
+    const { mutator } = this.#options;
+    mutator.setWeights(deliverableWeights(mutator.weights, this.state));
+    this.#subnet = mutator.exportSubnet();
   }
 
   async release(): Promise<void> {
@@ -117,35 +155,99 @@ export class SubnetTrainer implements Trainer {
     this.#session = undefined;
   }
 
-  #report(name: string, value: number, epoch: number): void {
-    this.#options.listener.metric({ name, value, epoch, step: this.#steps });
+  /** While a step runs, the next batch is made ready: engines that compute on threads of their own don't wait for it. */
+  async #runStretch(
+    session: TrainingSession,
+    epoch: number,
+    from: number,
+    to: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { data, finetune, seed, onProgress } = this.#options;
+    const order = finetune.shuffle
+      ? shuffledOrder(data.train.count, seed, epoch)
+      : Uint32Array.from(Array(data.train.count).keys());
+    const prepare = async (iteration: number): Promise<Batch | undefined> =>
+      iteration < to ? this.#prepare(order, iteration) : undefined;
+    const perEpoch = this.iterationsPerEpoch;
+    let ahead = prepare(from);
+    for (let iteration = from; iteration < to; iteration++) {
+      signal?.throwIfAborted();
+      const batch = (await ahead)!;
+      const taught = await data.teacher?.outputs(batch.x);
+      const number = this.#steps++;
+      const learningRate = learningRateAt(finetune, epoch + iteration / perEpoch, 1 / perEpoch);
+      const averaging = Math.min(finetune.ema_decay ?? 0, (1 + number) / (10 + number));
+      const running = session.step({ ...batch, taught }, { number, learningRate, averaging });
+      ahead = prepare(iteration + 1);
+      // Should both fail, the step's fault is told.
+      ahead.catch(() => {});
+      const { loss, scores } = await running;
+      this.#running.loss += loss * batch.x.shape[0];
+      scores.forEach((score, i) => {
+        this.#running.scores[i] += score;
+      });
+      onProgress((epoch + (iteration + 1) / perEpoch) / finetune.epochs);
+    }
+  }
+
+  #prepare(order: Uint32Array, iteration: number): Batch {
+    const { data, finetune } = this.#options;
+    const size = finetune.batch_size;
+    const batch = data.train.batch(order.subarray(iteration * size, (iteration + 1) * size), data.scaling);
+    return data.augment ? data.augment(batch, this.#random) : batch;
+  }
+
+  #reportRunning(session: TrainingSession, epoch: number, samples: number): void {
+    const report = (name: string, value: number): void =>
+      this.#options.listener.metric({ name, value, epoch, step: this.#steps });
+    report('train_loss', this.#running.loss / samples);
+    session.heads.forEach(({ output, metric }, i) => {
+      const name = session.heads.length === 1 ? `train_${metric}` : `train_${metric}/${output}`;
+      report(name, this.#running.scores[i] / samples);
+    });
   }
 
   async #openSession(): Promise<TrainingSession> {
     if (this.#session) return this.#session;
-    const { engine, data, finetune, seed } = this.#options;
+    const { engine, finetune, seed, budget } = this.#options;
     const slots = new Map([...this.#slots].map(([slot, full]) => [slot, this.#subnet.sliceTensors(full)]));
-    this.#session = await openTrainingSession(
-      engine,
-      this.#subnet.graph,
-      {
-        loss: 'cross_entropy',
-        labels: data.train.labels.kind === 'one_hot' ? 'one_hot' : 'index',
-        optimizer: optimizerOf(finetune),
-        seed,
-      },
-      slots,
-    );
+    const options = { seed, batchSize: finetune.batch_size, budget, microBatch: this.#microBatch };
+    const training = trainingOptions(finetune, this.#options.data);
+    this.#session = await openTrainingSession(engine, this.#subnet.graph, training, options, slots);
+    this.#plan = this.#session.plan;
+    if (this.#microBatch === undefined) this.#tellOfParts(this.#session.plan);
+    this.#microBatch = this.#session.plan.microBatch;
     return this.#session;
+  }
+
+  #tellOfParts({ batchSize, microBatch, wholeBytes, bytes, availableBytes }: BatchPlan): void {
+    const { listener } = this.#options;
+    const mib = (n: number): string => `${Math.round(n / 2 ** 20)} MiB`;
+    listener.log(`a step of ${batchSize} samples takes ${mib(wholeBytes)}, as predicted`);
+    if (microBatch === batchSize) return;
+    const norms = this.#subnet.graph.nodes.some(({ op }) => op === 'BatchNormalization');
+    const same = norms
+      ? 'batch norms take their statistics from each part, so results differ a little from those of whole batches'
+      : 'the gradients are those of whole batches';
+    const still =
+      bytes > availableBytes ? `; even so it may not fit into the ${mib(availableBytes)} that are left` : '';
+    listener.warning({
+      code: 'MICRO_BATCHES',
+      message: `batches of ${batchSize} would take ${mib(wholeBytes)} of the ${mib(availableBytes)} that are left: they go through in parts of ${microBatch}, and gradients are added up; ${same}${still}`,
+    });
   }
 
   #writeBack(session: TrainingSession): void {
     const { mutator } = this.#options;
     const { constants, slots } = session.state();
-    mutator.setWeights(this.#subnet.writeBack(mutator.weights, constants));
+    const before = mutator.weights;
+    mutator.setWeights(this.#subnet.writeBack(before, constants));
     this.#slots = new Map(
       [...slots].map(([slot, sliced]) => {
-        const full = this.#slots.get(slot) ?? zerosLike(mutator.weights, sliced.keys());
+        // Averages of channels that are gone stand where the weights stand.
+        const start = (id: string): Tensor => (slot === 'average' ? before.get(id)! : zerosLike(before.get(id)!));
+        const full = this.#slots.get(slot) ?? new Map([...sliced.keys()].map((id) => [id, start(id)]));
         return [slot, this.#subnet.writeBack(full, sliced)];
       }),
     );
@@ -153,18 +255,39 @@ export class SubnetTrainer implements Trainer {
   }
 }
 
-function zerosLike(weights: ReadonlyMap<string, Tensor>, ids: Iterable<string>): Map<string, Tensor> {
-  return new Map(
-    [...ids].map((id) => {
-      const { shape } = weights.get(id)!;
-      return [id, { dtype: 'float32', shape, data: new Float32Array(elementCount(shape)) }];
-    }),
+/** What is scored: the averages, where there are some. The mutator's own map changes as it takes weights. */
+function evaluatedWeights(weights: ReadonlyMap<string, Tensor>, slots: OptimizerSlots): ReadonlyMap<string, Tensor> {
+  const averages = slots.get('average');
+  return new Map([...weights].map(([id, tensor]) => [id, averages?.get(id) ?? tensor]));
+}
+
+/** What a job delivers from where training stands. */
+export function deliverableWeights(
+  weights: ReadonlyMap<string, Tensor>,
+  { slots, stopping }: Pick<TrainerState, 'slots' | 'stopping'>,
+): ReadonlyMap<string, Tensor> {
+  return stopping.best?.constants ?? evaluatedWeights(weights, slots);
+}
+
+function withConstants({ graph, sliceTensors }: Subnet, full: ReadonlyMap<string, Tensor> | undefined): Graph {
+  if (!full) return graph;
+  const sliced = sliceTensors(full);
+  const constants = new Map(
+    [...graph.constants].map(([id, constant]) => [id, { ...constant, tensor: sliced.get(id) ?? constant.tensor }]),
   );
+  return { ...graph, constants };
+}
+
+function trainingOptions(finetune: FinetuneConfig, { heads }: JobData): TrainingOptions {
+  return {
+    heads,
+    optimizer: optimizerOf(finetune),
+    averages: finetune.ema_decay !== undefined,
+    ...(finetune.clip_norm === undefined ? {} : { clipNorm: finetune.clip_norm }),
+  };
 }
 
 function optimizerOf({ optimizer }: FinetuneConfig): OptimizerSpec {
-  const weightDecay = optimizer.weight_decay;
-  if (optimizer.type === 'sgd') return { type: 'sgd', momentum: optimizer.momentum, weightDecay };
-  const { beta1, beta2, epsilon } = optimizer;
-  return { type: 'adam', beta1, beta2, epsilon, weightDecay };
+  const { learning_rate: _, weight_decay: weightDecay, ...own } = optimizer;
+  return { ...own, weightDecay };
 }

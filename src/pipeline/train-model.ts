@@ -6,6 +6,7 @@ import type { Evaluation } from './evaluation.js';
 import { openJobData } from './job-data.js';
 import { openModel } from './load-model.js';
 import { SubnetTrainer } from './subnet-trainer.js';
+import { reportScore } from './training-report.js';
 
 /**
  * Trains a model as it is, without pruning, by the `finetune` part of a config.
@@ -25,7 +26,7 @@ export async function trainModel(
   mutator.prepareFromSupernet(opened.model.graph);
   const dataset = { path: files.dataset, name: 'data.npz', sha256: '' };
   const data = await openJobData(dataset, opened.model.graph, config, engine, listener);
-  let score: Evaluation = { accuracy: 0, loss: Number.POSITIVE_INFINITY };
+  let score: Evaluation = { accuracy: null, loss: Number.POSITIVE_INFINITY, metrics: [] };
   const trainer: SubnetTrainer = new SubnetTrainer({
     engine,
     mutator,
@@ -35,15 +36,16 @@ export async function trainModel(
     listener,
     onProgress: (share) => listener.progress(share),
     onPruned: async () => {},
-    onEpochEnd: async (epoch) => {
-      score = await trainer.evaluate();
-      listener.metric({ name: 'accuracy', value: score.accuracy, epoch });
+    onEpochEnd: async (epoch, scored) => {
+      score = scored;
+      reportScore(listener, score, epoch);
     },
   });
   try {
     for (let epoch = 0; epoch < finetune.epochs; epoch++) {
       await trainer.train({ epoch, from: 0, to: trainer.iterationsPerEpoch, endsEpoch: true }, undefined);
     }
+    trainer.finish();
     return { files: await opened.model.write(mutator.exportSubnet().graph), score };
   } finally {
     await trainer.release();

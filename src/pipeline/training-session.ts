@@ -1,29 +1,37 @@
-import { createTrainingStep, type TrainingOptions, type TrainingStep } from '../autodiff/index.js';
-import { seededRandom } from '../data/index.js';
-import type { CompiledGraph, Engine } from '../engine/engine.js';
+import { createTrainingStep, type TrainingOptions } from '../autodiff/index.js';
+import type { Engine } from '../engine/engine.js';
 import { EspalierError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
-import { allocate, elementCount, scalar, type Tensor } from '../graph/tensor.js';
+import type { Tensor } from '../graph/tensor.js';
+import { type BatchPlan, type MemoryBudget, planBatch } from './micro-batch.js';
+import {
+  type OptimizerSlots,
+  openMicroRunner,
+  runWhole,
+  type StepBatch,
+  type StepOutcome,
+  type StepRunner,
+  type StepScalars,
+  type TrainingState,
+  zerosLike,
+} from './step-runner.js';
 
-/** Optimizer state: for each slot (`momentum`, `m`, `v`) a tensor by constant id. */
-export type OptimizerSlots = ReadonlyMap<string, ReadonlyMap<string, Tensor>>;
-
-/** What training changes: weights and running statistics by constant id, and the optimizer's slots. */
-export interface TrainingState {
-  readonly constants: ReadonlyMap<string, Tensor>;
-  readonly slots: OptimizerSlots;
-}
-
-export interface StepResult {
-  /** Mean over the batch. */
-  readonly loss: number;
-  readonly correct: number;
+export interface SessionOptions {
+  /** Of dropout. */
+  readonly seed: number;
+  readonly batchSize: number;
+  /** Absent: whatever it takes. */
+  readonly budget?: MemoryBudget | undefined;
+  /** Parts that batches go through in, as an earlier session settled; the budget is not asked then. */
+  readonly microBatch?: number | undefined;
 }
 
 /** Trains one graph. Open one for each structure: after a prune step the narrower graph needs a session of its own. */
 export interface TrainingSession {
-  /** One optimizer step. `stepNumber` counts from 0 over the whole job and seeds dropout. */
-  step(x: ReadonlyMap<string, Tensor>, labels: Tensor, learningRate: number, stepNumber: number): Promise<StepResult>;
+  readonly plan: BatchPlan;
+  readonly heads: StepRunner['heads'];
+  /** One optimizer step. @throws EspalierError TRAINING_DIVERGED when the loss is not finite */
+  step(batch: StepBatch, scalars: StepScalars): Promise<Omit<StepOutcome, 'state'>>;
   /** The state now; tensors are not shared with the session. */
   state(): TrainingState;
   /**
@@ -35,110 +43,79 @@ export interface TrainingSession {
 }
 
 /**
- * Compiles the training step of `graph` and starts from the graph's own constants and the given optimizer slots (zeros
- * where absent).
- * @throws EspalierError NOT_TRAINABLE, TRAINING_DIVERGED (from `step`, when the loss is not finite)
+ * Compiles the training step of `graph` and starts from the graph's own constants and the given optimizer slots (where
+ * absent: zeros, and averages at the weights).
+ * @throws EspalierError NOT_TRAINABLE
  */
 export async function openTrainingSession(
   engine: Engine,
   graph: Graph,
-  options: TrainingOptions & { readonly seed: number },
+  training: TrainingOptions,
+  options: SessionOptions,
   slots: OptimizerSlots = new Map(),
 ): Promise<TrainingSession> {
-  const training = createTrainingStep(graph, options);
-  const compiled = await engine.compile(training.graph);
-  return new Session(graph, training, compiled, options.seed, slots);
+  const { seed, batchSize, budget } = options;
+  const step = createTrainingStep(graph, training);
+  const compiled = await engine.compile(step.graph);
+  const planned = planBatch(graph, training, step, compiled, batchSize, options.microBatch ? undefined : budget);
+  const plan = { ...planned, microBatch: options.microBatch ?? planned.microBatch };
+  if (plan.microBatch >= batchSize) return new Session(graph, runWhole(step, compiled, seed), plan, slots);
+  await compiled.release();
+  const runner = await openMicroRunner(engine, graph, training, seed, plan.microBatch);
+  return new Session(graph, runner, plan, slots);
 }
 
 class Session implements TrainingSession {
-  readonly #training: TrainingStep;
-  readonly #compiled: CompiledGraph;
-  readonly #seed: number;
-  /** Feeds that one step hands to the next, by input name. */
-  readonly #state = new Map<string, Tensor>();
+  readonly plan: BatchPlan;
+  readonly #runner: StepRunner;
+  #state: TrainingState;
 
-  constructor(graph: Graph, training: TrainingStep, compiled: CompiledGraph, seed: number, slots: OptimizerSlots) {
-    this.#training = training;
-    this.#compiled = compiled;
-    this.#seed = seed;
-    for (const { input, constant } of [...training.parameters, ...training.statistics]) {
-      this.#state.set(input, graph.constants.get(constant)!.tensor);
+  constructor(graph: Graph, runner: StepRunner, plan: BatchPlan, given: OptimizerSlots) {
+    this.plan = plan;
+    this.#runner = runner;
+    const weight = (id: string): Tensor => graph.constants.get(id)!.tensor;
+    const slots = new Map<string, Map<string, Tensor>>();
+    for (const { slot, constant, initial } of runner.slots) {
+      const start = () => (initial === 'zeros' ? zerosLike(weight(constant)) : weight(constant));
+      const bySlot = slots.get(slot) ?? new Map<string, Tensor>();
+      slots.set(slot, bySlot.set(constant, given.get(slot)?.get(constant) ?? start()));
     }
-    for (const { input, constant, slot } of training.slots) {
-      const { shape } = graph.constants.get(constant)!.tensor;
-      const zeros = (): Tensor => ({ dtype: 'float32', shape, data: allocate('float32', elementCount(shape)) });
-      this.#state.set(input, slots.get(slot)?.get(constant) ?? zeros());
-    }
+    this.#state = { constants: new Map(runner.constants.map((id) => [id, weight(id)])), slots };
   }
 
-  async step(
-    x: ReadonlyMap<string, Tensor>,
-    labels: Tensor,
-    learningRate: number,
-    stepNumber: number,
-  ): Promise<StepResult> {
-    const training = this.#training;
-    const feeds = new Map<string, Tensor>([...x, ...this.#state]);
-    feeds.set(training.labels, labels);
-    feeds.set(training.learningRate, scalar('float32', learningRate));
-    if (training.step) feeds.set(training.step, scalar('float32', stepNumber + 1));
-    training.dropout.forEach(({ input, ratio, shape }, i) => {
-      const concrete = shape.map((d) => (typeof d === 'number' ? d : labels.shape[0]));
-      feeds.set(input, dropoutMask(concrete, ratio, mixSeed(this.#seed, stepNumber, i)));
-    });
-    const results = await this.#compiled.run(feeds);
-    const loss = Number(results.get(training.lossOutput)!.data[0]);
-    if (!Number.isFinite(loss)) throw diverged(`the loss became ${loss} at step ${stepNumber}`);
-    for (const { input, output } of [...training.parameters, ...training.statistics, ...training.slots]) {
-      this.#state.set(input, results.get(output)!);
-    }
-    return { loss, correct: Number(results.get(training.correctOutput)!.data[0]) };
+  get heads() {
+    return this.#runner.heads;
+  }
+
+  async step(batch: StepBatch, scalars: StepScalars) {
+    const { state, loss, scores } = await this.#runner.run(this.#state, batch, scalars);
+    if (!Number.isFinite(loss)) throw diverged(`the loss became ${loss} at step ${scalars.number}`);
+    this.#state = state;
+    return { loss, scores };
   }
 
   state(): TrainingState {
-    const copy = (input: string): Tensor => {
-      const t = this.#state.get(input)!;
-      return { ...t, data: t.data.slice() } as Tensor;
-    };
-    const training = this.#training;
-    const slots = new Map<string, Map<string, Tensor>>();
-    for (const { slot, constant, input } of training.slots) {
-      const bySlot = slots.get(slot) ?? new Map<string, Tensor>();
-      slots.set(slot, bySlot.set(constant, copy(input)));
-    }
+    const copies = (tensors: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
+      new Map([...tensors].map(([id, t]) => [id, { ...t, data: t.data.slice() } as Tensor]));
+    const { constants, slots } = this.#state;
     return {
-      constants: new Map([...training.parameters, ...training.statistics].map((b) => [b.constant, copy(b.input)])),
-      slots,
+      constants: copies(constants),
+      slots: new Map([...slots].map(([slot, tensors]) => [slot, copies(tensors)])),
     };
   }
 
   requireFinite(): void {
-    for (const { input, constant } of [...this.#training.parameters, ...this.#training.statistics]) {
-      const { data } = this.#state.get(input)!;
+    for (const [constant, { data }] of this.#state.constants) {
       if ((data as Float32Array).every(Number.isFinite)) continue;
       throw diverged(`the weights of ${constant} are no longer finite`);
     }
   }
 
   release(): Promise<void> {
-    return this.#compiled.release();
+    return this.#runner.release();
   }
 }
 
 export function diverged(what: string): EspalierError {
   return new EspalierError('TRAINING_DIVERGED', `${what}; a lower learning rate may help`);
-}
-
-/** Zeros where dropped, 1/(1-ratio) where kept; the same seed gives the same mask. */
-function dropoutMask(shape: readonly number[], ratio: number, seed: number): Tensor {
-  const random = seededRandom(seed);
-  const data = allocate('float32', elementCount(shape));
-  const keep = 1 / (1 - ratio);
-  for (let i = 0; i < data.length; i++) data[i] = random() < ratio ? 0 : keep;
-  return { dtype: 'float32', shape, data };
-}
-
-/** One 32-bit seed for each dropout of each step, so that a resumed job draws the masks that it would have drawn. */
-function mixSeed(seed: number, step: number, index: number): number {
-  return Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(step + 1, 0x85ebca6b) ^ Math.imul(index + 1, 0xc2b2ae35);
 }

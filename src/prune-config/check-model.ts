@@ -42,6 +42,7 @@ export function checkConfigAgainstModel(
     ...checkUnitNames(config, model, suggest),
     ...checkChoiceForAll(config, model),
     ...checkPrunable(config, model),
+    ...checkHeads(config, model, suggest),
     ...(dataset ? checkDataset(config, model, dataset) : []),
   ].slice(0, MOST_FAULTS);
 }
@@ -151,39 +152,65 @@ function checkDataset(config: PruneConfig, model: ModelInspection, dataset: Data
     const message = `samples are [${dataset.input_shape}], the model's input "${input.name}" takes [${showDims(input.shape.slice(1))}]`;
     faults.push({ code: 'DATASET_SHAPE', pointer: at, message });
   }
-  if (config.finetune && dataset.label_kind === 'none') {
-    faults.push({ code: 'LABELS_INVALID', pointer: at, message: 'finetuning needs labels, the data set has none' });
+  const named = dataset.label_outputs ?? [];
+  if (config.finetune && dataset.label_kind === 'none' && named.length === 0 && !config.finetune.distillation) {
+    const message =
+      'finetuning needs labels, the data set has none; finetune.distillation learns from the original model';
+    faults.push({ code: 'LABELS_INVALID', pointer: at, message });
   }
   if (config.finetune && config.finetune.validation_split === 0 && dataset.samples.validation === 0) {
     const message = 'must be above 0: the data set has no validation part';
     faults.push({ code: 'CONFIG_INVALID', pointer: '/config/finetune/validation_split', message });
   }
   const outputs = keptOutputs(config, model);
-  if (outputs.length > 1 && dataset.label_kind !== 'none' && config.finetune) {
-    const message = `labels need one output: name one of ${outputs.map((o) => o.name).join(', ')}; ${UNTRAINED}`;
+  const heads = config.finetune ? config.finetune.heads : {};
+  if (outputs.length > 1 && dataset.label_kind !== 'none' && config.finetune && Object.keys(heads).length !== 1) {
+    const names = outputs.map((o) => o.name).join(', ');
+    const message = `labels need one output: name one of ${names}, or name the labels' arrays y_OUTPUT; ${UNTRAINED}`;
     faults.push({ code: 'NOT_TRAINABLE', pointer: '/config/outputs', message });
   }
   if (outputs.length === 1 && dataset.num_classes !== null) {
-    const fault = labelsFault(outputs[0], dataset, dataset.num_classes);
-    // Where nothing is trained, labels that fit no classification are left aside with a warning.
+    const fault = labelsFault(config, outputs[0], dataset, dataset.num_classes);
+    // Where nothing is trained, labels that fit no loss are left aside with a warning.
     if (fault && (config.finetune || fault.code !== 'NOT_TRAINABLE')) faults.push({ pointer: at, ...fault });
   }
   return faults;
 }
 
-/** Scores of classes are `[N, classes]`, but for axes of 1: `[N, 10, 1, 1]`. */
+/** The names of `finetune.heads`. */
+function checkHeads(config: PruneConfig, model: ModelInspection, suggest: Suggest): ConfigFault[] {
+  if (!config.finetune) return [];
+  const names = keptOutputs(config, model).map((o) => o.name);
+  return Object.keys(config.finetune.heads)
+    .filter((name) => !names.includes(name))
+    .slice(0, MOST_FAULTS)
+    .map((name) => {
+      const hint = suggest(name, names) || `; it has ${names.slice(0, 10).join(', ')}`;
+      const message = `the model has no output "${name}"${hint}`;
+      return { code: 'OUTPUT_UNKNOWN', pointer: `/config/finetune/heads${pointer(name)}`, message };
+    });
+}
+
+/**
+ * Class numbers and one-hot rows against scores of classes: `[N, classes]`, but for axes of 1, `[N, 10, 1, 1]`. Other
+ * outputs and labels are the job's to judge, which knows the closing activation.
+ */
 function labelsFault(
+  { finetune }: PruneConfig,
   { name, shape }: TensorInfo,
-  { label_kind }: DatasetInspection,
+  { label_kind, label_shape }: DatasetInspection,
   labelled: number,
 ): Omit<ConfigFault, 'pointer'> | undefined {
-  const wide = shape.slice(1).filter((d) => d !== 1);
-  if (wide.length !== 1) {
-    const message = `output "${name}" is [${showDims(shape)}]; labels need an output of two classes or more, [N, classes]; ${UNTRAINED}`;
+  const asked = finetune ? (finetune.heads[name]?.loss ?? finetune.loss) : 'auto';
+  const single = label_kind === 'one_hot' || (label_shape ?? []).length === 0;
+  const [classes, ...others] = shape.slice(1).filter((d) => d !== 1);
+  if (!single || (asked !== 'auto' && asked !== 'cross_entropy')) return undefined;
+  if (others.length > 0) {
+    const message = `output "${name}" is [${showDims(shape)}], and the labels are one of each sample; ${UNTRAINED}`;
     return { code: 'NOT_TRAINABLE', message };
   }
-  const [classes] = wide;
-  if (classes === null || (label_kind === 'one_hot' ? labelled === classes : labelled <= classes)) return undefined;
+  if (classes === undefined || classes === null) return undefined;
+  if (label_kind === 'one_hot' ? labelled === classes : labelled <= classes) return undefined;
   const message = `labels are of ${labelled} classes, the model's output "${name}" has ${classes}`;
   return { code: 'LABELS_INVALID', message };
 }

@@ -100,7 +100,11 @@ const Head = Type.Object(
   {
     loss: Type.Optional(Loss("`finetune.loss`'s")),
     weight: Type.Optional(
-      Type.Number({ exclusiveMinimum: 0, maximum: 1e6, description: 'Of this output in the sum of losses. Default 1.' }),
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1e6,
+        description: 'Of this output in the sum of losses. Default 1.',
+      }),
     ),
   },
   closed,

@@ -65,11 +65,7 @@ function resolveOptimizer(o: OptimizerInput, report: Report): OptimizerConfig {
   } as OptimizerConfig;
 }
 
-function resolveSchedule(
-  s: NonNullable<FinetuneInput['schedule']>,
-  epochs: number,
-  report: Report,
-): ScheduleConfig {
+function resolveSchedule(s: NonNullable<FinetuneInput['schedule']>, epochs: number, report: Report): ScheduleConfig {
   const warmup_epochs = s.warmup_epochs ?? 0;
   if (warmup_epochs >= epochs && warmup_epochs > 0) {
     report('/finetune/schedule/warmup_epochs', `must be below the ${epochs} epochs, found ${warmup_epochs}`);

@@ -71,6 +71,27 @@ export interface DryRunSummary<Measures> {
   readonly engine: { readonly name: string; readonly device: string };
 }
 
+/** How the job was trained. */
+export interface TrainingSummary {
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly loss: string;
+    /** `index`, `one_hot`, `values`; `none` where the original model is all there is to learn from. */
+    readonly labels: string;
+    readonly distilled: boolean;
+  }[];
+  readonly epochs: number;
+  /** Fewer where it stopped early. */
+  readonly epochs_trained: number;
+  /** With early stopping: the epoch whose weights are delivered, from 0. */
+  readonly best_epoch?: number;
+  readonly batch_size: number;
+  /** Smaller than the batch where that did not fit into the memory. */
+  readonly micro_batch_size: number;
+  /** Predicted; null where nothing was trained. */
+  readonly step_memory_bytes: number | null;
+}
+
 export interface UnitReport<Summary> {
   readonly summary: Summary;
   readonly schedule: readonly ScheduleRow[];
@@ -78,6 +99,8 @@ export interface UnitReport<Summary> {
   readonly layers: readonly LayerRow[];
   readonly unprunable: readonly { layer: string; channels: number; code: string; reason: string }[];
   readonly warnings: readonly { code: string; message: string }[];
+  /** Absent where nothing was trained, or not to the end. */
+  readonly training?: TrainingSummary;
   readonly environment: {
     readonly version: string;
     readonly engine: string;

@@ -31,14 +31,16 @@ describe('an .npz', () => {
       dtype: 'uint8',
       label_kind: 'index',
       num_classes: 3,
+      label_shape: [],
+      label_outputs: [],
       warnings: [{ code: 'ARRAYS_IGNORED', message: 'arrays that are not used: notes' }],
     });
     const { train, validation } = await openDataset(path);
     const batch = train.batch([3, 1], 'none');
     expect(batch.x.shape).toEqual([2, 2, 3]);
     expect([...batch.x.data]).toEqual([18, 19, 20, 21, 22, 23, 6, 7, 8, 9, 10, 11]);
-    expect(batch.y).toEqual({ dtype: 'int32', shape: [2], data: Int32Array.of(0, 1) });
-    expect([...validation!.batch([0], 'none').y!.data]).toEqual([2]);
+    expect(batch.labels.get('')).toEqual({ dtype: 'int32', shape: [2], data: Int32Array.of(0, 1) });
+    expect([...validation!.batch([0], 'none').labels.get('')!.data]).toEqual([2]);
   });
 
   test.each([true, false])('without a test part, deflated: %s', async (compress) => {
@@ -49,7 +51,7 @@ describe('an .npz', () => {
   test('without labels', async () => {
     const path = await writeArrays({ x: images(3) });
     expect(await inspectDataset(path)).toMatchObject({ label_kind: 'none', num_classes: null });
-    expect((await openDataset(path)).train.batch([0], 'auto').y).toBeUndefined();
+    expect((await openDataset(path)).train.labels.size).toBe(0);
   });
 
   const swapped = (view: Uint16Array | Float32Array | Float64Array | BigInt64Array) => {
@@ -90,11 +92,58 @@ describe('an .npz', () => {
     const column = npy('<f4', [2, 1], Float32Array.of(1, 0));
     const oneHot = npy('|u1', [2, 3], Uint8Array.of(0, 0, 1, 1, 0, 0));
     const a = (await openDataset(await writeArrays({ x: images(2), y: column }))).train;
-    expect(a.labels).toEqual({ kind: 'index', classes: 2 });
-    expect([...a.batch([0, 1], 'none').y!.data]).toEqual([1, 0]);
+    expect(a.labels.get('')).toMatchObject({ kind: 'index', classes: 2, shape: [] });
+    expect([...a.batch([0, 1], 'none').labels.get('')!.data]).toEqual([1, 0]);
     const b = (await openDataset(await writeArrays({ x: images(2), y: oneHot }))).train;
-    expect(b.labels).toEqual({ kind: 'one_hot', classes: 3 });
-    expect(b.batch([1], 'none').y).toEqual({ dtype: 'float32', shape: [1, 3], data: Float32Array.of(1, 0, 0) });
+    expect(b.labels.get('')).toMatchObject({ kind: 'one_hot', classes: 3, shape: [3] });
+    expect(b.batch([1], 'none').labels.get('')).toEqual({
+      dtype: 'float32',
+      shape: [1, 3],
+      data: Float32Array.of(1, 0, 0),
+    });
+  });
+
+  test.each<[string, Uint8Array, object]>([
+    ['numbers', npy('<f8', [2], Float64Array.of(1, -0.5)), { kind: 'values', shape: [], least: -0.5, largest: 1 }],
+    ['negative classes', labels(0, -1), { kind: 'values', whole: true, odd: expect.stringContaining('y[1] is -1') }],
+    ['several labels of each', npy('|u1', [2, 3], Uint8Array.of(1, 1, 0, 0, 0, 0)), { kind: 'values', shape: [3] }],
+    ['rows of numbers', npy('<f4', [2, 2], Float32Array.of(3, 1, 0, 1)), { kind: 'values', whole: true, least: 0 }],
+    [
+      'a class for each pixel',
+      npy('|u1', [2, 2, 2, 1], new Uint8Array(8).fill(2)),
+      { kind: 'index', shape: [2, 2], classes: 3 },
+    ],
+    [
+      'places without a class',
+      npy('|i1', [2, 1, 2], Int8Array.of(-1, 0, 1, 1)),
+      { kind: 'index', shape: [1, 2], least: -1 },
+    ],
+  ])('with labels that are %s', async (_name, y, expected) => {
+    const path = await writeArrays({ x: images(2), y });
+    const { train } = await openDataset(path);
+    expect(train.labels.get('')).toMatchObject(expected);
+    const { kind, shape } = train.labels.get('')!;
+    const found = train.batch([1], 'none').labels.get('')!;
+    expect(found).toMatchObject({ dtype: kind === 'index' ? 'int32' : 'float32', shape: [1, ...shape] });
+    expect(await inspectDataset(path)).toMatchObject({ label_kind: kind, label_shape: shape });
+  });
+
+  test('with labels for several outputs, by their names', async () => {
+    const path = await writeArrays({
+      x_train: images(2),
+      y_train_kind: labels(0, 1),
+      'y_train_box/size': npy('<f4', [2, 2], Float32Array.of(0.1, 2, 3, 4)),
+      x_test: images(1),
+      y_test_kind: labels(4),
+      'y_test_box/size': npy('<f4', [1, 2], Float32Array.of(-1, 2)),
+    });
+    const { train, validation, warnings } = await openDataset(path);
+    expect(warnings).toEqual([]);
+    expect([...train.labels.keys()].sort()).toEqual(['box/size', 'kind']);
+    expect(train.labels.get('kind')).toMatchObject({ kind: 'index', classes: 5 });
+    expect(train.labels.get('box/size')).toMatchObject({ kind: 'values', least: -1, largest: 4 });
+    expect([...validation!.batch([0], 'none').labels.get('box/size')!.data]).toEqual([-1, 2]);
+    expect(await inspectDataset(path)).toMatchObject({ label_kind: 'none', label_outputs: ['kind', 'box/size'] });
   });
 });
 
@@ -116,20 +165,6 @@ describe('refused:', () => {
       'Infinity at [0,1]',
     ],
     ['counts that differ', { x: images(3), y: labels(0, 1) }, 'DATASET_INVALID', 'x has 3 samples, y has 2'],
-    ['negative labels', { x: images(2), y: labels(0, -1) }, 'LABELS_INVALID', 'y[1] is -1'],
-    [
-      'labels between classes',
-      { x: images(2), y: npy('<f8', [2], Float64Array.of(1, 0.5)) },
-      'LABELS_INVALID',
-      'y[1] is 0.5',
-    ],
-    ['labels of rank 3', { x: images(1), y: npy('|u1', [1, 2, 2], new Uint8Array(4)) }, 'LABELS_INVALID', '[1,2,2]'],
-    [
-      'rows that are no distribution',
-      { x: images(1), y: npy('|u1', [1, 3], Uint8Array.of(1, 1, 0)) },
-      'LABELS_INVALID',
-      'y[0]',
-    ],
     ['no samples', { x: npy('|u1', [0, 2], new Uint8Array(0)) }, 'DATASET_INVALID', 'x is empty'],
     ['samples without values', { x: npy('|u1', [3], new Uint8Array(3)) }, 'DATASET_INVALID', 'x has shape [3]'],
     ['other names', { inputs: images(1), labels: labels(1) }, 'DATASET_INVALID', 'holds inputs, labels; expected'],
@@ -208,7 +243,7 @@ describe('splitValidation', () => {
     expect(values(splitValidation(train, 0.2, 7).train)).toEqual(values(parts.train));
     expect(values(splitValidation(train, 0.2, 8).train)).not.toEqual(values(parts.train));
     const batch = parts.validation!.batch([3], 'none');
-    expect(batch.y!.data[0]).toBe(batch.x.data[0]);
+    expect(batch.labels.get('')!.data[0]).toBe(batch.x.data[0]);
   });
 });
 
@@ -216,20 +251,29 @@ describe('fitToModel', () => {
   test('adds and drops a last axis of one channel', async () => {
     const flat = (await openDataset(await writeArrays({ x: images(2) }))).train;
     const deep = (await openDataset(await writeArrays({ x: npy('|u1', [2, 2, 3, 1], new Uint8Array(12)) }))).train;
-    expect(fitToModel(flat, [2, 3, 1], undefined).batch([0], 'auto').x.shape).toEqual([1, 2, 3, 1]);
-    expect(fitToModel(deep, [2, 3], undefined).batch([0], 'auto').x.shape).toEqual([1, 2, 3]);
-    expect(() => fitToModel(flat, [3, 2], undefined)).toThrow(expect.objectContaining({ code: 'DATASET_SHAPE' }));
-    expect(() => fitToModel(flat, [2, 3, 3], undefined)).toThrow('[2,3]');
+    expect(fitToModel(flat, [2, 3, 1]).batch([0], 'auto').x.shape).toEqual([1, 2, 3, 1]);
+    expect(fitToModel(deep, [2, 3]).batch([0], 'auto').x.shape).toEqual([1, 2, 3]);
+    expect(() => fitToModel(flat, [3, 2])).toThrow(expect.objectContaining({ code: 'DATASET_SHAPE' }));
+    expect(() => fitToModel(flat, [2, 3, 3])).toThrow('[2,3]');
   });
 
-  test('holds labels to the classes of the model', async () => {
-    const { train } = await openDataset(await writeArrays({ x: images(2), y: labels(0, 3) }));
-    expect(fitToModel(train, [2, 3], 10).labels).toEqual({ kind: 'index', classes: 10 });
-    expect(() => fitToModel(train, [2, 3], 3)).toThrow(
-      expect.objectContaining({ code: 'LABELS_INVALID', message: expect.stringContaining('largest label is 3') }),
+  test('feeds labels as each output wants them', async () => {
+    const path = await writeArrays({ x: images(2), y: labels(2, 0), y_side: npy('|u1', [2, 1], Uint8Array.of(1, 0)) });
+    const { train } = await openDataset(path);
+    const fitted = fitToModel(
+      train,
+      [2, 3],
+      [
+        { output: 'scores', from: '', kind: 'one_hot', shape: [4] },
+        { output: 'side', from: 'side', kind: 'values', shape: [1] },
+        { output: 'again', from: '', kind: 'index', shape: [] },
+      ],
     );
-    const oneHot = (await openDataset(await writeArrays({ x: images(1), y: npy('|u1', [1, 2], Uint8Array.of(0, 1)) })))
-      .train;
-    expect(() => fitToModel(oneHot, [2, 3], 3)).toThrow(expect.objectContaining({ code: 'LABELS_INVALID' }));
+    expect([...fitted.labels.keys()]).toEqual(['scores', 'side', 'again']);
+    const batch = fitted.batch([0, 1], 'none').labels;
+    expect(batch.get('scores')).toMatchObject({ dtype: 'float32', shape: [2, 4] });
+    expect([...batch.get('scores')!.data]).toEqual([0, 0, 1, 0, 1, 0, 0, 0]);
+    expect(batch.get('side')).toMatchObject({ dtype: 'float32', shape: [2, 1], data: Float32Array.of(1, 0) });
+    expect(batch.get('again')).toMatchObject({ dtype: 'int32', shape: [2], data: Int32Array.of(2, 0) });
   });
 });

@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { type Checkpoint, findCheckpoint, saveCheckpoint } from '../../src/pipeline/checkpoint.js';
 
+const SCORE = { accuracy: 0.5, loss: 1.25, metrics: [{ output: 'y', metric: 'accuracy', value: 0.5 } as const] };
+
 const checkpoint: Checkpoint = {
   fingerprint: 'abc',
   epoch: 3,
@@ -12,7 +14,14 @@ const checkpoint: Checkpoint = {
   masks: { 'conv_(0, 4)_4': [0, 1, 0, 1] },
   schedule: [],
   importances: { 'conv_(0, 4)_4': [0.1, 0.5, 0.2, 0.6], other: null },
-  score: { accuracy: 0.5, loss: 1.25 },
+  score: SCORE,
+  generator: [1, 2, 3, 4294967295],
+  microBatch: 16,
+  stopping: {
+    waited: 1,
+    counts: true,
+    best: { epoch: 1, score: SCORE, constants: new Map([['conv/kernel', tensor('float32', [1], [0.1])]]) },
+  },
   constants: new Map<string, Tensor>([
     ['conv/kernel', tensor('float32', [2, 3], [1, -2, 3.5, Number.MIN_VALUE, 1e-38, 7])],
     ['count', tensor('int64', [], [42])],

@@ -47,14 +47,44 @@ describe('heads', () => {
     expect(outcome.result!.pruned.loss).toBeLessThan(outcome.result!.baseline.loss! + 0.5);
   });
 
-  test('one class is said to be no classification, rather than that the labels are wrong', async () => {
+  test('one number is fitted to the labels, which are numbers then; as a classification it is refused', async () => {
     const model = conv(false, 1);
     const bench = await benchOf(model, (pixels) => pixels, shapeOf(model));
-    await expect(bench.run({ finetune: FINETUNE })).rejects.toMatchObject({
+    const { outcome } = await bench.run({ finetune: FINETUNE });
+    expect(outcome.result!.pruned).toMatchObject({
+      accuracy: null,
+      loss: expect.any(Number),
+      metrics: [{ metric: 'mean_absolute_error', value: expect.any(Number) }],
+    });
+    await expect(bench.run({ finetune: { ...FINETUNE, loss: 'cross_entropy' } })).rejects.toMatchObject({
       code: 'NOT_TRAINABLE',
       message: expect.stringContaining('two or more'),
     });
   });
+
+  test.each(['one class', 'a class at each place', 'two outputs'])(
+    'without training, %s is no obstacle',
+    async (head) => {
+      const image = tf.input({ shape: [SHAPE_SIZE, SHAPE_SIZE, 1] });
+      const features = L.conv2d({ filters: 6, kernelSize: 3, activation: 'relu' }).apply(image) as tf.SymbolicTensor;
+      const pooled = L.globalAveragePooling2d({}).apply(features) as tf.SymbolicTensor;
+      const outputs: Record<string, () => unknown> = {
+        'one class': () => L.dense({ units: 1, activation: 'sigmoid' }).apply(pooled),
+        'a class at each place': () => L.conv2d({ filters: 10, kernelSize: 1, activation: 'softmax' }).apply(features),
+        'two outputs': () => [L.dense({ units: 10 }).apply(pooled), L.dense({ units: 1 }).apply(pooled)],
+      };
+      const model = tf.model({ inputs: image, outputs: outputs[head]() as tf.SymbolicTensor });
+      const bench = await benchOf(model, (pixels) => pixels, shapeOf(model));
+      const { outcome } = await bench.run({ target: { macs: 0.6 }, finetune: false });
+      expect(outcome.warnings.map(({ code }) => code)).toContain('NOT_SCORED');
+      expect(outcome.warnings.map(({ code }) => code)).not.toContain('EVALUATED_ON_ALL_DATA');
+      expect(outcome.result).toMatchObject({
+        baseline: { accuracy: null, loss: null },
+        pruned: { accuracy: null, loss: null },
+        equivalence: { ok: true },
+      });
+    },
+  );
 });
 
 describe('float data up to 255', () => {

@@ -160,10 +160,51 @@ describe('data', () => {
   });
 });
 
+test('several outputs: labels by name, or one head that the config names; heads must be outputs', () => {
+  const named = { ...dataset, label_kind: 'none' as const, num_classes: null, label_outputs: ['softmax'] };
+  expect(check({ outputs: both }, named)).toEqual([]);
+  expect(check({ outputs: both, finetune: { heads: { softmax: {} } } }, dataset)).toEqual([]);
+  expect(check({ outputs: ['softmax'], finetune: { heads: { sofmax: {} } } }, dataset)).toEqual([
+    'OUTPUT_UNKNOWN /config/finetune/heads/sofmax: the model has no output "sofmax"; did you mean "softmax"?',
+  ]);
+});
+
+test('without labels the original model can teach, and other losses have other labels', () => {
+  const only = { outputs: ['softmax'] };
+  const none = { ...dataset, label_kind: 'none' as const, num_classes: null };
+  expect(check({ ...only, finetune: { distillation: {} } }, none)).toEqual([]);
+  expect(check({ ...only, finetune: { loss: 'mse' } }, { ...dataset, num_classes: 12 })).toEqual([]);
+  expect(check(only, { ...dataset, label_kind: 'values', num_classes: null })).toEqual([]);
+});
+
 test('labels need one output', () => {
   expect(check({ outputs: both }, dataset)).toEqual([
-    'NOT_TRAINABLE /config/outputs: labels need one output: name one of features, softmax',
+    "NOT_TRAINABLE /config/outputs: labels need one output: name one of features, softmax, or name the labels' arrays y_OUTPUT; `finetune: false` prunes without training and scoring",
   ]);
+});
+
+test('where nothing is trained, labels that fit no classification are no fault; wrong ones still are', () => {
+  const finetune = false;
+  expect(check({ outputs: both, finetune }, dataset)).toEqual([]);
+  const shaped = (shape: (number | null)[]) => ({ ...model, outputs: [{ name: 'y', shape, dtype: 'float32' }] });
+  const codes = (shape: (number | null)[], config: object) =>
+    checkConfigAgainstModel(resolveConfig(config, { hasDataset: true }), shaped(shape), dataset).map((f) => f.code);
+  for (const shape of [[null, 1], [null, 28, 28, 10], [null]]) {
+    expect(codes(shape, { finetune })).toEqual([]);
+    expect(codes(shape, {})).toEqual(shape.length > 2 ? ['NOT_TRAINABLE'] : []);
+  }
+  expect(codes([null, 4], { finetune })).toEqual(['LABELS_INVALID']);
+});
+
+test('one number of channels for all units is held against the narrowest', () => {
+  const all = (choice: number, more = {}) =>
+    check({ ...ratios(choice as unknown as object, { choice_mode: 'number' }), ...more });
+  expect(all(6)).toEqual([]);
+  expect(all(7)).toEqual([
+    'CHOICE_INVALID /config/algorithm/target_pruning_ratio: for unit "conv_1_(0, 6)_6" it must be at most 6, the channels of the unit, found 7',
+  ]);
+  expect(all(7, { ignore: ['conv_1'] })).toEqual([]);
+  expect(all(7, { outputs: ['softmax'] })).toEqual([]);
 });
 
 test('without a validation part something has to be held out', () => {

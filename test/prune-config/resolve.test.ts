@@ -49,8 +49,11 @@ describe('defaults', () => {
       epochs: 6,
       batch_size: 64,
       optimizer: { type: 'sgd', learning_rate: 0.01, momentum: 0.9, weight_decay: 0 },
-      schedule: { type: 'cosine' },
+      schedule: { type: 'cosine', warmup_epochs: 0 },
       loss: 'auto',
+      label_smoothing: 0,
+      huber_delta: 1,
+      heads: {},
       validation_split: 0.1,
       shuffle: true,
     });
@@ -60,6 +63,25 @@ describe('defaults', () => {
   test('with one epoch steps are iterations apart, and only the data tell how many fit', () => {
     const config = { finetune: { epochs: 1 }, algorithm: { step_freq: 2, prune_times: 3 } };
     expect(faults(config)).toEqual([]);
+  });
+
+  test('parts of finetuning that are asked for come with defaults', () => {
+    const config = {
+      distillation: {},
+      augmentation: {},
+      early_stopping: {},
+      heads: { boxes: {} },
+      optimizer: { type: 'adamw' },
+    };
+    expect(resolveConfig({ finetune: config }, { hasDataset: true }).finetune).toMatchObject({
+      distillation: { weight: 0.5, temperature: 2 },
+      augmentation: { horizontal_flip: false, vertical_flip: false, crop_padding: 0, mixup: 0 },
+      early_stopping: { patience: 3 },
+      heads: { boxes: { weight: 1 } },
+      optimizer: { type: 'adamw', learning_rate: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, weight_decay: 0.01 },
+    });
+    const rmsprop = resolveConfig({ finetune: { optimizer: { type: 'rmsprop' } } }, { hasDataset: true }).finetune;
+    expect(rmsprop).toMatchObject({ optimizer: { rho: 0.9, momentum: 0, epsilon: 1e-7, weight_decay: 0 } });
   });
 
   test('units of a slimmable network are chosen by numbers', () => {
@@ -79,7 +101,7 @@ describe('defaults', () => {
     expect(resolveConfig(config, { hasDataset: true }).algorithm.prune_times).toBe(times);
   });
 
-  test('the example of the wire contract is valid but for distillation, which is not built yet', () => {
+  test('the example of the wire contract is valid', () => {
     const contract = {
       algorithm: {
         type: 'IteAlgorithm',
@@ -105,17 +127,13 @@ describe('defaults', () => {
         optimizer: { type: 'sgd', learning_rate: 0.01, momentum: 0.9 },
         loss: 'auto',
         validation_split: 0.1,
+        distillation: { weight: 0.5, temperature: 2 },
       },
       counting: 'macs',
       dry_run: false,
       seed: 0,
     };
     expect(faults(contract)).toEqual([]);
-    const distilled = {
-      ...contract,
-      finetune: { ...contract.finetune, distillation: { weight: 0.5, temperature: 2 } },
-    };
-    expect(faults(distilled)).toEqual(['/finetune/distillation: is not supported yet']);
   });
 });
 
@@ -274,6 +292,35 @@ describe('faults, each named by pointer', () => {
       { finetune: { optimizer: { type: 'adam', momentum: 0.9 } } },
       '/finetune/optimizer/momentum: "adam" has none',
     ],
+    [
+      'rmsprop with beta1',
+      { finetune: { optimizer: { type: 'rmsprop', beta1: 0.9 } } },
+      '/finetune/optimizer/beta1: "rmsprop" has none',
+    ],
+    [
+      'adamw with rho',
+      { finetune: { optimizer: { type: 'adamw', rho: 0.9 } } },
+      '/finetune/optimizer/rho: "adamw" has none',
+    ],
+    [
+      'an optimizer of another name',
+      { finetune: { optimizer: { type: 'adamv' } } },
+      /^\/finetune\/optimizer\/type: .*adamw/,
+    ],
+    ['a loss of another name', { finetune: { loss: 'mean' } }, /^\/finetune\/loss: .*huber/],
+    ['a loss of a head', { finetune: { heads: { 'a/b': { loss: 'mean' } } } }, /^\/finetune\/heads\/a~1b\/loss: /],
+    [
+      'a field near a name',
+      { finetune: { augmentation: { mixupp: 1 } } },
+      '/finetune/augmentation/mixupp: unknown field; did you mean "mixup"?',
+    ],
+    [
+      'all warmup',
+      { finetune: { epochs: 2, schedule: { warmup_epochs: 2 } } },
+      /^\/finetune\/schedule\/warmup_epochs: must be below the 2 epochs/,
+    ],
+    ['no weight of distillation', { finetune: { distillation: { weight: 0 } } }, /^\/finetune\/distillation\/weight: /],
+    ['no patience', { finetune: { early_stopping: { patience: 0 } } }, /^\/finetune\/early_stopping\/patience: /],
     ['sgd with beta1', { finetune: { optimizer: { beta1: 0.9 } } }, '/finetune/optimizer/beta1: "sgd" has none'],
     [
       'step without step_size',

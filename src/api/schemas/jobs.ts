@@ -4,12 +4,30 @@ import { PruneConfigInput } from '../../prune-config/index.js';
 import { closed, FileBytes, Nullable, named, Timestamp } from './common.js';
 
 export const Measures = Type.Object({
-  accuracy: Nullable(Type.Number({ description: 'Share of the validation samples; null without labels.' })),
+  accuracy: Nullable(
+    Type.Number({
+      description:
+        'Share of the validation samples (pixels, sides) that are right, the mean over outputs; null without labels of classes.',
+    }),
+  ),
   loss: Nullable(Type.Number()),
   parameters: Type.Integer(),
   macs: Type.Integer({ description: 'Multiply-adds of one sample.' }),
   size_bytes: Type.Integer(),
   latency_ms: Nullable(Type.Number({ description: 'Of one sample, measured on the worker.' })),
+  metrics: Type.Optional(
+    Type.Array(
+      Type.Object({
+        output: Type.String(),
+        metric: Type.String({
+          description:
+            '`accuracy`, `pixel_accuracy`, `binary_accuracy`, `agreement` (with the original model) or `mean_absolute_error`.',
+        }),
+        value: Type.Number(),
+      }),
+      { description: 'What each output was scored by.' },
+    ),
+  ),
 });
 
 export const Warning = Type.Object({ code: Type.String(), message: Type.String() });

@@ -69,6 +69,27 @@ export const Report = named(
       ),
       unprunable: Type.Array(Unprunable),
       warnings: Type.Array(Warning),
+      training: Type.Optional(
+        Type.Object(
+          {
+            outputs: Type.Array(
+              Type.Object({
+                name: Type.String(),
+                loss: Type.String(),
+                labels: Type.String(),
+                distilled: Type.Boolean(),
+              }),
+            ),
+            epochs: Type.Integer(),
+            epochs_trained: Type.Number({ description: 'Fewer where it stopped early.' }),
+            best_epoch: Type.Optional(Type.Integer({ description: 'With early stopping: whose weights these are.' })),
+            batch_size: Type.Integer(),
+            micro_batch_size: Type.Integer({ description: 'Smaller where a batch did not fit into the memory.' }),
+            step_memory_bytes: Nullable(Type.Integer({ description: 'Predicted.' })),
+          },
+          { description: 'How it was trained.' },
+        ),
+      ),
       environment: Type.Object({
         version: Type.String(),
         engine: Type.String(),

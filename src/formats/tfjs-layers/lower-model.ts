@@ -48,6 +48,7 @@ export function lowerModel(
     warnings: [],
     weights: new Map(),
     literals: new Map(),
+    frozen: false,
     tensors: new Map(),
   };
   const inputs = inputLayers(model).map((layer) => graphInput(layer, state, sampleShape));
@@ -137,7 +138,8 @@ function lowerCall(call: Call, inputs: readonly KerasTensor[], state: ModelLower
   const { layer } = call;
   if (layer.container) {
     bindInputs(layer, layer.container, inputs, state.warnings);
-    return keep(state, layer, call.index, lowerContainer(layer.container, inputs, state));
+    const inner = layer.config.trainable === false ? { ...state, frozen: true } : state;
+    return keep(state, layer, call.index, lowerContainer(layer.container, inputs, inner));
   }
   if (layer.className === 'InputLayer') {
     throw new EspalierError('MODEL_INVALID', `the input ${layer.path} is not among the model's input_layers`);

@@ -31,6 +31,8 @@ export interface LoweringState {
   readonly warnings: Warning[];
   readonly weights: Map<string, UsedWeight>;
   readonly literals: Map<string, string>;
+  /** Whether the nested model that is being lowered is `trainable: false`. */
+  readonly frozen: boolean;
 }
 
 /** What a layer's lowering may do: read its config and weights, look at its inputs in either layout, add nodes. */
@@ -113,7 +115,8 @@ export class LayerLowering {
     if (odd >= 0)
       throw this.fields.error(`${entry.name} holds ${inFile.data[odd]} at place ${odd}; weights are finite`);
     const inGraph = layout.toGraph(inFile);
-    const constant = this.#state.builder.constant(entry.name, inGraph, role, entry.name);
+    const frozen = this.#state.frozen || this.layer.config.trainable === false;
+    const constant = this.#state.builder.constant(entry.name, inGraph, role, entry.name, frozen);
     const used: UsedWeight = { entry, constant, layout, layer: this.layer, role: name, tensor: inGraph };
     this.#state.weights.set(`${this.layer.path}/${name}`, used);
     return constant;

@@ -1,0 +1,78 @@
+import { createMicroSteps, type TrainingOptions, type TrainingStep } from '../autodiff/index.js';
+import type { CompiledGraph } from '../engine/engine.js';
+import { type Graph, getSpec } from '../graph/graph.js';
+import { peakMemory } from '../graph/peak-memory.js';
+
+/** What a job may hold, and what it holds before it trains. */
+export interface MemoryBudget {
+  readonly limitBytes: number;
+  usedBytes(): number;
+}
+
+/** What a step of a batch will take, and the size of the parts that the batch has to go through in. */
+export interface BatchPlan {
+  readonly batchSize: number;
+  /** Equal to `batchSize` where it fits. */
+  readonly microBatch: number;
+  /** Predicted for the whole batch. */
+  readonly wholeBytes: number;
+  /** Predicted for the parts. */
+  readonly bytes: number;
+  readonly availableBytes: number;
+}
+
+/**
+ * Kernels need room of their own: copies of windows, an arena that grows in steps. Measured with onnxruntime on
+ * convolutional networks, the memory that a step takes is 1.3 to 2 times what its values need.
+ */
+const KERNEL_SHARE = 2;
+/** Not all of the limit: the process is watched, and what is not predicted also needs room. */
+const USABLE = 0.9;
+
+/**
+ * The largest part of a batch, halved until it fits, that a step can go through in.
+ * @param compiled of the step; an engine that knows what it needs is asked, otherwise live values are counted
+ */
+export function planBatch(
+  graph: Graph,
+  options: TrainingOptions,
+  step: TrainingStep,
+  compiled: CompiledGraph,
+  batchSize: number,
+  budget: MemoryBudget | undefined,
+): BatchPlan {
+  const available = budget ? USABLE * budget.limitBytes - budget.usedBytes() : Number.POSITIVE_INFINITY;
+  const wholeBytes = predictStep(step.graph, compiled, batchSize);
+  const plan = { batchSize, wholeBytes, availableBytes: available };
+  if (wholeBytes <= available) return { ...plan, microBatch: batchSize, bytes: wholeBytes };
+  const { gradient } = createMicroSteps(graph, options);
+  const share = wholeBytes / predictValues(step.graph, batchSize);
+  let microBatch = batchSize;
+  let bytes = wholeBytes;
+  while (microBatch > 1 && bytes > available) {
+    microBatch = Math.ceil(microBatch / 2);
+    bytes = share * predictValues(gradient.graph, microBatch);
+  }
+  return { ...plan, microBatch, bytes };
+}
+
+function predictStep(graph: Graph, compiled: CompiledGraph, batch: number): number {
+  const shapes = Object.fromEntries(
+    graph.inputs.map((id) => [id, getSpec(graph, id).shape.map((dim) => (typeof dim === 'number' ? dim : batch))]),
+  );
+  const standing = inputBytes(shapes);
+  return compiled.memoryBytes ? standing + compiled.memoryBytes(shapes) : predictValues(graph, batch);
+}
+
+/** In and out: new weights stand beside the old ones. */
+function inputBytes(shapes: Readonly<Record<string, readonly number[]>>): number {
+  const elements = Object.values(shapes).map((shape) => shape.reduce((n, d) => n * d, 1));
+  return 2 * 4 * elements.reduce((sum, n) => sum + n, 0);
+}
+
+function predictValues(graph: Graph, batch: number): number {
+  const symbols = new Set(
+    graph.inputs.flatMap((id) => getSpec(graph, id).shape.filter((dim): dim is string => typeof dim === 'string')),
+  );
+  return KERNEL_SHARE * peakMemory(graph, Object.fromEntries([...symbols].map((symbol) => [symbol, batch])));
+}
