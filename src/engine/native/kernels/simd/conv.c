@@ -1,6 +1,7 @@
 /* Convolutions, forward and of input gradients, as window products: one for each group; and for the gradient of a strided convolution, one for
  * each phase of the stride, with the taps that reach it. */
 #include "depthwise.h"
+#include "winograd.h"
 
 static int is_depthwise(const es_conv_shape *s) { return s->groups == s->c && s->oc == s->c && s->groups > 1; }
 
@@ -17,9 +18,20 @@ static window_product forward_product(const es_conv_shape *s) {
   };
 }
 
+static size_t window_scratch(const window_product *p, int threads) {
+  int size = ES_FN(winograd_size)(p);
+  return size ? ES_FN(winograd_scratch)(p, size, threads) : ES_FN(product_scratch)(p, threads);
+}
+
+static void window_run(const window_product *p, const float *x, weight_view w, es_epilogue e, float *y, void *scratch, es_pool *pool) {
+  int size = ES_FN(winograd_size)(p);
+  if (size) ES_FN(winograd_run)(p, size, x, w, e, y, scratch, pool);
+  else ES_FN(product_run)(p, x, w, e, y, scratch, pool);
+}
+
 size_t ES_FN(es_conv_forward_scratch)(const es_conv_shape *shape, int threads) {
   window_product p = forward_product(shape);
-  return is_depthwise(shape) ? ES_FN(depthwise_scratch)(&p) : ES_FN(product_scratch)(&p, threads);
+  return is_depthwise(shape) ? ES_FN(depthwise_scratch)(&p) : window_scratch(&p, threads);
 }
 
 void ES_FN(es_conv_forward)(const es_conv_shape *shape, const float *x, const float *w, es_epilogue epilogue, float *y,
@@ -35,7 +47,7 @@ void ES_FN(es_conv_forward)(const es_conv_shape *shape, const float *x, const fl
     es_epilogue e = epilogue;
     if (e.bias) e.bias += g * p.oc;
     if (e.residual) e.residual += g * p.oc;
-    ES_FN(product_run)(&p, x + g * p.c, view, e, y + g * p.oc, scratch, pool);
+    window_run(&p, x + g * p.c, view, e, y + g * p.oc, scratch, pool);
   }
 }
 
@@ -78,7 +90,7 @@ size_t ES_FN(es_conv_input_grad_scratch)(const es_conv_shape *shape, int threads
   for (int py = 0; py < shape->sh && py < shape->h; py++) {
     for (int px = 0; px < shape->sw && px < shape->w; px++) {
       window_product p = phase_product(shape, py, px, &y, &x);
-      size_t bytes = is_depthwise(shape) ? ES_FN(depthwise_scratch)(&p) : ES_FN(product_scratch)(&p, threads);
+      size_t bytes = is_depthwise(shape) ? ES_FN(depthwise_scratch)(&p) : window_scratch(&p, threads);
       if (bytes > most) most = bytes;
     }
   }
@@ -107,7 +119,7 @@ void ES_FN(es_conv_input_grad)(const es_conv_shape *shape, const float *dy, cons
         es_epilogue e = epilogue;
         if (e.bias) e.bias += g * p.oc;
         if (e.residual) e.residual += corner + g * p.oc;
-        ES_FN(product_run)(&p, dy + g * p.c, view, e, dx + corner + g * p.oc, scratch, pool);
+        window_run(&p, dy + g * p.c, view, e, dx + corner + g * p.oc, scratch, pool);
       }
     }
   }

@@ -1,0 +1,13 @@
+/* 3×3 convolutions of stride 1 by Winograd's method: forward and input gradients as window products, and filter gradients. */
+#ifndef ES_WINOGRAD_H
+#define ES_WINOGRAD_H
+
+#include "product.h"
+
+/* The tile size (inputs along an axis: 4 or 6) by which a window product is cheapest; 0: not by Winograd. */
+int ES_FN(winograd_size)(const window_product *product);
+size_t ES_FN(winograd_scratch)(const window_product *product, int size, int threads);
+void ES_FN(winograd_run)(const window_product *product, int size, const float *x, weight_view weights, es_epilogue epilogue, float *y,
+                         void *scratch, es_pool *pool);
+
+#endif
