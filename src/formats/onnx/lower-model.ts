@@ -1,7 +1,7 @@
 import { EspalierError } from '../../errors.js';
 import { GraphBuilder } from '../../graph/builder.js';
 import type { Dim, Graph, TensorSpec } from '../../graph/graph.js';
-import type { NodeProto, TensorProto, ValueInfoProto } from '../../onnx-proto/index.js';
+import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../../onnx-proto/index.js';
 import type { Warning } from '../format.js';
 import { BATCH, type BatchReading, findBatchMixer } from './batch.js';
 import { ConstantPool, type PooledConstant } from './constant-pool.js';
@@ -10,7 +10,7 @@ import { type FoldInput, foldNode } from './folding/index.js';
 import { Known } from './known.js';
 import { nodeNames } from './layer-names.js';
 import { liveNodes } from './live-nodes.js';
-import { type Binding, type LoweringState, NodeLowering } from './lowering.js';
+import { type Binding, checkExtents, type LoweringState, NodeLowering } from './lowering.js';
 import type { OnnxFile } from './onnx-file.js';
 import { lowerOpaque } from './opaque.js';
 import { findOnnxOp } from './ops/index.js';
@@ -75,6 +75,7 @@ function lowerFor(file: OnnxFile, batch: BatchReading): LoweredModel {
   if (graph.sparseInitializer.length > 0) {
     throw new EspalierError('LAYER_UNSUPPORTED', 'the model has sparse initializers, which are not read');
   }
+  checkNames(graph);
   const builder = new GraphBuilder(graph.name || 'model');
   const bindings = new Map<string, Binding>();
   const warnings: Warning[] = [];
@@ -116,6 +117,18 @@ function lowerFor(file: OnnxFile, batch: BatchReading): LoweredModel {
   });
   for (const { name } of graph.output) builder.output(name, outputValue(name, state));
   return { graph: builder.build(), warnings, batch, bindings, constants: state.constants.all, emitted };
+}
+
+function checkNames({ input, output, initializer }: GraphProto): void {
+  if (output.length === 0) throw new EspalierError('MODEL_INVALID', 'the model has no outputs');
+  for (const [what, list] of Object.entries({ inputs: input, outputs: output, initializers: initializer })) {
+    const names = new Set<string>();
+    for (const { name } of list) {
+      if (name === '') throw new EspalierError('MODEL_INVALID', `one of the model's ${what} has no name`);
+      if (names.has(name)) throw new EspalierError('MODEL_INVALID', `two of the model's ${what} are named ${name}`);
+      names.add(name);
+    }
+  }
 }
 
 function initializer(proto: TensorProto): Known {
@@ -190,6 +203,7 @@ function inputSpec(info: ValueInfoProto, { open }: BatchReading, symbols: Readon
   if (shape.some((d) => typeof d === 'number' && !(Number.isSafeInteger(d) && d > 0))) {
     throw new EspalierError('SHAPE_OVERFLOW', `input ${info.name} has shape [${shape}]`);
   }
+  checkExtents(`input ${info.name}`, shape);
   return { dtype, shape };
 }
 

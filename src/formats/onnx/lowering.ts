@@ -38,6 +38,15 @@ export interface LoweringState {
   readonly read: ReadonlySet<string>;
 }
 
+/** Of one axis: what is known of its indices is kept one by one. */
+const MOST_INDICES = 2 ** 24;
+
+/** @throws EspalierError SHAPE_OVERFLOW for an axis of more indices than can be told apart */
+export function checkExtents(label: string, shape: Shape): void {
+  if (!shape.some((d) => typeof d === 'number' && d > MOST_INDICES)) return;
+  throw new EspalierError('SHAPE_OVERFLOW', `${label}: shape [${shape}]; an axis may have ${MOST_INDICES} indices`);
+}
+
 /** The shape that the file gives a value, from that of the graph's value. */
 export function mergedShape(shape: Shape, groups: GraphBinding['groups']): readonly Dim[] {
   return groups ? groups.map((axes) => toDim(dimProduct(axes.map((a) => shape[a])))) : shape;
@@ -174,6 +183,7 @@ export class NodeLowering implements FoldInput {
     try {
       const id = this.#state.builder.op(op, inputs, attrs, { name, layer: this.#names.layer });
       this.emitted.push(id);
+      checkExtents(this.label, this.specOf(id).shape);
       return id;
     } catch (cause) {
       if (!(cause instanceof OpError)) throw cause;

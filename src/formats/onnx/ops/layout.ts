@@ -49,6 +49,7 @@ const flatten: OnnxOp = {
 const squeeze: OnnxOp = {
   lower(n) {
     const shape = n.shape(0);
+    if (n.has(1) && !n.known(1)?.numbers) return lowerOpaque(n, 'its axes are computed as it runs');
     const axes = axesOf(n.attrs, n.known(1))?.map((axis) => n.axis(axis, shape.length));
     if (axes?.some((axis) => shape[axis] !== 1)) throw n.unsupported(`axes [${axes}] of [${shape}] are not all 1`);
     // Without axes, every 1 of the file goes: the batch of 1 too.

@@ -27,12 +27,23 @@ const batchNormalization: OnnxOp = {
   },
 };
 
+/** The mean of each sample's layer, and one over its deviation. */
+function layerStatistics(n: NodeLowering, first: number): void {
+  const axes = Array.from({ length: n.rank(0) - first }, (_, i) => first + i);
+  const mean = n.emit('ReduceMean', [n.value(0)], { axes, keepdims: 1 });
+  const centered = n.emit('Sub', [n.value(0), mean]);
+  const variance = n.emit('ReduceMean', [n.emit('Mul', [centered, centered])], { axes, keepdims: 1 });
+  const shifted = n.emit('Add', [variance, n.literal([epsilon(n).epsilon], [])]);
+  n.result(mean, 1);
+  n.result(n.emit('Reciprocal', [n.emit('Sqrt', [shifted])]), 2);
+}
+
 const layerNormalization: OnnxOp = {
   lower(n) {
-    if (n.wants(1) || n.wants(2)) return lowerOpaque(n, 'something reads its mean or deviation');
     const weights = [1, ...(n.has(2) ? [2] : [])].map((i) => n.weight(i, [1, 2]));
     const axis = n.attrs.int('axis') ?? -1;
     n.result(n.emit('LayerNormalization', [n.value(0), ...weights], { ...epsilon(n), axis }));
+    if (n.wants(1) || n.wants(2)) layerStatistics(n, n.axis(axis, n.rank(0)));
   },
 };
 

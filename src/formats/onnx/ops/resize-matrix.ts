@@ -75,8 +75,8 @@ function shares(n: NodeLowering, axis: AxisRequest): { matrix: Float64Array; out
     for (let at = Math.floor(x) - reach; at <= Math.floor(x) + reach + 1; at++) {
       const weight = filter((at - x) * widening);
       const isOutside = at < 0 || at >= from;
-      // Filters that widen leave the outside out, as do those that are told to; others repeat the border.
-      if (weight !== 0 && !(isOutside && (axis.excludeOutside || widening < 1))) taps.push([within(at), weight]);
+      // Unless it is told to leave the outside out, a filter sees the border repeated there.
+      if (weight !== 0 && !(isOutside && axis.excludeOutside)) taps.push([within(at), weight]);
     }
     const total = taps.reduce((sum, [, weight]) => sum + weight, 0);
     for (const [at, weight] of taps) matrix[i * from + at] += weight / total;
