@@ -5,11 +5,13 @@
  * neighbouring taps of a row are neighbours in memory: with 3 taps and blocks of 2 channels a tile is a whole kernel row, without waste.
  * dy is packed in panels. A chunk's panel of dy stays in the first cache while the tiles pass, x in the second. */
 #include "depthwise.h"
+#include "grad-tile.h"
+#include "winograd.h"
 
 #include <string.h>
 
 enum {
-  ROWS = 6,          /* of a tile */
+  ROWS = GRAD_ROWS,
   PANEL = 2 * V,     /* output channels of a tile */
   CHUNK_PIXELS = 256 /* dy's panel: 16 KB on AVX2 */
 };
@@ -66,6 +68,8 @@ static int is_depthwise(const es_conv_shape *s) { return s->groups == s->c && s-
 
 size_t ES_FN(es_conv_filter_grad_scratch)(const es_conv_shape *shape, int threads) {
   if (is_depthwise(shape)) return ES_FN(depthwise_filter_grad_scratch)(shape, threads);
+  int size = ES_FN(winograd_filter_grad_size)(shape, threads);
+  if (size) return ES_FN(winograd_filter_grad_scratch)(shape, size, threads);
   grad_plan g = plan_grad(shape, threads);
   return sizeof(float) * (g.thread_floats * (size_t)threads + (g.by_panels ? g.sum_floats : 0));
 }
@@ -143,56 +147,6 @@ static void pack_dy(const grad_task *t, long from, long to, int panel, float *pa
     }
   }
 }
-
-typedef struct {
-  const int32_t *row_at;
-  int rows, columns;
-  long step;       /* floats of x from a pixel to the next */
-  int first;       /* there are no sums yet */
-} tile_walk;
-
-/* G groups of ROWS rows × N vectors: sums[g·ROWS + i][N·V] += x_g[i] · dy, over the pixels of a chunk, which are summed apart: the sum of
- * few large sums rounds less. Latency asks for 8 chains and more, the registers
- * allow 12 (24 where there are 32). */
-#define ES_GRAD_TILE(name, G, N)                                                                                 \
-  __attribute__((noinline)) static void name(const tile_walk *walk, const float *const *x, const float *dy, float *sums) { \
-    vf acc[G * ROWS][N];                                                                                         \
-    for (int i = 0; i < G * ROWS; i++) {                                                                         \
-      for (int j = 0; j < N; j++) acc[i][j] = v_zero();                                                          \
-    }                                                                                                            \
-    for (int row = 0; row < walk->rows; row++) {                                                                 \
-      const float *at[G];                                                                                        \
-      for (int g = 0; g < G; g++) at[g] = x[g] + walk->row_at[row];                                              \
-      _Pragma("GCC unroll 2") for (int column = 0; column < walk->columns; column++) {                           \
-        vf b[N];                                                                                                 \
-        for (int j = 0; j < N; j++) b[j] = v_load(dy + j * V);                                                   \
-        dy += N * V;                                                                                             \
-        for (int i = 0; i < G * ROWS; i++) {                                                                     \
-          vf a = v_all(at[i / ROWS][i % ROWS]);                                                                  \
-          for (int j = 0; j < N; j++) acc[i][j] += a * b[j];                                                     \
-        }                                                                                                        \
-        for (int g = 0; g < G; g++) at[g] += walk->step;                                                         \
-      }                                                                                                          \
-    }                                                                                                            \
-    for (int i = 0; i < G * ROWS; i++) {                                                                         \
-      for (int j = 0; j < N; j++) {                                                                              \
-        float *sum = sums + (i * N + j) * V;                                                                     \
-        if (!walk->first) acc[i][j] += v_load(sum);                                                              \
-        v_store(sum, acc[i][j]);                                                                                 \
-      }                                                                                                          \
-    }                                                                                                            \
-  }
-
-ES_GRAD_TILE(tile_1x1, 1, 1)
-ES_GRAD_TILE(tile_2x1, 2, 1)
-ES_GRAD_TILE(tile_1x2, 1, 2)
-#if defined(__AVX512F__) || defined(__aarch64__)
-ES_GRAD_TILE(tile_2x2, 2, 2)
-enum { WIDE_GROUPS = 2 };
-#else
-#define tile_2x2 tile_1x2
-enum { WIDE_GROUPS = 1 };
-#endif
 
 /* Where tile `index` of a block-major list reads, from a pixel's first tap. */
 static long tile_offset(const grad_task *t, int index) {
@@ -281,6 +235,11 @@ void ES_FN(es_conv_filter_grad)(const es_conv_shape *shape, const float *x, cons
                                 es_pool *pool) {
   if (is_depthwise(shape)) {
     ES_FN(depthwise_filter_grad)(shape, x, dy, dw, scratch, pool);
+    return;
+  }
+  int size = ES_FN(winograd_filter_grad_size)(shape, es_pool_threads(pool));
+  if (size) {
+    ES_FN(winograd_filter_grad)(shape, size, x, dy, dw, scratch, pool);
     return;
   }
   grad_task t = {shape, plan_grad(shape, es_pool_threads(pool)), x, dy, dw, scratch};

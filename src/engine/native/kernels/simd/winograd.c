@@ -2,7 +2,7 @@
  * n·n values of a tile (by the register tiles of tile.h), and the outputs are transformed back. */
 #include "winograd.h"
 #include "tile.h"
-#include "winograd-transforms.h"
+#include "winograd-tiles.h"
 
 ES_TILE(tile_two, TILE_M2, 2)
 ES_TILE(tile_one, TILE_M1, 1)
@@ -16,8 +16,8 @@ enum {
 };
 
 typedef struct {
-  int n, m;             /* inputs and outputs of a tile along an axis */
-  int rows, columns;    /* tiles of a plane */
+  int n;                /* inputs of a tile along an axis */
+  tile_grid grid;
   long tiles;           /* of all planes */
   int block;            /* tiles of a block */
   long c_width, o_width; /* channels in whole vectors */
@@ -26,10 +26,8 @@ typedef struct {
 } winograd_plan;
 
 static winograd_plan plan_winograd(const window_product *p, int size) {
-  winograd_plan plan = {.n = size, .m = size - 2};
-  plan.rows = (p->gh + plan.m - 1) / plan.m;
-  plan.columns = (p->gw + plan.m - 1) / plan.m;
-  plan.tiles = (long)p->n * plan.rows * plan.columns;
+  winograd_plan plan = {.n = size, .grid = grid_of(p->gh, p->gw, size - 2)};
+  plan.tiles = (long)p->n * plan.grid.rows * plan.grid.columns;
   plan.c_width = (long)round_up((size_t)p->c, V);
   plan.o_width = (long)round_up((size_t)p->oc, V);
   long block = BLOCK_FLOATS / (size * size * (plan.c_width + plan.o_width));
@@ -109,45 +107,16 @@ static void transform_weights(void *arg, int thread, int threads) {
   else transform_weights_of(t, 6, thread, threads);
 }
 
-typedef struct {
-  long plane;
-  int row, column; /* of its first output */
-} tile_place;
-
-static tile_place place_of(const winograd_plan *plan, long tile) {
-  long plane = tile / plan->rows / plan->columns;
-  return (tile_place){plane, (int)(tile / plan->columns % plan->rows) * plan->m, (int)(tile % plan->columns) * plan->m};
-}
-
-/* A tile's inputs, zeros outside the plane, channels [c, c + count). */
-WINOGRAD_INLINE void load_tile(const window_product *p, const float *x, tile_place at, int size, int c, int count, vf *d) {
-  int top = at.row + p->first_y, left = at.column + p->first_x;
-  const float *plane = x + at.plane * p->h * p->w * p->pixel + c;
-  if (count == V && top >= 0 && left >= 0 && top + size <= p->h && left + size <= p->w) {
-    const float *corner = plane + ((long)top * p->w + left) * p->pixel;
-    for (int i = 0; i < size; i++) {
-      for (int j = 0; j < size; j++) d[i * size + j] = v_load(corner + ((long)i * p->w + j) * p->pixel);
-    }
-    return;
-  }
-  for (int i = 0; i < size; i++) {
-    for (int j = 0; j < size; j++) {
-      int iy = top + i, ix = left + j;
-      int inside = iy >= 0 && iy < p->h && ix >= 0 && ix < p->w;
-      d[i * size + j] = inside ? v_load_part(plane + ((long)iy * p->w + ix) * p->pixel, count) : v_zero();
-    }
-  }
-}
-
 WINOGRAD_INLINE void transform_inputs(const winograd_task *t, int size, long first, int tiles, float *in) {
-  const window_product own = *t->p, *p = &own; /* stores of vectors may alias what is shared */
+  const window_product *p = t->p;
+  const plane_view planes = {t->x, p->h, p->w, p->pixel};
   const long matrix = t->plan.in_matrix, width = t->plan.c_width;
-  const float *x = t->x;
+  const int channels = p->c, first_y = p->first_y, first_x = p->first_x;
   for (int tile = 0; tile < tiles; tile++) {
-    tile_place at = place_of(&t->plan, first + tile);
-    for (int c = 0; c < p->c; c += V) {
+    tile_place at = place_of(&t->plan.grid, first + tile);
+    for (int c = 0; c < channels; c += V) {
       vf d[WINOGRAD_MOST * WINOGRAD_MOST], v[WINOGRAD_MOST * WINOGRAD_MOST];
-      load_tile(p, x, at, size, c, p->c - c < V ? p->c - c : V, d);
+      load_tile(&planes, at.plane, at.row + first_y, at.column + first_x, size, c, channels - c < V ? channels - c : V, d);
       transform_2d(input_1d, size, size, size, d, v);
       for (int value = 0; value < size * size; value++) v_store(in + value * matrix + tile * width + c, v[value]);
     }
@@ -161,7 +130,7 @@ WINOGRAD_INLINE void transform_outputs(const winograd_task *t, int size, long fi
   const int m = size - 2;
   float *all = t->y;
   for (int tile = 0; tile < tiles; tile++) {
-    tile_place at = place_of(&t->plan, first + tile);
+    tile_place at = place_of(&t->plan.grid, first + tile);
     const long corner = at.plane * p->out_n + at.row * p->out_y + at.column * p->out_x;
     const int high = p->gh - at.row < m ? p->gh - at.row : m, wide = p->gw - at.column < m ? p->gw - at.column : m;
     for (int o = 0; o < p->oc; o += V) {

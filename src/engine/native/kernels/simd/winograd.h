@@ -10,4 +10,10 @@ size_t ES_FN(winograd_scratch)(const window_product *product, int size, int thre
 void ES_FN(winograd_run)(const window_product *product, int size, const float *x, weight_view weights, es_epilogue epilogue, float *y,
                          void *scratch, es_pool *pool);
 
+/* Likewise for the filter gradient of a shape with one group. */
+int ES_FN(winograd_filter_grad_size)(const es_conv_shape *shape, int threads);
+size_t ES_FN(winograd_filter_grad_scratch)(const es_conv_shape *shape, int size, int threads);
+void ES_FN(winograd_filter_grad)(const es_conv_shape *shape, int size, const float *x, const float *dy, float *dw, void *scratch,
+                                 es_pool *pool);
+
 #endif
