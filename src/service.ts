@@ -11,6 +11,7 @@ import { UploadService } from './jobs/upload-service.js';
 import { openMemoryQueue, openRedisQueue } from './queue/index.js';
 import { openFileBlobStore, removeUnfinishedUploads } from './storage/file-blob-store.js';
 import { jobFolders } from './storage/job-folders.js';
+import { sweepUnrecorded } from './storage/sweep.js';
 
 /** Requests that have not ended this long after a stop began are cut off. */
 const END_REQUESTS_MS = 10_000;
@@ -32,7 +33,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
   const installed = await readInstalledNames(config.plugins);
   const onError = (err: Error) => logger.error({ err }, err.message);
 
-  const { store, blobs } = await openDataDir(dataDir);
+  const { store, blobs } = await openDataDir(dataDir, logger);
   const folders = jobFolders(dataDir);
   const { queue, transport } = redisUrl ? openRedisQueue({ url: redisUrl, onError }) : openMemoryQueue({ onError });
   const jobs = new JobService({ store, queue, folders, log: logger });
@@ -65,10 +66,15 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
 }
 
 /** @throws Error naming the folder, when it can't be used. */
-async function openDataDir(dataDir: string) {
+async function openDataDir(dataDir: string, logger: Logger) {
   try {
     const store = await openSqliteJobStore(join(dataDir, 'record.db'));
     await removeUnfinishedUploads(dataDir, (blob) => store.isBlobUsed(blob));
+    const removed = await sweepUnrecorded(dataDir, {
+      blob: (blob) => store.isBlobUsed(blob),
+      job: async (id) => (await store.findJob(id)) !== undefined,
+    });
+    if (removed.length > 0) logger.info({ removed }, 'removed files that no record names');
     return { store, blobs: await openFileBlobStore(dataDir) };
   } catch (cause) {
     throw new Error(`DATA_DIR ${dataDir} can not be used: ${(cause as Error).message}`, { cause });

@@ -262,13 +262,15 @@ describe('a job without data', () => {
   });
 
   test('a dry run of a latency target says what it measured, and how', async () => {
-    const { outDir } = await bench.run({ target: { latency: { at_most: 1e-6 } }, dry_run: true }, { data: false });
+    const target = { latency: { at_most: 1e-6 } };
+    const { outcome, outDir } = await bench.run({ target, dry_run: true }, { data: false });
     const { summary } = (await reportOf(outDir)) as unknown as {
       summary: DryRunSummary<JobResult['baseline']> & { latency: LatencyMeasurement };
     };
     expect(summary.reachable).toBe(false);
     expect(summary.baseline.latency_ms).toBeGreaterThan(0);
     expect(summary.nearest!.latency).toBe(summary.predicted.latency);
+    expect(outcome.warnings[0].message).toContain('at most 0.00000100 ms was asked for');
     expect(summary.latency).toMatchObject({ threads: 1, runs: expect.any(Number) });
   });
 

@@ -26,7 +26,9 @@ export class OneShotChannelUnit extends PositionalChannelUnit {
     const plain = { ...args, choice_mode: plainMode(args.choice_mode, wanted), candidate_choices: wanted };
     super(channelUnit, plain);
     const { numChannels } = channelUnit;
-    const counts = given ? [...given] : wanted.map((candidate) => countOfCandidate(candidate, channelUnit, plain));
+    const counts = given
+      ? [...given]
+      : wanted.map((candidate) => countOfCandidate(candidate, channelUnit, plain, this.isMutable));
     counts.sort((a, b) => a - b);
     this.#candidates = counts.map((count) => choiceOfCount(count, numChannels, plain));
     this.mutableChannel = ownMutable(this, OneShotMutableChannel, mutable, () => {
@@ -61,8 +63,15 @@ export class OneShotChannelUnit extends PositionalChannelUnit {
   }
 }
 
-function countOfCandidate(candidate: number, { name, numChannels }: ChannelUnit, args: UnitArgs): number {
+/** A unit that keeps all of its channels anyway, as the model's input does, may be narrower than the candidates. */
+function countOfCandidate(
+  candidate: number,
+  { name, numChannels }: ChannelUnit,
+  args: UnitArgs,
+  isMutable: boolean,
+): number {
   const fault = choiceFault(candidate, args, numChannels);
+  if (fault && !isMutable && candidate > numChannels) return numChannels;
   if (fault) throw new EspalierError('CONFIG_INVALID', `unit ${name}: candidate_choices: ${candidate} ${fault}`);
   return countOfChoice(candidate, name, numChannels, args);
 }

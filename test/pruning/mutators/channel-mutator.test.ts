@@ -385,6 +385,17 @@ describe('units of a config', () => {
     expect(fault.message).toMatch(message);
   });
 
+  test('candidates are held against the units that choose: an input that is narrower keeps all of its channels', () => {
+    const candidates = (candidate_choices: number[]) => {
+      const default_args = { choice_mode: 'number' as const, candidate_choices };
+      const mutator = new OneShotChannelMutator({ channel_unit_cfg: { default_args } });
+      mutator.prepareFromSupernet(twoUnits());
+      return mutator.minChoices;
+    };
+    expect(candidates([4, 8])).toEqual({ [A]: 4, [B]: 4 });
+    expect(faultOf(() => candidates([4, 9])).message).toMatch(/unit a_\(0, 8\)_8.*must be at most 8/);
+  });
+
   test('a one-shot mutator needs units with candidates', () => {
     const mutator = new OneShotChannelMutator({ channel_unit_cfg: { type: 'L1ChannelUnit' } });
     mutator.prepareFromSupernet(twoUnits());
