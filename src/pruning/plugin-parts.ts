@@ -31,7 +31,7 @@ function made<T>(found: unknown, kind: abstract new (...args: never[]) => T): T 
 }
 
 export function guardCriterion(criterion: Criterion, plugin: string): Criterion {
-  const { name } = criterion;
+  const { name, ranks } = criterion;
   const guarded = blame(plugin, `criterion ${name}`);
   return {
     name,
@@ -40,6 +40,7 @@ export function guardCriterion(criterion: Criterion, plugin: string): Criterion 
         const values = criterion.importance(unit, source);
         return values === undefined ? undefined : requireImportances(values, unit);
       }),
+    ...(ranks ? { ranks: (unit, source) => guarded(() => Boolean(ranks.call(criterion, unit, source))) } : {}),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { ChannelUnit } from '../tracer/channel-analysis.js';
 import type { ImportanceSource } from './importance-source.js';
-import { l1Importance } from './l1.js';
+import { l1Importance, l1Ranks } from './l1.js';
 
 /** A measure of how much each channel of a unit matters, as configs name it (`channel_unit_cfg.criterion`). */
 export interface Criterion {
@@ -10,10 +10,20 @@ export interface Criterion {
    * Undefined where there is nothing to rank by: the unit is then left whole.
    */
   importance(unit: ChannelUnit, source: ImportanceSource): Float64Array | undefined;
+  /**
+   * Whether {@link importance} would give numbers, for criteria that can tell without looking at the weights: analyzing a
+   * model asks it of every unit. Absent: the importances are computed to see.
+   */
+  ranks?(unit: ChannelUnit, source: ImportanceSource): boolean;
+}
+
+/** Whether a criterion has something to rank a unit's channels by. */
+export function canRank(criterion: Criterion, unit: ChannelUnit, source: ImportanceSource): boolean {
+  return criterion.ranks ? criterion.ranks(unit, source) : criterion.importance(unit, source) !== undefined;
 }
 
 /** See {@link l1Importance}. */
-export const L1_CRITERION: Criterion = { name: 'l1', importance: l1Importance };
+export const L1_CRITERION: Criterion = { name: 'l1', importance: l1Importance, ranks: l1Ranks };
 
 /** Every criterion that comes with Espalier. */
 export const CRITERIA: readonly Criterion[] = [L1_CRITERION];

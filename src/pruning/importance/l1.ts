@@ -13,14 +13,20 @@ import type { ImportanceSource } from './importance-source.js';
 export function l1Importance(unit: ChannelUnit, source: ImportanceSource): Float64Array | undefined {
   const sums = new Float64Array(unit.numChannels);
   const counts = new Int32Array(unit.numChannels);
+  // A grouped convolution has an entry a group, all of the same weights: read once.
+  const known = new Map<Tensor, Float64Array>();
   for (const related of unit.outputRelated) {
-    const means = filterMeans(related, source);
-    if (!means) continue;
-    for (let c = 0; c < unit.numChannels; c++) {
-      const [from, to] = [related.offsets[c], related.offsets[c + 1]];
+    const filters = filtersOf(related, source);
+    if (!filters) continue;
+    const { weights, axis, groups } = filters;
+    const means = known.get(weights) ?? meanAbsolute(weights, axis, groups);
+    known.set(weights, means);
+    const { offsets, indices } = related;
+    for (let c = 0; c < sums.length; c++) {
+      const [from, to] = [offsets[c], offsets[c + 1]];
       if (from === to) continue;
       let sum = 0;
-      for (let i = from; i < to; i++) sum += means[related.indices[i]];
+      for (let i = from; i < to; i++) sum += means[indices[i]];
       sums[c] += sum / (to - from);
       counts[c]++;
     }
@@ -28,10 +34,20 @@ export function l1Importance(unit: ChannelUnit, source: ImportanceSource): Float
   return counts.every((count) => count > 0) ? sums.map((sum, c) => sum / counts[c]) : undefined;
 }
 
-function filterMeans(related: RelatedChannels, source: ImportanceSource): Float64Array | undefined {
-  const filters = findFilters(related.node);
+/** Whether every channel of the unit has a filter of known weights, none of which are looked at. */
+export function l1Ranks(unit: ChannelUnit, source: ImportanceSource): boolean {
+  const makers = unit.outputRelated.filter((related) => filtersOf(related, source));
+  for (let c = 0; c < unit.numChannels; c++) {
+    if (!makers.some(({ offsets }) => offsets[c] < offsets[c + 1])) return false;
+  }
+  return true;
+}
+
+/** The tensor that holds a layer's filters, and where they are in it; undefined for a layer without, or of unknown ones. */
+function filtersOf({ node }: RelatedChannels, source: ImportanceSource) {
+  const filters = findFilters(node);
   const weights = filters && source.weights(filters.value);
-  return weights && meanAbsolute(weights, filters.axis(weights.shape.length), filters.groups);
+  return weights && { weights, axis: filters.axis(weights.shape.length), groups: filters.groups };
 }
 
 /** The mean of |w| over everything but one axis, in each of the blocks that axis 0 is made of. */
@@ -39,13 +55,21 @@ function meanAbsolute(weights: Tensor, axis: number, groups: number): Float64Arr
   const extent = weights.shape[axis];
   const inner = elementCount(weights.shape.slice(axis + 1));
   const data = weights.data as Float32Array;
-  const sums = new Float64Array(extent * groups);
-  const block = data.length / groups;
-  for (let start = 0, c = 0; start < data.length; start += inner, c = c + 1 === extent ? 0 : c + 1) {
-    let sum = 0;
-    for (let i = start; i < start + inner; i++) sum += Math.abs(data[i]);
-    sums[Math.floor(start / block) * extent + c] += sum;
-  }
+  const { length } = data;
+  const means = new Float64Array(extent * groups);
+  const block = length / groups;
   const perChannel = block / extent;
-  return sums.map((sum) => sum / perChannel);
+  for (let g = 0, start = 0; g < groups; g++) {
+    const first = g * extent;
+    for (const end = start + block; start < end; ) {
+      for (let c = first; c < first + extent; c++) {
+        const stop = start + inner;
+        let sum = 0;
+        for (; start < stop; start++) sum += Math.abs(data[start]);
+        means[c] += sum;
+      }
+    }
+    for (let c = first; c < first + extent; c++) means[c] /= perChannel;
+  }
+  return means;
 }

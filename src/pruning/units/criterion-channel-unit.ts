@@ -1,7 +1,7 @@
 import { EspalierError } from '../../errors.js';
 import type { Reason } from '../../graph/channels.js';
 import type { UnitArgs } from '../../prune-config/index.js';
-import { type Criterion, type ImportanceSource, requireImportances } from '../importance/index.js';
+import { type Criterion, canRank, type ImportanceSource, requireImportances } from '../importance/index.js';
 import { type MutableChannel, SimpleMutableChannel } from '../mutables/index.js';
 import { type ChannelUnit, tracerReason } from '../tracer/index.js';
 import { MutableChannelUnit, ownMutable } from './mutable-channel-unit.js';
@@ -27,7 +27,7 @@ export class CriterionChannelUnit extends MutableChannelUnit {
   }
 
   override unfitReason(source: ImportanceSource): Reason | undefined {
-    return this.#criterion.importance(this.channelUnit, source)
+    return canRank(this.#criterion, this.channelUnit, source)
       ? undefined
       : tracerReason('NO_WEIGHTS', this.channelUnit.outputRelated.map((related) => related.name).join(', '));
   }
