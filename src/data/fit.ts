@@ -16,17 +16,18 @@ export interface LabelTarget {
 }
 
 /**
- * A split whose batches a model takes: samples of shape `inputShape`, labels as `targets` say, by output. A last axis of
- * one channel is added or dropped where the model wants it (`[28, 28]` and `[28, 28, 1]`).
+ * A split whose batches a model takes: samples of shape `inputShape`, labels as `targets` say, by output. An axis of one
+ * channel is added, dropped or moved where the model wants it (`[28, 28]`, `[28, 28, 1]` and `[1, 28, 28]`); channels that
+ * stand last in the data go first for a model that wants them there (`[32, 32, 3]` as `[3, 32, 32]`).
  * @param inputShape one sample's shape, as the model's file declares it
  * @throws EspalierError DATASET_SHAPE
  */
 export function fitToModel(split: Split, inputShape: readonly number[], targets: readonly LabelTarget[] = []): Split {
-  const found = String(split.inputShape);
-  if (found !== String(inputShape) && `${found},1` !== String(inputShape) && found !== `${inputShape},1`) {
+  const arrange = arrangement(split.inputShape, inputShape);
+  if (!arrange) {
     throw new EspalierError(
       'DATASET_SHAPE',
-      `the data set's samples have shape [${found}]; the model takes [${inputShape.join(',')}]`,
+      `the data set's samples have shape [${split.inputShape.join(',')}]; the model takes [${inputShape.join(',')}]`,
     );
   }
   return {
@@ -36,10 +37,34 @@ export function fitToModel(split: Split, inputShape: readonly number[], targets:
     batch: (indices, scaling) => {
       const { x, labels } = split.batch(indices, scaling);
       return {
-        x: tensor('float32', [indices.length, ...inputShape], x.data),
+        x: tensor('float32', [indices.length, ...inputShape], arrange(x.data)),
         labels: new Map(targets.map((target) => [target.output, fitLabels(labels.get(target.from)!, target)])),
       };
     },
+  };
+}
+
+type Arrange = (samples: Float32Array) => Float32Array;
+
+/** How samples of one shape become those of another; undefined when they don't. */
+function arrangement(found: readonly number[], wanted: readonly number[]): Arrange | undefined {
+  const plain = (shape: readonly number[]): string[] => {
+    const without = shape.at(-1) === 1 ? [shape.slice(0, -1)] : shape[0] === 1 ? [shape.slice(1)] : [];
+    return [shape, ...without].map(String);
+  };
+  if (plain(found).some((shape) => plain(wanted).includes(shape))) return (samples) => samples;
+  const channels = found[found.length - 1];
+  const isMoved = found.length >= 3 && String([channels, ...found.slice(0, -1)]) === String(wanted);
+  if (!isMoved) return undefined;
+  const plane = found.slice(0, -1).reduce((n, d) => n * d, 1);
+  return (samples) => {
+    const out = new Float32Array(samples.length);
+    for (let sample = 0; sample < samples.length; sample += plane * channels) {
+      for (let i = 0; i < plane; i++) {
+        for (let c = 0; c < channels; c++) out[sample + c * plane + i] = samples[sample + i * channels + c];
+      }
+    }
+    return out;
   };
 }
 

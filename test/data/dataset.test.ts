@@ -248,13 +248,24 @@ describe('splitValidation', () => {
 });
 
 describe('fitToModel', () => {
-  test('adds and drops a last axis of one channel', async () => {
+  test('adds, drops and moves an axis of one channel', async () => {
     const flat = (await openDataset(await writeArrays({ x: images(2) }))).train;
     const deep = (await openDataset(await writeArrays({ x: npy('|u1', [2, 2, 3, 1], new Uint8Array(12)) }))).train;
     expect(fitToModel(flat, [2, 3, 1]).batch([0], 'auto').x.shape).toEqual([1, 2, 3, 1]);
     expect(fitToModel(deep, [2, 3]).batch([0], 'auto').x.shape).toEqual([1, 2, 3]);
+    expect(fitToModel(flat, [1, 2, 3]).batch([0], 'auto').x.shape).toEqual([1, 1, 2, 3]);
+    expect(fitToModel(deep, [1, 2, 3]).batch([0], 'auto').x.shape).toEqual([1, 1, 2, 3]);
     expect(() => fitToModel(flat, [3, 2])).toThrow(expect.objectContaining({ code: 'DATASET_SHAPE' }));
     expect(() => fitToModel(flat, [2, 3, 3])).toThrow('[2,3]');
+  });
+
+  test('puts channels first for a model that wants them there', async () => {
+    const bytes = Uint8Array.from({ length: 2 * 2 * 3 * 4 }, (_, i) => i);
+    const { train } = await openDataset(await writeArrays({ x: npy('|u1', [2, 2, 3, 4], bytes) }));
+    const { x } = fitToModel(train, [4, 2, 3]).batch([1], 'none');
+    expect(x.shape).toEqual([1, 4, 2, 3]);
+    expect([...x.data.slice(0, 8)]).toEqual([24, 28, 32, 36, 40, 44, 25, 29]);
+    expect(() => fitToModel(train, [3, 4, 2])).toThrow('[2,3,4]');
   });
 
   test('feeds labels as each output wants them', async () => {

@@ -1,6 +1,10 @@
 import { posix } from 'node:path';
-import { create } from '@bufbuild/protobuf';
-import { TensorProto_DataLocation as DataLocation, StringStringEntryProtoSchema } from '../../../onnx-proto/index.js';
+import { clearField, create } from '@bufbuild/protobuf';
+import {
+  TensorProto_DataLocation as DataLocation,
+  StringStringEntryProtoSchema,
+  TensorProtoSchema,
+} from '../../../onnx-proto/index.js';
 import { tensorsOf } from '../external-data.js';
 import type { OnnxFile } from '../onnx-file.js';
 
@@ -22,7 +26,8 @@ export function writeExternalData({ path: modelPath, graph, external }: OnnxFile
     ends.set(place.path, offset + bytes.byteLength);
     const location = posix.relative(posix.dirname(modelPath), place.path);
     const entries = { location, offset: String(offset), length: String(bytes.byteLength) };
-    tensor.rawData = new Uint8Array();
+    // An empty field would be one that is there.
+    clearField(tensor, TensorProtoSchema.field.rawData);
     tensor.dataLocation = DataLocation.EXTERNAL;
     tensor.externalData = Object.entries(entries).map(([key, value]) =>
       create(StringStringEntryProtoSchema, { key, value }),
