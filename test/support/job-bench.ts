@@ -30,6 +30,7 @@ export interface JobBench {
       engine?: JobSpec['engine'];
       signal?: AbortSignal;
       onMetric?: JobListener['metric'];
+      memoryBytes?: number;
     },
   ): Promise<{ outcome: JobOutcome; outDir: string; recording: Recording }>;
 }
@@ -75,7 +76,10 @@ export async function openJobBench(
     folder,
     modelPath,
     dataPath,
-    run: async (config, { data = true, checkpointDir, plugins = [], engine = 'auto', signal, onMetric } = {}) => {
+    run: async (
+      config,
+      { data = true, checkpointDir, plugins = [], engine = 'auto', signal, onMetric, memoryBytes } = {},
+    ) => {
       const outDir = join(folder, `out${++runs}`);
       const checkpoints = checkpointDir ?? join(folder, `checkpoint${runs}`);
       await mkdir(outDir);
@@ -90,6 +94,7 @@ export async function openJobBench(
         checkpointDir: checkpoints,
         engine,
         threads: 1,
+        ...(memoryBytes === undefined ? {} : { memoryBytes }),
         plugins,
       };
       const listener: JobListener = {
