@@ -1,4 +1,4 @@
-import type { FileSet, LoadedModel, ModelFormat } from '../format.js';
+import type { FileSet, LoadedModel, ModelFormat, ReadOptions } from '../format.js';
 import { ROUNDING_TYPES } from './element-types.js';
 import { lowerModel } from './lower-model.js';
 import { findOnnxFiles, openOnnxFile } from './onnx-file.js';
@@ -11,15 +11,16 @@ export const ONNX: ModelFormat = {
   read,
 };
 
-async function read(files: FileSet): Promise<LoadedModel> {
+async function read(files: FileSet, { sampleShape }: ReadOptions = {}): Promise<LoadedModel> {
   const file = await openOnnxFile(files);
-  const lowered = lowerModel(file);
+  const lowered = lowerModel(file, sampleShape);
   const types = new Map(file.graph.initializer.map(({ name, dataType }) => [name, dataType]));
   return {
     format: 'onnx',
     name: file.graph.name || 'model',
     graph: lowered.graph,
     warnings: lowered.warnings,
+    hasOpenExtents: lowered.warnings.some(({ code }) => code.startsWith('INPUT_SIZE_')),
     quantized: lowered.constants.some(({ name }) => ROUNDING_TYPES.has(types.get(name) ?? 0)),
     write: async (graph, options) => writeModel({ files, file: await openOnnxFile(files), lowered }, graph, options),
   };

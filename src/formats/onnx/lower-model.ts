@@ -1,16 +1,17 @@
 import { EspalierError } from '../../errors.js';
 import { GraphBuilder } from '../../graph/builder.js';
-import type { Dim, Graph, TensorSpec } from '../../graph/graph.js';
-import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../../onnx-proto/index.js';
+import type { Graph } from '../../graph/graph.js';
+import type { GraphProto, NodeProto, TensorProto } from '../../onnx-proto/index.js';
 import type { Warning } from '../format.js';
-import { BATCH, type BatchReading, findBatchMixer } from './batch.js';
+import { type BatchReading, findBatchMixer } from './batch.js';
 import { ConstantPool, type PooledConstant } from './constant-pool.js';
 import { computedDType, decodeComputed, elementTypeName } from './element-types.js';
 import { type FoldInput, foldNode } from './folding/index.js';
+import { commonBatch, DeclaredShapes, type OpenExtents, settleOpenExtents } from './input-shapes.js';
 import { Known } from './known.js';
 import { nodeNames } from './layer-names.js';
 import { liveNodes } from './live-nodes.js';
-import { type Binding, checkExtents, type LoweringState, NodeLowering } from './lowering.js';
+import { type Binding, type LoweringState, NodeLowering } from './lowering.js';
 import type { OnnxFile } from './onnx-file.js';
 import { lowerOpaque } from './opaque.js';
 import { findOnnxOp } from './ops/index.js';
@@ -28,15 +29,17 @@ export interface LoweredModel {
 
 /**
  * Lowers a model into the IR. Graph inputs and outputs are the file's, by name.
+ * @param sampleShape what spatial extents are taken from that the inputs leave open, where it fits
  * @throws EspalierError naming the layer
  */
-export function lowerModel(file: OnnxFile): LoweredModel {
-  const extent = commonBatch(file);
-  if (extent === undefined) return lowerFor(file, { open: false, extent: undefined });
+export function lowerModel(file: OnnxFile, sampleShape?: readonly number[]): LoweredModel {
+  const extents = settleOpenExtents(file.graph, sampleShape);
+  const extent = commonBatch(file.graph);
+  if (extent === undefined) return lowerFor(file, extents, { open: false, extent: undefined });
   const open: BatchReading = { open: true, extent: typeof extent === 'number' ? extent : undefined };
   let reason: unknown;
   try {
-    const lowered = lowerFor(file, open);
+    const lowered = lowerFor(file, extents, open);
     const mixer = open.extent === undefined ? undefined : findBatchMixer(lowered.graph);
     if (!mixer) return lowered;
     reason = new EspalierError('LAYER_UNSUPPORTED', `layer ${mixer.layer ?? mixer.name} mixes the samples of a batch`);
@@ -45,7 +48,7 @@ export function lowerModel(file: OnnxFile): LoweredModel {
     reason = error;
   }
   if (open.extent === undefined) throw reason;
-  const lowered = lowerFor(file, { open: false, extent: open.extent });
+  const lowered = lowerFor(file, extents, { open: false, extent: open.extent });
   const why = reason instanceof Error ? reason.message : String(reason);
   const warning = {
     code: 'BATCH_FIXED',
@@ -54,23 +57,7 @@ export function lowerModel(file: OnnxFile): LoweredModel {
   return { ...lowered, warnings: [...lowered.warnings, warning] };
 }
 
-/** What all inputs have as their first extent: a number, or a name of one; undefined when there is no such thing. */
-function commonBatch({ graph }: OnnxFile): Dim | undefined {
-  const initialized = new Set(graph.initializer.map((t) => t.name));
-  const shapes = graph.input.filter(({ name }) => !initialized.has(name)).map((info) => tensorType(info)?.shape?.dim);
-  if (shapes.length === 0 || shapes.some((dims) => !dims || dims.length < 2)) return undefined;
-  const firsts = shapes.map((dims) => {
-    const { value } = dims![0];
-    return value.case === 'dimValue' && value.value > 0n ? Number(value.value) : BATCH;
-  });
-  return firsts.every((d) => d === firsts[0]) ? firsts[0] : undefined;
-}
-
-function tensorType(info: ValueInfoProto) {
-  return info.type?.value.case === 'tensorType' ? info.type.value.value : undefined;
-}
-
-function lowerFor(file: OnnxFile, batch: BatchReading): LoweredModel {
+function lowerFor(file: OnnxFile, extents: OpenExtents, batch: BatchReading): LoweredModel {
   const { graph } = file;
   if (graph.sparseInitializer.length > 0) {
     throw new EspalierError('LAYER_UNSUPPORTED', 'the model has sparse initializers, which are not read');
@@ -78,8 +65,8 @@ function lowerFor(file: OnnxFile, batch: BatchReading): LoweredModel {
   checkNames(graph);
   const builder = new GraphBuilder(graph.name || 'model');
   const bindings = new Map<string, Binding>();
-  const warnings: Warning[] = [];
-  const symbols = batchSymbols(file, batch);
+  const warnings: Warning[] = [...extents.warnings];
+  const declared = new DeclaredShapes(graph, extents, batch.open);
   const live = liveNodes(
     graph,
     graph.output.map((info) => info.name),
@@ -91,8 +78,7 @@ function lowerFor(file: OnnxFile, batch: BatchReading): LoweredModel {
   for (const proto of graph.initializer) bindings.set(proto.name, { known: initializer(proto) });
   for (const info of graph.input) {
     if (bindings.has(info.name)) continue;
-    const spec = inputSpec(info, batch, symbols);
-    bindings.set(info.name, { value: builder.input(info.name, spec) });
+    bindings.set(info.name, { value: builder.input(info.name, declared.input(info)) });
   }
   const state: LoweringState = {
     builder,
@@ -102,7 +88,7 @@ function lowerFor(file: OnnxFile, batch: BatchReading): LoweredModel {
     bindings,
     constants: new ConstantPool(builder),
     warnings,
-    declared: declaredSpecs(file, symbols),
+    declared: declared.values(graph),
     read,
   };
   const names = nodeNames(graph.node, knownWeights(graph.node, bindings));
@@ -175,65 +161,4 @@ function outputValue(name: string, { bindings, constants, builder }: LoweringSta
   if (!binding.groups) return binding.value;
   const shape = builder.spec(binding.value).shape;
   throw new EspalierError('LAYER_UNSUPPORTED', `output ${name} merges the batch of [${shape}] with other axes`);
-}
-
-/** The symbol that each name of an extent stands for. */
-function batchSymbols({ graph }: OnnxFile, { open }: BatchReading): ReadonlyMap<string, string> {
-  const symbols = new Map<string, string>();
-  if (!open) return symbols;
-  for (const info of graph.input) {
-    const value = tensorType(info)?.shape?.dim[0]?.value;
-    if (value?.case === 'dimParam' && value.value !== '') symbols.set(value.value, BATCH);
-  }
-  return symbols;
-}
-
-function inputSpec(info: ValueInfoProto, { open }: BatchReading, symbols: ReadonlyMap<string, string>): TensorSpec {
-  const type = tensorType(info);
-  if (!type) throw new EspalierError('LAYER_UNSUPPORTED', `input ${info.name} is no tensor`);
-  const dtype = computedDType(type.elemType);
-  if (!dtype) {
-    throw new EspalierError('LAYER_UNSUPPORTED', `input ${info.name} is of type ${elementTypeName(type.elemType)}`);
-  }
-  if (!type.shape) throw new EspalierError('LAYER_UNSUPPORTED', `input ${info.name} has no declared shape`);
-  const shape = type.shape.dim.map(({ value }, axis): Dim => {
-    if (axis === 0 && open) return BATCH;
-    return dimOf(value, symbols) ?? symbol(`${info.name}_${axis}`);
-  });
-  if (shape.some((d) => typeof d === 'number' && !(Number.isSafeInteger(d) && d > 0))) {
-    throw new EspalierError('SHAPE_OVERFLOW', `input ${info.name} has shape [${shape}]`);
-  }
-  checkExtents(`input ${info.name}`, shape);
-  return { dtype, shape };
-}
-
-function dimOf(
-  value:
-    | { case: 'dimValue'; value: bigint }
-    | { case: 'dimParam'; value: string }
-    | { case: undefined; value?: undefined },
-  symbols: ReadonlyMap<string, string>,
-): Dim | undefined {
-  if (value.case === 'dimValue') return value.value > 0n ? Number(value.value) : undefined;
-  if (value.case !== 'dimParam' || value.value === '') return undefined;
-  return symbols.get(value.value) ?? symbol(value.value);
-}
-
-/** A name that can stand in a product of extents. */
-function symbol(name: string): string {
-  const safe = name.replace(/[^A-Za-z0-9_]/g, '_');
-  return /^\d/.test(safe) || safe === BATCH ? `_${safe}` : safe;
-}
-
-/** What the file says of its values, where it says all of it. */
-function declaredSpecs({ graph }: OnnxFile, symbols: ReadonlyMap<string, string>): Map<string, TensorSpec> {
-  const specs = new Map<string, TensorSpec>();
-  for (const info of [...graph.valueInfo, ...graph.output]) {
-    const type = tensorType(info);
-    const dtype = type && computedDType(type.elemType);
-    if (!type?.shape || !dtype) continue;
-    const shape = type.shape.dim.map(({ value }, axis): Dim => dimOf(value, symbols) ?? symbol(`${info.name}_${axis}`));
-    specs.set(info.name, { dtype, shape });
-  }
-  return specs;
 }

@@ -441,6 +441,24 @@ describe('shapes', () => {
     expect([...new BigInt64Array(to.rawData.slice().buffer)]).toEqual([1n, 64n]);
   });
 
+  test('extents that the file leaves open are those of the data, and stay open in what is written', async () => {
+    const bytes = onnxBytes({ ...PLAIN, inputs: { x: ['n', 3, 'h', 'w'] }, outputs: { y: ['n', 5] }, values: {} });
+    const files = fileSetOf(new Map([['model.onnx', bytes]]));
+    const assumed = await ONNX.read(files);
+    expect(getSpec(assumed.graph, 'x').shape).toEqual(['N', 3, 224, 224]);
+    expect(assumed.hasOpenExtents).toBe(true);
+    expect(assumed.warnings.map((w) => w.code)).toEqual(['INPUT_SIZE_ASSUMED']);
+    const model = await ONNX.read(files, { sampleShape: [10, 12, 3] });
+    expect(getSpec(model.graph, 'x').shape).toEqual(['N', 3, 10, 12]);
+    expect(model.warnings.map((w) => w.code)).toEqual(['INPUT_SIZE_FROM_DATA']);
+    const mutator = new ChannelMutator();
+    mutator.prepareFromSupernet(model.graph);
+    mutator.setChoices(Object.fromEntries(mutator.mutableUnits.map((unit) => [unit.name, 0.5])));
+    const written = (await model.write(mutator.exportSubnet().graph)).get('model.onnx')!;
+    const feeds = randomFeeds((await readOnnxBytes(onnxBytes(PLAIN))).graph, 2);
+    expect((await runBytes(written, feeds)).get('y')!.shape).toEqual([2, 5]);
+  });
+
   test('where samples of a batch meet, the batch stays that of the file, and a warning says so', async () => {
     const { model } = await prune(
       onnxBytes({
