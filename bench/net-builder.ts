@@ -94,10 +94,10 @@ export class NetBuilder {
 
   #gaussian(shape: number[], deviation: number): Tensor {
     const random = this.#random;
-    const values = Float32Array.from(
-      { length: elementCount(shape) },
-      () => deviation * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
-    );
+    const values = new Float32Array(elementCount(shape));
+    for (let i = 0; i < values.length; i++) {
+      values[i] = deviation * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+    }
     return tensor('float32', shape, values);
   }
 

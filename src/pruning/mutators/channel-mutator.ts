@@ -43,7 +43,7 @@ export class ChannelMutator {
   #analysis: ChannelAnalysis | undefined;
   #units: readonly MutableChannelUnit[] = [];
   #unfit = new Map<string, { code: string; message: string }>();
-  #dynamicOps: readonly DynamicOp[] = [];
+  #dynamicOps: readonly DynamicOp[] | undefined;
   #weights = new Map<string, Tensor>();
   readonly #source: ImportanceSource = {
     weights: (id) => this.#weights.get(id),
@@ -80,10 +80,8 @@ export class ChannelMutator {
       const reason = unit.isMutable ? unit.unfitReason(this.#source) : undefined;
       if (reason) this.#unfit.set(unit.name, reason);
     }
-    this.#dynamicOps =
-      this.parseType === 'Predefined' && supernet instanceof DynamicModel
-        ? supernet.dynamicOps
-        : createDynamicOps(this.#analysis, this.#units);
+    const predefined = this.parseType === 'Predefined' && supernet instanceof DynamicModel;
+    this.#dynamicOps = predefined ? supernet.dynamicOps : undefined;
     this.#applyConfiguredChoices(units);
   }
 
@@ -138,6 +136,7 @@ export class ChannelMutator {
 
   /** One op for each node with weights, with the masks of its channels. */
   get dynamicOps(): readonly DynamicOp[] {
+    this.#dynamicOps ??= createDynamicOps(this.analysis, this.#units);
     return this.#dynamicOps;
   }
 

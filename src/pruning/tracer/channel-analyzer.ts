@@ -83,11 +83,12 @@ function summarize(
   const number = (ids: Int32Array): Int32Array => {
     const known = numbered.get(ids);
     if (known) return known;
-    const out = ids.map((id) => {
-      const root = classes.find(id);
+    const out = new Int32Array(ids.length);
+    for (let i = 0; i < out.length; i++) {
+      const root = classes.find(ids[i]);
       if (numbers[root] < 0) numbers[root] = representatives.push(root) - 1;
-      return numbers[root];
-    });
+      out[i] = numbers[root];
+    }
     numbered.set(ids, out);
     return out;
   };

@@ -55,14 +55,14 @@ export class ChannelClasses {
   /** Freezes the classes of these ids; those frozen before keep their first reason. */
   freeze(ids: Int32Array, reason: Reason): void {
     const index = this.#reasons.push(reason);
-    for (const id of ids) {
-      const root = this.find(id);
+    for (let i = 0; i < ids.length; i++) {
+      const root = this.find(ids[i]);
       this.#frozen[root] = earlier(this.#frozen[root], index);
     }
   }
 
   renormalise(ids: Int32Array): void {
-    for (const id of ids) this.#renormalised[this.find(id)] = 1;
+    for (let i = 0; i < ids.length; i++) this.#renormalised[this.find(ids[i])] = 1;
   }
 
   frozenReason(id: number): Reason | undefined {

@@ -2,39 +2,41 @@ import type { RelatedChannels } from './channel-analysis.js';
 import type { ChannelSlot } from './channel-slots.js';
 import type { UnitIndex } from './unit-extraction.js';
 
-interface Segment {
+/** A stretch of a slot's axis. */
+export interface Segment {
   readonly start: number;
   readonly end: number;
 }
 
-/** The stretches of a slot's axis that hold the unit's channels, cut where the unit changes or its channels start over. */
-export function segmentsOf(classes: Int32Array, index: UnitIndex, unit: number): Segment[] {
-  const segments: Segment[] = [];
-  let start = -1;
-  for (let i = 0; i <= classes.length; i++) {
-    const inUnit = i < classes.length && index.unit[classes[i]] === unit;
-    const startsOver = inUnit && start >= 0 && index.channel[classes[i]] < index.channel[classes[i - 1]];
-    if (start >= 0 && (!inUnit || startsOver)) {
-      segments.push({ start, end: i });
-      start = -1;
+/** A slot's axis cut where the unit changes or its channels start over: the stretches of each unit, in order. */
+export function segmentsByUnit(classes: Int32Array, index: UnitIndex): Map<number, Segment[]> {
+  const segments = new Map<number, Segment[]>();
+  for (let start = 0, end = 0; start < classes.length; start = end) {
+    const unit = index.unit[classes[start]];
+    let last = index.channel[classes[start]];
+    for (end = start + 1; end < classes.length && index.unit[classes[end]] === unit; end++) {
+      const channel = index.channel[classes[end]];
+      if (channel < last) break;
+      last = channel;
     }
-    if (inUnit && start < 0) start = i;
+    const own = segments.get(unit);
+    if (own) own.push({ start, end });
+    else segments.set(unit, [{ start, end }]);
   }
   return segments;
 }
 
 /**
- * A slot's entries in a unit's list: one for each segment, as the original lists grouped convolutions; but one in all
+ * A slot's entries in the list of a unit that has these segments of it: one for each, as the original lists grouped convolutions; but one in all
  * where a flattened axis repeats the channels more often than their makers do (a channels-last flatten, say).
  */
 export function relatedChannels(
   slot: ChannelSlot,
+  segments: readonly Segment[],
   index: UnitIndex,
-  unit: number,
   numChannels: number,
   repeats: number,
 ): RelatedChannels[] {
-  const segments = segmentsOf(slot.classes, index, unit);
   const flattened = slot.rank === 2 && segments.length > repeats;
   const groups = flattened ? [segments] : segments.map((segment) => [segment]);
   return groups.map((parts) => {

@@ -98,7 +98,9 @@ export class NodeChannelContext implements ChannelContext {
   }
 
   resolve(a: Int32Array): Int32Array {
-    return a.map((id) => this.#classes.find(id));
+    const roots = new Int32Array(a.length);
+    for (let i = 0; i < a.length; i++) roots[i] = this.#classes.find(a[i]);
+    return roots;
   }
 
   tie(a: AxisChannels, b: AxisChannels, reason?: Reason): void {
@@ -118,7 +120,9 @@ export class NodeChannelContext implements ChannelContext {
   }
 
   isFixed(a: AxisChannels): boolean {
-    return a === FIXED || a.every((id) => this.#classes.isFrozen(id));
+    if (a === FIXED) return true;
+    for (let i = 0; i < a.length; i++) if (!this.#classes.isFrozen(a[i])) return false;
+    return true;
   }
 
   separate(a: AxisChannels): void {

@@ -3,7 +3,8 @@ import type { Graph } from '../../graph/graph.js';
 import type { ChannelAnalysis, ChannelUnit, RelatedChannels, UnprunableChannels } from './channel-analysis.js';
 import { type ChannelSlot, type FixedSlot, findSlots } from './channel-slots.js';
 import { tracerReason } from './reasons.js';
-import { relatedChannels, segmentsOf } from './related-channels.js';
+import { relatedChannels, type Segment, segmentsByUnit } from './related-channels.js';
+import { SlotSets } from './slot-sets.js';
 
 export interface TracedFacts {
   readonly graph: Graph;
@@ -30,42 +31,49 @@ export interface UnitIndex {
  */
 export function extractUnits(facts: TracedFacts): Pick<ChannelAnalysis, 'units' | 'unprunable'> {
   const { slots, fixed } = findSlots(facts.graph, facts.axes);
-  const owners = classOwners(facts, slots);
+  const owners = new SlotSets(facts.numClasses);
+  slots.forEach(({ classes }, s) => {
+    owners.add(classes, s);
+  });
   const { members, index } = cutIntoRuns(facts, slots, owners);
+  const segments = slots.map(({ classes }) => segmentsByUnit(classes, index));
   const units = uniquelyNamed(
-    members.map((classes, u) => describeUnit(facts, slots, owners[classes[0]], index, u, classes)),
+    members.map((classes, u) => {
+      const places = owners
+        .places(owners.of[classes[0]])
+        .map((s) => ({ slot: slots[s], segments: segments[s].get(u)! }));
+      return describeUnit(facts, places, index, classes);
+    }),
   );
   return { units, unprunable: findUnprunable(facts, slots, fixed, units, index) };
-}
-
-/** By class, the slots that it stands in, ascending. */
-function classOwners(facts: TracedFacts, slots: readonly ChannelSlot[]): number[][] {
-  const owners: number[][] = Array.from({ length: facts.numClasses }, () => []);
-  slots.forEach((slot, s) => {
-    for (const id of slot.classes) if (owners[id].at(-1) !== s) owners[id].push(s);
-  });
-  return owners;
 }
 
 function cutIntoRuns(
   facts: TracedFacts,
   slots: readonly ChannelSlot[],
-  owners: readonly number[][],
+  owners: SlotSets,
 ): { members: number[][]; index: UnitIndex } {
-  const home = owners.map((list) => list.find((s) => slots[s].side === 'output') ?? list[0] ?? -1);
-  const parts: number[][] = owners.map(() => []);
+  const parts = new SlotSets(facts.numClasses);
   facts.parts.forEach((ids, part) => {
-    for (const id of new Set(ids)) parts[id].push(part);
+    parts.add(ids, part);
   });
-  const keys = owners.map((list, id) => `${list.join(',')} ${parts[id].join(',')}${facts.frozen(id) ? ' frozen' : ''}`);
+  const homes = Int32Array.from({ length: owners.count }, (_, set) => {
+    const places = owners.places(set);
+    return places.find((s) => slots[s].side === 'output') ?? places[0] ?? -1;
+  });
   const unit = new Int32Array(facts.numClasses).fill(-1);
   const channel = new Int32Array(facts.numClasses).fill(-1);
   const members: number[][] = [];
-  slots.forEach((slot, s) => {
+  slots.forEach(({ classes }, s) => {
     let previous = -1;
-    for (const id of slot.classes) {
-      if (unit[id] < 0 && home[id] === s) {
-        const joins = previous >= 0 && home[previous] === s && keys[previous] === keys[id];
+    for (let i = 0; i < classes.length; i++) {
+      const id = classes[i];
+      if (unit[id] < 0 && homes[owners.of[id]] === s) {
+        const joins =
+          previous >= 0 &&
+          owners.of[previous] === owners.of[id] &&
+          parts.of[previous] === parts.of[id] &&
+          !facts.frozen(previous) === !facts.frozen(id);
         unit[id] = joins ? unit[previous] : members.push([]) - 1;
         channel[id] = members[unit[id]].push(id) - 1;
       }
@@ -75,25 +83,26 @@ function cutIntoRuns(
   return { members, index: { unit, channel } };
 }
 
+/** A slot that a unit stands in, and where in it. */
+interface UnitPlace {
+  readonly slot: ChannelSlot;
+  readonly segments: readonly Segment[];
+}
+
 function describeUnit(
   facts: TracedFacts,
-  slots: readonly ChannelSlot[],
-  owners: readonly number[],
+  places: readonly UnitPlace[],
   index: UnitIndex,
-  u: number,
   members: readonly number[],
 ): ChannelUnit {
-  const producers = owners.filter((s) => slots[s].side === 'output');
-  const own = producers.filter((s) => !slots[s].passThrough);
+  const producers = places.filter(({ slot }) => slot.side === 'output');
+  const own = producers.filter(({ slot }) => !slot.passThrough);
   // How often the makers repeat the unit's channels: once for each group of a grouped convolution.
-  const repeats = Math.max(
-    1,
-    ...(own.length > 0 ? own : producers).map((s) => segmentsOf(slots[s].classes, index, u).length),
-  );
+  const repeats = Math.max(1, ...(own.length > 0 ? own : producers).map(({ segments }) => segments.length));
   const related = (side: ChannelSlot['side']): RelatedChannels[] =>
-    owners
-      .filter((s) => slots[s].side === side)
-      .flatMap((s) => relatedChannels(slots[s], index, u, members.length, repeats));
+    places
+      .filter(({ slot }) => slot.side === side)
+      .flatMap(({ slot, segments }) => relatedChannels(slot, segments, index, members.length, repeats));
   const outputRelated = related('output');
   const inputRelated = related('input');
   const first = outputRelated[0] ?? inputRelated[0];
@@ -152,12 +161,14 @@ function findUnprunable(
     else found.set(key, { layer, channels, code, reason: message });
   };
   for (const { layer, channels } of fixed) add(layer, channels, tracerReason('FIXED_AXIS', layer));
+  const madeByLayer = units.map((unit) => unit.outputRelated.some((related) => !related.passThrough));
   for (const slot of slots) {
     if (slot.side === 'input') continue;
-    for (const id of slot.classes) {
-      const unit = units[index.unit[id]];
-      const passesOn = slot.passThrough && unit.outputRelated.some((related) => !related.passThrough);
-      if (unit.reason && !passesOn) add(slot.layer, 1, facts.frozen(id) ?? unit.reason);
+    const { classes } = slot;
+    for (let i = 0; i < classes.length; i++) {
+      const u = index.unit[classes[i]];
+      const { reason } = units[u];
+      if (reason && !(slot.passThrough && madeByLayer[u])) add(slot.layer, 1, facts.frozen(classes[i]) ?? reason);
     }
   }
   return [...found.values()];
