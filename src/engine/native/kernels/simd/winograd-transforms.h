@@ -111,19 +111,29 @@ WINOGRAD_INLINE void filter_gradient_1d(int n, const vf *u, vf *out) {
 
 typedef void (*transform_1d)(int n, const vf *in, vf *out);
 
-/* One of the above along both dimensions: rows × rows values `in` become cols × cols, through a table between. */
-WINOGRAD_INLINE void transform_2d(transform_1d step, int n, int from, int to, const vf *in, vf *out) {
+/* One of the above along both dimensions, for the first `count` channels of a vector: from × from values at src become to × to at dst, which lie the
+ * given floats apart. A column's values stay in registers; the table between the two passes stays in the first cache. */
+WINOGRAD_INLINE void transform_2d(transform_1d step, int n, int from, int to, const float *src, long src_row, long src_column, int count, float *dst,
+                                  long dst_row, long dst_column) {
   vf between[WINOGRAD_MOST * WINOGRAD_MOST];
+#pragma GCC unroll 6
   for (int j = 0; j < from; j++) {
     vf column[WINOGRAD_MOST], result[WINOGRAD_MOST];
-    for (int i = 0; i < from; i++) column[i] = in[i * from + j];
+#pragma GCC unroll 6
+    for (int i = 0; i < from; i++) {
+      const float *at = src + i * src_row + j * src_column;
+      column[i] = count == V ? v_load(at) : v_load_part(at, count);
+    }
     step(n, column, result);
+#pragma GCC unroll 6
     for (int i = 0; i < to; i++) between[i * from + j] = result[i];
   }
+#pragma GCC unroll 6
   for (int i = 0; i < to; i++) {
     vf result[WINOGRAD_MOST];
     step(n, between + i * from, result);
-    for (int j = 0; j < to; j++) out[i * to + j] = result[j];
+#pragma GCC unroll 6
+    for (int j = 0; j < to; j++) v_store(dst + i * dst_row + j * dst_column, result[j]);
   }
 }
 

@@ -1,17 +1,38 @@
 /* Winograd convolutions: the weights are transformed once; then, for a block of tiles, the inputs are, one small matrix product is done for each of the
- * n·n values of a tile (by the register tiles of tile.h), and the outputs are transformed back. */
+ * n·n values of a tile, and the outputs are transformed back. */
 #include "winograd.h"
 #include "tile.h"
 #include "winograd-tiles.h"
 
-ES_TILE(tile_two, TILE_M2, 2)
-ES_TILE(tile_one, TILE_M1, 1)
+#include <string.h>
+
+/* y[M][N·V] = x[M][k] · w[k][N·V]. */
+#define ES_SMALL_TILE(name, M, N)                                                                                       \
+  __attribute__((noinline)) static void name(long k, const float *x, long x_step, const float *w, float *y, long y_step) { \
+    vf acc[M][N];                                                                                                       \
+    for (int m = 0; m < M; m++) {                                                                                       \
+      for (int j = 0; j < N; j++) acc[m][j] = v_zero();                                                                 \
+    }                                                                                                                   \
+    for (; k > 0; k--, x++, w += N * V) {                                                                               \
+      vf b[N];                                                                                                          \
+      for (int j = 0; j < N; j++) b[j] = v_load(w + j * V);                                                             \
+      for (int m = 0; m < M; m++) {                                                                                     \
+        vf a = v_all(x[m * x_step]);                                                                                    \
+        for (int j = 0; j < N; j++) acc[m][j] += a * b[j];                                                              \
+      }                                                                                                                 \
+    }                                                                                                                   \
+    for (int m = 0; m < M; m++) {                                                                                       \
+      for (int j = 0; j < N; j++) v_store(y + m * y_step + j * V, acc[m][j]);                                           \
+    }                                                                                                                   \
+  }
+ES_SMALL_TILE(tile_two, TILE_M2, 2)
+ES_SMALL_TILE(tile_one, TILE_M1, 1)
 
 enum {
   PANEL = 2 * V,
-  LINE = 16,                /* floats between matrices, so that the n·n values of a tile do not fall into the same set of a cache */
+  LINE = 16,                /* floats between tiles, so that they do not fall into the same set of a cache */
   BLOCK_FLOATS = 96 * 1024, /* of inputs and outputs of a block of tiles */
-  FEWEST_TILES = 24,
+  TILE_UNIT = 24,           /* a multiple of every register tile's rows */
   MOST_TILES = 192,
 };
 
@@ -21,7 +42,8 @@ typedef struct {
   long tiles;           /* of all planes */
   int block;            /* tiles of a block */
   long c_width, o_width; /* channels in whole vectors */
-  long in_matrix, out_matrix, weight_matrix; /* floats of one of the n·n matrices */
+  long in_tile, out_tile; /* floats from a tile's values, [value][channel], to the next tile's */
+  long weight_matrix;     /* floats of the weights of one value */
   size_t weights, thread_floats;
 } winograd_plan;
 
@@ -32,15 +54,12 @@ static winograd_plan plan_winograd(const window_product *p, int size) {
   plan.o_width = (long)round_up((size_t)p->oc, V);
   long block = BLOCK_FLOATS / (size * size * (plan.c_width + plan.o_width));
   if (block > MOST_TILES) block = MOST_TILES;
-  if (block < FEWEST_TILES) block = FEWEST_TILES;
-  block = (block + TILE_M2 - 1) / TILE_M2 * TILE_M2;
-  plan.block = (int)block;
-  plan.in_matrix = plan.block * plan.c_width + LINE;
-  plan.out_matrix = plan.block * plan.o_width + LINE;
+  plan.block = block < TILE_UNIT ? TILE_UNIT : (int)(block / TILE_UNIT * TILE_UNIT);
+  plan.in_tile = size * size * plan.c_width + LINE;
+  plan.out_tile = size * size * plan.o_width + LINE;
   plan.weight_matrix = (long)lines((size_t)(p->c * plan.o_width)) + LINE;
   plan.weights = lines((size_t)(plan.weight_matrix * size * size));
-  plan.thread_floats = lines((size_t)((plan.in_matrix + plan.out_matrix) * size * size)) + lines((size_t)(plan.block + TILE_MAX)) +
-                       2 * lines((size_t)(plan.block + TILE_MAX)) * sizeof(long) / sizeof(float);
+  plan.thread_floats = lines((size_t)((plan.in_tile + plan.out_tile) * plan.block)) + lines((size_t)(size * size * p->c));
   return plan;
 }
 
@@ -88,16 +107,13 @@ WINOGRAD_INLINE void transform_weights_of(const winograd_task *t, int size, int 
   for (long unit = from; unit < to; unit++) {
     long channel = unit % p->c, o0 = unit / p->c * V, panel = o0 / PANEL, panel_width = plan->o_width - panel * PANEL < PANEL ? V : PANEL;
     int valid = p->oc - o0 < V ? (int)(p->oc - o0) : V;
-    vf g[9], u[WINOGRAD_MOST * WINOGRAD_MOST];
     float lanes[9][V] = {{0}};
     for (int o = 0; o < valid; o++) {
       const float *w = t->w.origin + channel * t->w.in + (o0 + o) * t->w.out;
       for (int tap = 0; tap < 9; tap++) lanes[tap][o] = w[tap / 3 * t->w.tap_y + tap % 3 * t->w.tap_x];
     }
-    for (int tap = 0; tap < 9; tap++) g[tap] = v_load(lanes[tap]);
-    transform_2d(filter_1d, size, 3, size, g, u);
     float *at = t->weights + panel * PANEL * p->c + channel * panel_width + o0 % PANEL;
-    for (int value = 0; value < size * size; value++) v_store(at + value * plan->weight_matrix, u[value]);
+    transform_2d(filter_1d, size, 3, size, lanes[0], 3 * V, V, V, at, size * plan->weight_matrix, plan->weight_matrix);
   }
 }
 
@@ -107,26 +123,20 @@ static void transform_weights(void *arg, int thread, int threads) {
   else transform_weights_of(t, 6, thread, threads);
 }
 
-WINOGRAD_INLINE void transform_inputs(const winograd_task *t, int size, long first, int tiles, float *in) {
+WINOGRAD_INLINE void transform_inputs(const winograd_task *t, int size, long first, int tiles, float *in, float *copy) {
   const window_product *p = t->p;
   const plane_view planes = {t->x, p->h, p->w, p->pixel};
-  const long matrix = t->plan.in_matrix, width = t->plan.c_width;
-  const int channels = p->c, first_y = p->first_y, first_x = p->first_x;
   for (int tile = 0; tile < tiles; tile++) {
     tile_place at = place_of(&t->plan.grid, first + tile);
-    for (int c = 0; c < channels; c += V) {
-      vf d[WINOGRAD_MOST * WINOGRAD_MOST], v[WINOGRAD_MOST * WINOGRAD_MOST];
-      load_tile(&planes, at.plane, at.row + first_y, at.column + first_x, size, c, channels - c < V ? channels - c : V, d);
-      transform_2d(input_1d, size, size, size, d, v);
-      for (int value = 0; value < size * size; value++) v_store(in + value * matrix + tile * width + c, v[value]);
-    }
+    tile_view view = view_tile(&planes, at.plane, at.row + p->first_y, at.column + p->first_x, size, p->c, copy);
+    transform_tile(input_1d, size, size, view, p->c, in + tile * t->plan.in_tile, t->plan.c_width);
   }
 }
 
 WINOGRAD_INLINE void transform_outputs(const winograd_task *t, int size, long first, int tiles, const float *out) {
   const window_product own = *t->p, *p = &own;
   const es_epilogue e = t->e;
-  const long matrix = t->plan.out_matrix, width = t->plan.o_width;
+  const long step = t->plan.out_tile, width = t->plan.o_width;
   const int m = size - 2;
   float *all = t->y;
   for (int tile = 0; tile < tiles; tile++) {
@@ -134,15 +144,14 @@ WINOGRAD_INLINE void transform_outputs(const winograd_task *t, int size, long fi
     const long corner = at.plane * p->out_n + at.row * p->out_y + at.column * p->out_x;
     const int high = p->gh - at.row < m ? p->gh - at.row : m, wide = p->gw - at.column < m ? p->gw - at.column : m;
     for (int o = 0; o < p->oc; o += V) {
-      vf v[WINOGRAD_MOST * WINOGRAD_MOST], y[WINOGRAD_MOST * WINOGRAD_MOST];
+      float y[WINOGRAD_MOST * WINOGRAD_MOST * V];
       const int count = p->oc - o < V ? p->oc - o : V;
-      for (int value = 0; value < size * size; value++) v[value] = v_load(out + value * matrix + tile * width + o);
-      transform_2d(output_1d, size, size, m, v, y);
+      transform_2d(output_1d, size, size, m, out + tile * step + o, size * width, width, V, y, m * V, V);
       const vf bias = e.bias ? v_load_part(e.bias + o, count) : v_zero();
       for (int i = 0; i < high; i++) {
         for (int j = 0; j < wide; j++) {
           const long to = corner + i * p->out_y + j * p->out_x + o;
-          vf r = y[i * m + j] + bias;
+          vf r = v_load(y + (i * m + j) * V) + bias;
           if (e.residual) r += count == V ? v_load(e.residual + to) : v_load_part(e.residual + to, count);
           if (e.relu) {
             r = v_select(r < 0, v_zero(), r);
@@ -156,42 +165,42 @@ WINOGRAD_INLINE void transform_outputs(const winograd_task *t, int size, long fi
   }
 }
 
-static void multiply_matrices(const winograd_task *t, int tiles, const float *in, float *out, const int32_t *in_at, const long *out_at) {
-  const window_product *p = t->p;
+/* Asks for part `index` of `parts` of the floats that the next value needs: all weights together seldom fit the second cache. */
+static inline void prefetch_part(const float *p, long floats, int index, int parts) {
+  for (long i = floats * index / parts / LINE * LINE; i < floats * (index + 1) / parts; i += LINE) __builtin_prefetch(p + i, 0, 2);
+}
+
+/* For each value, the product of the tiles and the weights. The register tiles' rest, past the last tile, is computed and never read. */
+static void multiply_values(const winograd_task *t, int tiles, const float *in, float *out) {
   const winograd_plan *plan = &t->plan;
-  const piece row = {0, p->c};
+  const long k = t->p->c, panel = k * PANEL;
   for (int value = 0; value < plan->n * plan->n; value++) {
-    for (long o = 0; o < plan->o_width; o += PANEL) {
-      tile_job job = {.pieces = &row, .count = 1, .weights = t->weights + value * plan->weight_matrix + o * p->c, .first = 1, .tail = V};
-      const float *x = in + value * plan->in_matrix;
-      float *y = out + value * plan->out_matrix + o;
-      if (plan->o_width - o > V) {
-        for (int i = 0; i < tiles; i += TILE_M2) tile_two(&job, x, in_at + i, y, out_at + i);
-      } else {
-        for (int i = 0; i < tiles; i += TILE_M1) tile_one(&job, x, in_at + i, y, out_at + i);
+    const float *x = in + value * plan->c_width, *weights = t->weights + value * plan->weight_matrix;
+    float *y = out + value * plan->o_width;
+    long o = 0;
+    for (; o + V < plan->o_width; o += PANEL, weights += panel) {
+      for (int i = 0; i < tiles; i += TILE_M2) {
+        prefetch_part(weights + plan->weight_matrix, panel, i / TILE_M2, (tiles + TILE_M2 - 1) / TILE_M2);
+        tile_two(k, x + i * plan->in_tile, plan->in_tile, weights, y + i * plan->out_tile + o, plan->out_tile);
       }
     }
+    if (o == plan->o_width) continue;
+    for (int i = 0; i < tiles; i += TILE_M1) tile_one(k, x + i * plan->in_tile, plan->in_tile, weights, y + i * plan->out_tile + o, plan->out_tile);
   }
 }
 
 static void convolve(void *arg, int thread, int threads) {
   const winograd_task *t = arg;
   const winograd_plan *plan = &t->plan;
-  float *in = t->thread_scratch + plan->thread_floats * (size_t)thread, *out = in + plan->in_matrix * plan->n * plan->n;
-  long *out_at = (long *)(in + lines((size_t)((plan->in_matrix + plan->out_matrix) * plan->n * plan->n)));
-  int32_t *in_at = (int32_t *)(out_at + lines((size_t)(plan->block + TILE_MAX)));
+  float *in = t->thread_scratch + plan->thread_floats * (size_t)thread, *out = in + plan->in_tile * plan->block, *copy = out + plan->out_tile * plan->block;
   long from, to;
   share(plan->tiles, 1, thread, threads, &from, &to);
   for (long first = from; first < to; first += plan->block) {
     int tiles = to - first < plan->block ? (int)(to - first) : plan->block;
-    for (int i = 0; i < tiles + TILE_MAX; i++) { /* short register tiles repeat the last row */
-      int tile = i < tiles ? i : tiles - 1;
-      in_at[i] = (int32_t)(tile * plan->c_width);
-      out_at[i] = tile * plan->o_width;
-    }
-    if (plan->n == 4) transform_inputs(t, 4, first, tiles, in);
-    else transform_inputs(t, 6, first, tiles, in);
-    multiply_matrices(t, tiles, in, out, in_at, out_at);
+    if (tiles < plan->block) memset(in + tiles * plan->in_tile, 0, sizeof(float) * (size_t)((plan->block - tiles) * plan->in_tile));
+    if (plan->n == 4) transform_inputs(t, 4, first, tiles, in, copy);
+    else transform_inputs(t, 6, first, tiles, in, copy);
+    multiply_values(t, tiles, in, out);
     if (plan->n == 4) transform_outputs(t, 4, first, tiles, out);
     else transform_outputs(t, 6, first, tiles, out);
   }
