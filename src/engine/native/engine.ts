@@ -1,10 +1,10 @@
-import type { Graph } from '../../graph/graph.js';
+import { type Graph, getSpec } from '../../graph/graph.js';
 import { OpError } from '../../graph/op-spec.js';
 import { foldBatchNormalization } from '../../graph/passes/fold-batch-normalization.js';
 import { foldConstants } from '../../graph/passes/fold-constants.js';
 import { mergeCommon } from '../../graph/passes/merge-common.js';
 import { allocate, elementCount, type Tensor } from '../../graph/tensor.js';
-import { checkedFeed } from '../check-values.js';
+import { checkedFeed, checkOutput } from '../check-values.js';
 import type { CompiledGraph, Engine } from '../engine.js';
 import type { Addon, EngineHandle, ProgramHandle } from './addon.js';
 import { bindGraph } from './plan/bound-graph.js';
@@ -36,8 +36,7 @@ export function createNativeEngine(
     async compile(graph) {
       const fault = findUnsupported(graph);
       if (fault) throw new OpError(fault.node, fault.reason);
-      const simplified = foldBatchNormalization(foldConstants(mergeCommon(graph)));
-      return new CompiledNativeGraph(simplified, runner, onProfile);
+      return new CompiledNativeGraph(graph, runner, onProfile);
     },
   };
 }
@@ -70,6 +69,8 @@ interface Program {
 
 class CompiledNativeGraph implements CompiledGraph {
   readonly #graph: Graph;
+  /** What is planned: the same with fewer nodes. */
+  readonly #simplified: Graph;
   readonly #runner: Runner;
   readonly #onProfile: ((lines: string[]) => void) | undefined;
   /** By the extents of the inputs. */
@@ -78,6 +79,7 @@ class CompiledNativeGraph implements CompiledGraph {
 
   constructor(graph: Graph, runner: Runner, onProfile?: (lines: string[]) => void) {
     this.#graph = graph;
+    this.#simplified = foldBatchNormalization(foldConstants(mergeCommon(graph)));
     this.#runner = runner;
     this.#onProfile = onProfile;
   }
@@ -90,6 +92,10 @@ class CompiledNativeGraph implements CompiledGraph {
     return this.#runner.inTurn(async () => {
       this.#checkAlive();
       const { plan, handle } = this.#program(inputs);
+      for (const { name, value } of graph.outputs) {
+        const { dtype, shape } = plan.results[plan.resultOf.get(name)!];
+        checkOutput(name, getSpec(graph, value), dtype, shape, symbols);
+      }
       const results = plan.results.map(({ dtype, shape }): Tensor => {
         return { dtype, shape, data: allocate(dtype, elementCount(shape)) };
       });
@@ -108,7 +114,7 @@ class CompiledNativeGraph implements CompiledGraph {
   }
 
   memoryBytes(shapes: Readonly<Record<string, readonly number[]>>): number {
-    const { arenaBytes, constants, results } = planGraph(bindGraph(this.#graph, shapes), this.#runner.kernels);
+    const { arenaBytes, constants, results } = planGraph(bindGraph(this.#simplified, shapes), this.#runner.kernels);
     return results.reduce((sum, { bytes }) => sum + bytes, arenaBytes + constants.length);
   }
 
@@ -135,7 +141,7 @@ class CompiledNativeGraph implements CompiledGraph {
     if (known) return known;
     const { addon, handle, kernels } = this.#runner;
     const shapes = Object.fromEntries(inputs.map(({ shape }, i) => [this.#graph.inputs[i], shape]));
-    const plan = planGraph(bindGraph(this.#graph, shapes), kernels);
+    const plan = planGraph(bindGraph(this.#simplified, shapes), kernels);
     const program = { plan, handle: createProgram(addon, handle, plan, this.#onProfile !== undefined) };
     this.#programs.set(key, program);
     return program;

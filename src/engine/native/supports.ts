@@ -3,6 +3,8 @@ import { LOWERINGS } from './lowerings/index.js';
 import { ELEMENTWISE } from './plan/elementwise.js';
 import { EXPANDED } from './plan/expand-norms.js';
 
+const IMPLEMENTED: ReadonlySet<string> = new Set([...Object.keys(ELEMENTWISE), ...Object.keys(LOWERINGS), ...EXPANDED]);
+
 /** Ops whose windows slide over one or two axes here. */
 const WINDOWED = new Set([
   'Conv',
@@ -43,8 +45,7 @@ export function findUnsupported(graph: Graph): { readonly node: Node; readonly r
 }
 
 function whyNot(graph: Graph, node: Node): string | undefined {
-  if (!(node.op in ELEMENTWISE || node.op in LOWERINGS || EXPANDED.has(node.op)))
-    return 'the native engine has no such op';
+  if (!IMPLEMENTED.has(node.op)) return 'the native engine has no such op';
   const specs = [...node.inputs, ...node.outputs].flatMap((id) => graph.values.get(id) ?? []);
   if (WINDOWED.has(node.op) && specs.some(({ shape }) => shape.length > 4)) {
     return 'the native engine slides windows over one or two axes';

@@ -3,8 +3,10 @@ import type { CompiledGraph } from '../../../src/engine/index.js';
 import { createNativeEngine } from '../../../src/engine/native/index.js';
 import { GraphBuilder } from '../../../src/graph/builder.js';
 import type { Graph } from '../../../src/graph/graph.js';
-import { scalar, tensor } from '../../../src/graph/tensor.js';
+import { tensor } from '../../../src/graph/tensor.js';
 import { expectAgreement } from '../agreement.js';
+import { testGraphs } from '../contracts/graphs.js';
+import { testTrainingSteps } from '../contracts/training-step.js';
 import { Random } from '../random.js';
 import { describeNative } from './native-addon.js';
 
@@ -26,29 +28,8 @@ describeNative('the native engine', (addon) => {
     expect(() => createNativeEngine(addon, { threads })).toThrow(/threads/);
   });
 
-  test.each([
-    ['missing', { x: undefined }, /input x is missing.*float32 \[N,3\]/],
-    ['of another dtype', { labels: tensor('int64', [2], [0, 1]) }, /input labels is int64 \[2\].*int32 \[N\]/],
-    ['of another shape', { x: tensor('float32', [2, 2], [1, 2, 3, 4]) }, /input x is float32 \[2,2\].*\[N,3\]/],
-    ['of another rank', { x: scalar('float32', 1) }, /input x is float32 \[\].*\[N,3\]/],
-    ['of another batch than the rest', { x: tensor('float32', [1, 3], [1, 2, 3]) }, /input x is .*\[1,3\].*N is 2/],
-  ])('a feed %s is refused by name', async (_, over, message) => {
-    const b = new GraphBuilder('two inputs');
-    const classes = b.op('OneHot', [b.input('labels', { dtype: 'int32', shape: ['N'] })], { depth: 3 });
-    b.output('y', b.op('Mul', [b.input('x', float('N', 3)), classes]));
-    const fits = { x: tensor('float32', [2, 3], [1, 2, 3, 4, 5, 6]), labels: tensor('int32', [2], [0, 1]) };
-    const feeds = new Map(Object.entries({ ...fits, ...over }).filter(([, t]) => t !== undefined));
-    await expect(run(b.build(), feeds)).rejects.toThrow(message);
-  });
-
-  test('after its release a graph says so, and a second release does nothing', async () => {
-    const b = new GraphBuilder('gone');
-    b.output('y', b.op('Relu', [b.input('x', float('N'))]));
-    const compiled = await engine.compile(b.build());
-    await compiled.release();
-    await compiled.release();
-    await expect(compiled.run(new Map())).rejects.toThrow(/gone has been released/);
-  });
+  testGraphs({ open: () => engine });
+  testTrainingSteps({ open: () => engine });
 
   test('outputs may be inputs, constants, views of one value, or one value under two names', async () => {
     const b = new GraphBuilder('plain');
@@ -97,14 +78,6 @@ describeNative('the native engine', (addon) => {
     const y = (await compiled.run(new Map([['ids', tensor('int32', [2], [-1, 0])]]))).get('y');
     expect(y).toEqual(tensor('float32', [2, 1], [2, 1]));
     await compiled.release();
-  });
-
-  test('an op that the engine does not have is named, with its layer', async () => {
-    const b = new GraphBuilder('strange');
-    b.output('y', b.op('Relu', [b.input('x', float('N'))], {}, { layer: 'act' }));
-    const graph = b.build();
-    const nodes = graph.nodes.map((node) => ({ ...node, op: 'Strange' }));
-    await expect(engine.compile({ ...graph, nodes })).rejects.toThrow(/Strange act: the native engine has no such op/);
   });
 
   test('the memory of a run is known before it, and grows with the batch', async () => {

@@ -36,10 +36,10 @@ function grouped(node: Node, shape: readonly number[]): Layout {
 
 /** Spells norms by the sample's own statistics out: they are few, and their parts are fused with what is around. */
 export function expandNorms(graph: BoundGraph): BoundGraph {
-  if (!graph.nodes.some(({ op }) => op in LAYOUTS)) return graph;
+  if (!graph.nodes.some(({ op }) => EXPANDED.has(op))) return graph;
   const values = new Map(graph.values);
   const constants = new Map(graph.constants);
-  const nodes = graph.nodes.flatMap((node) => (node.op in LAYOUTS ? expand(node, values, constants) : [node]));
+  const nodes = graph.nodes.flatMap((node) => (EXPANDED.has(node.op) ? expand(node, values, constants) : [node]));
   return withNodes({ ...graph, constants }, nodes, values);
 }
 

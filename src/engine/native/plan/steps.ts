@@ -62,7 +62,7 @@ export function cutIntoSteps(graph: BoundGraph): Step[] {
 }
 
 function spaceOf(graph: BoundGraph, node: Node): string | undefined {
-  if (!(node.op in ELEMENTWISE)) return undefined;
+  if (!Object.hasOwn(ELEMENTWISE, node.op)) return undefined;
   const dtypes = [...node.inputs, ...node.outputs].map((id) => graph.values.get(id)!.dtype);
   return `${isWide(dtypes) ? 'wide ' : ''}${graph.values.get(node.outputs[0])!.shape}`;
 }

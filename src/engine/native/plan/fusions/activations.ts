@@ -37,7 +37,7 @@ export function fuseActivations(graph: BoundGraph): BoundGraph {
   /** By the last node of what was fused: it stands where that stood, after everything that it reads. */
   const fused = new Map<Node, Node>();
   for (const node of graph.nodes) {
-    if (!(node.op in RESIDUAL) || gone.has(node)) continue;
+    if (!Object.hasOwn(RESIDUAL, node.op) || gone.has(node)) continue;
     const chain = [node];
     let residual: string | undefined;
     let next = onlyReader(node.outputs[0]);
