@@ -89,7 +89,7 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
     },
     async () => ({
       version: VERSION,
-      formats: ['tfjs-layers'],
+      formats: ['tfjs-layers', 'onnx'],
       ...engineNames,
       algorithms: [...installed.algorithms],
       mutators: [...installed.mutators],
