@@ -141,8 +141,9 @@ describe('the loss follows from output and labels', () => {
           kernelSize: 3,
           padding: 'same',
           activation: 'relu',
+          kernelInitializer: init(5),
         }),
-        L.conv2d({ name: 'b', filters: 3, kernelSize: 1, activation: 'softmax' }),
+        L.conv2d({ name: 'b', filters: 3, kernelSize: 1, activation: 'softmax', kernelInitializer: init(6) }),
       ],
     });
     const bench = await benchOf(model, (quadrants, images) => ({
@@ -166,11 +167,20 @@ describe('the loss follows from output and labels', () => {
 
   test('two outputs with labels of their own', async () => {
     const image = tf.input({ shape: [SIZE, SIZE, 1] });
-    const trunk = L.conv2d({ name: 'conv', filters: 8, kernelSize: 3, strides: 2, activation: 'relu' }).apply(image);
+    const trunk = L.conv2d({
+      name: 'conv',
+      filters: 8,
+      kernelSize: 3,
+      strides: 2,
+      activation: 'relu',
+      kernelInitializer: init(7),
+    }).apply(image);
     const flat = L.flatten().apply(trunk) as tf.SymbolicTensor;
     const outputs = [
-      L.dense({ name: 'kind', units: 4, activation: 'softmax' }).apply(flat) as tf.SymbolicTensor,
-      L.dense({ name: 'place', units: 1 }).apply(flat) as tf.SymbolicTensor,
+      L.dense({ name: 'kind', units: 4, activation: 'softmax', kernelInitializer: init(8) }).apply(
+        flat,
+      ) as tf.SymbolicTensor,
+      L.dense({ name: 'place', units: 1, kernelInitializer: init(9) }).apply(flat) as tf.SymbolicTensor,
     ];
     const bench = await benchOf(tf.model({ inputs: image, outputs }), (quadrants) => ({
       _kind: bytes([quadrants.length], quadrants),
@@ -279,7 +289,10 @@ describe('with everything on', () => {
 test('early stopping ends training and delivers the weights of the lowest loss', async () => {
   // Labels that have nothing to do with the images can only be learnt by heart.
   const bench = await benchOf(plainModel(4, 'softmax'), (quadrants) => ({
-    '': bytes([quadrants.length], quadrants.map((_, i) => (i * i) % 4)),
+    '': bytes(
+      [quadrants.length],
+      quadrants.map((_, i) => (i * i) % 4),
+    ),
   }));
   const finetune = {
     epochs: 30,
