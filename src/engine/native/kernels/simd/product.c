@@ -95,23 +95,28 @@ static long packed_at(const product_task *t, int block, int panel) {
   return k0 * width + (k1 - k0) * panel * PANEL;
 }
 
+enum { CHUNK = 16 }; /* channels packed together: their weights, for a panel and all taps, fit the first cache */
+
 static void pack_weights(void *arg, int thread, int threads) {
   const product_task *t = arg;
   const window_product *p = t->p;
   const product_plan *plan = &t->plan;
+  const int taps = p->taps_y * p->taps_x;
+  const long chunks = (p->c + CHUNK - 1) / CHUNK;
   long from, to;
-  share((long)plan->panels * plan->k_blocks, 1, thread, threads, &from, &to);
+  share(plan->panels * chunks, 1, thread, threads, &from, &to);
   for (long unit = from; unit < to; unit++) {
-    int block = (int)(unit % plan->k_blocks), panel = (int)(unit / plan->k_blocks);
+    int panel = (int)(unit / chunks), c0 = (int)(unit % chunks) * CHUNK, c1 = c0 + CHUNK < p->c ? c0 + CHUNK : p->c;
     int o0 = panel * PANEL, valid = p->oc - o0 < PANEL ? p->oc - o0 : PANEL, width = valid <= V ? V : PANEL;
-    float *to_panel = t->packed + packed_at(t, block, panel);
-    long k0 = block_start(plan, block), k1 = block_start(plan, block + 1);
-    for (long k = k0; k < k1; k++) {
-      long tap = k / p->c, channel = k % p->c;
-      const float *from_w = t->w.origin + tap / p->taps_x * t->w.tap_y + tap % p->taps_x * t->w.tap_x + channel * t->w.in + o0 * t->w.out;
-      float *row = to_panel + (k - k0) * width;
-      for (int o = 0; o < valid; o++) row[o] = from_w[o * t->w.out];
-      for (int o = valid; o < width; o++) row[o] = 0;
+    int block = 0;
+    for (int tap = 0; tap < taps; tap++) {
+      const float *from_w = t->w.origin + tap / p->taps_x * t->w.tap_y + tap % p->taps_x * t->w.tap_x + c0 * t->w.in + o0 * t->w.out;
+      for (long k = (long)tap * p->c + c0; k < (long)tap * p->c + c1; k++, from_w += t->w.in) {
+        while (block_start(plan, block + 1) <= k) block++;
+        float *row = t->packed + packed_at(t, block, panel) + (k - block_start(plan, block)) * width;
+        for (int o = 0; o < valid; o++) row[o] = from_w[o * t->w.out];
+        for (int o = valid; o < width; o++) row[o] = 0;
+      }
     }
   }
 }

@@ -50,8 +50,8 @@ static double grad_cycles(const es_conv_shape *s, int size, int threads) {
   grad_plan g = plan_grad(s, size, threads);
   double tiles = (double)g.tiles, values = size * size, o_vectors = (double)g.o_width / V;
   double products = tiles * values * g.row_tiles * GRAD_ROWS * o_vectors / 2 * 1.2;
-  double transforms = tiles * values * 4.5 * ((double)g.c_width / V + o_vectors);
-  double sums = (double)g.sums / 16 * 6 * (tiles / g.block + 1) + s->c * o_vectors * (values * 2 + 100);
+  double transforms = tiles * values * 6 * ((double)g.c_width / V + o_vectors);
+  double sums = (double)g.sums / 16 * (g.sums > 256 * 1024 ? 20 : 6) * (tiles / g.block + 1) + s->c * o_vectors * (values * 2 + 100);
   return products + transforms + sums;
 }
 

@@ -63,24 +63,26 @@ static winograd_plan plan_winograd(const window_product *p, int size) {
   return plan;
 }
 
-/* Cycles of a core that multiplies and adds two vectors a cycle, from measurements on 256-bit vectors. */
+/* Cycles of a core that multiplies and adds two vectors a cycle, fitted to measurements on 256-bit vectors. Weights that the second cache does not
+ * hold are dear to write, and read again for every block. */
 static double winograd_cycles(const window_product *p, int size) {
   winograd_plan plan = plan_winograd(p, size);
   double tiles = (double)plan.tiles, values = size * size, c_vectors = (double)plan.c_width / V, o_vectors = (double)plan.o_width / V;
   double products = tiles * values * p->c * o_vectors / 2 * 1.2;
-  double transforms = tiles * values * (4.5 * c_vectors + 4.5 * o_vectors);
-  double blocks = tiles / plan.block + 1, weight_lines = values * p->c * (double)plan.o_width / 16;
-  double weights = p->c * o_vectors * (values * 2 + 100) + weight_lines * (values * p->c * (double)plan.o_width > 96 * 1024 ? blocks * 4 + 8 : 2);
-  return products + transforms + weights;
+  double transforms = tiles * values * 6 * (c_vectors + o_vectors);
+  double weights = values * p->c * (double)plan.o_width, blocks = tiles / plan.block + 1;
+  double traffic = weights / 16 * (weights > 256 * 1024 ? 60 + 4 * blocks : 4);
+  return products + transforms + traffic + p->c * o_vectors * (values * 2 + 100);
 }
 
 int ES_FN(winograd_size)(const window_product *p) {
   if (p->taps_y != 3 || p->taps_x != 3 || p->gap_y != 1 || p->gap_x != 1 || p->step_y != 1 || p->step_x != 1) return 0;
-  if (p->c < 8 || p->oc < 8) return 0;
-  double direct = (double)p->n * p->gh * p->gw * 9 * p->c * ((double)round_up((size_t)p->oc, V) / V) / 2 * 1.1;
+  /* Few channels: the larger tile rounds more than 3 times as much as a direct sum, and the smaller one gains nothing. */
+  if (p->c < 24 || p->oc < 8) return 0;
+  double direct = (double)p->n * p->gh * p->gw * 9 * p->c * ((double)plan_winograd(p, 4).o_width / V) / 2 * 1.1;
+  direct += 36.0 * p->c * p->oc; /* packing its weights */
   double four = winograd_cycles(p, 4), six = winograd_cycles(p, 6);
-  /* Few channels: the rounding of the larger tile is more than 3 times that of a direct sum. */
-  if (p->c >= 24 && six < four && six < direct) return 6;
+  if (six < four && six < direct) return 6;
   return four < direct ? 4 : 0;
 }
 
