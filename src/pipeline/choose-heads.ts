@@ -156,7 +156,8 @@ class Subject {
 
   #classes(labels: Labels, mixed: boolean): Fed {
     const loss = 'cross_entropy';
-    const whole = labels.kind === 'index' || (labels.whole && labels.least >= -1);
+    const places = labels.shape.length > 0;
+    const whole = labels.kind === 'index' || (places && labels.whole && labels.least >= -1);
     const axis = whole ? this.#classAxis(labels) : undefined;
     if (axis !== undefined && !(labels.kind === 'one_hot' && elementCount(labels.shape) === this.#elements)) {
       const classes = this.#shape[axis - 1];
