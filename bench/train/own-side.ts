@@ -14,6 +14,9 @@ export class OwnSide {
   readonly #graph: Graph;
   #feeds: Map<string, Tensor>;
   readonly #images: Tensor;
+  /** Results of the step before the last, and of the last. */
+  #spent: Map<string, Tensor> | undefined;
+  #last: Map<string, Tensor> | undefined;
 
   static async open(engine: Engine, graph: Graph, images: Tensor): Promise<OwnSide> {
     const optimizer = { type: 'sgd', momentum: 0.9, weightDecay: 1e-4 } as const;
@@ -97,7 +100,8 @@ export class OwnSide {
   }
 
   async #runStep(): Promise<Map<string, Tensor>> {
-    const results = await this.#training.run(this.#feeds);
+    const results = await this.#training.run(this.#feeds, this.#spent);
+    [this.#spent, this.#last] = [this.#last, results];
     const { parameters, slots, statistics } = this.#step;
     for (const { input, output } of [...parameters, ...slots, ...statistics])
       this.#feeds.set(input, results.get(output)!);

@@ -21,9 +21,11 @@ export interface CompileOptions {
 export interface CompiledGraph {
   /**
    * Feeds every graph input by id, fetches every graph output by name. Symbolic dimensions may differ from run to run.
+   * @param spent by output name, tensors that nobody reads any more, as the results of the run before the last: an engine
+   * may write results over them rather than into fresh memory. Feeds are never written.
    * @throws Error naming the input that is missing or whose shape or dtype doesn't fit.
    */
-  run(feeds: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>>;
+  run(feeds: ReadonlyMap<string, Tensor>, spent?: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>>;
   /**
    * Bytes that a run takes beside its inputs and outputs, for inputs of these shapes (by id). Absent where an engine
    * can't tell beforehand.

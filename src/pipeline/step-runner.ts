@@ -56,6 +56,9 @@ export interface StepRunner {
 /** A batch goes through whole. */
 export function runWhole(step: TrainingStep, compiled: CompiledGraph, seed: number): StepRunner {
   const changing = [...step.parameters, ...step.statistics];
+  /** Results of the step before the last, which the next one replaces: the state is always that of the last. */
+  let spent: ReadonlyMap<string, Tensor> | undefined;
+  let last: ReadonlyMap<string, Tensor> | undefined;
   return {
     heads: step.heads,
     slots: step.slots,
@@ -68,7 +71,8 @@ export function runWhole(step: TrainingStep, compiled: CompiledGraph, seed: numb
       }
       for (const { input, constant } of changing) feeds.set(input, state.constants.get(constant)!);
       feedUpdate(feeds, step, state, scalars);
-      const results = await compiled.run(feeds);
+      const results = await compiled.run(feeds, spent);
+      [spent, last] = [last, results];
       return {
         state: {
           constants: new Map(changing.map(({ constant, output }) => [constant, results.get(output)!])),

@@ -84,7 +84,7 @@ class CompiledNativeGraph implements CompiledGraph {
     this.#onProfile = onProfile;
   }
 
-  async run(feeds: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
+  async run(feeds: ReadonlyMap<string, Tensor>, spent?: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
     const graph = this.#graph;
     this.#checkAlive();
     const symbols = new Map<string, number>();
@@ -96,9 +96,7 @@ class CompiledNativeGraph implements CompiledGraph {
         const { dtype, shape } = plan.results[plan.resultOf.get(name)!];
         checkOutput(name, getSpec(graph, value), dtype, shape, symbols);
       }
-      const results = plan.results.map(({ dtype, shape }): Tensor => {
-        return { dtype, shape, data: allocate(dtype, elementCount(shape)) };
-      });
+      const results = resultTensors(plan, inputs, spent);
       try {
         await this.#runner.addon.run(
           handle,
@@ -114,8 +112,8 @@ class CompiledNativeGraph implements CompiledGraph {
   }
 
   memoryBytes(shapes: Readonly<Record<string, readonly number[]>>): number {
-    const { arenaBytes, constants, results } = planGraph(bindGraph(this.#simplified, shapes), this.#runner.kernels);
-    return results.reduce((sum, { bytes }) => sum + bytes, arenaBytes + constants.length);
+    const { arenaBytes, constants } = planGraph(bindGraph(this.#simplified, shapes), this.#runner.kernels);
+    return arenaBytes + constants.length;
   }
 
   async release(): Promise<void> {
@@ -123,7 +121,7 @@ class CompiledNativeGraph implements CompiledGraph {
     this.#released = true;
     await this.#runner.inTurn(async () => {
       for (const [extents, { plan, handle }] of this.#programs) {
-        const title = `${this.#graph.name} ${extents}`;
+        const title = `${this.#graph.name} ${extents.split(' ')[0]}`;
         this.#onProfile?.(profileLines(title, plan, this.#runner.addon.milliseconds(handle)));
         this.#runner.addon.release(handle);
       }
@@ -146,4 +144,21 @@ class CompiledNativeGraph implements CompiledGraph {
     this.#programs.set(key, program);
     return program;
   }
+}
+
+/** Where results go: into spent tensors of their type and shape, each once and none that is fed, or into fresh ones. */
+function resultTensors(plan: Plan, inputs: readonly Tensor[], spent?: ReadonlyMap<string, Tensor>): Tensor[] {
+  const taken = new Set<ArrayBufferLike>(inputs.map(({ data }) => data.buffer));
+  const reused = new Map<number, Tensor>();
+  for (const [name, tensor] of spent ?? []) {
+    const at = plan.resultOf.get(name);
+    if (at === undefined || reused.has(at) || taken.has(tensor.data.buffer)) continue;
+    const { dtype, shape } = plan.results[at];
+    if (tensor.dtype !== dtype || `${tensor.shape}` !== `${shape}`) continue;
+    taken.add(tensor.data.buffer);
+    reused.set(at, tensor);
+  }
+  return plan.results.map(({ dtype, shape }, at): Tensor => {
+    return { dtype, shape, data: reused.get(at)?.data ?? allocate(dtype, elementCount(shape)) };
+  });
 }

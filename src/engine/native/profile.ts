@@ -3,7 +3,7 @@ import type { Plan } from './plan/plan-graph.js';
 /** How many of the costliest instructions are listed. */
 const LISTED = 40;
 
-/** Where a program's time went: by operation, and by instruction. */
+/** Where a program's time went in all of its runs: by operation, and by instruction. */
 export function profileLines(title: string, plan: Plan, milliseconds: readonly number[]): string[] {
   const total = milliseconds.reduce((sum, ms) => sum + ms, 0);
   const share = (ms: number): string =>
