@@ -47,11 +47,22 @@ class Runner {
   readonly handle: EngineHandle;
   readonly kernels: Kernels;
   #last: Promise<unknown> = Promise.resolve();
+  #graphs = 0;
 
   constructor(addon: Addon, handle: EngineHandle, threads: number) {
     this.addon = addon;
     this.handle = handle;
     this.kernels = kernelsOf(addon, handle, threads);
+  }
+
+  /** A graph that runs here from now on. */
+  join(): void {
+    this.#graphs++;
+  }
+
+  /** The last one gives the memory of runs back. */
+  leave(): void {
+    if (--this.#graphs === 0) this.addon.trim(this.handle);
   }
 
   /** Runs after all that were asked for before. */
@@ -82,6 +93,7 @@ class CompiledNativeGraph implements CompiledGraph {
     this.#simplified = foldBatchNormalization(foldConstants(mergeCommon(graph)));
     this.#runner = runner;
     this.#onProfile = onProfile;
+    runner.join();
   }
 
   async run(feeds: ReadonlyMap<string, Tensor>, spent?: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
@@ -126,6 +138,7 @@ class CompiledNativeGraph implements CompiledGraph {
         this.#runner.addon.release(handle);
       }
       this.#programs.clear();
+      this.#runner.leave();
     });
   }
 

@@ -98,9 +98,16 @@ function reaches(from: readonly Group[], a: Group, b: Group): boolean {
   return false;
 }
 
-/** Groups after those that they read from; otherwise by their last member's place in the graph. */
+/**
+ * Groups after those that they read from; otherwise by their last member's place in the graph. What nothing reads, as the
+ * update of a weight, follows its sources at once: their memory is free from then on.
+ */
 function inOrder(groups: readonly Group[]): Group[] {
-  const place = (group: Group): number => Math.max(...group.members.map(({ position }) => position));
+  const read = new Set(groups.flatMap((group) => [...group.sources].map(current).filter((g) => g !== group)));
+  const last = (group: Group): number => Math.max(...group.members.map(({ position }) => position));
+  const place = (group: Group): number => {
+    return read.has(group) ? last(group) : Math.max(0, ...[...group.sources].map((g) => last(current(g)) + 0.5));
+  };
   const ordered: Group[] = [];
   const done = new Set<Group>();
   const visit = (group: Group): void => {
