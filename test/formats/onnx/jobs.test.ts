@@ -54,7 +54,7 @@ describeShared('third-party ONNX models', 'models/onnx', (folder) => {
       const bytes = new Uint8Array(await readFile(path));
       if (hasChecker) checkOnnxFile(path);
       await expectSameAsOnnxRuntime(bytes);
-    });
+    }, 200_000);
   });
 });
 

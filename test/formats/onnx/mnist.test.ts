@@ -67,5 +67,5 @@ describeShared('ort-mnist-cntk, MACs 0.5, 8,000 images, 5 epochs', 'data/mnist-t
     await session.release();
     // One image of the 2,000 may fall the other way between two runtimes' roundings.
     expect(Math.abs(right - Math.round(pruned.accuracy! * VALIDATION))).toBeLessThanOrEqual(1);
-  });
+  }, 400_000);
 });
