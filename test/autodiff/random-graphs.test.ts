@@ -5,7 +5,7 @@ import { createTrainingStep } from '../../src/autodiff/index.js';
 import { evaluateGraph } from '../../src/graph/evaluate.js';
 import type { RefTensor } from '../../src/graph/tensor.js';
 import { verify } from '../../src/graph/verify.js';
-import { randomGraph } from '../support/random-graphs.js';
+import { classifierGraph } from '../support/random-graphs.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { PLAIN, randomFeeds } from './finite-differences.js';
 
@@ -18,7 +18,7 @@ const TOLERANCE = 1e-5;
 test('random networks: the slope along a random direction is what the gradient says', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 1e6 }), (seed) => {
-      const graph = randomGraph(seed);
+      const graph = classifierGraph(seed);
       const step = createTrainingStep(graph, { ...PLAIN, output: graph.outputs[0].name });
       verify(step.graph);
       const feeds = randomFeeds(graph, step, 3, seed);
