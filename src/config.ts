@@ -2,7 +2,14 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type ArchiveLimits, DEFAULT_LIMITS } from './archive/limits.js';
-import { installedEngines, TENSORFLOW_PACKAGES } from './installed-engines.js';
+import {
+  type DeviceName,
+  ENGINE_DEVICES,
+  type EngineName,
+  installedEngines,
+  TENSORFLOW_PACKAGES,
+} from './installed-engines.js';
+import { findWebGpuFault } from './webgpu.js';
 
 export interface Limits {
   /** Of one upload, all files together. */
@@ -26,7 +33,8 @@ export interface Config {
   readonly port: number;
   readonly dataDir: string;
   readonly redisUrl: string | undefined;
-  readonly engine: 'auto' | 'native' | 'onnxruntime' | 'tensorflow';
+  readonly engine: EngineName;
+  readonly device: DeviceName;
   readonly logLevel: string;
   readonly workerConcurrency: number;
   /** Compute threads of one job; 0: one for each core. */
@@ -48,7 +56,7 @@ export class ConfigError extends Error {
 }
 
 const MIB = 2 ** 20;
-const ENGINES = ['auto', 'native', 'onnxruntime', 'tensorflow'] as const;
+const ENGINES = Object.keys(ENGINE_DEVICES) as EngineName[];
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const NOT_SUPPORTED_YET: Readonly<Record<string, string>> = {
   DATABASE_URL: 'the record is a SQLite file in DATA_DIR',
@@ -74,7 +82,7 @@ export function readConfig(env: Environment): Config {
   }
   const worker = workerVariables(variables);
   // With Redis jobs run elsewhere, and it is the workers' packages that count.
-  if (worker.redisUrl === undefined) requireEngine(worker.engine, variables);
+  if (worker.redisUrl === undefined) requireEngine(worker, variables);
   return variables.checked({
     ...worker,
     host,
@@ -98,7 +106,7 @@ export type WorkerEnvironment = ReturnType<typeof workerVariables> & { readonly 
 export function readWorkerConfig(env: Environment): WorkerEnvironment {
   const variables = new Variables(env);
   const worker = workerVariables(variables);
-  requireEngine(worker.engine, variables);
+  requireEngine(worker, variables);
   if (worker.redisUrl === undefined) {
     variables.problems.push(
       'REDIS_URL is needed: a worker takes its jobs from Redis (without it, `npm start` runs a worker by itself)',
@@ -114,11 +122,26 @@ const ENGINE_NEEDS: Readonly<Partial<Record<Config['engine'], string>>> = {
   tensorflow: `${TENSORFLOW_PACKAGES.map(({ name }) => name).join(' or ')}, and neither is installed with its native library: \`npm run gpu:install\` installs the first; "auto" takes it where it is there`,
 };
 
-/** An engine that is missing would fail every job. */
-function requireEngine(engine: Config['engine'], variables: Variables): void {
+/** An engine or a device that is missing would fail every job. */
+function requireEngine({ engine, device }: Pick<Config, 'engine' | 'device'>, variables: Variables): void {
+  const installed = installedEngines();
   const needs = ENGINE_NEEDS[engine];
-  if (needs === undefined || installedEngines().some(({ name }) => name === engine)) return;
-  variables.problems.push(`ENGINE is "${engine}", which needs ${needs}`);
+  if (needs !== undefined && !installed.some(({ name }) => name === engine)) {
+    variables.problems.push(`ENGINE is "${engine}", which needs ${needs}`);
+  }
+  if (device === 'cuda' && !installed.some((has) => has.device === 'cuda')) {
+    const [{ name }] = TENSORFLOW_PACKAGES;
+    variables.problems.push(`DEVICE is "cuda", which needs ${name}: \`npm run gpu:install\` installs it`);
+  }
+}
+
+/**
+ * Asks for the adapter that DEVICE=webgpu needs, where jobs are run in this process's children; takes a second.
+ * @throws ConfigError where none answers.
+ */
+export async function requireWebGpu({ device }: Pick<Config, 'device'>): Promise<void> {
+  const fault = device === 'webgpu' ? await findWebGpuFault() : undefined;
+  if (fault !== undefined) throw new ConfigError([`DEVICE is "webgpu", but ${fault}`]);
 }
 
 /** What workers read, embedded ones too. */
@@ -132,10 +155,12 @@ function workerVariables(variables: Variables) {
       variables.problems.push(`${name} is not supported yet: ${instead}; unset it`);
     }
   }
+  const engine = variables.oneOf('ENGINE', ENGINES, 'auto');
   return {
     dataDir: resolve(variables.text('DATA_DIR') ?? './data'),
     redisUrl,
-    engine: variables.oneOf('ENGINE', ENGINES, 'auto'),
+    engine,
+    device: variables.oneOf<DeviceName>('DEVICE', ENGINE_DEVICES[engine], 'auto', `with ENGINE "${engine}" `),
     logLevel: variables.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     workerConcurrency: variables.whole('WORKER_CONCURRENCY', 1, 1, 64),
     threads: variables.whole('THREADS', 0, 0, 1024),
@@ -177,10 +202,10 @@ class Variables {
     return preset;
   }
 
-  oneOf<T extends string>(name: string, allowed: readonly T[], preset: T): T {
+  oneOf<T extends string>(name: string, allowed: readonly T[], preset: T, when = ''): T {
     const value = this.text(name) ?? preset;
     if ((allowed as readonly string[]).includes(value)) return value as T;
-    this.problems.push(`${name} must be one of ${allowed.join(', ')}, found "${value}"`);
+    this.problems.push(`${name} must ${when}be one of ${allowed.join(', ')}, found "${value}"`);
     return preset;
   }
 

@@ -12,6 +12,17 @@ export interface InstalledEngine {
   readonly device: 'cpu' | 'cuda';
 }
 
+/** The devices that each engine can be told to compute on; `auto` takes the fastest that it may choose by itself. */
+export const ENGINE_DEVICES = {
+  auto: ['auto', 'cpu', 'cuda', 'webgpu'],
+  native: ['auto', 'cpu'],
+  onnxruntime: ['auto', 'cpu', 'webgpu'],
+  tensorflow: ['auto', 'cuda'],
+} as const;
+
+export type EngineName = keyof typeof ENGINE_DEVICES;
+export type DeviceName = (typeof ENGINE_DEVICES)[EngineName][number];
+
 export interface TensorFlowPackage {
   readonly name: string;
   readonly device: InstalledEngine['device'];

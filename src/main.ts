@@ -1,5 +1,5 @@
 /** `npm start`: the API, with an embedded worker when REDIS_URL is unset. */
-import { ConfigError, readConfig } from './config.js';
+import { ConfigError, readConfig, requireWebGpu } from './config.js';
 import { createLogger } from './logger.js';
 import { startService } from './service.js';
 
@@ -11,7 +11,8 @@ Environment:
   API_KEY              where set, requests must bring it as "Authorization: Bearer KEY"
   DATA_DIR             record, uploads and results (./data)
   REDIS_URL            redis://…: jobs go to worker processes (npm run worker); unset: a worker runs in here
-  ENGINE               auto, onnxruntime or tensorflow (auto)
+  ENGINE               auto, native, onnxruntime or tensorflow (auto)
+  DEVICE               auto, cpu, cuda or webgpu (auto; docs/gpu.md)
   WORKER_CONCURRENCY   jobs at a time (1)
   THREADS              compute threads of one job; 0: the cores, shared by WORKER_CONCURRENCY (0)
   UPLOAD_LIMIT         bytes of one upload (512 MiB)
@@ -48,9 +49,9 @@ try {
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
+  if (config.redisUrl === undefined) await requireWebGpu(config);
   const logger = createLogger(config.logLevel);
   const service = await startService(config, logger);
-  logger.info({ url: service.url, docs: `${service.url}/docs`, dataDir: config.dataDir }, 'espalier is ready');
 
   let stopping = false;
   const stop = async (signal: string) => {
@@ -72,4 +73,5 @@ async function main(): Promise<void> {
     }
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+  logger.info({ url: service.url, docs: `${service.url}/docs`, dataDir: config.dataDir }, 'espalier is ready');
 }

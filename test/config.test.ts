@@ -57,6 +57,18 @@ test('every wrong variable is named in one error', () => {
   expect(error?.message).toContain('DATABASE_URL is not supported yet');
 });
 
+test('DEVICE is one that the engine has, and whose package is installed', () => {
+  expect(readConfig({}).device).toBe('auto');
+  expect(readConfig({ ENGINE: 'onnxruntime', DEVICE: 'webgpu' })).toMatchObject({
+    engine: 'onnxruntime',
+    device: 'webgpu',
+  });
+  expect(() => readConfig({ ENGINE: 'onnxruntime', DEVICE: 'cuda' })).toThrow(
+    /DEVICE must with ENGINE "onnxruntime" be one of auto, cpu, webgpu, found "cuda"/,
+  );
+  expect(() => readConfig({ DEVICE: 'cuda' })).toThrow(/DEVICE is "cuda", which needs .*npm run gpu:install/);
+});
+
 test.each(['0.0.0.0', '::', '192.168.1.2', 'example.org'])('%s without a key is refused', (HOST) => {
   expect(() => readConfig({ HOST })).toThrow(/API_KEY is needed/);
   expect(readConfig({ HOST, API_KEY: 'long-enough' }).host).toBe(HOST);

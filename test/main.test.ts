@@ -73,6 +73,16 @@ test('an engine that is not installed is said at the start, with how to install 
   expect(stderr).toMatch(/ENGINE is "tensorflow".*npm run gpu:install/);
 });
 
+test.runIf(platform() === 'linux')('DEVICE=webgpu where no adapter answers is said at the start', async () => {
+  const { code, stderr } = await run({ DEVICE: 'webgpu', VK_DRIVER_FILES: '/dev/null' }).ended;
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: expect.stringMatching(
+      /^the environment is not valid:\n {2}DEVICE is "webgpu", but there is no WebGPU device here: .*adapter.*\n$/,
+    ),
+  });
+});
+
 test('a second service on the same DATA_DIR is refused, and the first goes on', async () => {
   const { url } = await start();
   const second = await run().ended;

@@ -168,6 +168,7 @@ async function specOf(context: WorkerContext, message: JobMessage, attempt: Atte
     outDir: attempt.outDir,
     checkpointDir: attempt.checkpointDir,
     engine: context.engine,
+    device: context.device,
     threads: context.threads,
     memoryBytes: context.limits.job.memoryBytes,
     archive: context.archive,

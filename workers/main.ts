@@ -1,5 +1,5 @@
 /** `npm run worker`: takes jobs and inspections from Redis. */
-import { ConfigError, readWorkerConfig } from '../src/config.js';
+import { ConfigError, readWorkerConfig, requireWebGpu } from '../src/config.js';
 import { runWorkerProcess } from './worker-process.js';
 
 const HELP = `espalier worker: runs pruning jobs and reads uploads, for an API that uses the same Redis and DATA_DIR
@@ -8,7 +8,8 @@ Environment:
   REDIS_URL            redis://[user:password@]host:port[/db]; required
   DATA_DIR             the API's folder of uploads and results (./data)
   WORKER_CONCURRENCY   jobs at a time; one for each device (1)
-  ENGINE               auto, onnxruntime or tensorflow (auto)
+  ENGINE               auto, native, onnxruntime or tensorflow (auto)
+  DEVICE               auto, cpu, cuda or webgpu (auto; docs/gpu.md)
   THREADS              compute threads of one job; 0: the cores, shared by WORKER_CONCURRENCY (0)
   UNPACKED_LIMIT       bytes that one upload may unpack to (2 GiB)
   COMPRESSION_LIMIT    unpacked bytes for each byte of an archive (200)
@@ -34,7 +35,9 @@ if (process.argv.length > 2) {
 }
 
 try {
-  await runWorkerProcess(readWorkerConfig(process.env));
+  const config = readWorkerConfig(process.env);
+  await requireWebGpu(config);
+  await runWorkerProcess(config);
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
   process.stderr.write(`${error.message}\n`);

@@ -83,6 +83,7 @@ const Spec = Type.Unsafe<JobSpec>(
     outDir: Type.String(),
     checkpointDir: Type.String(),
     engine: Type.String(),
+    device: Type.Optional(Type.String()),
     threads: Type.Integer({ minimum: 0 }),
     memoryBytes: Type.Optional(Type.Integer({ minimum: 1 })),
     archive: Type.Optional(Archive),

@@ -36,7 +36,7 @@ const INSPECTIONS_AT_ONCE = 2;
 const CANCEL_GRACE_MS = 60_000;
 
 /** The part of the config that a worker reads. `dataDir` is shared with the API. */
-export type WorkerConfig = Pick<Config, 'dataDir' | 'engine' | 'threads' | 'workerConcurrency'> & {
+export type WorkerConfig = Pick<Config, 'dataDir' | 'engine' | 'device' | 'threads' | 'workerConcurrency'> & {
   /** Absent: none. */
   readonly plugins?: Config['plugins'];
   readonly limits: Omit<Config['limits'], 'uploadBytes' | 'jsonBytes'>;
@@ -63,6 +63,7 @@ export interface WorkerContext {
   readonly folders: JobFolders;
   readonly blobs: Pick<BlobStore, 'localPath'>;
   readonly engine: JobSpec['engine'];
+  readonly device: JobSpec['device'];
   readonly threads: number;
   readonly plugins: readonly string[];
   readonly entries: { readonly job: URL; readonly inspect: URL };
@@ -99,6 +100,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     folders: jobFolders(config.dataDir),
     blobs: seenFromHere(options.blobs),
     engine: config.engine,
+    device: config.device,
     archive: config.limits.archive,
     threads: threadsOfJob(config, availableParallelism()),
     plugins: config.plugins ?? [],

@@ -23,6 +23,8 @@ export interface JobSpec {
   /** Survives attempts: checkpoints are written here and resumed from here. */
   readonly checkpointDir: string;
   readonly engine: 'auto' | 'native' | 'onnxruntime' | 'tensorflow';
+  /** What the engine computes on; absent: what it chooses. */
+  readonly device?: 'auto' | 'cpu' | 'cuda' | 'webgpu';
   /** Compute threads; 0 means one for each core. */
   readonly threads: number;
   /** Resident memory that the job may hold; training keeps to it. Absent: whatever it takes. */

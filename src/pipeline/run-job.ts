@@ -210,8 +210,8 @@ class Job {
   }
 
   async #openEngine(): Promise<Engine> {
-    const { engine: name, threads } = this.#spec;
-    const engine = await openEngine({ engine: name, threads, notice: (line) => this.#listener.log(line) });
+    const { engine: name, device, threads } = this.#spec;
+    const engine = await openEngine({ engine: name, device, threads, notice: (line) => this.#listener.log(line) });
     this.#listener.log(`computing with ${engine.name} on ${engine.device}, threads: ${engine.threads}`);
     return engine;
   }

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { openApiYaml } from '../../src/api/openapi.js';
 import { ERRORS } from '../../src/errors.js';
 import { BUILT_IN_NAMES } from '../../src/prune-config/index.js';
+import { findWebGpuFault } from '../../src/webgpu.js';
 import { CPU_ENGINE } from '../engine/cpu-engine.js';
 import { expectProblem, file, type Harness, type HarnessOptions, multipart, openHarness } from './harness.js';
 
@@ -146,7 +147,7 @@ test('capabilities, docs and the way there', async () => {
   const app = await open();
   expect((await app.inject('/capabilities')).json()).toMatchObject({
     engines: [...new Set([CPU_ENGINE, 'onnxruntime'])],
-    devices: ['cpu'],
+    devices: (await findWebGpuFault()) === undefined ? ['cpu', 'webgpu'] : ['cpu'],
     algorithms: ['IteAlgorithm'],
     mutators: BUILT_IN_NAMES.mutators,
     units: BUILT_IN_NAMES.units,

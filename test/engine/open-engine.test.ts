@@ -55,3 +55,23 @@ test('a count of threads that is none is refused', async () => {
   await expect(openEngine({ engine: 'onnxruntime', threads: -1 })).rejects.toThrow(/threads.*-1/);
   await expect(openEngine({ engine: 'onnxruntime', threads: 1.5 })).rejects.toThrow(/threads.*1.5/);
 });
+
+describe('a device', () => {
+  test('is that of the engine', async () => {
+    const { name, device } = await openEngine({ engine: 'auto', device: 'cpu', threads: 1 });
+    expect({ name, device }).toEqual({ name: CPU_ENGINE, device: 'cpu' });
+  });
+
+  test('that an engine never has is refused', async () => {
+    await expect(openEngine({ engine: 'onnxruntime', device: 'cuda', threads: 1 })).rejects.toThrow(
+      /onnxruntime is never on cuda, but on auto, cpu, webgpu/,
+    );
+  });
+
+  test('that is not there is unavailable: nothing else takes its place', async () => {
+    await expect(openEngine({ engine: 'auto', device: 'cuda', threads: 1 })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringMatching(/no CUDA device here: .*npm run gpu:install/),
+    });
+  });
+});

@@ -1,6 +1,7 @@
 /** Whole jobs on the engine that a worker is told to use. */
 import { beforeAll, expect, test } from 'vitest';
 import { CPU_ENGINE } from '../engine/cpu-engine.js';
+import { describeWebGpu } from '../engine/onnxruntime/webgpu-adapter.js';
 import { tensorFlowPackage, withPackages } from '../engine/tensorflow/stand-in-package.js';
 import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
 import { useCpu } from '../support/tfjs.js';
@@ -38,5 +39,17 @@ test('an engine that is not installed fails the job with how to install it', asy
   await expect(bench.run(CONFIG, { engine: 'tensorflow' })).rejects.toMatchObject({
     code: 'UNAVAILABLE',
     message: expect.stringContaining('npm run gpu:install'),
+  });
+});
+
+await describeWebGpu('on WebGPU', () => {
+  test('a job is pruned, trained and certified, and says so', async () => {
+    const { outcome, recording } = await bench.run(CONFIG, { engine: 'auto', device: 'webgpu' });
+    expect(outcome.status).toBe('succeeded');
+    expect(outcome.result).toMatchObject({
+      engine: { name: 'onnxruntime', device: 'webgpu' },
+      equivalence: { ok: true },
+    });
+    expect(recording.logs).toContain('computing with onnxruntime on webgpu, threads: 1');
   });
 });

@@ -28,6 +28,7 @@ export interface JobBench {
       checkpointDir?: string;
       plugins?: readonly string[];
       engine?: JobSpec['engine'];
+      device?: JobSpec['device'];
       signal?: AbortSignal;
       onMetric?: JobListener['metric'];
       memoryBytes?: number;
@@ -78,7 +79,7 @@ export async function openJobBench(
     dataPath,
     run: async (
       config,
-      { data = true, checkpointDir, plugins = [], engine = 'auto', signal, onMetric, memoryBytes } = {},
+      { data = true, checkpointDir, plugins = [], engine = 'auto', device, signal, onMetric, memoryBytes } = {},
     ) => {
       const outDir = join(folder, `out${++runs}`);
       const checkpoints = checkpointDir ?? join(folder, `checkpoint${runs}`);
@@ -93,6 +94,7 @@ export async function openJobBench(
         outDir,
         checkpointDir: checkpoints,
         engine,
+        device,
         threads: 1,
         ...(memoryBytes === undefined ? {} : { memoryBytes }),
         plugins,

@@ -13,7 +13,16 @@ const main = (args: string[], env: Record<string, string> = {}) =>
 test('--help names every variable that a worker reads', () => {
   const { status, stdout } = main(['--help']);
   expect(status).toBe(0);
-  for (const name of ['REDIS_URL', 'DATA_DIR', 'WORKER_CONCURRENCY', 'ENGINE', 'THREADS', 'JOB_DEADLINE', 'LOG_LEVEL'])
+  for (const name of [
+    'REDIS_URL',
+    'DATA_DIR',
+    'WORKER_CONCURRENCY',
+    'ENGINE',
+    'DEVICE',
+    'THREADS',
+    'JOB_DEADLINE',
+    'LOG_LEVEL',
+  ])
     expect(stdout).toContain(name);
 });
 

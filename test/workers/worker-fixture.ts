@@ -52,6 +52,7 @@ export function createFixture(): Fixture {
         config: {
           dataDir,
           engine: 'auto',
+          device: 'auto',
           threads: 1,
           workerConcurrency: 1,
           limits: {

@@ -3,6 +3,7 @@ import { EspalierError } from '../../errors.js';
 import { installedEngines } from '../../installed-engines.js';
 import { BUILT_IN_NAMES } from '../../prune-config/index.js';
 import { VERSION } from '../../version.js';
+import { findWebGpuFault } from '../../webgpu.js';
 import { problems } from '../schemas/common.js';
 import type { Services } from '../services.js';
 import type { TypedApp } from './route.js';
@@ -13,10 +14,12 @@ const Names = Type.Array(Type.String());
 
 /** What is installed doesn't change while the process runs. */
 const engines = installedEngines();
-const engineNames = {
-  engines: [...new Set(engines.map((engine) => engine.name))],
-  devices: [...new Set(engines.map((engine) => engine.device))],
-};
+const engineNames = [...new Set(engines.map((engine) => engine.name))];
+const deviceNames = [...new Set(engines.map((engine) => engine.device))];
+
+async function devices(): Promise<string[]> {
+  return (await findWebGpuFault()) === undefined ? [...deviceNames, 'webgpu'] : deviceNames;
+}
 
 export function serviceRoutes(app: TypedApp, { queue, store, limits, installed = BUILT_IN_NAMES }: Services): void {
   app.get(
@@ -60,7 +63,7 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
         operationId: 'getCapabilities',
         summary: 'What the service can do',
         description:
-          'Formats, engines and devices, algorithms, criteria and limits. Engines are those whose packages are installed beside this process; the device `cuda` means that the one for GPUs is.',
+          'Formats, engines and devices, algorithms, criteria and limits. Engines are those whose packages are installed beside this process; the device `cuda` means that the one for GPUs is, `webgpu` that an adapter answers here.',
         response: {
           200: Type.Object({
             version: Type.String(),
@@ -90,7 +93,8 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
     async () => ({
       version: VERSION,
       formats: ['tfjs-layers', 'onnx'],
-      ...engineNames,
+      engines: engineNames,
+      devices: await devices(),
       algorithms: [...installed.algorithms],
       mutators: [...installed.mutators],
       units: [...installed.units],

@@ -4,38 +4,41 @@ import { type Graph, getSpec } from '../../graph/graph.js';
 import type { DType, Tensor, TensorData } from '../../graph/tensor.js';
 import { checkedFeed, checkOutput } from '../check-values.js';
 import type { CompiledGraph, CompileOptions, Engine } from '../engine.js';
-import { lowerGraph } from './lower-graph.js';
+import { DEVICES, type OnnxRuntimeDevice } from './devices.js';
+import { type LoweredGraph, lowerGraph } from './lower-graph.js';
 
 /**
- * The CPU engine: a graph becomes one ONNX model and one onnxruntime session. Creating a session takes 50 to 500 ms, so
- * compile once per graph; the batch may differ from run to run.
- * @param options.threads threads of one operator, from 1.
+ * A graph becomes one ONNX model and one onnxruntime session. Creating a session takes 50 to 500 ms on the CPU, so compile
+ * once per graph; the batch may differ from run to run.
+ * @param options.threads threads of one operator, from 1; on WebGPU, of what the host does.
+ * @param options.device `webgpu` takes the first adapter that Dawn finds; see {@link openWebGpuEngine}.
  */
-export function createOnnxRuntimeEngine(options: { threads: number }): Engine {
-  const { threads } = options;
+export function createOnnxRuntimeEngine(options: { threads: number; device?: OnnxRuntimeDevice }): Engine {
+  const { threads, device = 'cpu' } = options;
   if (!Number.isInteger(threads) || threads < 1)
     throw new RangeError(`threads must be a number from 1, got ${threads}`);
   return {
     name: 'onnxruntime',
-    device: 'cpu',
+    device,
     threads,
     async compile(graph, options = {}) {
-      const { model, fetches } = lowerGraph(graph);
-      const session = await openSession(graph, model, threads, options);
-      return new CompiledOnnxGraph(session, graph, fetches);
+      const lowered = lowerGraph(graph, DEVICES[device].onHost);
+      const session = await openSession(graph, lowered, device, threads, options);
+      return new CompiledOnnxGraph(session, graph, lowered.fetches);
     },
   };
 }
 
 async function openSession(
   graph: Graph,
-  model: Uint8Array,
+  { model, hostNodes }: LoweredGraph,
+  device: OnnxRuntimeDevice,
   threads: number,
   { idle = 'spin' }: CompileOptions,
 ): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(model, {
-      executionProviders: ['cpu'],
+      executionProviders: [DEVICES[device].provider(hostNodes)],
       executionMode: 'sequential',
       intraOpNumThreads: threads,
       interOpNumThreads: 1,

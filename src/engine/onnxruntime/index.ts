@@ -1,1 +1,2 @@
 export { createOnnxRuntimeEngine } from './engine.js';
+export { openWebGpuEngine } from './webgpu.js';

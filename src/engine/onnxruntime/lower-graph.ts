@@ -1,4 +1,4 @@
-import { type Graph, getSpec } from '../../graph/graph.js';
+import { type Graph, getSpec, type Node } from '../../graph/graph.js';
 import { OpError } from '../../graph/op-spec.js';
 import { NodeLowering } from './lowering.js';
 import { LOWERINGS } from './lowerings/index.js';
@@ -8,13 +8,16 @@ export interface LoweredGraph {
   readonly model: Uint8Array<ArrayBuffer>;
   /** The model's output that holds each graph output; outputs of one value share one. */
   readonly fetches: ReadonlyMap<string, string>;
+  /** The nodes that `onHost` chose, as the model names them. */
+  readonly hostNodes: readonly string[];
 }
 
 /**
  * Writes a graph as one ONNX model. Values keep their ids as names; constants that something reads become initializers.
+ * @param onHost which nodes a device leaves to the host
  * @throws OpError naming a node whose op this engine doesn't have.
  */
-export function lowerGraph(graph: Graph): LoweredGraph {
+export function lowerGraph(graph: Graph, onHost: (graph: Graph, node: Node) => boolean = () => false): LoweredGraph {
   const model = new OnnxModelBuilder(graph.name);
   for (const id of graph.values.keys()) model.reserve(id);
   for (const node of graph.nodes) model.reserve(node.name);
@@ -25,11 +28,14 @@ export function lowerGraph(graph: Graph): LoweredGraph {
   for (const [id, constant] of graph.constants) if (read.has(id)) model.initializer(id, constant.tensor);
 
   const produced = new Set<string>();
+  const hostNodes: string[] = [];
   for (const node of graph.nodes) {
     if (!Object.hasOwn(LOWERINGS, node.op)) throw new OpError(node, 'the onnxruntime engine has no such op');
     const x = new NodeLowering(graph, model, node);
+    const before = model.nodeCount;
     LOWERINGS[node.op](x);
     if (!x.isFinished) throw new OpError(node, 'its lowering left an output out');
+    if (onHost(graph, node)) hostNodes.push(...model.nodeNamesFrom(before));
     for (const id of node.outputs) produced.add(id);
   }
 
@@ -42,5 +48,6 @@ export function lowerGraph(graph: Graph): LoweredGraph {
     model.output(name, getSpec(graph, value));
     names.set(value, name);
   }
-  return { model: model.encode(), fetches: new Map(graph.outputs.map((o) => [o.name, names.get(o.value) ?? o.value])) };
+  const fetches = new Map(graph.outputs.map((o) => [o.name, names.get(o.value) ?? o.value]));
+  return { model: model.encode(), fetches, hostNodes };
 }

@@ -86,6 +86,14 @@ export class OnnxModelBuilder {
     return name;
   }
 
+  get nodeCount(): number {
+    return this.#nodes.length;
+  }
+
+  nodeNamesFrom(first: number): string[] {
+    return this.#nodes.slice(first).map(({ name }) => name);
+  }
+
   node(node: OnnxNode): void {
     this.#nodes.push(
       create(NodeProtoSchema, {
