@@ -61,6 +61,8 @@ export interface ModelMeasures {
 
 /** Two models timed against each other by turns, one sample at a time. Intervals are of medians, at 95%. */
 export interface LatencyMeasurement {
+  /** What both models ran on: onnxruntime on the CPU, whatever trained. */
+  readonly engine: string;
   /** Threads of one operator. */
   readonly threads: number;
   /** Timed runs of each model. */

@@ -28,6 +28,8 @@ export interface LatencyComparison {
   /** Timed runs of each graph. */
   readonly runs: number;
   readonly threads: number;
+  /** Name of the engine that both ran on. */
+  readonly engine: string;
 }
 
 /**
@@ -50,7 +52,7 @@ export async function compareLatency(
         { compiled: b, feeds: randomInputs(pruned, 1, 0) },
         signal,
       );
-      return { ...turns, threads: engine.threads };
+      return { ...turns, threads: engine.threads, engine: engine.name };
     } finally {
       await b.release();
     }
@@ -60,8 +62,16 @@ export async function compareLatency(
 }
 
 /** A comparison as results and reports show it. */
-export function latencyMeasurement({ before, after, share, runs, threads }: LatencyComparison): LatencyMeasurement {
+export function latencyMeasurement({
+  before,
+  after,
+  share,
+  runs,
+  threads,
+  engine,
+}: LatencyComparison): LatencyMeasurement {
   return {
+    engine,
     threads,
     runs,
     share: share.median,
@@ -78,7 +88,7 @@ async function takeTurns(
   a: Contestant,
   b: Contestant,
   signal?: AbortSignal,
-): Promise<Omit<LatencyComparison, 'threads'>> {
+): Promise<Omit<LatencyComparison, 'threads' | 'engine'>> {
   const bothMs = await warmUp(a, b, signal);
   const perTurn = clamp(BUDGET_MS / (TURNS.least * bothMs), 1, MOST_RUNS_A_TURN);
   const turns = clamp(BUDGET_MS / (perTurn * bothMs), TURNS.least, TURNS.most);

@@ -18,7 +18,8 @@ export interface PlannedTarget {
 }
 
 export interface PlanContext {
-  readonly engine: Engine;
+  /** Takes latencies. */
+  readonly stopwatch: Engine;
   readonly model: LoadedModel;
   /** Of the model's files. */
   readonly sizeBytes: number;
@@ -47,10 +48,10 @@ export async function planTarget(context: PlanContext): Promise<PlannedTarget> {
 /** Size and latency are known by writing and by running; the others are counted. */
 async function planFor(
   target: Target,
-  { engine, model, sizeBytes, graph, mutator, config: { counting }, signal }: PlanContext,
+  { stopwatch, model, sizeBytes, graph, mutator, config: { counting }, signal }: PlanContext,
 ): Promise<{ plan: Plan; comparison?: LatencyComparison }> {
   if (target.size !== undefined) return { plan: await planSize(model, sizeBytes, mutator, target.size, counting) };
-  if (target.latency !== undefined) return planLatency(engine, mutator, graph, target.latency, counting, signal);
+  if (target.latency !== undefined) return planLatency(stopwatch, mutator, graph, target.latency, counting, signal);
   return { plan: planChoices(mutator, target, counting) };
 }
 

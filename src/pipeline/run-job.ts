@@ -76,7 +76,8 @@ class Job {
     this.#warnOfIdleGlobs(graph);
     const algorithm = await this.#prepare(graph);
     const { mutator } = algorithm;
-    const planned = await planTarget({ engine, model, sizeBytes, graph, mutator, config, signal });
+    const stopwatch = await this.#openStopwatch();
+    const planned = await planTarget({ stopwatch, model, sizeBytes, graph, mutator, config, signal });
     algorithm.setTarget(planned.choices);
     this.#warnIfNothingGoes(mutator, planned);
     progress.reached('analyzed');
@@ -135,7 +136,7 @@ class Job {
     const models = { original: graph, delivered: reread.model.graph };
     const latency = canceled
       ? undefined
-      : await compareDelivered(engine, models, config.target?.latency, this.#listener, signal);
+      : await compareDelivered(stopwatch, models, config.target?.latency, this.#listener, signal);
     const result: JobResult = {
       baseline: { ...original, latency_ms: latency?.before.median ?? null },
       pruned: { ...delivered, ...canceled?.score, latency_ms: latency?.after.median ?? null },
@@ -214,6 +215,13 @@ class Job {
     const engine = await openEngine({ engine: name, device, threads, notice: (line) => this.#listener.log(line) });
     this.#listener.log(`computing with ${engine.name} on ${engine.device}, threads: ${engine.threads}`);
     return engine;
+  }
+
+  /**
+   * What latencies are taken on: onnxruntime on the CPU, which is what delivered models run on most, whatever trains here.
+   */
+  #openStopwatch(): Promise<Engine> {
+    return openEngine({ engine: 'onnxruntime', device: 'cpu', threads: this.#spec.threads });
   }
 
   #warnIfNothingGoes({ mutableUnits }: ChannelMutator, { choices }: PlannedTarget): void {

@@ -72,6 +72,7 @@ describe('what is said of the delivered speed', () => {
     share: { median: share, interval: [0.99 * share, 1.01 * share] },
     runs: 70,
     threads: 2,
+    engine: 'onnxruntime',
   });
   const codes = (...args: Parameters<typeof latencyWarnings>) => latencyWarnings(...args).map(({ code }) => code);
 

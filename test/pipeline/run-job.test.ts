@@ -286,7 +286,8 @@ describe('a job without data', () => {
   test('a latency is stated with its threads, runs and intervals, in the result and in the report', async () => {
     const { outcome, outDir } = await bench.run({ target: { macs: 0.5 } }, { data: false });
     const { baseline, pruned, latency } = outcome.result!;
-    const { threads, runs, share, intervals } = latency!;
+    const { engine, threads, runs, share, intervals } = latency!;
+    expect(engine).toBe('onnxruntime');
     expect(threads).toBe(1);
     expect(runs).toBeGreaterThanOrEqual(6);
     for (const [[lower, upper], value] of [

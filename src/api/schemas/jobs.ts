@@ -36,6 +36,7 @@ const Interval = Type.Array(Type.Number(), { minItems: 2, maxItems: 2, descripti
 
 export const Latency = Type.Object(
   {
+    engine: Type.String({ description: 'What both models ran on: onnxruntime on the CPU, whatever trained.' }),
     threads: Type.Integer({ description: 'Threads of one operator.' }),
     runs: Type.Integer({ description: 'Timed runs of each model.' }),
     share: Type.Number({
