@@ -3,7 +3,8 @@
 // succeeds, and jobs run on onnxruntime.
 //
 //   node src/engine/native/build.mjs                  the addon
-//   node src/engine/native/build.mjs --out FILE [--flags "-fsanitize=address"] MAIN.c    a program of the kernels and MAIN.c (tests, bench)
+//   node src/engine/native/build.mjs --out FILE [--flags "-fsanitize=address"] [--level avx2] MAIN.c
+//                                                     a program of the kernels and MAIN.c (tests, bench); for one instruction set
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -21,7 +22,7 @@ const FLAGS = ['-std=gnu11', '-O3', '-g1', '-fPIC', '-fno-math-errno', '-fno-tra
 const WARNINGS = ['-Wall', '-Wextra', '-Wno-psabi'];
 
 /** The flags of each instruction set, by the name that kernels/dispatch.c knows. */
-const LEVELS =
+const ALL_LEVELS =
   process.arch === 'x64'
     ? {
         avx512: ['-mavx512f', '-mavx512vl', '-mavx512dq', '-mavx512bw', '-mfma', '-mprefer-vector-width=512'],
@@ -29,6 +30,14 @@ const LEVELS =
         sse2: [],
       }
     : { generic: [] };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { out: { type: 'string' }, flags: { type: 'string' }, level: { type: 'string' } },
+});
+const LEVELS = Object.fromEntries(
+  Object.entries(ALL_LEVELS).filter(([name]) => values.level === undefined || name === values.level),
+);
 
 /** The first of CC, cc, gcc and clang that answers. */
 async function findCompiler() {
@@ -118,10 +127,6 @@ function reasonOf(error) {
   return (lines.find((line) => line.includes('error')) ?? lines[0]).trim();
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { out: { type: 'string' }, flags: { type: 'string' } },
-});
 const compiler = process.platform === 'win32' ? undefined : await findCompiler();
 if (values.out) {
   if (!compiler) throw new Error(`No C compiler for ${basename(values.out)} (CC, cc, gcc, clang)`);
