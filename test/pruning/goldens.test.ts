@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graphCost } from '../../src/graph/cost.js';
 import { evaluateGraph } from '../../src/graph/evaluate.js';
-import type { Graph } from '../../src/graph/graph.js';
+import { type Graph, getSpec } from '../../src/graph/graph.js';
 import type { RefTensor } from '../../src/graph/tensor.js';
 import { ChannelMutator, type RelatedChannels } from '../../src/pruning/index.js';
 import { relativeError } from '../engine/agreement.js';
@@ -25,8 +25,14 @@ interface GoldenTensor {
   b64: string;
 }
 
+interface GoldenLayer {
+  type: string;
+  weight?: number[];
+}
+
 interface Golden {
   input_shape: number[];
+  layers: Record<string, GoldenLayer>;
   base: { flops: number };
   base_output: GoldenTensor[];
   total_torch_params: number;
@@ -35,6 +41,7 @@ interface Golden {
     string,
     {
       kept: Record<string, [number, number][]>;
+      layers: Record<string, GoldenLayer>;
       output: GoldenTensor[];
       static: { flops: number };
       static_total_torch_params: number;
@@ -73,6 +80,19 @@ function moduleFlops(graph: Graph): number {
   let flops = 0;
   for (const [name, { mmrazor }] of graphCost(graph).perNode) if (/^\/[^/]+\/./.test(name)) flops += mmrazor;
   return flops;
+}
+
+/** Products by plain counting: the weights that the original's layers have, times the places that each is applied at. */
+function products(graph: Graph, layers: Readonly<Record<string, GoldenLayer>>): number {
+  let macs = 0;
+  for (const { layer, inputs, outputs } of graph.nodes) {
+    const { type, weight } = layers[layer ?? ''] ?? {};
+    if (type === undefined || !/^(Conv|Linear)/.test(type)) continue;
+    const [, ...shape] = getSpec(graph, type.startsWith('ConvTranspose') ? inputs[0] : outputs[0]).shape;
+    const places = type === 'Linear' ? shape.slice(0, -1) : shape.slice(1);
+    macs += [...places, ...weight!].reduce<number>((product, d) => product * Number(d), 1);
+  }
+  return macs;
 }
 
 function trainedParameters(graph: Graph): number {
@@ -143,6 +163,7 @@ describeShared('the original, on its toys', 'goldens/mmrazor', (folder) => {
     test('the same output and cost unpruned', () => {
       expectClose(run(graph, golden), golden.base_output[0]);
       expect(moduleFlops(graph)).toBe(golden.base.flops);
+      expect(graphCost(graph).macs).toBe(products(graph, golden.layers));
       expect(trainedParameters(graph)).toBe(golden.total_torch_params);
     });
 
@@ -158,6 +179,7 @@ describeShared('the original, on its toys', 'goldens/mmrazor', (folder) => {
       const { graph: pruned } = mutator.exportSubnet();
       expectClose(run(pruned, golden), expected.output[0]);
       expect(moduleFlops(pruned)).toBe(expected.static.flops);
+      expect(graphCost(pruned).macs).toBe(products(graph, expected.layers));
       expect(trainedParameters(pruned)).toBe(expected.static_total_torch_params);
     });
 
