@@ -28,6 +28,8 @@ export interface ChannelContext {
   /** Channels of input i, one entry an axis. A constant that nobody tied yet has channels of its own on each axis. */
   input(i: number): readonly AxisChannels[];
   hasInput(i: number): boolean;
+  /** True for a constant of the model's arithmetic, which is no weight: it makes no channels. */
+  isLiteral(i: number): boolean;
   /** Declares the channels of output i, one entry an axis. Each entry's length is the axis's dimension. */
   setOutput(i: number, axes: readonly AxisChannels[]): void;
   /** New channels that nothing else shares yet. */

@@ -28,6 +28,8 @@ export function listed(axis: AxisChannels): number[] {
 export interface RecordedInput {
   readonly shape: Shape;
   readonly dtype?: DType;
+  /** It is a constant of the model's arithmetic. */
+  readonly literal?: boolean;
   /** Axes that may never be pruned. */
   readonly fixed?: readonly number[];
   /** Channel ids to use instead of fresh ones, by axis. */
@@ -70,6 +72,7 @@ export function recordChannels(
     outputShape: () => outputSpec.shape,
     input: (i) => axes[i],
     hasInput: (i) => i < inputs.length,
+    isLiteral: (i) => inputs[i].literal ?? false,
     setOutput: (_, given) => {
       given.forEach((axis, i) => {
         if (axis !== FIXED && axis.length !== outputSpec.shape[i]) {

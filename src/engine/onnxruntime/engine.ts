@@ -44,7 +44,11 @@ async function openSession(
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
-      extra: { session: { intra_op: { allow_spinning: idle === 'spin' ? '1' : '0' } } },
+      extra: {
+        session: { intra_op: { allow_spinning: idle === 'spin' ? '1' : '0' } },
+        // It moves pads into pools behind them, and then refuses pools with pads as large as their windows.
+        optimization: { disable_specified_optimizers: 'Pad_Fusion' },
+      },
     });
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);

@@ -1,3 +1,4 @@
+import { FIXED } from '../channels.js';
 import { formatShape, sampleElements } from '../dims.js';
 import type { Node, Shape, TensorSpec } from '../graph.js';
 import { type Cost, OpError, type OpSpec } from '../op-spec.js';
@@ -5,6 +6,7 @@ import { elementCount, type RefTensor } from '../tensor.js';
 import { flagAttr, numberAttr } from './attributes.js';
 import { broadcastChannels, broadcastOffsets, broadcastShapes } from './broadcast.js';
 import { expectDType, expectFloat, expectMinRank, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { channelReason } from './reasons.js';
 
 const gemm: OpSpec = {
   op: 'Gemm',
@@ -100,7 +102,10 @@ const matMul: OpSpec = {
       { shape: shapeA.slice(0, -2), axes: a.slice(0, -2) },
       { shape: shapeB.slice(0, -2), axes: b.slice(0, -2) },
     ];
-    ctx.setOutput(0, [...broadcastChannels(node, ctx, operands, batchShape), ...matrixAxes(a, b)]);
+    // What a matrix from the left mixes are places (a linear resize): its rows are places too, which stay.
+    const rows = ctx.isLiteral(0) && a.length > 1 ? a.with(-2, FIXED) : a;
+    if (rows !== a) ctx.freeze(a[a.length - 2], channelReason('FIXED_PART', node));
+    ctx.setOutput(0, [...broadcastChannels(node, ctx, operands, batchShape), ...matrixAxes(rows, b)]);
   },
 
   cost(_node, inputs, outputs) {

@@ -43,7 +43,13 @@ const gather: OpSpec = {
     const data = ctx.input(0);
     const axis = gatherAxisOf(node, data.length);
     ctx.tie(data[axis], FIXED, channelReason('INDEXED_AXIS', node));
-    ctx.setOutput(0, data.toSpliced(axis, 1, ...ctx.input(1)));
+    // Indices that are the model's own are places of a list, which stay.
+    const places = ctx.input(1).map((indices) => {
+      if (!ctx.isLiteral(1)) return indices;
+      ctx.freeze(indices, channelReason('FIXED_PART', node));
+      return FIXED;
+    });
+    ctx.setOutput(0, data.toSpliced(axis, 1, ...places));
   },
 
   parametric(node, inputs) {

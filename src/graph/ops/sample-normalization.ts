@@ -141,7 +141,10 @@ function groupedSpec(op: string, leastRank: number): OpSpec {
       const groups = normalizedGroups(node, ctx.inputShape(0)[1] as number);
       const [first, ...others] = mixGroups(channels, groups, (axis) => ctx.renormalise(axis));
       for (const other of others) ctx.tie(first, other);
-      ctx.setOutput(0, spatialOutput(node, ctx, input, channels));
+      if (op !== 'InstanceNormalization') return ctx.setOutput(0, spatialOutput(node, ctx, input, channels));
+      // What stands behind the channels is mixed whatever it is: channels too, where a group norm is written with reshapes.
+      for (const axis of input.slice(2)) ctx.renormalise(axis);
+      ctx.setOutput(0, input);
     },
 
     slice(node, ctx) {

@@ -66,9 +66,22 @@ const groupNorm: MaskedNorm = (node, m) => {
   };
 };
 
+/** Over what stands behind each channel, where other channels do: a group norm that is written with reshapes. */
+const instanceNorm: MaskedNorm = (node, m) => {
+  const [x] = node.inputs;
+  const shape = m.shape(x);
+  const axes = shape.slice(2).map((_, i) => i + 2);
+  return {
+    axes,
+    mean: (value) => meanOfKept(m, m.op('ReduceMean', [value], { axes, keepdims: 1 }), x, axes),
+    weight: (value) => m.op('Reshape', [value], { shape: [Number(shape[1]), ...axes.map(() => 1)] }),
+  };
+};
+
 const MASKED_NORMS: Readonly<Record<string, MaskedNorm>> = {
   LayerNormalization: layerNorm,
   GroupNormalization: groupNorm,
+  InstanceNormalization: instanceNorm,
 };
 
 /**

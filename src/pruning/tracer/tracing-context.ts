@@ -82,6 +82,10 @@ export class NodeChannelContext implements ChannelContext {
     return id !== undefined && id !== '';
   }
 
+  isLiteral(i: number): boolean {
+    return this.#graph.constants.get(this.#node.inputs[i])?.role === 'literal';
+  }
+
   setOutput(i: number, axes: readonly AxisChannels[]): void {
     const shape = this.outputShape(i);
     const fits =

@@ -19,3 +19,15 @@ test('a dtype that onnxruntime has no kernel for is an error when compiling, nam
   b.output('y', b.op('LeakyRelu', [b.op('Conv', [b.input('x', double), w])], {}, { name: 'leaky' }));
   await expect(engine.compile(b.build())).rejects.toThrow(/graph doubles.*(Conv|leaky)/s);
 });
+
+test('a pad before a pool is left where it is: together they would be wider than the window', async () => {
+  const b = new GraphBuilder('pads');
+  const padded = b.op('Pad', [b.input('x', { dtype: 'float32', shape: ['N', 1, 2, 2] })], {
+    pads: [0, 0, 0, 0, 0, 0, 1, 1],
+  });
+  b.output('y', b.op('MaxPool', [padded], { kernel_shape: [2, 2], strides: [1, 1], pads: [0, 0, 1, 1] }));
+  const compiled = await engine.compile(b.build());
+  const found = await compiled.run(new Map([['x', tensor('float32', [1, 1, 2, 2], [-1, -2, -3, -4])]]));
+  expect([...found.get('y')!.data]).toEqual([-1, 0, 0, 0, 0, 0, 0, 0, 0]);
+  await compiled.release();
+});

@@ -101,9 +101,13 @@ describe('norms by the statistics of the sample', () => {
     });
     expect(getOp('InstanceNormalization').slice!(nodeOf('InstanceNormalization', {}, 3), context)).toEqual({});
   });
-  test('spatial axes that are normalised over stay', () => {
-    const r = recordChannels('InstanceNormalization', {}, [{ shape: ['N', 3, 4] }, { shape: [3] }, { shape: [3] }]);
-    expect(r.frozen(0, 2)).toEqual(new Array(4).fill('SPATIAL_AXIS'));
+  test('what stands behind the channels stays in a group norm, and is mixed in an instance norm', () => {
+    const inputs = [{ shape: ['N', 4, 4] }, { shape: [4] }, { shape: [4] }];
+    const group = recordChannels('GroupNormalization', { num_groups: 2 }, inputs);
+    expect(group.frozen(0, 2)).toEqual(new Array(4).fill('SPATIAL_AXIS'));
+    const instance = recordChannels('InstanceNormalization', {}, inputs);
+    expect(instance.frozen(0, 2)).toEqual([]);
+    expect(instance.renormalised).toEqual(instance.input(0, 2));
   });
   test('faults name the layer', () => {
     expect(() => inferOp('GroupNormalization', { num_groups: 2 }, [['N', 3], [3], [3]])).toThrow(

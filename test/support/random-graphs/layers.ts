@@ -68,6 +68,38 @@ export const sampleNorm: StepKind = (net, x, { a, b }) => {
   )();
 };
 
+/**
+ * Norms as exporters write them out: a group norm as an instance norm of groups between reshapes, with a scale and a shift
+ * of each channel behind it; a layer norm of the channels by its means.
+ */
+export const writtenOutNorm: StepKind = (net, x, { a, b }) => {
+  const [, channels, height, width] = net.shape(x);
+  const vector = (what: string) => net.sketch.literal(net.layer(what), channels, 1, 1);
+  let normal: string;
+  if (a % 3 < 2) {
+    const groups = pick(
+      [1, 2, 3, 4].filter((g) => channels % g === 0),
+      b,
+    );
+    const runs = a % 3 === 0 ? [(channels / groups) * height * width] : [channels / groups, height, width];
+    const layer = net.layer('instances');
+    const own = net.sketch.sampleNorm('InstanceNormalization', layer, net.reshape(x, 0, groups, ...runs), {
+      epsilon: 0.125,
+    });
+    normal = net.reshape(own, 0, channels, height, width);
+  } else {
+    const centred = net.op('Sub', [x, net.op('ReduceMean', [x], { axes: [1], keepdims: 1 })]);
+    const squared = net.op(
+      pick(['Mul', 'Pow'], b),
+      b % 2 === 0 ? [centred, centred] : [centred],
+      b % 2 === 0 ? {} : { exponent: 2 },
+    );
+    const variance = net.op('ReduceMean', [squared], { axes: [1], keepdims: 1 });
+    normal = net.op('Div', [centred, net.op('Sqrt', [net.op('Add', [variance, net.scalar(0.125)])])]);
+  }
+  return net.op('Add', [net.op('Mul', [normal, vector('scale')]), vector('shift')]);
+};
+
 /** A PRelu with one slope, one a channel, or one an element. */
 export const slopes: StepKind = (net, x, { a }) => {
   const [, channels, height, width] = net.shape(x);
