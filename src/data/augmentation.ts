@@ -42,6 +42,12 @@ export function createAugmenter(
   const { horizontal_flip, vertical_flip, crop_padding, mixup } = config;
   const moves = horizontal_flip || vertical_flip || crop_padding > 0;
   if (moves && !planes) throw new Error('flips and crops take images: samples of [H, W], [H, W, C] or [C, H, W]');
+  if (planes && crop_padding >= Math.min(planes.height, planes.width)) {
+    const image = `${planes.height} by ${planes.width}`;
+    throw new Error(
+      `crop_padding ${crop_padding} must be less than the extents of an image, ${image}, or nothing of it may be left`,
+    );
+  }
   const maps = moves && planes ? targets.flatMap((target) => labelMap(target, planes, crop_padding > 0)) : [];
   return (batch, random) => {
     let { x } = batch;

@@ -86,8 +86,28 @@ export function nearMisses(name: string, names: Iterable<string>, limit = 3): st
   return near.map((n) => n.name);
 }
 
+/**
+ * What abbreviates a name is no typing mistake, but often what other tools call it: the beginning of one of its words,
+ * or the first letters of all.
+ * @example abbreviated('lr', ['learning_rate', 'type']) // ['learning_rate']
+ */
+function abbreviated(name: string, names: Iterable<string>, limit = 3): string[] {
+  const short = name.slice(0, COMPARED_CHARACTERS).toLowerCase();
+  const found: string[] = [];
+  if (short.length < 2) return found;
+  for (const full of names) {
+    const words = full.slice(0, COMPARED_CHARACTERS).toLowerCase().split('_');
+    const initials = words.map((word) => word.slice(0, 1)).join('');
+    const begins = short.length > 2 && words.some((word) => word.startsWith(short));
+    if (begins || initials === short) found.push(full);
+    if (found.length === limit) break;
+  }
+  return found;
+}
+
 /** @example didYouMean('sofmax', ['softmax']) // '; did you mean "softmax"?' */
-export function didYouMean(name: string, names: Iterable<string>): string {
-  const near = nearMisses(name, names);
+export function didYouMean(name: string, names: readonly string[]): string {
+  const close = nearMisses(name, names);
+  const near = close.length > 0 ? close : abbreviated(name, names);
   return near.length === 0 ? '' : `; did you mean ${near.map((n) => `"${n}"`).join(' or ')}?`;
 }

@@ -97,6 +97,8 @@ describe('crops', () => {
     });
     const cropping = { ...NONE, crop_padding: 1 };
     expect(() => createAugmenter(cropping, undefined, [])).toThrow('take images');
+    expect(() => createAugmenter({ ...NONE, crop_padding: 4 }, imagePlanes([4, 9], false), [])).toThrow('4 by 9');
+    expect(() => createAugmenter({ ...NONE, crop_padding: 3 }, imagePlanes([4, 9], false), [])).not.toThrow();
     expect(() => createAugmenter(cropping, planes, [target('index', [2, 2])])).toThrow("at the image's extents");
     expect(() => createAugmenter(cropping, planes, [target('values', [4, 4])])).toThrow('numbers');
     expect(() => createAugmenter(cropping, planes, [target('one_hot', [10]), target('values', [1])])).not.toThrow();

@@ -22,3 +22,25 @@ describe('near misses of unit names', () => {
     expect(nearMisses('pooling', UNITS)).toEqual([]);
   });
 });
+
+describe('near misses of fields', () => {
+  const FIELDS = ['type', 'learning_rate', 'ema_decay', 'warmup_epochs', 'horizontal_flip', 'vertical_flip'];
+
+  test.each([
+    ['lr', 'learning_rate'],
+    ['ema', 'ema_decay'],
+    ['warmup', 'warmup_epochs'],
+    ['temp', 'temperature'],
+    ['bce', 'binary_cross_entropy'],
+  ])('%s stands for %s', (short, long) => {
+    expect(didYouMean(short, [...FIELDS, 'temperature', 'binary_cross_entropy'])).toBe(`; did you mean "${long}"?`);
+  });
+
+  test('one word may stand for several', () => {
+    expect(didYouMean('flip', FIELDS)).toBe('; did you mean "horizontal_flip" or "vertical_flip"?');
+  });
+
+  test('single letters stand for nothing', () => {
+    expect(didYouMean('w', ['warmup_epochs', 'width_of_all'])).toBe('');
+  });
+});
