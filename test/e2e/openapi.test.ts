@@ -138,6 +138,12 @@ test('jobs that succeed, fail and are canceled, and what they leave', async () =
   for (const { name } of data) await call('GET', `/jobs/${id}/artifacts/${name}`);
   await call('GET', `/jobs/${id}/artifacts/none`);
 
+  const events = String(await call('GET', `/jobs/${id}/events`));
+  expect(events).toContain('"status":"succeeded"');
+  const [lastId] = [...events.matchAll(/^id: (.*)$/gm)].at(-1)!.slice(1);
+  await call('GET', `/jobs/${id}/events`, { headers: { 'last-event-id': lastId } });
+  await call('GET', '/jobs/job_none/events');
+
   const dry = await call('POST', '/jobs', json({ model, config: { dry_run: true } }));
   expect(await ended(dry.id)).toMatchObject({ status: 'succeeded', result: null });
   expect((await call('GET', `/jobs/${dry.id}/report`)).summary).toMatchObject({ reachable: true });
@@ -165,7 +171,14 @@ test('nothing in the document was left out', () => {
   const called = new Set([...seen].map((s) => s.split(' ')[0]));
   expect(operations.map((o) => o.operation.operationId).filter((id) => !called.has(id))).toEqual([]);
   // Answers beyond the good ones: these were all met above.
-  for (const answer of ['createJob 400', 'createJob 415', 'createJob 422', 'deleteModel 409', 'downloadModel 206']) {
+  for (const answer of [
+    'createJob 400',
+    'createJob 415',
+    'createJob 422',
+    'deleteModel 409',
+    'downloadModel 206',
+    'watchJob 204',
+  ]) {
     expect(seen, answer).toContain(answer);
   }
 });
