@@ -47,7 +47,17 @@ export function chooseHeads(
     });
     if (fed) targets.push({ output: output.name, from: from!, ...fed.target });
   }
+  if (heads.length > 0 && finetune?.label_smoothing) requireSmoothable(heads);
   return { heads, targets };
+}
+
+/** A field that does nothing is a mistake of whoever set it. */
+function requireSmoothable(heads: readonly (HeadOptions & { output: string })[]): void {
+  if (heads.some(({ loss, labels }) => loss.endsWith('cross_entropy') && labels !== 'none')) return;
+  const learned = heads.map(({ output, loss, labels }) => `${output} by ${labels === 'none' ? 'distillation' : loss}`);
+  const message = `is of cross-entropies with labels; here learn ${learned.join(', ')}`;
+  const errors = [{ pointer: '/config/finetune/label_smoothing', message }];
+  throw new EspalierError('CONFIG_INVALID', `finetune.label_smoothing ${message}`, { errors });
 }
 
 function requireOutput(name: string, names: readonly string[], at: string): void {
@@ -209,7 +219,14 @@ class Subject {
   #misfit({ kind, shape, least, largest, odd }: Labels, loss: LossKind): EspalierError {
     const [found, own] = [shape, this.#shape].map((s) => `[${['N', ...s].join(', ')}]`);
     const code = kind === 'one_hot' || odd ? 'LABELS_INVALID' : 'NOT_TRAINABLE';
-    const detail = odd ? `: ${odd}` : '';
+    const elements = this.#elements;
+    const numbers = elements === 1 ? 'one number' : `${elements} numbers`;
+    const needs: Partial<Record<LossKind, string>> = {
+      cross_entropy: odd ?? '',
+      binary_cross_entropy: `it takes ${numbers} from 0 to 1 a sample${elements > 1 ? ', or one class number' : ''}`,
+    };
+    const need = needs[loss] ?? `it takes ${numbers} a sample`;
+    const detail = need && `: ${need}`;
     return new EspalierError(
       code,
       `labels of shape ${found} from ${least} to ${largest} do not fit output ${this.#name} of shape ${own} by ${loss}${detail}`,

@@ -7,6 +7,11 @@ type Report = (at: string, message: string) => void;
 export function resolveFinetune(f: FinetuneInput, report: Report): FinetuneConfig {
   const epochs = f.epochs ?? 6;
   const { distillation, augmentation, early_stopping: stopping } = f;
+  const losses = [f.loss, ...Object.values(f.heads ?? {}).map((head) => head.loss)];
+  // As an echoed config has it, the default goes with any loss.
+  if ((f.huber_delta ?? 1) !== 1 && !losses.includes('huber')) {
+    report('/finetune/huber_delta', 'is of the loss "huber", which nothing here learns by');
+  }
   return {
     epochs,
     batch_size: f.batch_size ?? 64,

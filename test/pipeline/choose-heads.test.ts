@@ -183,6 +183,23 @@ describe('refused:', () => {
     );
   });
 
+  test.each<[string, object, string]>([
+    ['binary_cross_entropy', { loss: 'binary_cross_entropy' }, 'it takes 4 numbers from 0 to 1 a sample, or one class'],
+    ['mse', { loss: 'mse' }, 'it takes 4 numbers a sample'],
+  ])('labels that are no distributions are no fault of theirs by %s', (_loss, config, message) => {
+    const odd = { ...values([2], -1, 3), odd: 'y[0] is no probability distribution' };
+    expect(() => choose(net([4], undefined), odd, config)).toThrow(message);
+    expect(() => choose(net([4], undefined), odd, config)).not.toThrow('probability');
+  });
+
+  test('label smoothing where nothing has classes', () => {
+    const config = { label_smoothing: 0.1 };
+    expect(() => choose(net([4], undefined), values([4], 0, 9), config)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('here learn y by mse') }),
+    );
+    expect(() => choose(net([10], 'Softmax'), index(10), config)).not.toThrow();
+  });
+
   test('labels that say why they are no classes', () => {
     const odd = { ...values([], -1, 3, true), odd: 'y[1] is -1; class numbers are whole, from 0' };
     expect(() => choose(net([10], 'Softmax'), odd)).toThrow(

@@ -319,6 +319,11 @@ describe('faults, each named by pointer', () => {
       { finetune: { epochs: 2, schedule: { warmup_epochs: 2 } } },
       /^\/finetune\/schedule\/warmup_epochs: must be below the 2 epochs/,
     ],
+    [
+      'huber_delta without huber',
+      { finetune: { loss: 'mse', huber_delta: 2 } },
+      '/finetune/huber_delta: is of the loss "huber", which nothing here learns by',
+    ],
     ['no weight of distillation', { finetune: { distillation: { weight: 0 } } }, /^\/finetune\/distillation\/weight: /],
     ['no patience', { finetune: { early_stopping: { patience: 0 } } }, /^\/finetune\/early_stopping\/patience: /],
     ['sgd with beta1', { finetune: { optimizer: { beta1: 0.9 } } }, '/finetune/optimizer/beta1: "sgd" has none'],

@@ -10,6 +10,7 @@ import { type FoldInput, foldNode } from './folding/index.js';
 import { commonBatch, DeclaredShapes, type OpenExtents, settleOpenExtents } from './input-shapes.js';
 import { Known } from './known.js';
 import { nodeNames } from './layer-names.js';
+import { LayerWarnings } from './layer-warnings.js';
 import { liveNodes } from './live-nodes.js';
 import { type Binding, type LoweringState, NodeLowering } from './lowering.js';
 import type { OnnxFile } from './onnx-file.js';
@@ -65,7 +66,7 @@ function lowerFor(file: OnnxFile, extents: OpenExtents, batch: BatchReading): Lo
   checkNames(graph);
   const builder = new GraphBuilder(graph.name || 'model');
   const bindings = new Map<string, Binding>();
-  const warnings: Warning[] = [...extents.warnings];
+  const warnings = new LayerWarnings();
   const declared = new DeclaredShapes(graph, extents, batch.open);
   const live = liveNodes(
     graph,
@@ -102,7 +103,14 @@ function lowerFor(file: OnnxFile, extents: OpenExtents, batch: BatchReading): Lo
     return lowering.emitted;
   });
   for (const { name } of graph.output) builder.output(name, outputValue(name, state));
-  return { graph: builder.build(), warnings, batch, bindings, constants: state.constants.all, emitted };
+  return {
+    graph: builder.build(),
+    warnings: [...extents.warnings, ...warnings.all],
+    batch,
+    bindings,
+    constants: state.constants.all,
+    emitted,
+  };
 }
 
 function checkNames({ input, output, initializer }: GraphProto): void {

@@ -5,7 +5,6 @@ import type { Attrs, ConstantRole, Dim, Shape, TensorSpec } from '../../graph/gr
 import { OpError } from '../../graph/op-spec.js';
 import { type DType, tensor } from '../../graph/tensor.js';
 import type { NodeProto, TensorProto } from '../../onnx-proto/index.js';
-import type { Warning } from '../format.js';
 import { NodeAttributes } from './attributes.js';
 import { BATCH, type BatchReading } from './batch.js';
 import type { ConstantPool } from './constant-pool.js';
@@ -13,6 +12,7 @@ import { decodeComputed } from './element-types.js';
 import type { FoldInput } from './folding/index.js';
 import type { Known } from './known.js';
 import type { NodeNames } from './layer-names.js';
+import type { LayerWarnings } from './layer-warnings.js';
 
 /** What a value of the file is: data that are known, or a value of the graph. */
 export type Binding = { readonly known: Known } | GraphBinding;
@@ -31,7 +31,7 @@ export interface LoweringState {
   readonly batch: BatchReading;
   readonly bindings: Map<string, Binding>;
   readonly constants: ConstantPool;
-  readonly warnings: Warning[];
+  readonly warnings: LayerWarnings;
   /** Declared types of values, as far as the file has them. */
   readonly declared: ReadonlyMap<string, TensorSpec>;
   /** Names of the values that something reads. */
@@ -234,7 +234,7 @@ export class NodeLowering implements FoldInput {
   }
 
   warn(code: string, message: string): void {
-    this.#state.warnings.push({ code, message: `${this.label}: ${message}` });
+    this.#state.warnings.add(code, this.label, message);
   }
 
   invalid(message: string): EspalierError {
