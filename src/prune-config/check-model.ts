@@ -215,11 +215,20 @@ function labelsFault(
   return { code: 'LABELS_INVALID', message };
 }
 
-/** A last axis of one channel may be added or dropped: 28×28 data feed a 28×28×1 input. */
-function sameShape(wanted: readonly (number | null)[], found: readonly number[]): boolean {
-  const fits = (a: readonly (number | null)[], b: readonly (number | null)[]) =>
-    a.length === b.length && a.every((d, i) => d === null || b[i] === null || d === b[i]);
-  return fits(wanted, found) || fits(wanted, [...found, 1]) || fits([...wanted, 1], found);
+type Dims = readonly (number | null)[];
+
+/**
+ * As the job arranges samples: an axis of one channel may be added, dropped or moved (28×28 data feed a 28×28×1 or
+ * 1×28×28 input), and channels that stand last in the data may go first.
+ */
+function sameShape(wanted: Dims, found: readonly number[]): boolean {
+  const fits = (a: Dims, b: Dims) => a.length === b.length && a.every((d, i) => d === null || d === b[i]);
+  const plain = (shape: Dims): Dims[] => {
+    const without = shape.at(-1) === 1 ? [shape.slice(0, -1)] : shape[0] === 1 ? [shape.slice(1)] : [];
+    return [shape, ...without];
+  };
+  const isMoved = found.length >= 3 && fits(wanted, [found[found.length - 1], ...found.slice(0, -1)]);
+  return isMoved || plain(wanted).some((a) => [...plain(found), [...found, 1]].some((b) => fits(a, b)));
 }
 
 function showDims(dims: readonly (number | null)[]): string {

@@ -50,6 +50,13 @@ const dataset: DatasetInspection = {
   warnings: [],
 };
 
+/** The same model as ONNX has it: channels first. */
+const channelsFirst = (...image: (number | null)[]): ModelInspection => ({
+  ...model,
+  format: 'onnx',
+  inputs: [{ name: 'image', shape: [null, ...image], dtype: 'float32' }],
+});
+
 const both = ['features', 'softmax'];
 const check = (config: unknown, data?: DatasetInspection) =>
   checkConfigAgainstModel(resolveConfig(config, { hasDataset: data !== undefined }), model, data).map(
@@ -249,4 +256,29 @@ test('a distance is told up to the limit, and is that of Levenshtein', () => {
 test('near misses come nearest first and stop at half of the length', () => {
   expect(nearMisses('conv2', ['conv1', 'conv2d', 'dense', 'Conv2'])).toEqual(['Conv2', 'conv1', 'conv2d']);
   expect(nearMisses('x', ['something'])).toEqual([]);
+});
+
+describe('images for a model that has channels first', () => {
+  test.each<[number[], ModelInspection]>([
+    [[32, 24, 3], channelsFirst(3, 32, 24)],
+    [[3, 32, 24], channelsFirst(3, 32, 24)],
+    [[32, 24, 3], channelsFirst(3, null, null)],
+    [[28, 28], channelsFirst(1, 28, 28)],
+    [[28, 28, 1], channelsFirst(1, 28, 28)],
+  ])('%j', (input_shape, first) => {
+    const config = resolveConfig({ outputs: ['softmax'] }, { hasDataset: true });
+    expect(checkConfigAgainstModel(config, first, { ...dataset, input_shape })).toEqual([]);
+  });
+
+  test('other extents are refused', () => {
+    const config = resolveConfig({ outputs: ['softmax'] }, { hasDataset: true });
+    for (const input_shape of [
+      [24, 32, 3],
+      [32, 24],
+      [32, 24, 4],
+    ]) {
+      const faults = checkConfigAgainstModel(config, channelsFirst(3, 32, 24), { ...dataset, input_shape });
+      expect(faults.map((f) => f.code)).toEqual(['DATASET_SHAPE']);
+    }
+  });
 });
