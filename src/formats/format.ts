@@ -20,8 +20,8 @@ export interface LoadedModel {
   readonly warnings: readonly Warning[];
   /** Whether the file holds weights in a type of less precision than the graph's, so that writing trained ones rounds. */
   readonly quantized: boolean;
-  /** True when the file leaves extents of an input open: they are those of {@link ReadOptions.sampleShape}, or assumed. */
-  readonly hasOpenExtents?: boolean;
+  /** By input, the axes whose extents the file leaves open: they are those of {@link ReadOptions.sampleShape}, or assumed. */
+  readonly openAxes: ReadonlyMap<string, readonly number[]>;
   /**
    * The user's files with the tensors and counts of `graph`, a graph made from this model's own by selecting outputs,
    * changing constants' data and slicing: node names and constant ids are still those of {@link LoadedModel.graph}.

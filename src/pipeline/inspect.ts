@@ -17,7 +17,11 @@ export async function inspectModel(path: string, name: string, limits?: ArchiveL
     return {
       format: model.format,
       name: model.name,
-      inputs: graph.inputs.map((id) => tensorInfo(graph, id, id)),
+      inputs: graph.inputs.map((id) => {
+        const info = tensorInfo(graph, id, id);
+        const open = model.openAxes.get(id) ?? [];
+        return { ...info, shape: info.shape.map((extent, axis) => (open.includes(axis) ? null : extent)) };
+      }),
       outputs: graph.outputs.map((output) => tensorInfo(graph, output.name, output.value)),
       parameters,
       macs,

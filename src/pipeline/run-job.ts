@@ -173,7 +173,7 @@ class Job {
   async #openModel() {
     const { model, dataset, archive: limits } = this.#spec;
     let opened = await this.#open(model, limits);
-    if (opened.model.hasOpenExtents && dataset) {
+    if (opened.model.openAxes.size > 0 && dataset) {
       this.#sampleShape = await readSampleShape(dataset, limits);
       opened = await this.#open(model, limits);
     }

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SHAPE_SIZE } from '../../examples/shapes.js';
 import type { JobResult } from '../../src/pipeline/contract.js';
+import { inspectDataset, inspectModel } from '../../src/pipeline/index.js';
+import { checkConfigAgainstModel, resolveConfig } from '../../src/prune-config/index.js';
 import type { UnitReport } from '../../src/report/unit-report.js';
 import { type JobBench, openJobBench } from '../support/job-bench.js';
 import { tf, useCpu } from '../support/tfjs.js';
@@ -32,6 +34,13 @@ async function pruned(data: boolean) {
   const report = JSON.parse(await readFile(join(outDir, 'report.json'), 'utf8')) as UnitReport<JobResult>;
   return { result: outcome.result!, report, warnings: recording.warnings };
 }
+
+test('an inspection leaves them open, so that data of any extents pass the check of a request', async () => {
+  const model = await inspectModel(bench.modelPath, 'model');
+  const data = await inspectDataset(bench.dataPath, 'data.npz');
+  expect(model.inputs[0].shape).toEqual([null, null, null, 1]);
+  expect(checkConfigAgainstModel(resolveConfig({}, { hasDataset: true }), model, data)).toEqual([]);
+});
 
 test('with data, at the extents of the data, which the report states', async () => {
   const { result, report, warnings } = await pruned(true);

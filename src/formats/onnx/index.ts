@@ -20,7 +20,7 @@ async function read(files: FileSet, { sampleShape }: ReadOptions = {}): Promise<
     name: file.graph.name || 'model',
     graph: lowered.graph,
     warnings: lowered.warnings,
-    hasOpenExtents: lowered.warnings.some(({ code }) => code.startsWith('INPUT_SIZE_')),
+    openAxes: lowered.openAxes,
     quantized: lowered.constants.some(({ name }) => ROUNDING_TYPES.has(types.get(name) ?? 0)),
     write: async (graph, options) => writeModel({ files, file: await openOnnxFile(files), lowered }, graph, options),
   };

@@ -15,6 +15,8 @@ export interface OpenExtents {
   readonly named: ReadonlyMap<string, number>;
   /** The same by `input axis`, for those that have no name. */
   readonly unnamed: ReadonlyMap<string, number>;
+  /** The axes that are open, by input. */
+  readonly axes: ReadonlyMap<string, readonly number[]>;
   readonly warnings: readonly Warning[];
 }
 
@@ -48,11 +50,16 @@ function extentOf({ value }: TensorShapeProto_Dimension): number | undefined {
 export function settleOpenExtents(graph: GraphProto, sample: readonly number[] = []): OpenExtents {
   const named = new Map<string, number>();
   const unnamed = new Map<string, number>();
+  const axes = new Map<string, number[]>();
   const warnings: Warning[] = [];
   for (const info of fedInputs(graph)) {
     const dims = tensorType(info)?.shape?.dim.slice(1) ?? [];
     const spatial = dims.slice(1);
     if (dims.length < 2 || spatial.every((dim) => extentOf(dim) !== undefined)) continue;
+    axes.set(
+      info.name,
+      spatial.flatMap((dim, i) => (extentOf(dim) === undefined ? [i + 2] : [])),
+    );
     const data = [sample, [sample.at(-1) ?? 0, ...sample.slice(0, -1)], [1, ...sample]].find(
       (shape) => shape.length === dims.length && dims.every((dim, i) => [undefined, shape[i]].includes(extentOf(dim))),
     );
@@ -70,7 +77,7 @@ export function settleOpenExtents(graph: GraphProto, sample: readonly number[] =
         : { code: 'INPUT_SIZE_ASSUMED', message: `${counted} [${shape}]. The file keeps them open` },
     );
   }
-  return { named, unnamed, warnings };
+  return { named, unnamed, axes, warnings };
 }
 
 /** The extents of values, with what the file's names for them stand for. */

@@ -20,6 +20,7 @@ import { findOnnxOp } from './ops/index.js';
 export interface LoweredModel {
   readonly graph: Graph;
   readonly warnings: readonly Warning[];
+  readonly openAxes: OpenExtents['axes'];
   readonly batch: BatchReading;
   /** What each value of the file is. */
   readonly bindings: ReadonlyMap<string, Binding>;
@@ -106,6 +107,7 @@ function lowerFor(file: OnnxFile, extents: OpenExtents, batch: BatchReading): Lo
   return {
     graph: builder.build(),
     warnings: [...extents.warnings, ...warnings.all],
+    openAxes: extents.axes,
     batch,
     bindings,
     constants: state.constants.all,

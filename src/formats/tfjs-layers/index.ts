@@ -4,7 +4,7 @@ import type { FileSet, LoadedModel, ModelFormat, ReadOptions, Warning } from '..
 import { declaredInput } from './input-shape.js';
 import { isObject, type Json, type JsonObject, own, parseJson } from './json.js';
 import { type LoweredModel, lowerModel } from './lower-model.js';
-import { inputLayers, parseTopology } from './topology.js';
+import { inputLayers, type Layer, parseTopology } from './topology.js';
 import { readWeights, type WeightGroup } from './weights-manifest.js';
 import { writeModel } from './write.js';
 
@@ -40,7 +40,7 @@ async function read(files: FileSet, { sampleShape }: ReadOptions = {}): Promise<
     graph: lowered.graph,
     warnings: [...lowered.warnings, ...weightWarnings(groups, lowered)],
     quantized: lowered.weights.some(({ entry }) => entry.encoding!.kind !== 'float32'),
-    hasOpenExtents: inputLayers(model).some((layer) => declaredInput(layer).includes(null)),
+    openAxes: new Map(inputLayers(model).flatMap((layer) => openAxes(layer))),
     write: async (graph, options) => {
       const fresh = parseJson(jsonBytes, jsonName);
       return writeModel(
@@ -50,6 +50,11 @@ async function read(files: FileSet, { sampleShape }: ReadOptions = {}): Promise<
       );
     },
   };
+}
+
+function openAxes(layer: Layer): [string, number[]][] {
+  const axes = declaredInput(layer).flatMap((extent, i) => (extent === null ? [i + 1] : []));
+  return axes.length > 0 ? [[layer.path, axes]] : [];
 }
 
 /** The topology is the model's config, or holds it (`keras.Model.save`). */
