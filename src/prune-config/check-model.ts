@@ -43,7 +43,7 @@ export function checkConfigAgainstModel(
     ...checkChoiceForAll(config, model),
     ...checkPrunable(config, model),
     ...checkHeads(config, model, suggest),
-    ...(dataset ? checkDataset(config, model, dataset) : []),
+    ...(dataset ? checkDataset(config, model, dataset, suggest) : []),
   ].slice(0, MOST_FAULTS);
 }
 
@@ -140,7 +140,12 @@ function keptOutputs(config: PruneConfig, model: ModelInspection): readonly Tens
   return model.outputs.filter((o) => kept.has(o.name));
 }
 
-function checkDataset(config: PruneConfig, model: ModelInspection, dataset: DatasetInspection): ConfigFault[] {
+function checkDataset(
+  config: PruneConfig,
+  model: ModelInspection,
+  dataset: DatasetInspection,
+  suggest: Suggest,
+): ConfigFault[] {
   const faults: ConfigFault[] = [];
   const at = '/dataset';
   if (model.inputs.length !== 1) {
@@ -163,6 +168,13 @@ function checkDataset(config: PruneConfig, model: ModelInspection, dataset: Data
     faults.push({ code: 'CONFIG_INVALID', pointer: '/config/finetune/validation_split', message });
   }
   const outputs = keptOutputs(config, model);
+  const stray = config.finetune ? named.find((name) => !outputs.some((o) => o.name === name)) : undefined;
+  if (stray !== undefined) {
+    const names = outputs.map((o) => o.name);
+    const hint = suggest(stray, names) || `; it has ${names.slice(0, 10).join(', ')}`;
+    const message = `there are labels y_${stray}, and the model has no such output${hint}`;
+    faults.push({ code: 'LABELS_INVALID', pointer: at, message });
+  }
   const heads = config.finetune ? config.finetune.heads : {};
   if (outputs.length > 1 && dataset.label_kind !== 'none' && config.finetune && Object.keys(heads).length !== 1) {
     const names = outputs.map((o) => o.name).join(', ');

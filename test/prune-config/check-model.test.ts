@@ -170,6 +170,9 @@ describe('data', () => {
 test('several outputs: labels by name, or one head that the config names; heads must be outputs', () => {
   const named = { ...dataset, label_kind: 'none' as const, num_classes: null, label_outputs: ['softmax'] };
   expect(check({ outputs: both }, named)).toEqual([]);
+  expect(check({ outputs: both }, { ...named, label_outputs: ['sofmax'] })).toEqual([
+    'LABELS_INVALID /dataset: there are labels y_sofmax, and the model has no such output; did you mean "softmax"?',
+  ]);
   expect(check({ outputs: both, finetune: { heads: { softmax: {} } } }, dataset)).toEqual([]);
   expect(check({ outputs: ['softmax'], finetune: { heads: { sofmax: {} } } }, dataset)).toEqual([
     'OUTPUT_UNKNOWN /config/finetune/heads/sofmax: the model has no output "sofmax"; did you mean "softmax"?',
