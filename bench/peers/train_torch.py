@@ -3,7 +3,7 @@
 Reads one JSON command a line from standard input and answers each with one line of JSON:
   {"do": "open", "graph": PATH, "weights": PATH, "batch": N, "threads": N}   the net, its layout chosen by timing both
   {"do": "train" | "forward", "runs": N}                            {"ms": [...]}
-  {"do": "gradients", "dtype": "float32" | "float64", "to": PATH}   {"loss": X}; gradients of all parameters, in order
+  {"do": "gradients", "images": PATH, "dtype": "float32" | "float64", "to": PATH}   {"loss": X}; gradients of all parameters, in order
   {"do": "epochs", "images": PATH, "labels": PATH, "order": PATH, "learning_rate": X, "batch": N}   {"losses": [...]}: one an epoch
   {"do": "memory"}                                                  {"peak_bytes": N}: most resident memory so far
 """
@@ -135,10 +135,11 @@ class Peer:
         return self.timed("forward", command["runs"], run)
 
     def gradients(self, command):
-        """Channels first: in channels-last, PyTorch 1.13's float32 gradients of nets with batch norm are off by 5e-3."""
         dtype = getattr(torch, command["dtype"])
-        net = Net(self.graph, self.weights, torch.contiguous_format, dtype)
-        loss = F.cross_entropy(net(self.images.to(dtype), True), self.labels)
+        layout = self.best["train"][2]
+        net = Net(self.graph, self.weights, layout, dtype)
+        x = torch.from_numpy(np.fromfile(command["images"], dtype=np.float32).reshape(self.images.shape))
+        loss = F.cross_entropy(net(x.to(dtype).contiguous(memory_format=layout), True), self.labels)
         loss.backward()
         flat = [p.grad.contiguous().reshape(-1).numpy().astype(np.float64) for p in net.parameters]
         np.concatenate(flat).tofile(command["to"])

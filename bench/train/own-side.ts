@@ -48,8 +48,8 @@ export class OwnSide {
   }
 
   /** Gradients of all parameters at the initial weights, one after the other: what momentum is after the first step. */
-  async gradients(): Promise<{ loss: number; values: Float32Array }> {
-    const feeds = this.#initialFeeds();
+  async gradients(images: Tensor): Promise<{ loss: number; values: Float32Array }> {
+    const feeds = this.#initialFeeds().set('x', images);
     const results = await this.#training.run(feeds);
     const slots = new Map(this.#step.slots.map((slot) => [slot.constant, slot]));
     const parameters = constantsOf(this.#graph).filter(({ role }) => role === 'parameter');

@@ -58,7 +58,7 @@ static const char *const DIRECTIONS[] = {"forward", "input_grad", "filter_grad"}
 
 static es_conv_shape random_conv(void) {
   static const int widths[] = {1, 2, 3, 4, 5, 7, 8, 11, 15, 16, 17, 23, 24, 31, 32, 33, 45, 48, 64, 70};
-  es_conv_shape s = {.n = pick(1, 5), .kh = pick(1, 4), .kw = pick(1, 4), .sh = pick(1, 3), .sw = pick(1, 3), .groups = 1};
+  es_conv_shape s = {.n = pick(1, 5), .kh = pick(1, 4), .kw = pick(1, 4), .sh = pick(1, 3), .sw = pick(1, 3), .groups = 1, .precise = pick(0, 1)};
   if (pick(0, 2)) s.kw = s.kh = pick(0, 2) ? 3 : 1;
   if (pick(0, 1)) s.sw = s.sh = pick(1, 2);
   if (pick(0, 9) == 0) s.kw = s.kh = pick(5, 7);

@@ -28,9 +28,10 @@ const char *es_isa(void);
 int es_select_isa(const char *name);
 
 /* x [n, h, w, c] -> y [n, oh, ow, oc]; pt and pl are the pads before (those after follow from oh and ow). Input row of output row o
- * and tap k: o·sh - pt + k·dh. Weights [oc, c/groups, kh, kw]. */
+ * and tap k: o·sh - pt + k·dh. Weights [oc, c/groups, kh, kw]. `precise`: the forward pass rounds no more than a direct sum does
+ * (no large Winograd tiles): in training an activation that rounds to the other side of zero changes the whole gradient behind it. */
 typedef struct {
-  int n, h, w, c, oh, ow, oc, kh, kw, sh, sw, dh, dw, pt, pl, groups;
+  int n, h, w, c, oh, ow, oc, kh, kw, sh, sw, dh, dw, pt, pl, groups, precise;
 } es_conv_shape;
 
 /* What follows a product before it is stored: y = act(product + bias[channel] + residual). Pointers may be NULL.

@@ -11,7 +11,7 @@ void es_parallel(es_pool *pool, int64_t work, void (*task)(void *, int, int), vo
 static es_conv_shape conv_shape(es_reader *r) {
   es_conv_shape s;
   int *fields[] = {&s.n,  &s.h,  &s.w,  &s.c,  &s.oh, &s.ow, &s.oc, &s.kh,
-                   &s.kw, &s.sh, &s.sw, &s.dh, &s.dw, &s.pt, &s.pl, &s.groups};
+                   &s.kw, &s.sh, &s.sw, &s.dh, &s.dw, &s.pt, &s.pl, &s.groups, &s.precise};
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) *fields[i] = (int)es_word(r);
   return s;
 }

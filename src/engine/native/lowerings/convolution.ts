@@ -36,15 +36,26 @@ function convolve(planner: Planner, node: Node, operation: 'conv' | 'conv_input_
   });
 }
 
-function shapeWords(window: Window<number>, node: Node, x: readonly number[], filters: number): number[] {
+function shapeWords(
+  planner: Planner,
+  window: Window<number>,
+  node: Node,
+  x: readonly number[],
+  filters: number,
+): number[] {
   const [batch, channels] = x;
-  return convWords(window, { batch, channels, spatial: spatialOf(x) }, filters, groupOf(node));
+  return convWords(window, { batch, channels, spatial: spatialOf(x) }, filters, groupOf(node), planner.trains);
 }
 
 export const CONVOLUTIONS: LoweringTable = {
   Conv(planner, node) {
     const [x, w] = [0, 1].map((i) => planner.spec(node.inputs[i]).shape);
-    convolve(planner, node, 'conv', shapeWords(resolveWindow(node, spatialOf(x), spatialOf(w)), node, x, w[0]));
+    convolve(
+      planner,
+      node,
+      'conv',
+      shapeWords(planner, resolveWindow(node, spatialOf(x), spatialOf(w)), node, x, w[0]),
+    );
   },
 
   /** Its input is the output of the convolution that goes the other way. */
@@ -52,21 +63,21 @@ export const CONVOLUTIONS: LoweringTable = {
     const [x, w] = [0, 1].map((i) => planner.spec(node.inputs[i]).shape);
     const y = planner.spec(node.outputs[0]).shape;
     const { window } = resolveTransposedWindow(node, spatialOf(x), spatialOf(w));
-    convolve(planner, node, 'conv_input_grad', shapeWords(window, node, y, w[0]));
+    convolve(planner, node, 'conv_input_grad', shapeWords(planner, window, node, y, w[0]));
   },
 
   ConvInputGrad(planner, node) {
     const w = planner.spec(node.inputs[1]).shape;
     const dx = planner.spec(node.outputs[0]).shape;
     const window = resolveWindow(node, spatialOf(dx), spatialOf(w));
-    convolve(planner, node, 'conv_input_grad', shapeWords(window, node, dx, w[0]));
+    convolve(planner, node, 'conv_input_grad', shapeWords(planner, window, node, dx, w[0]));
   },
 
   ConvFilterGrad(planner, node) {
     const [x, dy] = [0, 1].map((i) => planner.spec(node.inputs[i]).shape);
     const window = resolveWindow(node, spatialOf(x), intsAttr(node, 'kernel_shape'));
     const inputs = [activation(planner, node, 0), activation(planner, node, 1)];
-    const words = shapeWords(window, node, x, dy[1]);
+    const words = shapeWords(planner, window, node, x, dy[1]);
     planner.kernel('conv_filter_grad', { inputs, outputs: [planner.result(node)] }, words, { scratch: true });
   },
 };

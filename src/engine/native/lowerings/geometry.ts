@@ -4,12 +4,13 @@ import type { Window } from '../../../graph/ops/window.js';
 const twoAxes = (values: readonly number[], row: number): [number, number] =>
   values.length === 1 ? [row, values[0]] : [values[0], values[1]];
 
-/** The words of an es_conv_shape. */
+/** The words of an es_conv_shape; `precise` as there. */
 export function convWords(
   window: Window<number>,
   x: { batch: number; channels: number; spatial: readonly number[] },
   filters: number,
   group: number,
+  precise: boolean,
 ): number[] {
   return [
     x.batch,
@@ -22,6 +23,7 @@ export function convWords(
     ...twoAxes(window.dilations, 1),
     ...twoAxes(window.padsBegin, 0),
     group,
+    precise ? 1 : 0,
   ];
 }
 

@@ -29,6 +29,8 @@ export interface Kernels {
 export class Planner {
   readonly graph: BoundGraph;
   readonly kernels: Kernels;
+  /** A step that differentiates: its forward pass must round little. */
+  readonly trains: boolean;
   readonly instructions: Instruction[] = [];
   readonly #views = new Map<string, View>();
   readonly #copies = new Map<View, View[]>();
@@ -39,6 +41,7 @@ export class Planner {
   constructor(graph: BoundGraph, kernels: Kernels) {
     this.graph = graph;
     this.kernels = kernels;
+    this.trains = graph.nodes.some(({ op }) => op.endsWith('Grad'));
     graph.inputs.forEach((id, at) => {
       const { dtype, shape } = this.spec(id);
       const bytes = elementCount(shape) * dtypeBytes(dtype);

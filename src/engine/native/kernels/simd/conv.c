@@ -15,6 +15,7 @@ static window_product forward_product(const es_conv_shape *s) {
       .gh = s->oh, .gw = s->ow, .out_n = (long)s->oh * s->ow * s->oc, .out_y = (long)s->ow * s->oc, .out_x = s->oc,
       .step_y = s->sh, .step_x = s->sw, .taps_y = s->kh, .taps_x = s->kw,
       .first_y = -s->pt, .first_x = -s->pl, .gap_y = s->dh, .gap_x = s->dw, .oc = s->oc / parts,
+      .precise = s->precise,
   };
 }
 

@@ -17,6 +17,7 @@ typedef struct {
   int taps_y, taps_x;
   int first_y, first_x, gap_y, gap_x;
   int oc;                         /* outputs of a pixel */
+  int precise;                    /* see es_conv_shape */
 } window_product;
 
 /* Where w[tap (i, j)][channel][o] lies: origin + i·tap_y + j·tap_x + channel·in + o·out. */

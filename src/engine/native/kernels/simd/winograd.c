@@ -82,7 +82,7 @@ int ES_FN(winograd_size)(const window_product *p) {
   double direct = (double)p->n * p->gh * p->gw * 9 * p->c * ((double)plan_winograd(p, 4).o_width / V) / 2 * 1.1;
   direct += 36.0 * p->c * p->oc; /* packing its weights */
   double four = winograd_cycles(p, 4), six = winograd_cycles(p, 6);
-  if (six < four && six < direct) return 6;
+  if (six < four && six < direct && !p->precise) return 6;
   return four < direct ? 4 : 0;
 }
 
