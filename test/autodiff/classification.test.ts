@@ -204,14 +204,6 @@ describe('what can not be trained is refused by name', () => {
     expect(refusal(graph).message).toContain('layer peak (ArgMax)');
   });
 
-  test('reflecting padding, by its layer', () => {
-    const graph = net((b, x) => {
-      const padded = b.op('Pad', [dense(3)(b, x)], { pads: [0, 1, 0, 1], mode: 'reflect' }, { layer: 'mirror' });
-      return layers(b, 2).dense('e', padded, 2);
-    });
-    expect(refusal(graph).message).toContain('layer mirror (Pad): padding of mode reflect');
-  });
-
   test('dropout and batch norm over an extent that only a run tells, by their layers', () => {
     const wide = (op: (b: GraphBuilder, x: string) => string): Graph =>
       net((b, x) => layers(b, 2).dense('d', b.op('Flatten', [b.op('GlobalMaxPool', [op(b, x)])]), 2), ['N', 3, 'W']);

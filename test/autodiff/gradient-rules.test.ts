@@ -229,6 +229,18 @@ const CASES: Case[] = [
     shape: [2, 3, 4],
     body: (b, x) => b.op('Pad', [x], { pads: [0, -1, -1, 0, 2, 0] }),
   },
+  {
+    op: 'Pad',
+    name: 'Pad that reflects',
+    shape: [2, 3, 4, 5],
+    body: (b, x) => b.op('Pad', [x], { pads: [0, 0, 2, 1, 0, 0, 1, 4], mode: 'reflect' }),
+  },
+  {
+    op: 'Pad',
+    name: 'Pad that repeats the edge',
+    shape: [2, 3, 4],
+    body: (b, x) => b.op('Pad', [x], { pads: [0, 1, 3, 0, 0, -1], mode: 'edge' }),
+  },
   ...['nearest', 'linear'].flatMap((mode) =>
     ['asymmetric', 'half_pixel', 'align_corners'].flatMap((coordinates) => [
       resize([2, 2, 3, 4], { scales: [1, 1, 2, 3], mode, coordinate_transformation_mode: coordinates }),

@@ -1,7 +1,7 @@
 import { intAttr, intsAttr } from '../../graph/ops/attributes.js';
+import { padSources } from '../../graph/ops/pad.js';
 import { slices } from '../../graph/ops/slice.js';
 import { tileRepeats } from '../../graph/ops/tile.js';
-import { notTrainable } from '../not-trainable.js';
 import type { GradientRule } from './gradient-rule.js';
 import { knownExtents, positiveAxis, reshapeTo } from './reshaping.js';
 
@@ -80,10 +80,13 @@ export const tileGradient: GradientRule = (node, dy, { builder: b }) => {
   return [dx];
 };
 
-/** Constant padding: what was added is cut off, what was cut off (negative pads) gets zeros. */
-export const padGradient: GradientRule = (node, dy, { builder: b }) => {
-  const mode = node.attrs.mode ?? 'constant';
-  if (mode !== 'constant') throw notTrainable(node, `padding of mode ${String(mode)} has no gradient here`);
+/**
+ * Constant padding: what was added is cut off, what was cut off (negative pads) gets zeros. Reflecting and repeating
+ * padding: see {@link repeatingPadGradient}.
+ */
+export const padGradient: GradientRule = (node, dy, context) => {
+  const { builder: b } = context;
+  if ((node.attrs.mode ?? 'constant') !== 'constant') return repeatingPadGradient(node, dy, context);
   const pads = intsAttr(node, 'pads');
   const rank = pads.length / 2;
   const shape = b.shape(dy);
@@ -97,4 +100,31 @@ export const padGradient: GradientRule = (node, dy, { builder: b }) => {
   const inner = axes.length > 0 ? b.op('Slice', [dy], { axes, starts, ends }) : dy;
   const cropped = pads.map((pad) => Math.max(-pad, 0));
   return [cropped.some((pad) => pad > 0) ? b.op('Pad', [inner], { pads: cropped }) : inner];
+};
+
+/**
+ * Each padded axis is a product with a matrix of zeros and ones, one row an output position, which names the input
+ * position that it copies; its transpose sums what the copies got.
+ */
+const repeatingPadGradient: GradientRule = (node, dy, { builder: b }) => {
+  const pads = intsAttr(node, 'pads');
+  const full = b.shape(node.inputs[0]);
+  const rank = full.length;
+  let dx = dy;
+  for (let axis = 0; axis < rank; axis++) {
+    if (pads[axis] === 0 && pads[rank + axis] === 0) continue;
+    const [extent] = knownExtents(node, [full[axis]]);
+    const sources = padSources(node, axis, extent);
+    const copies = new Float32Array(sources.length * extent);
+    sources.forEach((source, i) => {
+      copies[i * extent + source] = 1;
+    });
+    const shape = [sources.length, extent];
+    const matrix = b.constant(`${node.name}/copies${axis}`, { dtype: 'float32', shape, data: copies }, 'literal');
+    const swap = full.map((_, i) => (i === axis ? rank - 1 : i === rank - 1 ? axis : i));
+    const rows = axis === rank - 1 ? dx : b.op('Transpose', [dx], { perm: swap });
+    const summed = b.op('MatMul', [rows, matrix]);
+    dx = axis === rank - 1 ? summed : b.op('Transpose', [summed], { perm: swap });
+  }
+  return [dx];
 };

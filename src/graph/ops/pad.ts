@@ -32,12 +32,9 @@ const pad: OpSpec = {
   evaluate(node, inputs) {
     const x = requiredTensor(node, inputs, 0);
     const shape = paddedShape(node, x.shape) as number[];
-    const mode = padMode(node);
     const value = numberAttr(node, 'value', 0);
     const strides = rowMajorStrides(x.shape);
-    const sources = padsOf(node, x.shape).map(([begin], axis) =>
-      Int32Array.from({ length: shape[axis] }, (_, i) => sourceIndex(i - begin, x.shape[axis], mode)),
-    );
+    const sources = x.shape.map((extent, axis) => padSources(node, axis, extent));
     const data = new Float64Array(elementCount(shape));
     const index = new Array<number>(shape.length).fill(0);
     for (let i = 0; i < data.length; i++) {
@@ -82,6 +79,15 @@ function paddedShape(node: Node, shape: Shape): Dim[] {
     }
     return extent + begin + end;
   });
+}
+
+/** For each index of a padded axis, the input index that it takes, or -1 for the constant. */
+export function padSources(node: Node, axis: number, extent: number): Int32Array {
+  const pads = intsAttr(node, 'pads');
+  const begin = pads[axis];
+  const length = extent + begin + pads[pads.length / 2 + axis];
+  const mode = padMode(node);
+  return Int32Array.from({ length }, (_, i) => sourceIndex(i - begin, extent, mode));
 }
 
 /** The input index that an index of the padded axis takes, or -1 for the constant. */
