@@ -173,14 +173,37 @@ static int64_t count_instructions(const double *words, int64_t count) {
   return instructions;
 }
 
-/* createProgram(engine, words, constants: Uint8Array, arenaBytes, inputBytes: Float64Array, outputBytes, profile) */
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* Runs instructions until one finds a fault, which it gives. */
+static const char *run_words(engine *e, const double *words, int64_t count, char *const *bases, double *milliseconds) {
+  es_reader reader = {NULL, bases, e->threads, es_pool_threads(e->threads), NULL};
+  int64_t instruction = 0;
+  for (const double *word = words, *end = word + count; word < end && !reader.fault; instruction++) {
+    const es_op *op = &es_ops[(int)word[0]];
+    reader.word = word + 2;
+    double start = milliseconds ? now() : 0;
+    op->run(&reader);
+    if (milliseconds) milliseconds[instruction] += now() - start;
+    word += 2 + (int64_t)word[1];
+  }
+  return reader.fault;
+}
+
+/* createProgram(engine, words, constants: Uint8Array, arenaBytes, inputBytes: Float64Array, outputBytes, profile, setupWords, sources: Uint8Array,
+ * packedBytes): runs the setup at once, which reads sources (as base 0) and fills the packed bytes behind the constants. */
 static napi_value create_program(napi_env env, napi_callback_info info) {
-  ARGUMENTS(7, "createProgram(engine, words, constants, arenaBytes, inputBytes, outputBytes, profile)");
+  ARGUMENTS(10, "createProgram(engine, words, constants, arenaBytes, inputBytes, outputBytes, profile, setupWords, sources, packedBytes)");
   engine *e = unwrap(env, argument[0], &ENGINE);
   CHECK(e, "createProgram: the first argument is no engine");
-  double *words, *input_bytes, *output_bytes, arena_bytes = -1;
-  size_t word_count, inputs, outputs, constant_bytes;
-  void *constants;
+  CHECK(!e->busy, "createProgram: the engine is running");
+  double *words, *input_bytes, *output_bytes, *setup_words, arena_bytes = -1, packed_bytes = -1;
+  size_t word_count, inputs, outputs, constant_bytes, setup_count, source_bytes;
+  void *constants, *sources;
   bool profile = false;
   CHECK(doubles_of(env, argument[1], &words, &word_count), "createProgram: words must be a Float64Array");
   CHECK(view_of(env, argument[2], &constants, &constant_bytes), "createProgram: constants must be a typed array");
@@ -189,8 +212,12 @@ static napi_value create_program(napi_env env, napi_callback_info info) {
   CHECK(doubles_of(env, argument[4], &input_bytes, &inputs), "createProgram: inputBytes must be a Float64Array");
   CHECK(doubles_of(env, argument[5], &output_bytes, &outputs), "createProgram: outputBytes must be a Float64Array");
   napi_get_value_bool(env, argument[6], &profile);
+  CHECK(doubles_of(env, argument[7], &setup_words, &setup_count), "createProgram: setupWords must be a Float64Array");
+  CHECK(view_of(env, argument[8], &sources, &source_bytes), "createProgram: sources must be a typed array");
+  CHECK(napi_get_value_double(env, argument[9], &packed_bytes) == napi_ok && packed_bytes >= 0 && packed_bytes < 1e15,
+        "createProgram: packedBytes must be a number from 0");
   int64_t instructions = count_instructions(words, (int64_t)word_count);
-  CHECK(instructions >= 0, "createProgram: the words are no instructions");
+  CHECK(instructions >= 0 && count_instructions(setup_words, (int64_t)setup_count) >= 0, "createProgram: the words are no instructions");
 
   program *p = calloc(1, sizeof *p);
   CHECK(p, "out of memory");
@@ -201,7 +228,7 @@ static napi_value create_program(napi_env env, napi_callback_info info) {
   p->inputs = (uint32_t)inputs;
   p->outputs = (uint32_t)outputs;
   p->words = malloc((word_count + 1) * sizeof *p->words);
-  p->constants = aligned(constant_bytes);
+  p->constants = aligned(constant_bytes + (size_t)packed_bytes);
   p->bytes = malloc((inputs + outputs + 1) * sizeof *p->bytes);
   p->milliseconds = profile ? calloc((size_t)instructions + 1, sizeof *p->milliseconds) : NULL;
   if (!p->words || !p->constants || !p->bytes || (profile && !p->milliseconds)) {
@@ -213,17 +240,13 @@ static napi_value create_program(napi_env env, napi_callback_info info) {
   memcpy(p->constants, constants, constant_bytes);
   for (size_t i = 0; i < inputs; i++) p->bytes[i] = (size_t)input_bytes[i];
   for (size_t i = 0; i < outputs; i++) p->bytes[inputs + i] = (size_t)output_bytes[i];
+  char *const bases[FIRST_INPUT] = {sources, p->constants};
+  run_words(e, setup_words, (int64_t)setup_count, bases, NULL); /* packing finds no faults */
   napi_create_reference(env, argument[0], 1, &p->owner);
   napi_value value;
   napi_create_external(env, p, free_program, NULL, &value);
   napi_type_tag_object(env, value, &PROGRAM);
   return value;
-}
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 /* On a thread of libuv's. */
@@ -242,17 +265,7 @@ static void execute(napi_env env, void *data) {
     }
   }
   j->bases[0] = e->arena;
-  es_reader reader = {NULL, j->bases, e->threads, es_pool_threads(e->threads), NULL};
-  int64_t instruction = 0;
-  for (const double *word = p->words, *end = word + p->word_count; word < end && !reader.fault; instruction++) {
-    const es_op *op = &es_ops[(int)word[0]];
-    reader.word = word + 2;
-    double start = p->milliseconds ? now() : 0;
-    op->run(&reader);
-    if (p->milliseconds) p->milliseconds[instruction] += now() - start;
-    word += 2 + (int64_t)word[1];
-  }
-  j->fault = reader.fault;
+  j->fault = run_words(e, p->words, p->word_count, j->bases, p->milliseconds);
 }
 
 static void finish(napi_env env, napi_status status, void *data) {

@@ -16,8 +16,9 @@ export interface Addon {
   /** The instruction set that the kernels use. */
   readonly isa: string;
   createEngine(threads: number): EngineHandle;
-  /** Bytes of scratch that an instruction needs: its operation's index, then what follows its operands. */
+  /** Bytes of scratch that an instruction needs, or that a `…_pack` fills: its operation's index, then what follows its operands. */
   scratchBytes(engine: EngineHandle, words: Float64Array): number;
+  /** Runs `setupWords` at once: they fill the packed bytes, which lie behind the constants, from the sources. */
   createProgram(
     engine: EngineHandle,
     words: Float64Array,
@@ -26,6 +27,9 @@ export interface Addon {
     inputBytes: Float64Array,
     outputBytes: Float64Array,
     profile: boolean,
+    setupWords: Float64Array,
+    sources: Uint8Array,
+    packedBytes: number,
   ): ProgramHandle;
   /** One run of an engine at a time. */
   run(program: ProgramHandle, inputs: readonly ArrayBufferView[], outputs: readonly ArrayBufferView[]): Promise<void>;

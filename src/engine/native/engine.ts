@@ -124,8 +124,8 @@ class CompiledNativeGraph implements CompiledGraph {
   }
 
   memoryBytes(shapes: Readonly<Record<string, readonly number[]>>): number {
-    const { arenaBytes, constants } = planGraph(bindGraph(this.#simplified, shapes), this.#runner.kernels);
-    return arenaBytes + constants.length;
+    const { arenaBytes, constants, packedBytes } = planGraph(bindGraph(this.#simplified, shapes), this.#runner.kernels);
+    return arenaBytes + constants.length + packedBytes;
   }
 
   async release(): Promise<void> {

@@ -20,20 +20,24 @@ export function kernelsOf(addon: Addon, engine: EngineHandle, threads: number): 
 
 /** Makes a plan a program: operations become numbers and operands addresses. */
 export function createProgram(addon: Addon, engine: EngineHandle, plan: Plan, profile: boolean): ProgramHandle {
-  const words = plan.instructions.flatMap((instruction) => encode(addon, plan, instruction));
+  const encoded = (instructions: readonly Instruction[]): Float64Array =>
+    Float64Array.from(instructions.flatMap((instruction) => encode(addon, plan, instruction)));
   const sizes = plan.results.map(({ bytes }) => bytes);
   return addon.createProgram(
     engine,
-    Float64Array.from(words),
+    encoded(plan.instructions),
     plan.constants,
     plan.arenaBytes,
     Float64Array.from(plan.inputBytes),
     Float64Array.from(sizes),
     profile,
+    encoded(plan.setup.instructions),
+    plan.setup.sources(),
+    plan.packedBytes,
   );
 }
 
-/** kernels/program.h's number of the first input; the arena and the constants are before. */
+/** kernels/program.h's number of the first input; the arena (while a program is made: the sources) and the constants are before. */
 const FIRST_INPUT = 2;
 
 function encode(addon: Addon, plan: Plan, { operation, words }: Instruction): number[] {
@@ -48,8 +52,12 @@ function encodeWord(plan: Plan, word: Word): number[] {
   switch (buffer.place) {
     case 'arena':
       return [0, plan.offsets.get(buffer)! + offset];
+    case 'source':
+      return [0, buffer.at + offset];
     case 'constant':
       return [1, buffer.at + offset];
+    case 'packed':
+      return [1, plan.constants.length + buffer.at + offset];
     case 'input':
       return [FIRST_INPUT + buffer.at, offset];
     case 'output':

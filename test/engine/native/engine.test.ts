@@ -138,7 +138,18 @@ describeNative('the addon refuses', (addon) => {
   const handle = addon.createEngine(1);
   const none = new Float64Array();
   const program = (words: number[], inputs: number[] = []) =>
-    addon.createProgram(handle, Float64Array.from(words), new Uint8Array(), 0, Float64Array.from(inputs), none, false);
+    addon.createProgram(
+      handle,
+      Float64Array.from(words),
+      new Uint8Array(),
+      0,
+      Float64Array.from(inputs),
+      none,
+      false,
+      none,
+      new Uint8Array(),
+      0,
+    );
 
   test('arguments of other kinds', () => {
     expect(() => addon.createEngine(0)).toThrow(/threads/);

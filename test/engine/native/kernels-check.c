@@ -138,14 +138,18 @@ static void run_conv(direction d, const es_conv_shape *s, const float *a, const 
                                    : es_conv_filter_grad_scratch(s, threads);
   void *scratch = get(bytes, 64);
   memset(scratch, 0xff, bytes); /* NaN: nothing may depend on what lay there */
+  void *packed = get(es_conv_packed(s), 64);
+  if (s->packed) es_conv_pack(s, b, packed, pools[threads]);
+  if (s->packed) b = packed;
   if (d == FORWARD) es_conv_forward(s, a, b, e, out, scratch, pools[threads]);
   if (d == INPUT_GRAD) es_conv_input_grad(s, a, b, e, out, scratch, pools[threads]);
   if (d == FILTER_GRAD) es_conv_filter_grad(s, a, b, out, scratch, pools[threads]);
-  free(scratch);
+  free(scratch), free(packed);
 }
 
 static void check_conv(direction d) {
   es_conv_shape s = random_conv();
+  s.packed = d == FORWARD && es_conv_packed(&s) > 0 && pick(0, 1);
   long nx = (long)s.n * s.h * s.w * s.c, ny = (long)s.n * s.oh * s.ow * s.oc, nw = (long)s.oc * (s.c / s.groups) * s.kh * s.kw;
   int threads = pick(1, 3), flags = pick(0, 15);
   float *x = values(nx), *w = values(nw), *dy = values(ny);
@@ -160,8 +164,8 @@ static void check_conv(direction d) {
     e.relu_max = flags & 8 ? 0.75f : 0;
   }
   int written = snprintf(label, sizeof label,
-                         "conv %s n %d in %dx%dx%d out %dx%dx%d kernel %dx%d stride %dx%d dilation %dx%d pads %d %d groups %d",
-                         DIRECTIONS[d], s.n, s.h, s.w, s.c, s.oh, s.ow, s.oc, s.kh, s.kw, s.sh, s.sw, s.dh, s.dw, s.pt, s.pl, s.groups);
+                         "conv %s n %d in %dx%dx%d out %dx%dx%d kernel %dx%d stride %dx%d dilation %dx%d pads %d %d groups %d packed %d",
+                         DIRECTIONS[d], s.n, s.h, s.w, s.c, s.oh, s.ow, s.oc, s.kh, s.kw, s.sh, s.sw, s.dh, s.dw, s.pt, s.pl, s.groups, s.packed);
   snprintf(label + written, sizeof label - (size_t)written, " threads %d flags %d", threads, flags);
 
   double *want = calloc((size_t)count, sizeof *want), *magnitude = calloc((size_t)count, sizeof *magnitude);

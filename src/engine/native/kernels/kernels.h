@@ -29,9 +29,10 @@ int es_select_isa(const char *name);
 
 /* x [n, h, w, c] -> y [n, oh, ow, oc]; pt and pl are the pads before (those after follow from oh and ow). Input row of output row o
  * and tap k: o·sh - pt + k·dh. Weights [oc, c/groups, kh, kw]. `precise`: the forward pass rounds no more than a direct sum does
- * (no large Winograd tiles): in training an activation that rounds to the other side of zero changes the whole gradient behind it. */
+ * (no large Winograd tiles): in training an activation that rounds to the other side of zero changes the whole gradient behind it.
+ * `packed`: the weights of a forward pass are what es_conv_pack made of them. */
 typedef struct {
-  int n, h, w, c, oh, ow, oc, kh, kw, sh, sw, dh, dw, pt, pl, groups, precise;
+  int n, h, w, c, oh, ow, oc, kh, kw, sh, sw, dh, dw, pt, pl, groups, precise, packed;
 } es_conv_shape;
 
 /* What follows a product before it is stored: y = act(product + bias[channel] + residual). Pointers may be NULL.
@@ -84,6 +85,11 @@ typedef struct es_reduce es_reduce; /* reduce.h */
 ES_KERNEL(size_t, es_conv_forward_scratch, const es_conv_shape *shape, int threads);
 ES_KERNEL(void, es_conv_forward, const es_conv_shape *shape, const float *x, const float *w, es_epilogue epilogue, float *y,
           void *scratch, es_pool *pool);
+
+/* Weights that stay as they are between calls, packed once: bytes (0: not to be packed), and how. For forward passes of this very shape with
+ * `packed` set, on this processor. */
+ES_KERNEL(size_t, es_conv_packed, const es_conv_shape *shape);
+ES_KERNEL(void, es_conv_pack, const es_conv_shape *shape, const float *w, void *packed, es_pool *pool);
 
 /* dx [n, h, w, c] of dy [n, oh, ow, oc], through an epilogue over dx (bias of c channels). It is also the forward pass of a transposed
  * convolution whose weights [I, O/group, kh, kw] are this shape's [oc, c/groups, kh, kw]: its input is dy, its output dx; and

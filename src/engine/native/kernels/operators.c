@@ -11,7 +11,7 @@ void es_parallel(es_pool *pool, int64_t work, void (*task)(void *, int, int), vo
 static es_conv_shape conv_shape(es_reader *r) {
   es_conv_shape s;
   int *fields[] = {&s.n,  &s.h,  &s.w,  &s.c,  &s.oh, &s.ow, &s.oc, &s.kh,
-                   &s.kw, &s.sh, &s.sw, &s.dh, &s.dw, &s.pt, &s.pl, &s.groups, &s.precise};
+                   &s.kw, &s.sh, &s.sw, &s.dh, &s.dw, &s.pt, &s.pl, &s.groups, &s.precise, &s.packed};
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) *fields[i] = (int)es_word(r);
   return s;
 }
@@ -43,6 +43,19 @@ SCRATCH_OF_CONV(filter_grad)
   }
 RUN_CONV(forward)
 RUN_CONV(input_grad)
+
+static void run_conv_pack(es_reader *r) {
+  const float *w = es_operand(r);
+  void *packed = es_operand(r);
+  es_conv_shape shape = conv_shape(r);
+  es_conv_pack(&shape, w, packed, r->pool);
+}
+
+/* Bytes of what it packs, which is no scratch. */
+static size_t bytes_conv_pack(es_reader *r) {
+  es_conv_shape shape = conv_shape(r);
+  return es_conv_packed(&shape);
+}
 
 static void run_filter_grad(es_reader *r) {
   const float *x = es_operand(r), *dy = es_operand(r);
@@ -266,6 +279,7 @@ const es_op es_ops[] = {
     {"resample", es_run_resample, NULL},
     {"gemm", run_gemm, scratch_gemm},
     {"conv", run_forward, scratch_forward},
+    {"conv_pack", run_conv_pack, bytes_conv_pack},
     {"conv_input_grad", run_input_grad, scratch_input_grad},
     {"conv_filter_grad", run_filter_grad, scratch_filter_grad},
     {"bn_forward", run_bn_forward, scratch_bn_forward},

@@ -17,7 +17,7 @@ static const size_t es_dtype_bytes[] = {4, 8, 4, 8, 1, 1};
 /* What an instruction reads its words with. */
 typedef struct {
   const double *word;
-  char *const *bases; /* arena, constants, then inputs and outputs; NULL while scratch is being sized */
+  char *const *bases; /* arena (while a program is made: the sources of what is packed), constants, then inputs and outputs; NULL while scratch is being sized */
   es_pool *pool;
   int threads;
   const char *fault; /* what an instruction found wrong with its data; NULL where it did not */
@@ -36,7 +36,7 @@ static inline void *es_operand(es_reader *r) {
 typedef struct {
   const char *name;
   void (*run)(es_reader *);
-  /* Bytes of scratch, the words being those after the scratch operand; NULL: none, and no scratch operand. */
+  /* Bytes of scratch, the words being those after the scratch operand (of a `…_pack`: what it fills); NULL: none, and no scratch operand. */
   size_t (*scratch)(es_reader *);
 } es_op;
 

@@ -22,10 +22,12 @@ function weight(planner: Planner, node: Node, i: number): View | undefined {
 }
 
 /** A convolution or its gradient by x, both of which end in an epilogue. Inputs are x (or dy), W, bias?, residual?. */
-function convolve(planner: Planner, node: Node, operation: 'conv' | 'conv_input_grad', words: readonly number[]): void {
+function convolve(planner: Planner, node: Node, operation: 'conv' | 'conv_input_grad', shape: readonly number[]): void {
+  const packed = operation === 'conv' ? planner.packed(node.inputs[1], operation, [...shape, 1]) : undefined;
+  const words = [...shape, packed ? 1 : 0];
   const inputs = [
     activation(planner, node, 0),
-    weight(planner, node, 1),
+    packed ?? weight(planner, node, 1),
     weight(planner, node, 2),
     activation(planner, node, 3),
   ];
@@ -36,6 +38,7 @@ function convolve(planner: Planner, node: Node, operation: 'conv' | 'conv_input_
   });
 }
 
+/** The words of an es_conv_shape but for the last, whether weights are packed. */
 function shapeWords(
   planner: Planner,
   window: Window<number>,
@@ -77,7 +80,7 @@ export const CONVOLUTIONS: LoweringTable = {
     const [x, dy] = [0, 1].map((i) => planner.spec(node.inputs[i]).shape);
     const window = resolveWindow(node, spatialOf(x), intsAttr(node, 'kernel_shape'));
     const inputs = [activation(planner, node, 0), activation(planner, node, 1)];
-    const words = shapeWords(planner, window, node, x, dy[1]);
+    const words = [...shapeWords(planner, window, node, x, dy[1]), 0];
     planner.kernel('conv_filter_grad', { inputs, outputs: [planner.result(node)] }, words, { scratch: true });
   },
 };

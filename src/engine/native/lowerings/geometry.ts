@@ -4,7 +4,7 @@ import type { Window } from '../../../graph/ops/window.js';
 const twoAxes = (values: readonly number[], row: number): [number, number] =>
   values.length === 1 ? [row, values[0]] : [values[0], values[1]];
 
-/** The words of an es_conv_shape; `precise` as there. */
+/** The words of an es_conv_shape but for the last, `packed`; `precise` as there. */
 export function convWords(
   window: Window<number>,
   x: { batch: number; channels: number; spatial: readonly number[] },

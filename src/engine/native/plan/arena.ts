@@ -1,7 +1,6 @@
+import { aligned } from './data-block.js';
 import type { Instruction } from './instruction.js';
 import type { Buffer } from './view.js';
-
-const ALIGNMENT = 64;
 
 export interface ArenaPlan {
   /** Bytes from the start of the arena. */
@@ -77,5 +76,3 @@ function findBlocks(instructions: readonly Instruction[]): Map<Buffer, Block> {
   });
   return blocks;
 }
-
-const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;

@@ -17,6 +17,9 @@ export interface Plan {
   readonly offsets: ReadonlyMap<Buffer, number>;
   readonly arenaBytes: number;
   readonly constants: Uint8Array;
+  readonly packedBytes: number;
+  /** What a program does once, when it is made: it packs weights from the sources. */
+  readonly setup: { readonly instructions: readonly Instruction[]; readonly sources: () => Uint8Array };
   readonly inputBytes: readonly number[];
   /** What a run fills, in order. */
   readonly results: readonly { readonly dtype: DType; readonly shape: readonly number[]; readonly bytes: number }[];
@@ -43,7 +46,9 @@ export function planGraph(graph: BoundGraph, kernels: Kernels): Plan {
     instructions: planner.instructions,
     offsets: arena.offsets,
     arenaBytes: arena.bytes,
-    constants: planner.constantData(),
+    constants: planner.constants.join(),
+    packedBytes: planner.packedBytes,
+    setup: { instructions: planner.setup, sources: () => planner.sources.join() },
     inputBytes: graph.inputs.map((id) => sizeOf(planner.spec(id))),
     results,
     resultOf,

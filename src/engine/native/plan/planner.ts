@@ -1,6 +1,7 @@
 import { getSpec, type Node } from '../../../graph/graph.js';
 import { type DType, elementCount, type Tensor } from '../../../graph/tensor.js';
 import type { BoundGraph } from './bound-graph.js';
+import { aligned, DataBlock } from './data-block.js';
 import { DTYPE_CODES, dtypeBytes, type Instruction, reference, type Word } from './instruction.js';
 import {
   type Buffer,
@@ -32,10 +33,15 @@ export class Planner {
   /** A step that differentiates: its forward pass must round little. */
   readonly trains: boolean;
   readonly instructions: Instruction[] = [];
+  /** What a program does once, when it is made: fills `packed` memory from `sources`. */
+  readonly setup: Instruction[] = [];
+  readonly constants = new DataBlock();
+  readonly sources = new DataBlock();
+  packedBytes = 0;
   readonly #views = new Map<string, View>();
   readonly #copies = new Map<View, View[]>();
-  readonly #constants: { data: Uint8Array; at: number }[] = [];
-  #constantBytes = 0;
+  readonly #sourceOf = new Map<string, View>();
+  readonly #packed = new Map<string, View>();
   #label = '';
 
   constructor(graph: BoundGraph, kernels: Kernels) {
@@ -73,18 +79,35 @@ export class Planner {
   }
 
   /** Host data that are part of the program. */
-  constant({ dtype, shape, data }: Tensor): View {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    const at = this.#constantBytes;
-    this.#constants.push({ data: bytes, at });
-    this.#constantBytes += Math.ceil(Math.max(bytes.length, 1) / 64) * 64;
-    return denseView(dtype, shape, plainOrder(shape.length), { bytes: bytes.length, place: 'constant', at });
+  constant(tensor: Tensor): View {
+    return this.#hold(tensor, 'constant', this.constants);
   }
 
-  constantData(): Uint8Array {
-    const all = new Uint8Array(this.#constantBytes);
-    for (const { data, at } of this.#constants) all.set(data, at);
-    return all;
+  /**
+   * Weights that are a constant, as a kernel's `<kernel>_pack` lays them out once, when the program is made; undefined for weights that
+   * aren't or that the kernel takes as they are. `numbers` are those of the kernel, for packed weights.
+   */
+  packed(id: string, kernel: string, numbers: readonly number[]): View | undefined {
+    const constant = this.graph.constants.get(id);
+    if (!constant) return undefined;
+    const key = `${id} ${kernel} ${numbers}`;
+    const known = this.#packed.get(key);
+    if (known) return known;
+    const bytes = this.kernels.scratchBytes(`${kernel}_pack`, numbers);
+    if (bytes === 0) return undefined;
+    const packed = denseView('uint8', [bytes], [0], { bytes, place: 'packed', at: this.packedBytes });
+    this.packedBytes += aligned(bytes);
+    this.#packed.set(key, packed);
+    const source = this.#sourceOf.get(id) ?? this.#hold(constant.tensor, 'source', this.sources);
+    this.#sourceOf.set(id, source);
+    const words = [reference(source), reference(packed), ...numbers];
+    this.setup.push({ operation: `${kernel}_pack`, words, reads: [], writes: [], inPlace: [], label: this.#label });
+    return packed;
+  }
+
+  #hold({ dtype, shape, data }: Tensor, place: 'constant' | 'source', block: DataBlock): View {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return denseView(dtype, shape, plainOrder(shape.length), { bytes: bytes.length, place, at: block.add(bytes) });
   }
 
   /** Memory for a value, dense in the given order. */

@@ -1,10 +1,13 @@
 import { type DType, elementCount } from '../../../graph/tensor.js';
 
-/** A piece of memory: in the arena, or what a run is given or fills. Where it lies is settled once all are known. */
+/**
+ * A piece of memory: in the arena, or what a run is given or fills, or what a program is made with: constants, and weights that
+ * it packs from sources when it is made. Where it lies is settled once all are known.
+ */
 export interface Buffer {
   readonly bytes: number;
-  place: 'arena' | 'constant' | 'input' | 'output';
-  /** Of a constant: bytes from the start of all constants; of an input or output: which. */
+  place: 'arena' | 'constant' | 'packed' | 'source' | 'input' | 'output';
+  /** Of an input or output: which; of what a program is made with: bytes from the start of all of its place. */
   at: number;
 }
 

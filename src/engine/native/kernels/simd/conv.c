@@ -15,13 +15,18 @@ static window_product forward_product(const es_conv_shape *s) {
       .gh = s->oh, .gw = s->ow, .out_n = (long)s->oh * s->ow * s->oc, .out_y = (long)s->ow * s->oc, .out_x = s->oc,
       .step_y = s->sh, .step_x = s->sw, .taps_y = s->kh, .taps_x = s->kw,
       .first_y = -s->pt, .first_x = -s->pl, .gap_y = s->dh, .gap_x = s->dw, .oc = s->oc / parts,
-      .precise = s->precise,
+      .precise = s->precise, .packed = s->packed,
   };
 }
 
 static size_t window_scratch(const window_product *p, int threads) {
   int size = ES_FN(winograd_size)(p);
   return size ? ES_FN(winograd_scratch)(p, size, threads) : ES_FN(product_scratch)(p, threads);
+}
+
+static size_t window_packed(const window_product *p) {
+  int size = ES_FN(winograd_size)(p);
+  return size ? ES_FN(winograd_packed)(p, size) : ES_FN(product_packed)(p);
 }
 
 static void window_run(const window_product *p, const float *x, weight_view w, es_epilogue e, float *y, void *scratch, es_pool *pool) {
@@ -35,20 +40,46 @@ size_t ES_FN(es_conv_forward_scratch)(const es_conv_shape *shape, int threads) {
   return is_depthwise(shape) ? ES_FN(depthwise_scratch)(&p) : window_scratch(&p, threads);
 }
 
+static weight_view forward_weights(const es_conv_shape *s, const window_product *p, const float *w, int group) {
+  if (s->packed) return (weight_view){w + group * window_packed(p) / sizeof *w, 0, 0, 0, 0};
+  const long kernel = (long)s->kh * s->kw;
+  return (weight_view){w + group * group_weights(s), s->kw, 1, kernel, p->c * kernel};
+}
+
+size_t ES_FN(es_conv_packed)(const es_conv_shape *shape) {
+  if (is_depthwise(shape)) return 0;
+  es_conv_shape packed = *shape;
+  packed.packed = 1;
+  window_product p = forward_product(&packed);
+  return window_packed(&p) * (size_t)shape->groups;
+}
+
+void ES_FN(es_conv_pack)(const es_conv_shape *shape, const float *w, void *packed, es_pool *pool) {
+  es_conv_shape plain = *shape;
+  plain.packed = 0;
+  window_product p = forward_product(shape);
+  p.packed = 1; /* the tile size is chosen for packed weights */
+  const int size = ES_FN(winograd_size)(&p);
+  for (int g = 0; g < shape->groups; g++) {
+    weight_view view = forward_weights(&plain, &p, w, g);
+    float *to = (float *)packed + g * window_packed(&p) / sizeof *w;
+    if (size) ES_FN(winograd_pack)(&p, size, view, to, pool);
+    else ES_FN(product_pack)(&p, view, to, pool);
+  }
+}
+
 void ES_FN(es_conv_forward)(const es_conv_shape *shape, const float *x, const float *w, es_epilogue epilogue, float *y,
                             void *scratch, es_pool *pool) {
   window_product p = forward_product(shape);
-  const long kernel = (long)shape->kh * shape->kw;
   if (is_depthwise(shape)) {
-    ES_FN(depthwise_run)(&p, x, (weight_view){w, shape->kw, 1, kernel, 0}, epilogue, y, scratch, pool);
+    ES_FN(depthwise_run)(&p, x, forward_weights(shape, &p, w, 0), epilogue, y, scratch, pool);
     return;
   }
   for (int g = 0; g < shape->groups; g++) {
-    weight_view view = {w + g * group_weights(shape), shape->kw, 1, kernel, p.c * kernel};
     es_epilogue e = epilogue;
     if (e.bias) e.bias += g * p.oc;
     if (e.residual) e.residual += g * p.oc;
-    window_run(&p, x + g * p.c, view, e, y + g * p.oc, scratch, pool);
+    window_run(&p, x + g * p.c, forward_weights(shape, &p, w, g), e, y + g * p.oc, scratch, pool);
   }
 }
 

@@ -72,9 +72,11 @@ static product_plan plan_product(const window_product *p, int threads) {
   return plan;
 }
 
+size_t ES_FN(product_packed)(const window_product *product) { return sizeof(float) * plan_product(product, 1).packed; }
+
 size_t ES_FN(product_scratch)(const window_product *product, int threads) {
   product_plan plan = plan_product(product, threads);
-  return sizeof(float) * plan.packed + plan.thread_bytes * (size_t)threads;
+  return (product->packed ? 0 : ES_FN(product_packed)(product)) + plan.thread_bytes * (size_t)threads;
 }
 
 typedef struct {
@@ -258,10 +260,20 @@ static void multiply(void *arg, int thread, int threads) {
   }
 }
 
+void ES_FN(product_pack)(const window_product *product, weight_view weights, float *packed, es_pool *pool) {
+  product_task t = {.p = product, .plan = plan_product(product, es_pool_threads(pool)), .w = weights, .packed = packed};
+  es_pool_run(pool, pack_weights, &t);
+}
+
 void ES_FN(product_run)(const window_product *product, const float *x, weight_view weights, es_epilogue epilogue, float *y,
                         void *scratch, es_pool *pool) {
-  product_task t = {product, plan_product(product, es_pool_threads(pool)), x, weights, epilogue, y, scratch, NULL};
-  t.thread_scratch = (char *)(t.packed + t.plan.packed);
-  es_pool_run(pool, pack_weights, &t);
+  char *own = scratch;
+  const float *packed = weights.origin;
+  if (!product->packed) {
+    ES_FN(product_pack)(product, weights, scratch, pool);
+    packed = scratch;
+    own += ES_FN(product_packed)(product);
+  }
+  product_task t = {product, plan_product(product, es_pool_threads(pool)), x, weights, epilogue, y, (float *)packed, own};
   es_pool_run(pool, multiply, &t);
 }

@@ -17,16 +17,18 @@ typedef struct {
   int taps_y, taps_x;
   int first_y, first_x, gap_y, gap_x;
   int oc;                         /* outputs of a pixel */
-  int precise;                    /* see es_conv_shape */
+  int precise, packed;            /* see es_conv_shape */
 } window_product;
 
-/* Where w[tap (i, j)][channel][o] lies: origin + i·tap_y + j·tap_x + channel·in + o·out. */
+/* Where w[tap (i, j)][channel][o] lies: origin + i·tap_y + j·tap_x + channel·in + o·out. Packed ones lie from origin on. */
 typedef struct {
   const float *origin;
   long tap_y, tap_x, in, out;
 } weight_view;
 
 size_t ES_FN(product_scratch)(const window_product *product, int threads);
+size_t ES_FN(product_packed)(const window_product *product); /* bytes */
+void ES_FN(product_pack)(const window_product *product, weight_view weights, float *packed, es_pool *pool);
 /* Not within a task: it runs its own. */
 void ES_FN(product_run)(const window_product *product, const float *x, weight_view weights, es_epilogue epilogue, float *y,
                         void *scratch, es_pool *pool);

@@ -88,8 +88,10 @@ int ES_FN(winograd_size)(const window_product *p) {
 
 size_t ES_FN(winograd_scratch)(const window_product *p, int size, int threads) {
   winograd_plan plan = plan_winograd(p, size);
-  return sizeof(float) * (plan.weights + plan.thread_floats * (size_t)threads);
+  return sizeof(float) * ((p->packed ? 0 : plan.weights) + plan.thread_floats * (size_t)threads);
 }
+
+size_t ES_FN(winograd_packed)(const window_product *p, int size) { return sizeof(float) * plan_winograd(p, size).weights; }
 
 typedef struct {
   const window_product *p;
@@ -208,10 +210,20 @@ static void convolve(void *arg, int thread, int threads) {
   }
 }
 
+void ES_FN(winograd_pack)(const window_product *p, int size, weight_view weights, float *packed, es_pool *pool) {
+  winograd_task t = {.p = p, .plan = plan_winograd(p, size), .w = weights, .weights = packed};
+  es_pool_run(pool, transform_weights, &t);
+}
+
 void ES_FN(winograd_run)(const window_product *p, int size, const float *x, weight_view weights, es_epilogue epilogue, float *y,
                          void *scratch, es_pool *pool) {
-  winograd_task t = {p, plan_winograd(p, size), x, weights, epilogue, y, scratch, NULL};
-  t.thread_scratch = t.weights + t.plan.weights;
-  es_pool_run(pool, transform_weights, &t);
+  float *own = scratch;
+  const float *packed = weights.origin;
+  if (!p->packed) {
+    ES_FN(winograd_pack)(p, size, weights, own, pool);
+    packed = own;
+    own += ES_FN(winograd_packed)(p, size) / sizeof *own;
+  }
+  winograd_task t = {p, plan_winograd(p, size), x, weights, epilogue, y, (float *)packed, own};
   es_pool_run(pool, convolve, &t);
 }

@@ -7,6 +7,8 @@
 /* The tile size (inputs along an axis: 4 or 6) by which a window product is cheapest; 0: not by Winograd. */
 int ES_FN(winograd_size)(const window_product *product);
 size_t ES_FN(winograd_scratch)(const window_product *product, int size, int threads);
+size_t ES_FN(winograd_packed)(const window_product *product, int size); /* bytes of its weights, transformed */
+void ES_FN(winograd_pack)(const window_product *product, int size, weight_view weights, float *packed, es_pool *pool);
 void ES_FN(winograd_run)(const window_product *product, int size, const float *x, weight_view weights, es_epilogue epilogue, float *y,
                          void *scratch, es_pool *pool);
 
