@@ -61,6 +61,9 @@ static const layer LAYERS[] = {
     {"M2 pw 512-512", 32, 512, 6, 512, 1, 1, 0}, {"M2 dw 45", 32, 45, 24, 45, 3, 1, 1}, {"M2 pw 45-91", 32, 45, 24, 91, 1, 1, 0},
     {"M3 64", 8, 64, 56, 64, 3, 1, 0},      {"M4 stem", 16, 3, 112, 64, 7, 2, 0},   {"M4 64", 16, 64, 28, 64, 3, 1, 0},
     {"M4 64-128 /2", 16, 64, 28, 128, 3, 2, 0}, {"M4 pw 64-128 /2", 16, 64, 28, 128, 1, 2, 0}, {"M4 128", 16, 128, 14, 128, 3, 1, 0},
+    {"V2 dw 32", 8, 32, 112, 32, 3, 1, 1},  {"V2 dw 96 /2", 8, 96, 112, 96, 3, 2, 1}, {"V2 dw 144", 8, 144, 56, 144, 3, 1, 1},
+    {"V2 dw 192 /2", 8, 192, 28, 192, 3, 2, 1}, {"V2 dw 384", 8, 384, 14, 384, 3, 1, 1}, {"V2 dw 960", 8, 960, 7, 960, 3, 1, 1},
+    {"V3 dw 72 /2 5", 8, 72, 56, 72, 5, 2, 1}, {"V3 dw 120 5", 8, 120, 28, 120, 5, 1, 1}, {"dw 96 7", 8, 96, 28, 96, 7, 1, 1},
     {"M4 256", 16, 256, 7, 256, 3, 1, 0},   {"M4 512", 16, 512, 4, 512, 3, 1, 0},
 };
 
@@ -162,6 +165,79 @@ static void gemm(int m, int n, int k, int ta, int tb) {
   free(g.a), free(g.b), free(g.c), free(g.scratch);
 }
 
+typedef struct {
+  int n, c, pixels;
+  const float *x;
+  float *y;
+} layout_case;
+static void to_nhwc(void *arg) {
+  layout_case *l = arg;
+  es_nchw_to_nhwc(l->n, l->c, l->pixels, l->x, l->y, pool);
+}
+static void to_nchw(void *arg) {
+  layout_case *l = arg;
+  es_nhwc_to_nchw(l->n, l->c, l->pixels, l->x, l->y, pool);
+}
+static void plain_copy(void *arg) {
+  layout_case *l = arg;
+  memcpy(l->y, l->x, sizeof(float) * (size_t)l->n * (size_t)l->c * (size_t)l->pixels);
+}
+
+/* Changes of layout, beside a copy: GB/s read and written. */
+static void layout(int n, int c, int pixels) {
+  size_t count = (size_t)n * (size_t)c * (size_t)pixels;
+  layout_case l = {n, c, pixels, values(count), values(count)};
+  void (*const bodies[])(void *) = {to_nhwc, to_nchw, plain_copy};
+  static const char *const names[] = {"to NHWC", "to NCHW", "memcpy"};
+  printf("layout n %2d %4d x %-5d  ", n, c, pixels);
+  for (int b = 0; b < 3; b++) {
+    double seconds = best_of(bodies[b], &l);
+    printf(" %s %7.3f ms %5.1f GB/s |", names[b], seconds * 1e3, 8 * (double)count / seconds * 1e-9);
+  }
+  printf("\n");
+  free((float *)l.x), free(l.y);
+}
+
+typedef struct {
+  es_pool_shape s;
+  float *x, *y, *dy, *dx;
+} pool_case;
+static void max_forward(void *arg) {
+  pool_case *p = arg;
+  es_max_pool_forward(&p->s, p->x, p->y, pool);
+}
+static void max_backward(void *arg) {
+  pool_case *p = arg;
+  es_max_pool_backward(&p->s, p->x, p->y, p->dy, p->dx, pool);
+}
+static void avg_forward(void *arg) {
+  pool_case *p = arg;
+  es_avg_pool_forward(&p->s, p->x, p->y, pool);
+}
+static void avg_backward(void *arg) {
+  pool_case *p = arg;
+  es_avg_pool_backward(&p->s, p->dy, p->dx, pool);
+}
+
+/* Pools: GB/s of what must move at least (forward: x and y; backward: dy and dx, and x and y for a maximum). */
+static void pools(int n, int c, int side, int size, int stride, int pad) {
+  es_pool_shape s = {.n = n, .h = side, .w = side, .c = c, .kh = size, .kw = size, .sh = stride, .sw = stride, .dh = 1, .dw = 1,
+                     .pt = pad, .pl = pad, .pb = pad, .pr = pad};
+  s.oh = s.ow = (side + 2 * pad - size) / stride + 1;
+  size_t nx = (size_t)n * side * side * c, ny = (size_t)n * s.oh * s.ow * c;
+  pool_case p = {s, values(nx), values(ny), values(ny), values(nx)};
+  es_max_pool_forward(&s, p.x, p.y, pool);
+  void (*const bodies[])(void *) = {max_backward, max_forward, avg_forward, avg_backward};
+  static const char *const names[] = {"max back", "max", "avg", "avg back"};
+  printf("pool n %2d %3dx%-3d %4d k%d s%d ", n, side, side, c, size, stride);
+  for (int b = 0; b < 4; b++) {
+    double seconds = best_of(bodies[b], &p);
+    printf(" %s %7.3f ms %5.1f GB/s |", names[b], seconds * 1e3, (b ? 4 : 8) * (double)(nx + ny) / seconds * 1e-9);
+  }
+  printf("\n");
+  free(p.x), free(p.y), free(p.dy), free(p.dx);
+}
+
 int main(int argc, char **argv) {
   const char *filter = argc > 1 ? argv[1] : "";
   if (argc > 2 && !es_select_isa(argv[2])) return 1;
@@ -176,6 +252,14 @@ int main(int argc, char **argv) {
   }
   if (!*filter || strstr("gemm", filter)) {
     gemm(512, 512, 512, 0, 0), gemm(512, 512, 512, 0, 1), gemm(512, 512, 512, 1, 0), gemm(64, 10, 64, 0, 1), gemm(16, 1000, 512, 0, 1);
+  }
+  if (!*filter || strstr("layout", filter)) {
+    layout(64, 3, 32 * 32), layout(16, 3, 112 * 112), layout(32, 3, 96 * 96), layout(8, 64, 56 * 56), layout(64, 16, 32 * 32);
+    layout(16, 512, 49), layout(32, 45, 24 * 24), layout(64, 10, 32 * 32);
+  }
+  if (!*filter || strstr("pool", filter)) {
+    pools(16, 64, 56, 3, 2, 1), pools(8, 64, 56, 2, 2, 0), pools(32, 16, 32, 2, 2, 0), pools(8, 192, 28, 3, 1, 1), pools(32, 45, 24, 2, 2, 0);
+    pools(16, 512, 7, 7, 1, 0), pools(64, 64, 8, 8, 1, 0);
   }
   es_pool_destroy(pool);
   return 0;
