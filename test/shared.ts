@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, test } from 'vitest';
+import { SHARED } from './shared-folder.js';
 
-/** The folder of third-party models, conformance cases, goldens and data that tests and benchmarks read. */
-export const SHARED = resolve(process.env.ESPALIER_SHARED ?? '../shared');
+export { SHARED };
 
 /**
  * A `describe` whose tests need `SHARED/path`. Where it is absent, it is skipped with one line, or fails when

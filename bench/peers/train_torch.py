@@ -162,6 +162,7 @@ class Peer:
                 x = images[rows].contiguous(memory_format=layout)
                 total += self.net.step(x, labels[rows]).item()
             losses.append(total / len(batches))
+            print(f"  PyTorch, epoch {len(losses)}: {losses[-1]:.5f}", file=sys.stderr, flush=True)
         return {"losses": losses}
 
     def memory(self, _):

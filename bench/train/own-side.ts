@@ -67,8 +67,14 @@ export class OwnSide {
     return { loss: results.get(this.#step.lossOutput)!.data[0] as number, values: flat };
   }
 
-  /** Trains from the initial weights; an epoch's loss is the mean over its batches. */
-  async epochs(images: Float32Array, labels: Int32Array, order: Int32Array, learningRate: number): Promise<number[]> {
+  /** Trains from the initial weights; an epoch's loss is the mean over its batches, told as each ends. */
+  async epochs(
+    images: Float32Array,
+    labels: Int32Array,
+    order: Int32Array,
+    learningRate: number,
+    onEpoch: (loss: number) => void,
+  ): Promise<number[]> {
     const batch = this.#images.shape[0];
     const rowLength = images.length / labels.length;
     this.#feeds = this.#initialFeeds();
@@ -90,6 +96,7 @@ export class OwnSide {
         total += (await this.#runStep()).get(this.#step.lossOutput)!.data[0] as number;
       }
       losses.push(total / batches);
+      onEpoch(total / batches);
     }
     return losses;
   }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { writeNpz } from '../../examples/write-npz.js';
-import { SHARED } from '../shared.js';
+import { SHARED } from '../shared-folder.js';
 
 /** MNIST's 10,000 test images, uint8 `[10000, 28, 28]`, and their labels. They stand in the file in random order. */
 export function readMnist(): { images: Uint8Array; labels: Uint8Array } {
