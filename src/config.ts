@@ -39,6 +39,8 @@ export interface Config {
   readonly workerConcurrency: number;
   /** Compute threads of one job; 0: one for each core. */
   readonly threads: number;
+  /** After how long within an epoch a job writes a checkpoint. */
+  readonly checkpointMs: number;
   readonly apiKey: string | undefined;
   /** Modules of the operator's own algorithms, units and criteria. */
   readonly plugins: readonly string[];
@@ -164,6 +166,7 @@ function workerVariables(variables: Variables) {
     logLevel: variables.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     workerConcurrency: variables.whole('WORKER_CONCURRENCY', 1, 1, 64),
     threads: variables.whole('THREADS', 0, 0, 1024),
+    checkpointMs: variables.whole('CHECKPOINT_INTERVAL', 300, 1, 30 * 86400) * 1000,
     plugins: variables.paths('ESPALIER_PLUGINS'),
     limits: {
       jobDeadlineMs: variables.whole('JOB_DEADLINE', 7200, 1, 30 * 86400) * 1000,

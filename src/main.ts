@@ -15,6 +15,7 @@ Environment:
   DEVICE               auto, cpu, cuda or webgpu (auto; docs/gpu.md)
   WORKER_CONCURRENCY   jobs at a time (1)
   THREADS              compute threads of one job; 0: the cores, shared by WORKER_CONCURRENCY (0)
+  CHECKPOINT_INTERVAL  seconds of an epoch that a job which is killed loses at most (300)
   UPLOAD_LIMIT         bytes of one upload (512 MiB)
   JSON_LIMIT           bytes of a JSON body (1 MiB)
   UNPACKED_LIMIT       bytes that one upload may unpack to (2 GiB)

@@ -167,6 +167,7 @@ async function specOf(context: WorkerContext, message: JobMessage, attempt: Atte
     config: message.config,
     outDir: attempt.outDir,
     checkpointDir: attempt.checkpointDir,
+    checkpointMs: context.checkpointMs,
     engine: context.engine,
     device: context.device,
     threads: context.threads,

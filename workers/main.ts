@@ -11,6 +11,7 @@ Environment:
   ENGINE               auto, native, onnxruntime or tensorflow (auto)
   DEVICE               auto, cpu, cuda or webgpu (auto; docs/gpu.md)
   THREADS              compute threads of one job; 0: the cores, shared by WORKER_CONCURRENCY (0)
+  CHECKPOINT_INTERVAL  seconds of an epoch that a job which is killed loses at most (300)
   UNPACKED_LIMIT       bytes that one upload may unpack to (2 GiB)
   COMPRESSION_LIMIT    unpacked bytes for each byte of an archive (200)
   ENTRIES_LIMIT        files in one upload (2000)

@@ -82,6 +82,7 @@ const Spec = Type.Unsafe<JobSpec>(
     config: Type.Object({}),
     outDir: Type.String(),
     checkpointDir: Type.String(),
+    checkpointMs: Type.Optional(Type.Integer({ minimum: 0 })),
     engine: Type.String(),
     device: Type.Optional(Type.String()),
     threads: Type.Integer({ minimum: 0 }),

@@ -36,7 +36,10 @@ const INSPECTIONS_AT_ONCE = 2;
 const CANCEL_GRACE_MS = 60_000;
 
 /** The part of the config that a worker reads. `dataDir` is shared with the API. */
-export type WorkerConfig = Pick<Config, 'dataDir' | 'engine' | 'device' | 'threads' | 'workerConcurrency'> & {
+export type WorkerConfig = Pick<
+  Config,
+  'dataDir' | 'engine' | 'device' | 'threads' | 'checkpointMs' | 'workerConcurrency'
+> & {
   /** Absent: none. */
   readonly plugins?: Config['plugins'];
   readonly limits: Omit<Config['limits'], 'uploadBytes' | 'jsonBytes'>;
@@ -65,6 +68,7 @@ export interface WorkerContext {
   readonly engine: JobSpec['engine'];
   readonly device: JobSpec['device'];
   readonly threads: number;
+  readonly checkpointMs: number;
   readonly plugins: readonly string[];
   readonly entries: { readonly job: URL; readonly inspect: URL };
   readonly limits: { readonly job: ChildLimits; readonly inspection: ChildLimits };
@@ -103,6 +107,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     device: config.device,
     archive: config.limits.archive,
     threads: threadsOfJob(config, availableParallelism()),
+    checkpointMs: config.checkpointMs,
     plugins: config.plugins ?? [],
     entries: {
       job: children.job ?? childEntry('job-child'),

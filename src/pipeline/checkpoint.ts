@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tensor } from '../graph/tensor.js';
@@ -5,9 +6,12 @@ import type { MutatorState } from '../pruning/index.js';
 import type { ScheduleRow } from '../report/unit-report.js';
 import type { BestPoint } from './best-point.js';
 import type { Importances } from './build-report.js';
+import type { JobListener } from './contract.js';
 import type { Evaluation } from './evaluation.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 import type { TrainerState } from './subnet-trainer.js';
+
+export type Warning = Parameters<JobListener['warning']>[0];
 
 /**
  * Everything a job needs to go on as if it had never stopped. Tensors have the *full* model's shapes. The order of samples,
@@ -16,15 +20,17 @@ import type { TrainerState } from './subnet-trainer.js';
 export interface Checkpoint extends TrainerState {
   /** Of model, data set and config: a checkpoint of anything else is not resumed. */
   readonly fingerprint: string;
-  /** Epochs done. */
+  /** Epochs done, to their end. */
   readonly epoch: number;
   /** Masks in force: they can't be computed anew, since weights have been trained after they were chosen. */
   readonly masks: MutatorState;
   readonly schedule: readonly ScheduleRow[];
   /** Those that the masks were chosen by. */
   readonly importances: Importances;
-  /** On the validation part, at the end of the last epoch. */
-  readonly score: Evaluation;
+  /** On the validation part; only at the end of an epoch. */
+  readonly score?: Evaluation;
+  /** Those that what was done has told: it is not done again. */
+  readonly warnings: readonly Warning[];
   readonly constants: ReadonlyMap<string, Tensor>;
 }
 
@@ -33,7 +39,9 @@ type Plain = Omit<Checkpoint, 'constants' | 'slots' | 'stopping'> & {
   readonly stopping: Omit<TrainerState['stopping'], 'best'> & { readonly best?: Omit<BestPoint, 'constants'> };
 };
 
-const FILE = 'checkpoint.safetensors';
+/** The end of the last epoch, which a canceled job goes back to, and a point in an epoch. */
+const EPOCH_END = 'checkpoint.safetensors';
+const WITHIN_EPOCH = 'checkpoint-within-epoch.safetensors';
 
 /** Written to a temporary name, fsynced, renamed: a kill leaves the old checkpoint or the new one. */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
@@ -45,9 +53,10 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
     ...[...slots].flatMap(([slot, byId]) => [...byId].map(([id, t]) => [`slot/${slot}/${id}`, t] as const)),
     ...[...bestConstants].map(([id, t]) => [`best/${id}`, t] as const),
   ]);
-  const plain = { ...rest, stopping: { ...waiting, ...(best ? { best: bestPoint } : {}) } };
-  const bytes = encodeSafetensors(tensors, { checkpoint: JSON.stringify(plain) });
-  const temporary = join(folder, `${FILE}.tmp`);
+  const plain = JSON.stringify({ ...rest, stopping: { ...waiting, ...(best ? { best: bestPoint } : {}) } });
+  const bytes = encodeSafetensors(tensors, { checkpoint: plain, sha256: digest(tensors, plain) });
+  const name = checkpoint.within ? WITHIN_EPOCH : EPOCH_END;
+  const temporary = join(folder, `${name}.tmp`);
   const file = await open(temporary, 'w');
   try {
     await file.writeFile(bytes);
@@ -55,21 +64,61 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   } finally {
     await file.close();
   }
-  await rename(temporary, join(folder, FILE));
+  await rename(temporary, join(folder, name));
 }
 
-/** The checkpoint in `folder`, unless there is none or it belongs to another fingerprint. */
-export async function findCheckpoint(folder: string, fingerprint: string): Promise<Checkpoint | undefined> {
+/**
+ * The newest checkpoint in `folder`, unless there is none or all belong to other fingerprints.
+ * @param onDamaged hears of a file that is not what was written; it counts as none
+ */
+export async function findCheckpoint(
+  folder: string,
+  fingerprint: string,
+  onDamaged: (message: string) => void,
+): Promise<Checkpoint | undefined> {
+  const found = [
+    await readCheckpoint(folder, EPOCH_END, fingerprint, onDamaged),
+    await readCheckpoint(folder, WITHIN_EPOCH, fingerprint, onDamaged),
+  ];
+  return found.reduce((newest, each) => (each && each.steps > (newest?.steps ?? -1) ? each : newest));
+}
+
+/** The checkpoint of the last epoch's end. */
+export function findEpochEnd(
+  folder: string,
+  fingerprint: string,
+  onDamaged: (message: string) => void,
+): Promise<Checkpoint | undefined> {
+  return readCheckpoint(folder, EPOCH_END, fingerprint, onDamaged);
+}
+
+async function readCheckpoint(
+  folder: string,
+  name: string,
+  fingerprint: string,
+  onDamaged: (message: string) => void,
+): Promise<Checkpoint | undefined> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(join(folder, FILE));
+    bytes = await readFile(join(folder, name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+  try {
+    const checkpoint = decode(bytes);
+    return checkpoint.fingerprint === fingerprint ? checkpoint : undefined;
+  } catch (error) {
+    onDamaged(`${name} is damaged (${(error as Error).message})`);
+    return undefined;
+  }
+}
+
+/** @throws Error saying how the bytes are not those of a checkpoint */
+function decode(bytes: Uint8Array): Checkpoint {
   const { tensors, metadata } = decodeSafetensors(bytes);
+  if (metadata.sha256 !== digest(tensors, metadata.checkpoint)) throw new Error('its SHA-256 is another');
   const { stopping, ...rest } = JSON.parse(metadata.checkpoint) as Plain;
-  if (rest.fingerprint !== fingerprint) return undefined;
   const constants = new Map<string, Tensor>();
   const slots = new Map<string, Map<string, Tensor>>();
   const best = new Map<string, Tensor>();
@@ -89,4 +138,14 @@ export async function findCheckpoint(folder: string, fingerprint: string): Promi
     slots,
     stopping: { ...waiting, ...(point ? { best: { ...point, constants: best } } : {}) },
   };
+}
+
+/** Of all that a checkpoint holds: a disk's fault in a weight would otherwise be trained on. */
+function digest(tensors: ReadonlyMap<string, Tensor>, plain: string | undefined): string {
+  const hash = createHash('sha256').update(plain ?? '');
+  for (const [name, { dtype, shape, data }] of tensors) {
+    hash.update(`\n${JSON.stringify([name, dtype, shape])}\n`);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
 }

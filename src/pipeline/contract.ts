@@ -22,6 +22,8 @@ export interface JobSpec {
   readonly outDir: string;
   /** Survives attempts: checkpoints are written here and resumed from here. */
   readonly checkpointDir: string;
+  /** After how long within an epoch a checkpoint is written; absent: at the ends of epochs alone. What comes out is the same. */
+  readonly checkpointMs?: number;
   readonly engine: 'auto' | 'native' | 'onnxruntime' | 'tensorflow';
   /** What the engine computes on; absent: what it chooses. */
   readonly device?: 'auto' | 'cpu' | 'cuda' | 'webgpu';

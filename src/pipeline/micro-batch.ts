@@ -18,7 +18,8 @@ export interface BatchPlan {
   readonly wholeBytes: number;
   /** Predicted for the parts. */
   readonly bytes: number;
-  readonly availableBytes: number;
+  /** null where nothing limits it: plans are JSON, for checkpoints. */
+  readonly availableBytes: number | null;
 }
 
 /**
@@ -45,7 +46,7 @@ export function planBatch(
 ): BatchPlan {
   const available = budget ? USABLE * budget.limitBytes - budget.usedBytes() : Number.POSITIVE_INFINITY;
   const wholeBytes = predictStep(step.graph, compiled, batchSize);
-  const plan = { batchSize, wholeBytes, availableBytes: available };
+  const plan = { batchSize, wholeBytes, availableBytes: budget ? available : null };
   if (wholeBytes <= available) return { ...plan, microBatch: batchSize, bytes: wholeBytes };
   const { gradient } = createMicroSteps(graph, options);
   const whole = valueBytes(step.graph, batchSize);

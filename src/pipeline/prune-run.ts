@@ -4,7 +4,7 @@ import type { FinetuneConfig, PruneConfig } from '../prune-config/index.js';
 import type { BaseAlgorithm, PruneStep, Subnet, Trainer } from '../pruning/index.js';
 import type { ScheduleRow, TrainingSummary } from '../report/unit-report.js';
 import { type Importances, unitImportances } from './build-report.js';
-import { type Checkpoint, findCheckpoint, saveCheckpoint } from './checkpoint.js';
+import { type Checkpoint, findEpochEnd, saveCheckpoint, type Warning } from './checkpoint.js';
 import type { JobListener } from './contract.js';
 import type { Evaluation } from './evaluation.js';
 import type { JobData } from './job-data.js';
@@ -25,19 +25,28 @@ export interface PruneRunOptions {
   readonly fingerprint: string;
   /** To go on from. */
   readonly checkpoint: Checkpoint | undefined;
+  /** After how long training within an epoch is written down; absent: at the ends of epochs alone. */
+  readonly checkpointMs?: number | undefined;
   /** What training may hold. */
   readonly budget?: MemoryBudget | undefined;
 }
 
-/** The prune-and-finetune loop of one job: runs the algorithm, scores each step, writes a checkpoint after each epoch. */
+/** The prune-and-finetune loop of one job: runs the algorithm, scores each step, writes checkpoints. */
 export class PruneRun {
   readonly #options: PruneRunOptions;
   #schedule: ScheduleRow[] = [];
   #importances: Importances = {};
   #training: TrainingSummary | undefined;
+  /** Told since the run began, in earlier attempts too. */
+  #warnings: Warning[] = [];
 
   constructor(options: PruneRunOptions) {
-    this.#options = options;
+    const { listener } = options;
+    const warning = (told: Warning): void => {
+      this.#warnings.push(told);
+      listener.warning(told);
+    };
+    this.#options = { ...options, listener: { ...listener, warning } };
   }
 
   /** One row a prune step so far. */
@@ -70,7 +79,7 @@ export class PruneRun {
       return undefined;
     } catch (error) {
       if (!signal.aborted || error !== signal.reason || this.#schedule.length === 0) throw error;
-      const last = await findCheckpoint(checkpointDir, fingerprint);
+      const last = await findEpochEnd(checkpointDir, fingerprint, (message) => this.#options.listener.log(message));
       if (!last) return { score: undefined };
       this.#restore(last);
       const { mutator } = this.#options.algorithm;
@@ -94,14 +103,16 @@ export class PruneRun {
   }
 
   async #withTraining(finetune: FinetuneConfig, data: JobData, signal: AbortSignal): Promise<void> {
-    const { algorithm, engine, config, listener, progress, checkpoint } = this.#options;
+    const { algorithm, engine, config, listener, progress, checkpoint, checkpointMs } = this.#options;
     const { mutator } = algorithm;
     if (checkpoint) {
       this.#restore(checkpoint);
-      listener.log(`resumed after epoch ${checkpoint.epoch} of ${finetune.epochs}`);
+      listener.log(resumedAt(checkpoint, finetune));
       progress.training(checkpoint.epoch / finetune.epochs);
+      for (const warning of checkpoint.warnings) listener.warning(warning);
+    } else {
+      warnOfFrozen(mutator.exportSubnet().graph, listener);
     }
-    warnOfFrozen(mutator.exportSubnet().graph, listener);
     const trainer: SubnetTrainer = new SubnetTrainer(
       {
         engine,
@@ -126,6 +137,11 @@ export class PruneRun {
           this.#updateRow({ accuracy_after_finetune: score.accuracy });
           await this.#checkpoint(trainer, epoch + 1, score);
         },
+        pause:
+          checkpointMs === undefined
+            ? undefined
+            : { everyMs: checkpointMs, save: (epoch) => this.#checkpoint(trainer, epoch) },
+        onRejoin: () => this.#restore(checkpoint!),
       },
       checkpoint,
     );
@@ -175,7 +191,7 @@ export class PruneRun {
     if (last) this.#schedule.push({ ...last, ...scores });
   }
 
-  #checkpoint(trainer: SubnetTrainer, epoch: number, score: Evaluation): Promise<void> {
+  #checkpoint(trainer: SubnetTrainer, epoch: number, score?: Evaluation): Promise<void> {
     const { algorithm, checkpointDir, fingerprint } = this.#options;
     const { mutator } = algorithm;
     return saveCheckpoint(checkpointDir, {
@@ -185,8 +201,14 @@ export class PruneRun {
       masks: mutator.state,
       schedule: this.#schedule,
       importances: this.#importances,
-      score,
+      ...(score ? { score } : {}),
+      warnings: this.#warnings,
       constants: mutator.weights,
     });
   }
+}
+
+function resumedAt({ epoch, within }: Checkpoint, { epochs }: FinetuneConfig): string {
+  if (!within) return `resumed after epoch ${epoch} of ${epochs}`;
+  return `resumed after step ${within.iterations} of epoch ${epoch + 1} of ${epochs}`;
 }

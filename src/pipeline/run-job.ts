@@ -106,7 +106,8 @@ class Job {
       progress,
       checkpointDir,
       fingerprint,
-      checkpoint: await findCheckpoint(checkpointDir, fingerprint),
+      checkpoint: await findCheckpoint(checkpointDir, fingerprint, (message) => this.#warnOfDamage(message)),
+      checkpointMs: this.#spec.checkpointMs,
       budget: this.#budget(),
     });
     const canceled = await run.run(signal);
@@ -195,6 +196,11 @@ class Job {
     const idle = this.#spec.config.ignore.filter((glob) => !layers.some(layerGlobs([glob])));
     if (idle.length === 0) return;
     this.#listener.warning({ code: 'IGNORE_UNMATCHED', message: `no layer is named like ${idle.join(', ')}` });
+  }
+
+  #warnOfDamage(message: string): void {
+    const what = `${message}: the job goes on from the checkpoint before it, or starts anew`;
+    this.#listener.warning({ code: 'CHECKPOINT_DAMAGED', message: what });
   }
 
   async #prepare(graph: Graph): Promise<BaseAlgorithm> {

@@ -28,6 +28,10 @@ export interface SubnetTrainerOptions {
   onPruned(step: PruneStep): Promise<void>;
   /** An epoch is over; the mutator's full weights are up to date. */
   onEpochEnd(epoch: number, score: Evaluation): Promise<void>;
+  /** Called in the middle of epochs, this long after the last time and the last epoch's end; all is up to date then. */
+  readonly pause?: { readonly everyMs: number; readonly save: (epoch: number) => Promise<void> } | undefined;
+  /** The algorithm has come to where a resumed epoch was left: the mutator is to be put back to how it was there. */
+  onRejoin?(): void;
 }
 
 /** Where training stands, with tensors of the full model's shapes. */
@@ -38,8 +42,18 @@ export interface TrainerState {
   readonly generator: readonly number[];
   /** Since the last prune step. */
   readonly stopping: EarlyStopping['state'];
-  /** Parts that batches go through in; absent before the first step after a prune step. */
-  readonly microBatch?: number;
+  /** How batches go through; absent before the first step after a prune step. */
+  readonly plan?: BatchPlan;
+  /** Only in the middle of an epoch. */
+  readonly within?: EpochPart;
+}
+
+/** What has been done of an epoch. */
+export interface EpochPart {
+  readonly iterations: number;
+  /** Sums over the samples so far. */
+  readonly loss: number;
+  readonly scores: readonly number[];
 }
 
 /**
@@ -54,11 +68,13 @@ export class SubnetTrainer implements Trainer {
   #subnet: Subnet;
   #session: TrainingSession | undefined;
   #plan: BatchPlan | undefined;
-  #microBatch: number | undefined;
   #slots: OptimizerSlots;
   #steps: number;
-  /** Of the epoch that is being trained: sums over its samples. */
-  #running: { loss: number; scores: number[] } = { loss: 0, scores: [] };
+  /** Of the epoch that is being trained; undefined between epochs. */
+  #within: EpochPart | undefined;
+  /** Resumed within an epoch, and the algorithm, which starts at the epoch's beginning, has not come there yet. */
+  #behind: boolean;
+  #pausedMs = performance.now();
 
   constructor(options: SubnetTrainerOptions, resumed?: TrainerState) {
     const { data, finetune, mutator, seed } = options;
@@ -69,7 +85,9 @@ export class SubnetTrainer implements Trainer {
     this.#steps = resumed?.steps ?? 0;
     this.#random = seededRandom(resumed?.generator ?? seed);
     this.#stopping = new EarlyStopping(finetune.early_stopping?.patience, resumed?.stopping);
-    this.#microBatch = resumed?.microBatch;
+    this.#plan = resumed?.plan;
+    this.#within = resumed?.within;
+    this.#behind = resumed?.within !== undefined;
   }
 
   get state(): TrainerState {
@@ -78,7 +96,8 @@ export class SubnetTrainer implements Trainer {
       slots: this.#slots,
       generator: this.#random.state(),
       stopping: this.#stopping.state,
-      ...(this.#microBatch === undefined ? {} : { microBatch: this.#microBatch }),
+      ...(this.#plan ? { plan: this.#plan } : {}),
+      ...(this.#within ? { within: this.#within } : {}),
     };
   }
 
@@ -102,31 +121,41 @@ export class SubnetTrainer implements Trainer {
   }
 
   async prune(step: PruneStep): Promise<void> {
+    // It was taken before the checkpoint, by weights that are gone: see #startOf.
+    if (this.#behind) return;
     await this.release();
     this.#subnet = this.#options.mutator.exportSubnet();
-    this.#microBatch = undefined;
+    this.#plan = undefined;
     this.#stopping.restart(step.step === step.pruneTimes - 1);
     await this.#options.onPruned(step);
   }
 
   /** @throws the signal's reason, between steps; what was trained until then is kept; EspalierError TRAINING_DIVERGED */
-  async train({ epoch, from, to, endsEpoch }: TrainStretch, signal: AbortSignal | undefined): Promise<void> {
+  async train(stretch: TrainStretch, signal: AbortSignal | undefined): Promise<void> {
     if (this.#stopping.stopped) return;
-    const { data, finetune, onProgress, onEpochEnd, listener } = this.#options;
+    const from = this.#startOf(stretch);
+    const { epoch, to, endsEpoch } = stretch;
+    if (from >= to) return;
+    const { data, finetune, onProgress, onEpochEnd, pause, listener } = this.#options;
     const session = await this.#openSession();
-    if (from === 0) this.#running = { loss: 0, scores: session.heads.map(() => 0) };
-    try {
-      await this.#runStretch(session, epoch, from, to, signal);
-    } finally {
-      this.#writeBack(session);
+    for (let at = from; at < to; ) {
+      try {
+        at = await this.#runStretch(session, epoch, at, to, signal);
+      } finally {
+        this.#writeBack(session);
+      }
+      session.requireFinite();
+      if (at === to) break;
+      await pause?.save(epoch);
+      this.#pausedMs = performance.now();
     }
-    session.requireFinite();
     if (!endsEpoch) return;
-    this.#reportRunning(session, epoch, data.train.count);
+    this.#reportEpoch(session, epoch, data.train.count);
     const score = await this.evaluate(signal);
     const weights = evaluatedWeights(this.#options.mutator.weights, this.#slots);
     this.#stopping.note({ epoch, score, constants: weights });
     await onEpochEnd(epoch, score);
+    this.#pausedMs = performance.now();
     if (!this.#stopping.stopped) return;
     const best = this.#stopping.best!;
     listener.log(`stopped after epoch ${epoch + 1} of ${finetune.epochs}: the loss was lowest after ${best.epoch + 1}`);
@@ -155,40 +184,67 @@ export class SubnetTrainer implements Trainer {
     this.#session = undefined;
   }
 
-  /** While a step runs, the next batch is made ready: engines that compute on threads of their own don't wait for it. */
+  /**
+   * Where training goes on in a stretch. A job that was resumed within an epoch goes through what the algorithm does from the
+   * epoch's beginning without doing it, since any algorithm can start there; then all is put back to how it was.
+   */
+  #startOf({ from, to }: TrainStretch): number {
+    if (!this.#behind) return from;
+    const { iterations } = this.#within!;
+    if (iterations >= to) return to;
+    this.#behind = false;
+    this.#options.onRejoin?.();
+    this.#subnet = this.#options.mutator.exportSubnet();
+    return iterations;
+  }
+
+  /**
+   * While a step runs, the next batch is made ready: engines that compute on threads of their own don't wait for it. Before a
+   * pause it isn't, as it would take numbers from the generator. @returns the iteration that comes next
+   */
   async #runStretch(
     session: TrainingSession,
     epoch: number,
     from: number,
     to: number,
     signal: AbortSignal | undefined,
-  ): Promise<void> {
+  ): Promise<number> {
     const { data, finetune, seed, onProgress } = this.#options;
     const order = finetune.shuffle
       ? shuffledOrder(data.train.count, seed, epoch)
       : Uint32Array.from(Array(data.train.count).keys());
-    const prepare = async (iteration: number): Promise<Batch | undefined> =>
-      iteration < to ? this.#prepare(order, iteration) : undefined;
+    const prepare = async (iteration: number): Promise<Batch> => this.#prepare(order, iteration);
     const perEpoch = this.iterationsPerEpoch;
-    let ahead = prepare(from);
-    for (let iteration = from; iteration < to; iteration++) {
+    let ahead: Promise<Batch> | undefined = prepare(from);
+    let iteration = from;
+    for (; ahead; iteration++) {
       signal?.throwIfAborted();
-      const batch = (await ahead)!;
+      const batch: Batch = await ahead;
       const taught = await data.teacher?.outputs(batch.x);
       const number = this.#steps++;
       const learningRate = learningRateAt(finetune, epoch + iteration / perEpoch, 1 / perEpoch);
       const averaging = Math.min(finetune.ema_decay ?? 0, (1 + number) / (10 + number));
       const running = session.step({ ...batch, taught }, { number, learningRate, averaging });
-      ahead = prepare(iteration + 1);
+      const pauses = iteration + 1 === to || this.#isPauseDue();
+      ahead = pauses ? undefined : prepare(iteration + 1);
       // Should both fail, the step's fault is told.
-      ahead.catch(() => {});
+      ahead?.catch(() => {});
       const { loss, scores } = await running;
-      this.#running.loss += loss * batch.x.shape[0];
-      scores.forEach((score, i) => {
-        this.#running.scores[i] += score;
-      });
+      const before = iteration === 0 ? undefined : this.#within;
+      this.#within = {
+        iterations: iteration + 1,
+        loss: (before?.loss ?? 0) + loss * batch.x.shape[0],
+        scores: scores.map((score, i) => (before?.scores[i] ?? 0) + score),
+      };
       onProgress((epoch + (iteration + 1) / perEpoch) / finetune.epochs);
     }
+    return iteration;
+  }
+
+  /** The clock says when training pauses; what comes out is the same whenever that is. */
+  #isPauseDue(): boolean {
+    const { pause } = this.#options;
+    return pause !== undefined && performance.now() - this.#pausedMs >= pause.everyMs;
   }
 
   #prepare(order: Uint32Array, iteration: number): Batch {
@@ -198,13 +254,15 @@ export class SubnetTrainer implements Trainer {
     return data.augment ? data.augment(batch, this.#random) : batch;
   }
 
-  #reportRunning(session: TrainingSession, epoch: number, samples: number): void {
+  #reportEpoch(session: TrainingSession, epoch: number, samples: number): void {
+    const { loss, scores } = this.#within!;
+    this.#within = undefined;
     const report = (name: string, value: number): void =>
       this.#options.listener.metric({ name, value, epoch, step: this.#steps });
-    report('train_loss', this.#running.loss / samples);
+    report('train_loss', loss / samples);
     session.heads.forEach(({ output, metric }, i) => {
       const name = session.heads.length === 1 ? `train_${metric}` : `train_${metric}/${output}`;
-      report(name, this.#running.scores[i] / samples);
+      report(name, scores[i] / samples);
     });
   }
 
@@ -212,12 +270,11 @@ export class SubnetTrainer implements Trainer {
     if (this.#session) return this.#session;
     const { engine, finetune, seed, budget } = this.#options;
     const slots = new Map([...this.#slots].map(([slot, full]) => [slot, this.#subnet.sliceTensors(full)]));
-    const options = { seed, batchSize: finetune.batch_size, budget, microBatch: this.#microBatch };
+    const options = { seed, batchSize: finetune.batch_size, budget, plan: this.#plan };
     const training = trainingOptions(finetune, this.#options.data);
     this.#session = await openTrainingSession(engine, this.#subnet.graph, training, options, slots);
+    if (!this.#plan) this.#tellOfParts(this.#session.plan);
     this.#plan = this.#session.plan;
-    if (this.#microBatch === undefined) this.#tellOfParts(this.#session.plan);
-    this.#microBatch = this.#session.plan.microBatch;
     return this.#session;
   }
 
@@ -225,16 +282,16 @@ export class SubnetTrainer implements Trainer {
     const { listener } = this.#options;
     const mib = (n: number): string => `${Math.round(n / 2 ** 20)} MiB`;
     listener.log(`a step of ${batchSize} samples takes ${mib(wholeBytes)}, as predicted`);
-    if (microBatch === batchSize) return;
+    if (microBatch === batchSize || availableBytes === null) return;
     const norms = this.#subnet.graph.nodes.some(({ op }) => op === 'BatchNormalization');
     const same = norms
       ? 'batch norms take their statistics from each part, so results differ a little from those of whole batches'
       : 'the gradients are those of whole batches';
-    const still =
-      bytes > availableBytes ? `; even so it may not fit into the ${mib(availableBytes)} that are left` : '';
+    const left = mib(availableBytes);
+    const still = bytes > availableBytes ? `; even so it may not fit into the ${left} that are left` : '';
     listener.warning({
       code: 'MICRO_BATCHES',
-      message: `batches of ${batchSize} would take ${mib(wholeBytes)} of the ${mib(availableBytes)} that are left: they go through in parts of ${microBatch}, and gradients are added up; ${same}${still}`,
+      message: `batches of ${batchSize} would take ${mib(wholeBytes)} of the ${left} that are left: they go through in parts of ${microBatch}, and gradients are added up; ${same}${still}`,
     });
   }
 

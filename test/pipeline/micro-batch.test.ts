@@ -39,7 +39,7 @@ test('an engine that knows what it needs is asked; parts are halved until they f
   expect(tight.wholeBytes).toBeGreaterThan(64 * 2 ** 20);
   expect(tight.microBatch).toBeLessThan(64);
   expect(64 % tight.microBatch).toBe(0);
-  expect(tight.bytes).toBeLessThanOrEqual(tight.availableBytes);
+  expect(tight.bytes).toBeLessThanOrEqual(tight.availableBytes!);
   expect(plan(telling, 64, 90, 60).microBatch).toBeLessThanOrEqual(tight.microBatch);
 });
 
@@ -51,7 +51,7 @@ test('otherwise live values are counted, which grow with the batch', () => {
 test('one sample is the least, even if it will not fit', () => {
   const none = plan(silent, 5, 1);
   expect(none.microBatch).toBe(1);
-  expect(none.bytes).toBeGreaterThan(none.availableBytes);
+  expect(none.bytes).toBeGreaterThan(none.availableBytes!);
 });
 
 const point = (epoch: number, loss: number) => ({

@@ -20,6 +20,7 @@ test('--help names every variable that a worker reads', () => {
     'ENGINE',
     'DEVICE',
     'THREADS',
+    'CHECKPOINT_INTERVAL',
     'JOB_DEADLINE',
     'LOG_LEVEL',
   ])

@@ -26,6 +26,7 @@ export function jobOf(steps: readonly Step[]): JobMessage {
 interface StartOptions {
   readonly limits?: Partial<WorkerOptions['config']['limits']>;
   readonly children?: WorkerOptions['children'];
+  readonly checkpointMs?: number;
 }
 
 export interface Fixture {
@@ -54,6 +55,7 @@ export function createFixture(): Fixture {
           engine: 'auto',
           device: 'auto',
           threads: 1,
+          checkpointMs: options.checkpointMs ?? 300_000,
           workerConcurrency: 1,
           limits: {
             ...readConfig({}).limits,
