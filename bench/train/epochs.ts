@@ -1,7 +1,7 @@
 /**
  * Ten epochs of ResNet-20 on MNIST's 10,000 test images (padded to 32×32×3), for each seed from the same initial weights
  * in the same order on both sides: the final loss against PyTorch's own spread from seed to seed.
- * `npm run bench:epochs -- [seeds] [epochs] [threads]`
+ * `npm run bench:epochs -- [seeds] [epochs] [threads] [first seed]`
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ const SIZE = 32;
 const MARGIN = 2;
 const DIGIT = 28;
 
-const [seeds = 3, epochs = 10, threads = 2] = process.argv.slice(2).map(Number);
+const [seeds = 3, epochs = 10, threads = 2, firstSeed = 0] = process.argv.slice(2).map(Number);
 const [net] = BENCH_NETS;
 const { images, labels } = paddedMnist();
 const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
@@ -32,7 +32,7 @@ console.log(
 const own: number[][] = [];
 const peer: number[][] = [];
 try {
-  for (let seed = 0; seed < seeds; seed++) {
+  for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
     console.log(`seed ${seed}`);
     const graph = net.build(seededRandom(seed));
     const order = orderOf(seed);
@@ -85,12 +85,12 @@ function orderOf(seed: number): Int32Array {
 
 function printLosses(): void {
   console.log(
-    `| epoch | ${own.map((_, seed) => `seed ${seed}: Espalier | PyTorch`).join(' | ')} | mean: Espalier | PyTorch | difference |`,
+    `| epoch | ${own.map((_, i) => `seed ${firstSeed + i}: Espalier | PyTorch`).join(' | ')} | mean: Espalier | PyTorch | difference |`,
   );
   console.log(`|${' --- |'.repeat(2 * seeds + 4)}`);
   for (let epoch = 0; epoch < epochs; epoch++) {
     const [ours, theirs] = [own, peer].map((side) => mean(side.map((losses) => losses[epoch])));
-    const cells = own.map((losses, seed) => `${losses[epoch].toFixed(5)} | ${peer[seed][epoch].toFixed(5)}`);
+    const cells = own.map((losses, i) => `${losses[epoch].toFixed(5)} | ${peer[i][epoch].toFixed(5)}`);
     const means = `${ours.toFixed(5)} | ${theirs.toFixed(5)} | ${(ours - theirs).toFixed(5)}`;
     console.log(`| ${epoch + 1} | ${cells.join(' | ')} | ${means} |`);
   }
@@ -99,7 +99,7 @@ function printLosses(): void {
 /** All of ours within the spread around PyTorch's with the same seed: one line says so, or says otherwise. */
 function printSpread(ours: number[], theirs: number[]): void {
   const spread = Math.max(...theirs) - Math.min(...theirs);
-  const differences = ours.map((loss, seed) => loss - theirs[seed]);
+  const differences = ours.map((loss, i) => loss - theirs[i]);
   const farthest = Math.max(...differences.map(Math.abs));
   const off = mean(ours) - mean(theirs);
   console.log(

@@ -35,6 +35,7 @@ const USABLE = 0.9;
 /**
  * The largest part of a batch, halved until it fits, that a step can go through in.
  * @param compiled of the step; an engine that knows what it needs is asked, otherwise live values are counted
+ * @param settled the size, where it has been settled before
  */
 export function planBatch(
   graph: Graph,
@@ -43,11 +44,13 @@ export function planBatch(
   compiled: CompiledGraph,
   batchSize: number,
   budget: MemoryBudget | undefined,
+  settled?: number,
 ): BatchPlan {
   const available = budget ? USABLE * budget.limitBytes - budget.usedBytes() : Number.POSITIVE_INFINITY;
   const wholeBytes = predictStep(step.graph, compiled, batchSize);
   const plan = { batchSize, wholeBytes, availableBytes: budget ? available : null };
-  if (wholeBytes <= available) return { ...plan, microBatch: batchSize, bytes: wholeBytes };
+  const fits = settled === undefined ? wholeBytes <= available : settled >= batchSize;
+  if (fits) return { ...plan, microBatch: batchSize, bytes: wholeBytes };
   const { gradient } = createMicroSteps(graph, options);
   const whole = valueBytes(step.graph, batchSize);
   // What the engine told of the whole batch, it will need of a part in proportion.
@@ -55,6 +58,7 @@ export function planBatch(
     const values = valueBytes(gradient.graph, size);
     return compiled.memoryBytes ? wholeBytes * (values / whole) : ENGINE_BYTES + KERNEL_SHARE * values;
   };
+  if (settled !== undefined) return { ...plan, microBatch: settled, bytes: predict(settled) };
   let microBatch = batchSize;
   let bytes = wholeBytes;
   while (microBatch > 1 && bytes > available) {

@@ -42,7 +42,7 @@ export interface TrainerState {
   readonly generator: readonly number[];
   /** Since the last prune step. */
   readonly stopping: EarlyStopping['state'];
-  /** How batches go through; absent before the first step after a prune step. */
+  /** How batches go through; absent before the first step. */
   readonly plan?: BatchPlan;
   /** Only in the middle of an epoch. */
   readonly within?: EpochPart;
@@ -125,7 +125,6 @@ export class SubnetTrainer implements Trainer {
     if (this.#behind) return;
     await this.release();
     this.#subnet = this.#options.mutator.exportSubnet();
-    this.#plan = undefined;
     this.#stopping.restart(step.step === step.pruneTimes - 1);
     await this.#options.onPruned(step);
   }
@@ -268,30 +267,30 @@ export class SubnetTrainer implements Trainer {
 
   async #openSession(): Promise<TrainingSession> {
     if (this.#session) return this.#session;
-    const { engine, finetune, seed, budget } = this.#options;
+    const { engine, finetune, seed, budget, listener } = this.#options;
     const slots = new Map([...this.#slots].map(([slot, full]) => [slot, this.#subnet.sliceTensors(full)]));
-    const options = { seed, batchSize: finetune.batch_size, budget, plan: this.#plan };
+    // What is left of the memory is asked once a job: by then, a process that was resumed holds something else.
+    const options = { seed, batchSize: finetune.batch_size, budget, microBatch: this.#plan?.microBatch };
     const training = trainingOptions(finetune, this.#options.data);
     this.#session = await openTrainingSession(engine, this.#subnet.graph, training, options, slots);
-    if (!this.#plan) this.#tellOfParts(this.#session.plan);
-    this.#plan = this.#session.plan;
+    const { plan } = this.#session;
+    listener.log(`a step of ${plan.batchSize} samples takes ${mebibytes(plan.wholeBytes)}, as predicted`);
+    if (!this.#plan) this.#warnOfParts(plan);
+    this.#plan = plan;
     return this.#session;
   }
 
-  #tellOfParts({ batchSize, microBatch, wholeBytes, bytes, availableBytes }: BatchPlan): void {
-    const { listener } = this.#options;
-    const mib = (n: number): string => `${Math.round(n / 2 ** 20)} MiB`;
-    listener.log(`a step of ${batchSize} samples takes ${mib(wholeBytes)}, as predicted`);
+  #warnOfParts({ batchSize, microBatch, wholeBytes, bytes, availableBytes }: BatchPlan): void {
     if (microBatch === batchSize || availableBytes === null) return;
     const norms = this.#subnet.graph.nodes.some(({ op }) => op === 'BatchNormalization');
     const same = norms
       ? 'batch norms take their statistics from each part, so results differ a little from those of whole batches'
       : 'the gradients are those of whole batches';
-    const left = mib(availableBytes);
+    const left = mebibytes(availableBytes);
     const still = bytes > availableBytes ? `; even so it may not fit into the ${left} that are left` : '';
-    listener.warning({
+    this.#options.listener.warning({
       code: 'MICRO_BATCHES',
-      message: `batches of ${batchSize} would take ${mib(wholeBytes)} of the ${left} that are left: they go through in parts of ${microBatch}, and gradients are added up; ${same}${still}`,
+      message: `batches of ${batchSize} would take ${mebibytes(wholeBytes)} of the ${left} that are left: they go through in parts of ${microBatch}, and gradients are added up; ${same}${still}`,
     });
   }
 
@@ -333,6 +332,10 @@ function withConstants({ graph, sliceTensors }: Subnet, full: ReadonlyMap<string
     [...graph.constants].map(([id, constant]) => [id, { ...constant, tensor: sliced.get(id) ?? constant.tensor }]),
   );
   return { ...graph, constants };
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
 }
 
 function trainingOptions(finetune: FinetuneConfig, { heads }: JobData): TrainingOptions {

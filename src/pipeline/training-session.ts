@@ -22,8 +22,8 @@ export interface SessionOptions {
   readonly batchSize: number;
   /** Absent: whatever it takes. */
   readonly budget?: MemoryBudget | undefined;
-  /** How batches go through, as an earlier session settled; the budget is not asked then. */
-  readonly plan?: BatchPlan | undefined;
+  /** Parts that batches go through in, as an earlier session settled; the budget is not asked then. */
+  readonly microBatch?: number | undefined;
 }
 
 /** Trains one graph. Open one for each structure: after a prune step the narrower graph needs a session of its own. */
@@ -57,7 +57,7 @@ export async function openTrainingSession(
   const { seed, batchSize, budget } = options;
   const step = createTrainingStep(graph, training);
   const compiled = await engine.compile(step.graph);
-  const plan = options.plan ?? planBatch(graph, training, step, compiled, batchSize, budget);
+  const plan = planBatch(graph, training, step, compiled, batchSize, budget, options.microBatch);
   if (plan.microBatch >= batchSize) return new Session(graph, runWhole(step, compiled, seed), plan, slots);
   await compiled.release();
   const runner = await openMicroRunner(engine, graph, training, seed, plan.microBatch);

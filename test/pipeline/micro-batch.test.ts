@@ -19,7 +19,7 @@ const telling: CompiledGraph = {
   memoryBytes: ({ image }) => image[0] * 2 ** 20,
 };
 const { memoryBytes: _, ...silent } = telling;
-const plan = (compiled: CompiledGraph, batch: number, limitMiB?: number, usedMiB = 0) =>
+const plan = (compiled: CompiledGraph, batch: number, limitMiB?: number, usedMiB = 0, settled?: number) =>
   planBatch(
     graph,
     OPTIONS,
@@ -27,6 +27,7 @@ const plan = (compiled: CompiledGraph, batch: number, limitMiB?: number, usedMiB
     compiled,
     batch,
     limitMiB === undefined ? undefined : { limitBytes: limitMiB * 2 ** 20, usedBytes: () => usedMiB * 2 ** 20 },
+    settled,
   );
 
 test('without a limit, or below it, batches stay whole', () => {
@@ -41,6 +42,15 @@ test('an engine that knows what it needs is asked; parts are halved until they f
   expect(64 % tight.microBatch).toBe(0);
   expect(tight.bytes).toBeLessThanOrEqual(tight.availableBytes!);
   expect(plan(telling, 64, 90, 60).microBatch).toBeLessThanOrEqual(tight.microBatch);
+});
+
+test('a size that has been settled stands, whatever is left by then', () => {
+  const tight = plan(telling, 64, 100, 60);
+  for (const usedMiB of [0, 60, 99]) {
+    const { availableBytes: _, ...again } = plan(telling, 64, 100, usedMiB, tight.microBatch);
+    expect(tight).toMatchObject(again);
+  }
+  expect(plan(telling, 64, 100, 99, 64)).toMatchObject({ microBatch: 64, bytes: tight.wholeBytes });
 });
 
 test('otherwise live values are counted, which grow with the batch', () => {

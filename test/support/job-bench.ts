@@ -32,6 +32,7 @@ export interface JobBench {
       signal?: AbortSignal;
       onMetric?: JobListener['metric'];
       memoryBytes?: number;
+      checkpointMs?: number;
     },
   ): Promise<{ outcome: JobOutcome; outDir: string; recording: Recording }>;
 }
@@ -79,7 +80,17 @@ export async function openJobBench(
     dataPath,
     run: async (
       config,
-      { data = true, checkpointDir, plugins = [], engine = 'auto', device, signal, onMetric, memoryBytes } = {},
+      {
+        data = true,
+        checkpointDir,
+        plugins = [],
+        engine = 'auto',
+        device,
+        signal,
+        onMetric,
+        memoryBytes,
+        checkpointMs,
+      } = {},
     ) => {
       const outDir = join(folder, `out${++runs}`);
       const checkpoints = checkpointDir ?? join(folder, `checkpoint${runs}`);
@@ -97,6 +108,7 @@ export async function openJobBench(
         device,
         threads: 1,
         ...(memoryBytes === undefined ? {} : { memoryBytes }),
+        ...(checkpointMs === undefined ? {} : { checkpointMs }),
         plugins,
       };
       const listener: JobListener = {
