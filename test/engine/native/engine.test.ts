@@ -128,6 +128,19 @@ describeNative('the native engine', (addon) => {
     await compiled.release();
   });
 
+  test('what is added to a convolution may be what it convolves, or a part of what it is', async () => {
+    const b = new GraphBuilder('around');
+    const x = b.op('Relu', [b.input('x', float('N', 8, 17, 17))]);
+    const depthwise = b.op('Conv', [x, weights(b, 8, 1)], { pads: [1, 1, 1, 1], group: 8 });
+    const y = b.op('Relu', [b.op('Add', [depthwise, x])]);
+    const first = b.op('Slice', [y], { axes: [3], starts: [0], ends: [1] });
+    b.output('y', b.op('Sub', [y, first]));
+    const graph = b.build();
+    const compiled = await engine.compile(graph);
+    for (const batch of [1, 4]) await expectAgreement(graph, compiled, new Random(3), batch, 1e-5);
+    await compiled.release();
+  });
+
   function weights(b: GraphBuilder, outputs = 3, inputs = 2): string {
     const values = new Random(2).floats(outputs * inputs * 9, -1, 1);
     return b.constant('w', tensor('float32', [outputs, inputs, 3, 3], values), 'parameter');

@@ -62,11 +62,14 @@ function findBlocks(instructions: readonly Instruction[]): Map<Buffer, Block> {
         });
     }
   });
-  instructions.forEach(({ inPlace }, position) => {
+  instructions.forEach(({ reads, inPlace }, position) => {
     const taken = new Set<Block>();
     for (const [read, written] of inPlace) {
       const [from, to] = [blocks.get(read), blocks.get(written)];
-      if (!from || !to || from === to || from.bytes !== to.bytes || taken.has(from)) continue;
+      if (!from || !to || from === to || read.bytes !== written.bytes || taken.has(from)) continue;
+      // As another operand of the same instruction it may still be read where that has already written.
+      const allowed = inPlace.filter(([r, w]) => r === read && w === written).length;
+      if (reads.filter((other) => other === read).length > allowed) continue;
       if (from.last !== position || to.first !== position) continue;
       taken.add(from);
       from.last = to.last;

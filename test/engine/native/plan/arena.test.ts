@@ -57,3 +57,19 @@ test('an operand that is read again later is not written over', () => {
   const program = [instruction([], [a]), instruction([a], [b], [[a, b]]), instruction([a, b], [])];
   expect(planArena(program).bytes).toBe(2048);
 });
+
+test('an operand that the same instruction reads in another way too is not written over', () => {
+  const [a, b] = [buffer(1024), buffer(1024)];
+  const program = [instruction([], [a]), instruction([a, a], [b], [[a, b]]), instruction([b], [])];
+  expect(planArena(program).bytes).toBe(2048);
+  const twice: [Buffer, Buffer][] = [
+    [a, b],
+    [a, b],
+  ];
+  expect(planArena([instruction([], [a]), instruction([a, a], [b], twice)]).bytes).toBe(1024);
+});
+
+test('nor is one of another size, of which only a part is read', () => {
+  const [a, b] = [buffer(60), buffer(40)];
+  expect(planArena([instruction([], [a]), instruction([a], [b], [[a, b]])]).bytes).toBe(128);
+});
