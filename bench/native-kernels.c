@@ -255,7 +255,7 @@ int main(int argc, char **argv) {
   }
   if (!*filter || strstr("layout", filter)) {
     layout(64, 3, 32 * 32), layout(16, 3, 112 * 112), layout(32, 3, 96 * 96), layout(8, 64, 56 * 56), layout(64, 16, 32 * 32);
-    layout(16, 512, 49), layout(32, 45, 24 * 24), layout(64, 10, 32 * 32);
+    layout(16, 512, 49), layout(32, 45, 24 * 24), layout(64, 10, 32 * 32), layout(8, 144, 56 * 56);
   }
   if (!*filter || strstr("pool", filter)) {
     pools(16, 64, 56, 3, 2, 1), pools(8, 64, 56, 2, 2, 0), pools(32, 16, 32, 2, 2, 0), pools(8, 192, 28, 3, 1, 1), pools(32, 45, 24, 2, 2, 0);
