@@ -1,12 +1,14 @@
 import { type DType, elementCount } from '../../../graph/tensor.js';
 import { LOWERINGS } from '../lowerings/index.js';
 import { planArena } from './arena.js';
+import type { Budget } from './batch-segments.js';
 import type { BoundGraph } from './bound-graph.js';
 import { expandNorms } from './expand-norms.js';
 import { fuse } from './fusions/index.js';
 import { dtypeBytes, type Instruction } from './instruction.js';
 import { emitMap } from './map.js';
 import { type Kernels, Planner } from './planner.js';
+import { DEPTH_FIRST, splitBatch } from './split-batch.js';
 import { cutIntoSteps } from './steps.js';
 import { type Buffer, isDense, plainOrder } from './view.js';
 
@@ -27,9 +29,12 @@ export interface Plan {
   readonly resultOf: ReadonlyMap<string, number>;
 }
 
-/** Plans a graph of known extents: fuses, cuts it into steps, writes their instructions, lays out the memory. */
-export function planGraph(graph: BoundGraph, kernels: Kernels): Plan {
-  const prepared = fuse(expandNorms(graph));
+/**
+ * Plans a graph of known extents: fuses, splits large batches, cuts it into steps, writes their instructions, lays out the
+ * memory.
+ */
+export function planGraph(graph: BoundGraph, kernels: Kernels, budget: Budget = DEPTH_FIRST): Plan {
+  const prepared = splitBatch(fuse(expandNorms(graph)), budget);
   const planner = new Planner(prepared, kernels);
   for (const step of cutIntoSteps(prepared)) {
     if (step.kind === 'map') {
