@@ -128,6 +128,7 @@ describe('one job’s process, killed again and again', () => {
       const random = seededRandom(seed);
       const undisturbed = await run(specOf(schedule, 'undisturbed'));
       const expected = await resultsOf(undisturbed.outDir, outcomeOf(undisturbed.ending));
+      const all = metricsOf(undisturbed.events);
       const killed: string[] = [];
       for (let job = 0; killed.length < kills; job++) {
         expect(job, `seed ${SEED}: jobs end before they are killed`).toBeLessThan(MISSES);
@@ -141,6 +142,8 @@ describe('one job’s process, killed again and again', () => {
           if (ending.type === 'done') {
             const context = `seed ${SEED}, killed: ${killed.join('; ')}`;
             expect(await resultsOf(outDir, outcomeOf(ending)), context).toEqual(expected);
+            const metrics = metricsOf(events);
+            expect(metrics, context).toEqual(all.slice(all.length - metrics.length));
             break;
           }
           expect(ending).toMatchObject({ type: 'crashed', detail: 'it was ended by SIGKILL' });
@@ -216,6 +219,10 @@ async function run(
 function outcomeOf(ending: ChildEnding<JobOutcome>): JobOutcome {
   if (ending.type !== 'done') throw new Error(`it ended by ${JSON.stringify(ending)}`);
   return ending.value;
+}
+
+function metricsOf(events: readonly JobEvent[]): JobEvent[] {
+  return events.filter(({ type }) => type === 'metric');
 }
 
 function logsOf(events: readonly JobEvent[]): string[] {
