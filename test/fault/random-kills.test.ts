@@ -18,7 +18,7 @@ import { CONFIGS, resultsOf, writeInputs } from './disturbed-job.js';
 /** Set ESPALIER_RANDOM_KILLS for more of them, ESPALIER_RANDOM_SEED to begin elsewhere. */
 const KILLS = Number(process.env.ESPALIER_RANDOM_KILLS ?? 5);
 const SEED = Number(process.env.ESPALIER_RANDOM_SEED ?? 1);
-const TIMEOUT_MS = 60_000 + KILLS * 10_000;
+const TIMEOUT_MS = 120_000 + KILLS * 20_000;
 const MEMORY = 2 ** 31;
 
 /** A worker runs a job three times, so it can be killed twice. */
