@@ -5,10 +5,10 @@ import { type BoundGraph, type BoundSpec, withNodes } from './bound-graph.js';
 
 /**
  * Measured on a machine with 32 MiB of last cache that others share: values from 6 MiB on are often gone from it when the
- * next layer reads them, and parts of less than 10 MiB gain nothing more. Every instruction of a part takes some µs, so
- * they are few.
+ * next layer reads them; parts of less than 10 MiB, or more than 8 parts, gain nothing more. Every instruction is a barrier, dear
+ * where other processes want the cores.
  */
-export const DEPTH_FIRST: Budget = { large: 6 * 2 ** 20, part: 10 * 2 ** 20, mostParts: 16 };
+export const DEPTH_FIRST: Budget = { large: 6 * 2 ** 20, part: 10 * 2 ** 20, mostParts: 8 };
 
 /**
  * Runs the part of a forward pass whose activations are larger than a cache for a few rows of the batch at a time: each
