@@ -113,6 +113,7 @@ static window_product phase_product(const es_conv_shape *s, int start_y, int sta
       .out_n = (long)s->h * s->w * s->c, .out_y = (long)s->sh * s->w * s->c, .out_x = (long)s->sw * s->c,
       .step_y = 1, .step_x = 1, .taps_y = y->taps, .taps_x = x->taps,
       .first_y = y->first, .first_x = x->first, .gap_y = y->gap, .gap_x = x->gap, .oc = s->c / parts,
+      .precise = s->oc / parts < 24, /* of few channels the large Winograd tile rounds more than 3 times as much as a direct sum */
   };
 }
 

@@ -51,6 +51,18 @@ typedef int32_t vi __attribute__((vector_size(4 * V), aligned(4), may_alias));
 /* a where the mask is set, else b. */
 static inline vf v_select(vi mask, vf a, vf b) { return (vf)(((vi)a & mask) | ((vi)b & ~mask)); }
 
+/* v where it is not below least (not above most), else that; a NaN stays. */
+#if defined(__AVX512F__)
+static inline vf v_at_least(vf v, vf least) { return (vf)_mm512_max_ps((__m512)least, (__m512)v); }
+static inline vf v_at_most(vf v, vf most) { return (vf)_mm512_min_ps((__m512)most, (__m512)v); }
+#elif defined(__AVX2__)
+static inline vf v_at_least(vf v, vf least) { return (vf)_mm256_max_ps((__m256)least, (__m256)v); }
+static inline vf v_at_most(vf v, vf most) { return (vf)_mm256_min_ps((__m256)most, (__m256)v); }
+#else
+static inline vf v_at_least(vf v, vf least) { return v_select(v < least, least, v); }
+static inline vf v_at_most(vf v, vf most) { return v_select(v > most, most, v); }
+#endif
+
 /* Part `index` of `parts` of [0, count): [from, to), in multiples of `unit`. */
 static inline void share(long count, long unit, int index, int parts, long *from, long *to) {
   long units = (count + unit - 1) / unit;

@@ -8,6 +8,8 @@
 
 #include "simd.h"
 
+#include <math.h>
+
 #if defined(__AVX512F__)
 enum { TILE_M2 = 12, TILE_M1 = 12, TILE_MAX = 12 };
 #elif defined(__aarch64__)
@@ -33,67 +35,72 @@ typedef struct {
   int tail; /* channels in the last vector: 1 to V */
 } tile_job;
 
-static inline vf tile_activate(vf v, const tile_job *job) {
-  v = v_select(v < 0, v_zero(), v); /* a NaN compares false and stays */
-  if (job->relu_max > 0) v = v_select(v > job->relu_max, v_all(job->relu_max), v);
-  return v;
-}
+/* Unrolls by hand, m and j being constants: only then the compiler keeps the accumulators in registers from the first to the last. */
+#define ES_ROW(M, row, body) \
+  if (row < M) {             \
+    enum { m = row };        \
+    body;                    \
+  }
+#define ES_ROWS(M, body)                                                                                                           \
+  ES_ROW(M, 0, body) ES_ROW(M, 1, body) ES_ROW(M, 2, body) ES_ROW(M, 3, body) ES_ROW(M, 4, body) ES_ROW(M, 5, body)                \
+  ES_ROW(M, 6, body) ES_ROW(M, 7, body) ES_ROW(M, 8, body) ES_ROW(M, 9, body) ES_ROW(M, 10, body) ES_ROW(M, 11, body)
+#define ES_COLUMNS(N, body) \
+  {                         \
+    enum { j = 0 };         \
+    body;                   \
+  }                         \
+  if (N > 1) {              \
+    enum { j = N - 1 };     \
+    body;                   \
+  }
 
-/* One function a size. M and N are constants, so the loops over them unroll and acc stays in registers. Every load of an output comes before
- * any store, so a short tile may repeat its last pixel. */
-#define ES_TILE(name, M, N)                                                                              \
+/* `whole` for every vector of a tile; `part` for the last of its rows where that has fewer than V channels. */
+#define ES_EACH(M, N, tail, whole, part)                                          \
+  if ((tail) == V) {                                                              \
+    ES_ROWS(M, ES_COLUMNS(N, whole))                                              \
+  } else {                                                                        \
+    ES_ROWS(M, ES_COLUMNS(N, if (j < N - 1) { whole; } else { part; }))           \
+  }
+
+/* One function a size: M rows of N vectors, N being 1 or 2. Every load of an output comes before any store, so a short tile may repeat its
+ * last pixel. */
+#define ES_TILE(name, M, N)                                                                                                       \
   __attribute__((noinline)) static void name(const tile_job *job, const float *x, const int32_t *in, float *y, const long *out) { \
-    vf acc[M][N];                                                                                        \
-    const int last_full = job->tail == V;                                                                \
-    if (job->first) {                                                                                    \
-      for (int j = 0; j < N; j++) {                                                                      \
-        vf bias = v_zero();                                                                              \
-        if (job->bias) bias = j < N - 1 || last_full ? v_load(job->bias + j * V) : v_load_part(job->bias + j * V, job->tail); \
-        for (int m = 0; m < M; m++) acc[m][j] = bias;                                                    \
-      }                                                                                                  \
-    } else {                                                                                             \
-      for (int m = 0; m < M; m++) {                                                                      \
-        for (int j = 0; j < N; j++) {                                                                    \
-          const float *from = y + out[m] + j * V;                                                        \
-          acc[m][j] = j < N - 1 || last_full ? v_load(from) : v_load_part(from, job->tail);              \
-        }                                                                                                \
-      }                                                                                                  \
-    }                                                                                                    \
-    if (job->first && job->residual) {                                                               \
-      for (int m = 0; m < M; m++) {                                                                      \
-        for (int j = 0; j < N; j++) {                                                                    \
-          const float *from = job->residual + out[m] + j * V;                                     \
-          acc[m][j] += j < N - 1 || last_full ? v_load(from) : v_load_part(from, job->tail);             \
-        }                                                                                                \
-      }                                                                                                  \
-    }                                                                                                    \
-    const float *w = job->weights;                                                                       \
-    for (int p = 0; p < job->count; p++) {                                                               \
-      const float *from[M];                                                                              \
-      for (int m = 0; m < M; m++) from[m] = x + in[m] + job->pieces[p].offset;                           \
-      const long count = job->pieces[p].count;                                                           \
-      _Pragma("GCC unroll 2") for (long k = 0; k < count; k++) {                                         \
-        vf b[N];                                                                                         \
-        for (int j = 0; j < N; j++) b[j] = v_load(w + j * V);                                            \
-        w += N * V;                                                                                      \
-        for (int m = 0; m < M; m++) {                                                                    \
-          vf a = v_all(from[m][k]);                                                                      \
-          for (int j = 0; j < N; j++) acc[m][j] += a * b[j];                                             \
-        }                                                                                                \
-      }                                                                                                  \
-    }                                                                                                    \
-    if (job->last && job->relu) {                                                                        \
-      for (int m = 0; m < M; m++) {                                                                      \
-        for (int j = 0; j < N; j++) acc[m][j] = tile_activate(acc[m][j], job);                           \
-      }                                                                                                  \
-    }                                                                                                    \
-    for (int m = 0; m < M; m++) {                                                                        \
-      for (int j = 0; j < N; j++) {                                                                      \
-        float *to = y + out[m] + j * V;                                                                  \
-        if (j < N - 1 || last_full) v_store(to, acc[m][j]);                                              \
-        else v_store_part(to, acc[m][j], job->tail);                                                     \
-      }                                                                                                  \
-    }                                                                                                    \
+    vf acc[TILE_MAX][2];                                                                                                          \
+    const int tail = job->tail;                                                                                                   \
+    if (job->first) {                                                                                                             \
+      ES_COLUMNS(N, {                                                                                                             \
+        vf bias = v_zero();                                                                                                       \
+        if (job->bias) bias = j < N - 1 || tail == V ? v_load(job->bias + j * V) : v_load_part(job->bias + j * V, tail);          \
+        ES_ROWS(M, acc[m][j] = bias)                                                                                              \
+      })                                                                                                                          \
+      const float *from = job->residual;                                                                                          \
+      if (from) {                                                                                                                 \
+        ES_EACH(M, N, tail, acc[m][j] += v_load(from + out[m] + j * V), acc[m][j] += v_load_part(from + out[m] + j * V, tail))    \
+      }                                                                                                                           \
+    } else {                                                                                                                      \
+      ES_EACH(M, N, tail, acc[m][j] = v_load(y + out[m] + j * V), acc[m][j] = v_load_part(y + out[m] + j * V, tail))              \
+    }                                                                                                                             \
+    const float *w = job->weights;                                                                                                \
+    for (int p = 0; p < job->count; p++) {                                                                                        \
+      const float *from[TILE_MAX];                                                                                                \
+      ES_ROWS(M, from[m] = x + in[m] + job->pieces[p].offset)                                                                     \
+      const long count = job->pieces[p].count;                                                                                    \
+      for (long k = 0; k < count; k++) {                                                                  \
+        vf b[2];                                                                                                                  \
+        ES_COLUMNS(N, b[j] = v_load(w + j * V))                                                                                   \
+        w += N * V;                                                                                                               \
+        ES_ROWS(M, {                                                                                                              \
+          vf a = v_all(from[m][k]);                                                                                               \
+          ES_COLUMNS(N, acc[m][j] += a * b[j])                                                                                    \
+        })                                                                                                                        \
+      }                                                                                                                           \
+    }                                                                                                                             \
+    if (job->last && job->relu) {                                                                                                 \
+      const vf least = v_zero(), most = v_all(job->relu_max > 0 ? job->relu_max : INFINITY);                                      \
+      ES_ROWS(M, ES_COLUMNS(N, acc[m][j] = v_at_most(v_at_least(acc[m][j], least), most)))                                        \
+    }                                                                                                                             \
+    ES_EACH(M, N, tail, v_store(y + out[m] + j * V, acc[m][j]), v_store_part(y + out[m] + j * V, acc[m][j], tail))                \
   }
 
 #endif

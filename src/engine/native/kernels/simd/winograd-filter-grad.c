@@ -40,8 +40,7 @@ static grad_plan plan_grad(const es_conv_shape *s, int size, int threads) {
   g.block = g.by_panels ? (g.tiles < BLOCK ? (int)g.tiles : BLOCK) : share_tiles < BLOCK ? (int)share_tiles : BLOCK;
   g.x_matrix = g.block * g.c_width + LINE;
   g.dy_matrix = g.block * g.o_width + LINE;
-  g.thread_floats = lines((size_t)((g.x_matrix + g.dy_matrix) * size * size)) +
-                    lines((size_t)(size * size * (s->c > s->oc ? s->c : s->oc))) + (g.by_panels ? 0 : g.sums);
+  g.thread_floats = lines((size_t)((g.x_matrix + g.dy_matrix) * size * size)) + (g.by_panels ? 0 : g.sums);
   return g;
 }
 
@@ -82,27 +81,27 @@ static float *sums_of(const grad_task *t, int thread, int threads) {
 }
 
 /* x: [value][tile][channel]. */
-WINOGRAD_INLINE void transform_x(const grad_task *t, int size, long first, int tiles, float *to, float *copy) {
+WINOGRAD_INLINE void transform_x(const grad_task *t, int size, long first, int tiles, float *to) {
   const es_conv_shape *s = t->s;
   const plane_view planes = {t->x, s->h, s->w, s->c};
-  for (int tile = 0; tile < tiles; tile++) {
-    tile_place at = place_of(&t->g.grid, first + tile);
-    tile_view view = view_tile(&planes, at.plane, at.row - s->pt, at.column - s->pl, size, s->c, copy);
-    transform_tile(input_1d, size, size, view, s->c, to + tile * t->g.c_width, t->g.x_matrix);
+  tile_place at = place_of(&t->g.grid, first);
+  for (int tile = 0; tile < tiles; tile++, pass_tile(&t->g.grid, &at)) {
+    tile_view view = view_tile(&planes, at.plane, at.row - s->pt, at.column - s->pl, size);
+    transform_tile(input_1d, size, size, &view, s->c, to + tile * t->g.c_width, t->g.x_matrix);
   }
 }
 
 /* dy's panels [from, end): [value][panel][tile][PANEL], the last panel as narrow as its vectors. */
-WINOGRAD_INLINE void transform_dy(const grad_task *t, int size, long first, int tiles, long from, long end, float *to, float *copy) {
+WINOGRAD_INLINE void transform_dy(const grad_task *t, int size, long first, int tiles, long from, long end, float *to) {
   const es_conv_shape *s = t->s;
   const plane_view planes = {t->dy, s->oh, s->ow, s->oc};
-  for (int tile = 0; tile < tiles; tile++) {
-    tile_place at = place_of(&t->g.grid, first + tile);
-    tile_view view = view_tile(&planes, at.plane, at.row, at.column, size - 2, s->oc, copy);
+  tile_place at = place_of(&t->g.grid, first);
+  for (int tile = 0; tile < tiles; tile++, pass_tile(&t->g.grid, &at)) {
+    tile_view view = view_tile(&planes, at.plane, at.row, at.column, size - 2), part = view;
     for (long panel = from; panel < end; panel++) {
       const int o = (int)panel * PANEL, left = s->oc - o, width = left <= V ? V : PANEL;
-      tile_view part = {view.corner + o, view.row, view.pixel};
-      transform_tile(gradient_1d, size, size - 2, part, left < PANEL ? left : PANEL, to + (long)o * t->g.block + tile * width, t->g.dy_matrix);
+      part.corner = view.corner + o;
+      transform_tile(gradient_1d, size, size - 2, &part, left < PANEL ? left : PANEL, to + (long)o * t->g.block + tile * width, t->g.dy_matrix);
     }
   }
 }
@@ -123,7 +122,7 @@ static void accumulate(void *arg, int thread, int threads) {
   const grad_task *t = arg;
   const grad_plan *g = &t->g;
   const int values = g->n * g->n;
-  float *x = t->scratch + g->thread_floats * (size_t)thread, *dy = x + g->x_matrix * values, *copy = dy + g->dy_matrix * values, *sums = sums_of(t, thread, threads);
+  float *x = t->scratch + g->thread_floats * (size_t)thread, *dy = x + g->x_matrix * values, *sums = sums_of(t, thread, threads);
   long tile0 = 0, tile1 = g->tiles, panel0 = 0, panel1 = g->panels;
   if (g->by_panels) share(g->panels, 1, thread, threads, &panel0, &panel1);
   else share(g->tiles, 1, thread, threads, &tile0, &tile1);
@@ -131,11 +130,11 @@ static void accumulate(void *arg, int thread, int threads) {
   for (long first = tile0; first < tile1; first += g->block) {
     int tiles = tile1 - first < g->block ? (int)(tile1 - first) : g->block;
     if (g->n == 4) {
-      transform_x(t, 4, first, tiles, x, copy);
-      transform_dy(t, 4, first, tiles, panel0, panel1, dy, copy);
+      transform_x(t, 4, first, tiles, x);
+      transform_dy(t, 4, first, tiles, panel0, panel1, dy);
     } else {
-      transform_x(t, 6, first, tiles, x, copy);
-      transform_dy(t, 6, first, tiles, panel0, panel1, dy, copy);
+      transform_x(t, 6, first, tiles, x);
+      transform_dy(t, 6, first, tiles, panel0, panel1, dy);
     }
     static const int32_t start = 0;
     const tile_walk walk = {&start, 1, tiles, g->c_width, first == tile0};
@@ -167,7 +166,7 @@ WINOGRAD_INLINE void write_weights_of(const grad_task *t, int size, int thread, 
       for (int part = 1; part < parts; part++) sum += v_load(at + value * g->sum_matrix + part * stride);
       v_store(u[value], sum);
     }
-    transform_2d(filter_gradient_1d, size, size, 3, u[0], size * V, V, V, w[0], 3 * V, V);
+    transform_2d(filter_gradient_1d, size, size, 3, u[0], size * V, V, NULL, V, w[0], 3 * V, V);
     for (int lane = 0; lane < V && o + lane < s->oc; lane++) {
       for (int tap = 0; tap < 9; tap++) t->dw[((o + lane) * s->c + c) * 9 + tap] = w[tap][lane];
     }

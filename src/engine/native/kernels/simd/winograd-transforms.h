@@ -111,29 +111,40 @@ WINOGRAD_INLINE void filter_gradient_1d(int n, const vf *u, vf *out) {
 
 typedef void (*transform_1d)(int n, const vf *in, vf *out);
 
-/* One of the above along both dimensions, for the first `count` channels of a vector: from × from values at src become to × to at dst, which lie the
- * given floats apart. A column's values stay in registers; the table between the two passes stays in the first cache. */
-WINOGRAD_INLINE void transform_2d(transform_1d step, int n, int from, int to, const float *src, long src_row, long src_column, int count, float *dst,
-                                  long dst_row, long dst_column) {
-  vf between[WINOGRAD_MOST * WINOGRAD_MOST];
-#pragma GCC unroll 6
-  for (int j = 0; j < from; j++) {
+/* The rows [top, bottom) and columns [left, right) of a table that are there; the others count as zeros. */
+typedef struct {
+  int top, bottom, left, right;
+} table_part;
+
+/* One of the above along both dimensions, for the first `count` channels of a vector: from × from values at src (all of them, or `part`) become to × to
+ * at dst, which lie the given floats apart. A column's values stay in registers; the table between the two passes stays in the first cache. */
+WINOGRAD_INLINE void transform_2d(transform_1d step, int n, int from, int to, const float *src, long src_row, long src_column, const table_part *part,
+                                  int count, float *dst, long dst_row, long dst_column) {
+  __attribute__((aligned(64))) vf between[WINOGRAD_MOST * WINOGRAD_MOST];
+#pragma GCC unroll 1
+  for (int j = 0; j < from; j++, src += src_column) {
     vf column[WINOGRAD_MOST], result[WINOGRAD_MOST];
+    if (part && (j < part->left || j >= part->right)) {
+#pragma GCC unroll 6
+      for (int i = 0; i < to; i++) between[i * WINOGRAD_MOST + j] = v_zero();
+      continue;
+    }
 #pragma GCC unroll 6
     for (int i = 0; i < from; i++) {
-      const float *at = src + i * src_row + j * src_column;
-      column[i] = count == V ? v_load(at) : v_load_part(at, count);
+      const float *at = src + i * src_row;
+      if (part && (i < part->top || i >= part->bottom)) column[i] = v_zero();
+      else column[i] = count == V ? v_load(at) : v_load_part(at, count);
     }
     step(n, column, result);
 #pragma GCC unroll 6
-    for (int i = 0; i < to; i++) between[i * from + j] = result[i];
+    for (int i = 0; i < to; i++) between[i * WINOGRAD_MOST + j] = result[i];
   }
-#pragma GCC unroll 6
-  for (int i = 0; i < to; i++) {
+#pragma GCC unroll 1
+  for (int i = 0; i < to; i++, dst += dst_row) {
     vf result[WINOGRAD_MOST];
-    step(n, between + i * from, result);
+    step(n, between + i * WINOGRAD_MOST, result);
 #pragma GCC unroll 6
-    for (int j = 0; j < to; j++) v_store(dst + i * dst_row + j * dst_column, result[j]);
+    for (int j = 0; j < to; j++) v_store(dst + j * dst_column, result[j]);
   }
 }
 

@@ -4,26 +4,23 @@
 #include "tile.h"
 #include "winograd-tiles.h"
 
+#include <math.h>
 #include <string.h>
 
 /* y[M][N·V] = x[M][k] · w[k][N·V]. */
-#define ES_SMALL_TILE(name, M, N)                                                                                       \
+#define ES_SMALL_TILE(name, M, N)                                                                                          \
   __attribute__((noinline)) static void name(long k, const float *x, long x_step, const float *w, float *y, long y_step) { \
-    vf acc[M][N];                                                                                                       \
-    for (int m = 0; m < M; m++) {                                                                                       \
-      for (int j = 0; j < N; j++) acc[m][j] = v_zero();                                                                 \
-    }                                                                                                                   \
-    for (; k > 0; k--, x++, w += N * V) {                                                                               \
-      vf b[N];                                                                                                          \
-      for (int j = 0; j < N; j++) b[j] = v_load(w + j * V);                                                             \
-      for (int m = 0; m < M; m++) {                                                                                     \
-        vf a = v_all(x[m * x_step]);                                                                                    \
-        for (int j = 0; j < N; j++) acc[m][j] += a * b[j];                                                              \
-      }                                                                                                                 \
-    }                                                                                                                   \
-    for (int m = 0; m < M; m++) {                                                                                       \
-      for (int j = 0; j < N; j++) v_store(y + m * y_step + j * V, acc[m][j]);                                           \
-    }                                                                                                                   \
+    vf acc[TILE_MAX][2];                                                                                                   \
+    ES_ROWS(M, ES_COLUMNS(N, acc[m][j] = v_zero()))                                                                        \
+    for (; k > 0; k--, x++, w += N * V) {                                                                                  \
+      vf b[2];                                                                                                             \
+      ES_COLUMNS(N, b[j] = v_load(w + j * V))                                                                              \
+      ES_ROWS(M, {                                                                                                         \
+        vf a = v_all(x[m * x_step]);                                                                                       \
+        ES_COLUMNS(N, acc[m][j] += a * b[j])                                                                               \
+      })                                                                                                                   \
+    }                                                                                                                      \
+    ES_ROWS(M, ES_COLUMNS(N, v_store(y + m * y_step + j * V, acc[m][j])))                                                  \
   }
 ES_SMALL_TILE(tile_two, TILE_M2, 2)
 ES_SMALL_TILE(tile_one, TILE_M1, 1)
@@ -44,6 +41,7 @@ typedef struct {
   long c_width, o_width; /* channels in whole vectors */
   long in_tile, out_tile; /* floats from a tile's values, [value][channel], to the next tile's */
   long weight_matrix;     /* floats of the weights of one value */
+  int panels;
   size_t weights, thread_floats;
 } winograd_plan;
 
@@ -57,9 +55,10 @@ static winograd_plan plan_winograd(const window_product *p, int size) {
   plan.block = block < TILE_UNIT ? TILE_UNIT : (int)(block / TILE_UNIT * TILE_UNIT);
   plan.in_tile = size * size * plan.c_width + LINE;
   plan.out_tile = size * size * plan.o_width + LINE;
+  plan.panels = (p->oc + PANEL - 1) / PANEL;
   plan.weight_matrix = (long)lines((size_t)(p->c * plan.o_width)) + LINE;
   plan.weights = lines((size_t)(plan.weight_matrix * size * size));
-  plan.thread_floats = lines((size_t)((plan.in_tile + plan.out_tile) * plan.block)) + lines((size_t)(size * size * p->c));
+  plan.thread_floats = lines((size_t)((plan.in_tile + plan.out_tile) * plan.block));
   return plan;
 }
 
@@ -68,19 +67,19 @@ static winograd_plan plan_winograd(const window_product *p, int size) {
 static double winograd_cycles(const window_product *p, int size) {
   winograd_plan plan = plan_winograd(p, size);
   double tiles = (double)plan.tiles, values = size * size, c_vectors = (double)plan.c_width / V, o_vectors = (double)plan.o_width / V;
-  double products = tiles * values * p->c * o_vectors / 2 * 1.2;
-  double transforms = tiles * values * 6 * (c_vectors + o_vectors);
-  double weights = values * p->c * (double)plan.o_width, blocks = tiles / plan.block + 1;
-  double traffic = weights / 16 * (weights > 256 * 1024 ? 60 + 4 * blocks : 4);
-  return products + transforms + traffic + p->c * o_vectors * (values * 2 + 100);
+  double products = tiles * values * (p->c + 4) * o_vectors / 2 * 1.15;
+  double transforms = tiles * values * 5 * (c_vectors + o_vectors);
+  double lines = values * p->c * (double)plan.o_width / 16, blocks = tiles / plan.block + 1;
+  double reads = lines * (lines > 16 * 1024 ? 10 + 4 * blocks : 4);
+  double writes = lines * (lines > 16 * 1024 ? 50 : 0) + p->c * o_vectors * (values * 2 + 100);
+  return products + transforms + reads + (p->packed ? 0 : writes);
 }
 
 int ES_FN(winograd_size)(const window_product *p) {
   if (p->taps_y != 3 || p->taps_x != 3 || p->gap_y != 1 || p->gap_x != 1 || p->step_y != 1 || p->step_x != 1) return 0;
-  /* Few channels: the larger tile rounds more than 3 times as much as a direct sum, and the smaller one gains nothing. */
-  if (p->c < 24 || p->oc < 8) return 0;
-  double direct = (double)p->n * p->gh * p->gw * 9 * p->c * ((double)plan_winograd(p, 4).o_width / V) / 2 * 1.1;
-  direct += 36.0 * p->c * p->oc; /* packing its weights */
+  if (p->c < 8 || p->oc < 8) return 0;
+  double direct = (double)p->n * p->gh * p->gw * (9 * p->c + 8) * ((double)plan_winograd(p, 4).o_width / V) / 2 * 1.1;
+  if (!p->packed) direct += 36.0 * p->c * p->oc;
   double four = winograd_cycles(p, 4), six = winograd_cycles(p, 6);
   if (six < four && six < direct && !p->precise) return 6;
   return four < direct ? 4 : 0;
@@ -117,7 +116,7 @@ WINOGRAD_INLINE void transform_weights_of(const winograd_task *t, int size, int 
       for (int tap = 0; tap < 9; tap++) lanes[tap][o] = w[tap / 3 * t->w.tap_y + tap % 3 * t->w.tap_x];
     }
     float *at = t->weights + panel * PANEL * p->c + channel * panel_width + o0 % PANEL;
-    transform_2d(filter_1d, size, 3, size, lanes[0], 3 * V, V, V, at, size * plan->weight_matrix, plan->weight_matrix);
+    transform_2d(filter_1d, size, 3, size, lanes[0], 3 * V, V, NULL, V, at, size * plan->weight_matrix, plan->weight_matrix);
   }
 }
 
@@ -127,86 +126,125 @@ static void transform_weights(void *arg, int thread, int threads) {
   else transform_weights_of(t, 6, thread, threads);
 }
 
-WINOGRAD_INLINE void transform_inputs(const winograd_task *t, int size, long first, int tiles, float *in, float *copy) {
+WINOGRAD_INLINE void transform_inputs(const winograd_task *t, int size, long first, int tiles, float *in) {
   const window_product *p = t->p;
-  const plane_view planes = {t->x, p->h, p->w, p->pixel};
-  for (int tile = 0; tile < tiles; tile++) {
-    tile_place at = place_of(&t->plan.grid, first + tile);
-    tile_view view = view_tile(&planes, at.plane, at.row + p->first_y, at.column + p->first_x, size, p->c, copy);
-    transform_tile(input_1d, size, size, view, p->c, in + tile * t->plan.in_tile, t->plan.c_width);
-  }
-}
-
-WINOGRAD_INLINE void transform_outputs(const winograd_task *t, int size, long first, int tiles, const float *out) {
-  const window_product own = *t->p, *p = &own;
-  const es_epilogue e = t->e;
-  const long step = t->plan.out_tile, width = t->plan.o_width;
-  const int m = size - 2;
-  float *all = t->y;
-  for (int tile = 0; tile < tiles; tile++) {
-    tile_place at = place_of(&t->plan.grid, first + tile);
-    const long corner = at.plane * p->out_n + at.row * p->out_y + at.column * p->out_x;
-    const int high = p->gh - at.row < m ? p->gh - at.row : m, wide = p->gw - at.column < m ? p->gw - at.column : m;
-    for (int o = 0; o < p->oc; o += V) {
-      float y[WINOGRAD_MOST * WINOGRAD_MOST * V];
-      const int count = p->oc - o < V ? p->oc - o : V;
-      transform_2d(output_1d, size, size, m, out + tile * step + o, size * width, width, V, y, m * V, V);
-      const vf bias = e.bias ? v_load_part(e.bias + o, count) : v_zero();
-      for (int i = 0; i < high; i++) {
-        for (int j = 0; j < wide; j++) {
-          const long to = corner + i * p->out_y + j * p->out_x + o;
-          vf r = v_load(y + (i * m + j) * V) + bias;
-          if (e.residual) r += count == V ? v_load(e.residual + to) : v_load_part(e.residual + to, count);
-          if (e.relu) {
-            r = v_select(r < 0, v_zero(), r);
-            if (e.relu_max > 0) r = v_select(r > e.relu_max, v_all(e.relu_max), r);
-          }
-          if (count == V) v_store(all + to, r);
-          else v_store_part(all + to, r, count);
-        }
-      }
-    }
-  }
-}
-
-/* Asks for part `index` of `parts` of the floats that the next value needs: all weights together seldom fit the second cache. */
-static inline void prefetch_part(const float *p, long floats, int index, int parts) {
-  for (long i = floats * index / parts / LINE * LINE; i < floats * (index + 1) / parts; i += LINE) __builtin_prefetch(p + i, 0, 2);
-}
-
-/* For each value, the product of the tiles and the weights. The register tiles' rest, past the last tile, is computed and never read. */
-static void multiply_values(const winograd_task *t, int tiles, const float *in, float *out) {
   const winograd_plan *plan = &t->plan;
-  const long k = t->p->c, panel = k * PANEL;
-  for (int value = 0; value < plan->n * plan->n; value++) {
-    const float *x = in + value * plan->c_width, *weights = t->weights + value * plan->weight_matrix;
-    float *y = out + value * plan->o_width;
-    long o = 0;
-    for (; o + V < plan->o_width; o += PANEL, weights += panel) {
-      for (int i = 0; i < tiles; i += TILE_M2) {
-        prefetch_part(weights + plan->weight_matrix, panel, i / TILE_M2, (tiles + TILE_M2 - 1) / TILE_M2);
-        tile_two(k, x + i * plan->in_tile, plan->in_tile, weights, y + i * plan->out_tile + o, plan->out_tile);
-      }
-    }
-    if (o == plan->o_width) continue;
-    for (int i = 0; i < tiles; i += TILE_M1) tile_one(k, x + i * plan->in_tile, plan->in_tile, weights, y + i * plan->out_tile + o, plan->out_tile);
+  const plane_view planes = {t->x, p->h, p->w, p->pixel};
+  tile_place at = place_of(&plan->grid, first);
+  for (int tile = 0; tile < tiles; tile++, pass_tile(&plan->grid, &at)) {
+    tile_view view = view_tile(&planes, at.plane, at.row + p->first_y, at.column + p->first_x, size);
+    transform_tile(input_1d, size, size, &view, p->c, in + tile * plan->in_tile, plan->c_width);
   }
 }
 
+/* Where a tile's outputs go, and what they go through. */
+typedef struct {
+  float *y;
+  const float *residual; /* laid out as y; or NULL */
+  long row, column;      /* floats from one output to the next */
+  int high, wide;        /* of the tile, what lies in the plane */
+  vf least, most;        /* of the activation */
+} tile_outputs;
+
+/* The first `count` channels of a vector: `size` × `size` values at src, `value` floats apart. A NaN compares false and stays. */
+WINOGRAD_INLINE void output_tile(const tile_outputs *to, int size, const float *src, long value, vf bias, int o, int whole, int count) {
+  enum { M = WINOGRAD_MOST - 2 };
+  __attribute__((aligned(64))) vf between[M * WINOGRAD_MOST];
+  const int m = size - 2;
+#pragma GCC unroll 1
+  for (int j = 0; j < size; j++, src += value) {
+    vf column[WINOGRAD_MOST], result[M];
+#pragma GCC unroll 6
+    for (int i = 0; i < size; i++) column[i] = v_load(src + i * size * value);
+    output_1d(size, column, result);
+#pragma GCC unroll 4
+    for (int i = 0; i < m; i++) between[i * WINOGRAD_MOST + j] = result[i];
+  }
+  float *y = to->y + o;
+  const float *residual = to->residual ? to->residual + o : NULL;
+#pragma GCC unroll 1
+  for (int i = 0, high = whole ? m : to->high; i < high; i++, y += to->row) {
+    vf result[M];
+    output_1d(size, between + i * WINOGRAD_MOST, result);
+#pragma GCC unroll 4
+    for (int j = 0; j < m; j++) {
+      if (!whole && j >= to->wide) break;
+      const long at = j * to->column;
+      vf r = result[j] + bias;
+      if (residual) r += count == V ? v_load(residual + at) : v_load_part(residual + at, count);
+      r = v_at_most(v_at_least(r, to->least), to->most);
+      if (count == V) v_store(y + at, r);
+      else v_store_part(y + at, r, count);
+    }
+    if (residual) residual += to->row;
+  }
+}
+
+WINOGRAD_INLINE void transform_outputs(const winograd_task *t, int size, long first, int tiles, long from, long end, const float *out) {
+  const window_product *p = t->p;
+  const winograd_plan *plan = &t->plan;
+  const es_epilogue e = t->e;
+  const long value = plan->o_width, step = plan->out_tile, plane = p->out_n, row = p->out_y, column = p->out_x;
+  const int m = size - 2, gh = p->gh, gw = p->gw, oc = end * PANEL < p->oc ? (int)end * PANEL : p->oc;
+  const vf least = v_all(e.relu ? 0 : -INFINITY), most = v_all(e.relu && e.relu_max > 0 ? e.relu_max : INFINITY);
+  const tile_grid grid = plan->grid;
+  float *y = t->y;
+  tile_place at = place_of(&grid, first);
+  for (int tile = 0; tile < tiles; tile++, out += step, pass_tile(&grid, &at)) {
+    const long corner = at.plane * plane + at.row * row + at.column * column;
+    const tile_outputs to = {y + corner, e.residual ? e.residual + corner : NULL, row, column, gh - at.row < m ? gh - at.row : m, gw - at.column < m ? gw - at.column : m, least, most};
+    const int whole = to.high == m && to.wide == m;
+    int o = (int)from * PANEL;
+    if (whole) {
+      for (; o + V <= oc; o += V) output_tile(&to, size, out + o, value, e.bias ? v_load(e.bias + o) : v_zero(), o, 1, V);
+    } else {
+      for (; o + V <= oc; o += V) output_tile(&to, size, out + o, value, e.bias ? v_load(e.bias + o) : v_zero(), o, 0, V);
+    }
+    if (o < oc) output_tile(&to, size, out + o, value, e.bias ? v_load_part(e.bias + o, oc - o) : v_zero(), o, 0, oc - o);
+  }
+}
+
+/* For each value, the product of the tiles and the weights. The register tiles' rest, past the last tile, is computed and never read. Meanwhile the
+ * next value's weights are asked for: all together seldom fit the second cache. */
+static void multiply_values(const winograd_task *t, int tiles, long from, long end, const float *in, float *out) {
+  const winograd_plan *plan = &t->plan;
+  const long k = t->p->c, panel_floats = k * PANEL, in_tile = plan->in_tile, out_tile = plan->out_tile;
+  const long ahead = (long)lines((size_t)(panel_floats / ((tiles + TILE_M2 - 1) / TILE_M2) + 1));
+  for (int value = 0; value < plan->n * plan->n; value++) {
+    const float *x = in + value * plan->c_width;
+    for (long panel = from; panel < end; panel++) {
+      const float *weights = t->weights + value * plan->weight_matrix + panel * panel_floats;
+      float *y = out + value * plan->o_width + panel * PANEL;
+      if (plan->o_width - panel * PANEL <= V) {
+        for (int i = 0; i < tiles; i += TILE_M1) tile_one(k, x + i * in_tile, in_tile, weights, y + i * out_tile, out_tile);
+        continue;
+      }
+      const float *next = weights + plan->weight_matrix, *next_end = next + panel_floats;
+      for (int i = 0; i < tiles; i += TILE_M2) {
+        const float *to = next + ahead < next_end ? next + ahead : next_end;
+        for (; next < to; next += LINE) __builtin_prefetch(next, 0, 2);
+        tile_two(k, x + i * in_tile, in_tile, weights, y + i * out_tile, out_tile);
+      }
+    }
+  }
+}
+
+/* Threads share the tiles; or the panels, where the weights are more than what they meet. */
 static void convolve(void *arg, int thread, int threads) {
   const winograd_task *t = arg;
   const winograd_plan *plan = &t->plan;
-  float *in = t->thread_scratch + plan->thread_floats * (size_t)thread, *out = in + plan->in_tile * plan->block, *copy = out + plan->out_tile * plan->block;
-  long from, to;
-  share(plan->tiles, 1, thread, threads, &from, &to);
+  float *in = t->thread_scratch + plan->thread_floats * (size_t)thread, *out = in + plan->in_tile * plan->block;
+  long from = 0, to = plan->tiles, panel0 = 0, panel1 = plan->panels;
+  if (plan->panels % threads == 0 && t->p->oc > plan->tiles) share(panel1, 1, thread, threads, &panel0, &panel1);
+  else share(to, 1, thread, threads, &from, &to);
   for (long first = from; first < to; first += plan->block) {
     int tiles = to - first < plan->block ? (int)(to - first) : plan->block;
     if (tiles < plan->block) memset(in + tiles * plan->in_tile, 0, sizeof(float) * (size_t)((plan->block - tiles) * plan->in_tile));
-    if (plan->n == 4) transform_inputs(t, 4, first, tiles, in, copy);
-    else transform_inputs(t, 6, first, tiles, in, copy);
-    multiply_values(t, tiles, in, out);
-    if (plan->n == 4) transform_outputs(t, 4, first, tiles, out);
-    else transform_outputs(t, 6, first, tiles, out);
+    if (plan->n == 4) transform_inputs(t, 4, first, tiles, in);
+    else transform_inputs(t, 6, first, tiles, in);
+    multiply_values(t, tiles, panel0, panel1, in, out);
+    if (plan->n == 4) transform_outputs(t, 4, first, tiles, panel0, panel1, out);
+    else transform_outputs(t, 6, first, tiles, panel0, panel1, out);
   }
 }
 
