@@ -43,7 +43,7 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 printLosses();
-printSpread(own.map(last), peer.map(last));
+if (seeds > 1) printSpread(own.map(last), peer.map(last));
 process.exit();
 
 async function ownLosses(graph: Graph, order: Int32Array): Promise<number[]> {
