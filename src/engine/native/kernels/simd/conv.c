@@ -37,7 +37,7 @@ static void window_run(const window_product *p, const float *x, weight_view w, e
 
 size_t ES_FN(es_conv_forward_scratch)(const es_conv_shape *shape, int threads) {
   window_product p = forward_product(shape);
-  return is_depthwise(shape) ? ES_FN(depthwise_scratch)(&p, threads) : window_scratch(&p, threads);
+  return is_depthwise(shape) ? ES_FN(depthwise_scratch)(&p) : window_scratch(&p, threads);
 }
 
 static weight_view forward_weights(const es_conv_shape *s, const window_product *p, const float *w, int group) {
@@ -123,7 +123,7 @@ size_t ES_FN(es_conv_input_grad_scratch)(const es_conv_shape *shape, int threads
   for (int py = 0; py < shape->sh && py < shape->h; py++) {
     for (int px = 0; px < shape->sw && px < shape->w; px++) {
       window_product p = phase_product(shape, py, px, &y, &x);
-      size_t bytes = is_depthwise(shape) ? ES_FN(depthwise_scratch)(&p, threads) : window_scratch(&p, threads);
+      size_t bytes = is_depthwise(shape) ? ES_FN(depthwise_scratch)(&p) : window_scratch(&p, threads);
       if (bytes > most) most = bytes;
     }
   }

@@ -1,214 +1,180 @@
-/* Depthwise convolutions, forward and of input gradients. A thread copies the input rows that its output row sees into a ring, channel vectors
- * apart and zeros around: there a row of outputs of one channel vector has its weights in registers and its input at known distances. */
+/* Depthwise convolutions, forward and of input gradients: vectors over channels; windows of three columns keep a vector's weights in registers along a
+ * row of outputs, for others several pixels of a row go together so that a weight is loaded once for them. Where taps leave the plane, the loop over
+ * taps is shorter; nothing is copied. */
 #include "depthwise.h"
 
-#include <string.h>
+#include <math.h>
 
-enum {
-  PIXELS = 4,
-  UNROLLED = 3 /* windows of up to so many rows and columns have their weights in registers */
-};
+enum { PIXELS = 4 };
 
 typedef struct {
   const window_product *p;
-  const float *x, *w; /* w packed: [channel vector][tap][V] */
+  const float *x, *w; /* w packed: [tap][channel], to whole vectors */
   es_epilogue e;
-  float *y, *rings;
+  float *y;
 } depthwise_task;
 
-static int vectors_of(const window_product *p) { return (p->c + V - 1) / V; }
+static long packed_width(const window_product *p) { return (long)round_up((size_t)p->c, V); }
 
-/* Pixels of a ring's row: what the outputs see, which are whole tiles. */
-static long ring_width(const window_product *p) {
-  const long tiled = (long)round_up((size_t)p->gw, PIXELS);
-  return (tiled - 1) * p->step_x + (p->taps_x > 1 ? (long)(p->taps_x - 1) * p->gap_x : 0) + 1;
-}
-static long ring_rows(const window_product *p) { return p->taps_y > 1 ? (long)(p->taps_y - 1) * p->gap_y + 1 : 1; }
-static size_t row_floats(const window_product *p) { return (size_t)ring_width(p) * (size_t)vectors_of(p) * V; }
-
-/* A thread's: rows of the input, and one of zeros. */
-static size_t ring_floats(const window_product *p) { return lines(row_floats(p) * (size_t)(ring_rows(p) + 1)); }
-static size_t packed_floats(const window_product *p) {
-  return lines((size_t)vectors_of(p) * V * (size_t)(p->taps_y * p->taps_x));
-}
-
-size_t ES_FN(depthwise_scratch)(const window_product *p, int threads) {
-  return sizeof(float) * (packed_floats(p) + ring_floats(p) * (size_t)threads);
+size_t ES_FN(depthwise_scratch)(const window_product *p) {
+  return sizeof(float) * lines((size_t)packed_width(p) * (size_t)(p->taps_y * p->taps_x));
 }
 
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE vf load(const float *p, int count) { return count == V ? v_load(p) : v_load_part(p, count); }
 
-/* A row of outputs of one channel vector. */
+/* The taps that a run of outputs has inside the plane, as rows × columns. */
 typedef struct {
-  const depthwise_task *t;
-  const float *const *rows; /* for each row of taps: input at the first output's first tap */
-  const float *w;
-  float *y;
-  const float *residual, *bias;
-  int count; /* channels of the vector */
-} output_row;
+  int rows, columns;
+  long row_step, column_step; /* floats of x between taps */
+  const float *w;             /* of the first of them */
+  long w_row, w_column;
+} tap_window;
 
-/* Adds, bounds and stores `live` neighbouring outputs. */
-INLINE void finish(const output_row *o, const es_epilogue *e, const vf *sums, long at, long step, int live, int count) {
-  for (int i = 0; i < PIXELS; i++, at += step) {
-    if (i >= live) break;
-    vf v = sums[i];
-    if (o->bias) v += load(o->bias, count);
-    if (o->residual) v += load(o->residual + at, count);
-    if (e->relu) {
-      v = v_select(v < 0, v_zero(), v);
-      if (e->relu_max > 0) v = v_select(v > e->relu_max, v_all(e->relu_max), v);
+/* `pixels` neighbouring outputs × n vectors of channels, both constants; `count` channels in the last vector. */
+INLINE void outputs(const es_epilogue *e, const tap_window *taps, const float *x, long step, float *y, long out_step, const float *residual,
+                    const float *bias, int pixels, int n, int count) {
+  vf acc[PIXELS][2];
+  ES_ROWS(pixels, ES_COLUMNS(n, acc[m][j] = v_zero()))
+  for (int r = 0; r < taps->rows; r++) {
+    const float *from = x + r * taps->row_step, *w = taps->w + r * taps->w_row;
+    for (int c = 0; c < taps->columns; c++, from += taps->column_step, w += taps->w_column) {
+      ES_COLUMNS(n, {
+        const vf weight = v_load(w + j * V);
+        ES_ROWS(pixels, acc[m][j] += load(from + m * step + j * V, j == n - 1 ? count : V) * weight)
+      })
     }
-    if (count == V) v_store(o->y + at, v);
-    else v_store_part(o->y + at, v, count);
+  }
+  if (bias) {
+    ES_COLUMNS(n, {
+      const vf all = load(bias + j * V, j == n - 1 ? count : V);
+      ES_ROWS(pixels, acc[m][j] += all)
+    })
+  }
+  if (residual) ES_ROWS(pixels, ES_COLUMNS(n, acc[m][j] += load(residual + m * out_step + j * V, j == n - 1 ? count : V)))
+  if (e->relu) {
+    const vf most = v_all(e->relu_max > 0 ? e->relu_max : INFINITY);
+    ES_ROWS(pixels, ES_COLUMNS(n, acc[m][j] = v_at_most(v_at_least(acc[m][j], v_zero()), most)))
+  }
+  ES_ROWS(pixels, ES_COLUMNS(n, {
+    if (count == V || j < n - 1) v_store(y + m * out_step + j * V, acc[m][j]);
+    else v_store_part(y + m * out_step + j * V, acc[m][j], count);
+  }))
+}
+
+/* `pixels` neighbouring outputs, all channels: the innermost loop runs along memory, however far apart pixels are. */
+INLINE void all_channels(const depthwise_task *t, const tap_window *window, const float *x, long step, float *y, const float *residual,
+                         int pixels) {
+  const es_epilogue e = t->e; /* own copies: stores of vectors may alias what is shared */
+  tap_window taps = *window;
+  const int c = t->p->c;
+  const long out_step = t->p->out_x;
+  int i = 0;
+  for (; i + 2 * V <= c; i += 2 * V, taps.w += 2 * V) {
+    outputs(&e, &taps, x + i, step, y + i, out_step, residual ? residual + i : NULL, e.bias ? e.bias + i : NULL, pixels, 2, V);
+  }
+  for (; i < c; i += V, taps.w += V) {
+    const float *r = residual ? residual + i : NULL, *bias = e.bias ? e.bias + i : NULL;
+    if (c - i >= V) outputs(&e, &taps, x + i, step, y + i, out_step, r, bias, pixels, 1, V);
+    else outputs(&e, &taps, x + i, step, y + i, out_step, r, bias, pixels, 1, c - i);
   }
 }
 
-/* Of a constant number of taps side by side: weights stay in registers, and an input is loaded once for all taps of a row. */
-INLINE void add_taps(const float *const *x, const vf *w, int rows, int columns, int step, long at, vf *acc) {
-#pragma GCC unroll 16
-  for (int r = 0; r < rows; r++) {
-#pragma GCC unroll 16
-    for (int k = 0; k < step * (PIXELS - 1) + columns; k++) {
-      const vf cell = v_load(x[r] + at + k * V);
-#pragma GCC unroll 16
-      for (int i = 0; i < PIXELS; i++) {
-        if (k >= i * step && k < i * step + columns) acc[i] += cell * w[r * columns + k - i * step];
-      }
+/* One channel vector of `count` neighbouring outputs that see three columns: `rows` (a constant, at most 3) × 3 weights stay in registers. */
+INLINE void row_of_three(const es_epilogue *e, const tap_window *taps, int rows, const float *x, long step, float *y, long out_step,
+                         const float *residual, vf bias, int count, int lanes) {
+  vf w[9];
+  for (int i = 0; i < 9; i++) w[i] = i < rows * 3 ? load(taps->w + i / 3 * taps->w_row + i % 3 * taps->w_column, lanes) : v_zero();
+  const vf w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3], w4 = w[4], w5 = w[5], w6 = w[6], w7 = w[7], w8 = w[8];
+  const vf least = v_all(e->relu ? 0 : -INFINITY), most = v_all(e->relu && e->relu_max > 0 ? e->relu_max : INFINITY);
+  const float *a = x, *b = x + taps->row_step, *c = b + taps->row_step;
+  const long column = taps->column_step;
+  for (; count > 0; count--, a += step, b += step, c += step, y += out_step) {
+    vf sum = bias + load(a, lanes) * w0, second = load(a + column, lanes) * w1;
+    sum += load(a + 2 * column, lanes) * w2;
+    if (rows > 1) {
+      second += load(b, lanes) * w3, sum += load(b + column, lanes) * w4, second += load(b + 2 * column, lanes) * w5;
     }
+    if (rows > 2) {
+      sum += load(c, lanes) * w6, second += load(c + column, lanes) * w7, sum += load(c + 2 * column, lanes) * w8;
+    }
+    sum += second;
+    if (residual) sum += load(residual, lanes), residual += out_step;
+    sum = v_at_most(v_at_least(sum, least), most);
+    if (lanes == V) v_store(y, sum);
+    else v_store_part(y, sum, lanes);
   }
 }
 
-/* rows, columns, step: constants; or rows 0: any number of them; or columns 0: any window. */
-INLINE void tile_sums(const output_row *o, const float *const *x, const vf *w, int rows, int columns, int step, long gx, vf *acc) {
-  const window_product *p = o->t->p;
-  for (int i = 0; i < PIXELS; i++) acc[i] = v_zero();
-  if (rows) {
-    add_taps(x, w, rows, columns, step, gx * step * V, acc);
+INLINE void rows_of_three(const depthwise_task *t, const tap_window *window, int rows, const float *x, long step, float *y,
+                          const float *residual, int count) {
+  const es_epilogue e = t->e;
+  tap_window taps = *window;
+  const int c = t->p->c;
+  const long out_step = t->p->out_x;
+  int i = 0;
+  for (; i + V <= c; i += V, taps.w += V) {
+    const vf bias = e.bias ? v_load(e.bias + i) : v_zero();
+    row_of_three(&e, &taps, rows, x + i, step, y + i, out_step, residual ? residual + i : NULL, bias, count, V);
+  }
+  if (i == c) return;
+  const vf bias = e.bias ? v_load_part(e.bias + i, c - i) : v_zero();
+  row_of_three(&e, &taps, rows, x + i, step, y + i, out_step, residual ? residual + i : NULL, bias, count, c - i);
+}
+
+/* `count` neighbouring outputs with the same taps. x: input of the first one at its first tap. */
+static void run_of_outputs(const depthwise_task *t, const tap_window *taps, const float *x, long step, float *y, const float *residual,
+                           int count) {
+  if (taps->columns == 3 && (taps->rows == 2 || taps->rows == 3)) {
+    if (taps->rows == 3) rows_of_three(t, taps, 3, x, step, y, residual, count);
+    else rows_of_three(t, taps, 2, x, step, y, residual, count);
     return;
   }
-  const float *weights = o->w;
-  for (int r = 0; r < p->taps_y; r++) {
-    if (columns) {
-      vf own[columns ? columns : 1];
-#pragma GCC unroll 16
-      for (int k = 0; k < columns; k++, weights += V) own[k] = v_load(weights);
-      add_taps(o->rows + r, own, 1, columns, step, gx * step * V, acc);
-      continue;
-    }
-    const float *cell = o->rows[r] + gx * p->step_x * V;
-    for (int k = 0; k < p->taps_x; k++, cell += p->gap_x * V, weights += V) {
-      for (int i = 0; i < PIXELS; i++) acc[i] += v_load(cell + (long)i * p->step_x * V) * v_load(weights);
-    }
+  for (int together = PIXELS; count > 0; count -= together) {
+    if (count < PIXELS) together = 1;
+    if (together == 1) all_channels(t, taps, x, step, y, residual, 1);
+    else all_channels(t, taps, x, step, y, residual, PIXELS);
+    x += together * step;
+    y += together * t->p->out_x;
+    if (residual) residual += together * t->p->out_x;
   }
 }
 
-INLINE void run_row(const output_row *o, int rows, int columns, int step, int count, int plain) {
-  const es_epilogue e = o->t->e; /* own copies: stores of vectors may alias what is shared */
-  const long gw = o->t->p->gw, out = o->t->p->out_x;
-  const float *x[UNROLLED];
-  vf w[UNROLLED * UNROLLED], acc[PIXELS];
-  for (int r = 0; r < rows; r++) x[r] = o->rows[r];
-#pragma GCC unroll 16
-  for (int k = 0; k < rows * columns; k++) w[k] = v_load(o->w + k * V);
-  float *y = o->y;
-  long gx = 0;
-  for (; gx + PIXELS <= gw; gx += PIXELS, y += PIXELS * out) {
-    tile_sums(o, x, w, rows, columns, step, gx, acc);
-    if (plain) {
-      v_store(y, acc[0]), v_store(y + out, acc[1]), v_store(y + 2 * out, acc[2]), v_store(y + 3 * out, acc[3]);
-    } else {
-      finish(o, &e, acc, gx * out, out, PIXELS, count);
-    }
-  }
-  if (gx == gw) return;
-  tile_sums(o, x, w, rows, columns, step, gx, acc);
-  finish(o, &e, acc, gx * out, out, (int)(gw - gx), count);
-}
-
-#define ES_ROW(rows, columns, step)                                                             \
-  static void row_##rows##x##columns##_##step(const output_row *o) {                            \
-    if (o->count < V) run_row(o, rows, columns, step, o->count, 0);                             \
-    else if (o->bias || o->residual || o->t->e.relu) run_row(o, rows, columns, step, V, 0);     \
-    else run_row(o, rows, columns, step, V, 1);                                                 \
-  }
-ES_ROW(3, 3, 1) ES_ROW(3, 3, 2) ES_ROW(2, 2, 1) ES_ROW(0, 0, 0)
-ES_ROW(0, 1, 1) ES_ROW(0, 2, 1) ES_ROW(0, 3, 1) ES_ROW(0, 5, 1) ES_ROW(0, 7, 1) ES_ROW(0, 5, 2)
-
-typedef void row_runner(const output_row *);
-static const struct {
-  int rows, columns, step;
-  row_runner *run;
-} RUNNERS[] = {{3, 3, 1, row_3x3_1}, {3, 3, 2, row_3x3_2}, {2, 2, 1, row_2x2_1}, {0, 1, 1, row_0x1_1}, {0, 2, 1, row_0x2_1}, {0, 3, 1, row_0x3_1},
-               {0, 5, 1, row_0x5_1}, {0, 7, 1, row_0x7_1}, {0, 5, 2, row_0x5_2}};
-
-static row_runner *runner_of(const window_product *p) {
-  if (p->taps_x > 1 && p->gap_x != 1) return row_0x0_0;
-  for (size_t i = 0; i < sizeof RUNNERS / sizeof RUNNERS[0]; i++) {
-    const int rows = RUNNERS[i].rows ? RUNNERS[i].rows : p->taps_y;
-    if (rows == p->taps_y && RUNNERS[i].columns == p->taps_x && RUNNERS[i].step == p->step_x) return RUNNERS[i].run;
-  }
-  return row_0x0_0;
-}
-
-/* An input row to the ring. What lies beyond its ends was cleared and stays so. */
-static void copy_row(const window_product *p, const float *x, float *to) {
-  const int c = p->c, whole = c / V * V;
-  const long width = ring_width(p), from = p->first_x > 0 ? p->first_x : 0;
-  const long end = p->first_x + width < p->w ? p->first_x + width : p->w;
-  for (long ix = from; ix < end;) {
-    const float *pixel = x + ix * c;
-    float *cell = to + (ix - p->first_x) * V;
-    int i = 0;
-    if (ix + 4 <= end) {
-      for (; i < whole; i += V, cell += width * V) {
-        const vf a = v_load(pixel + i), b = v_load(pixel + c + i), d = v_load(pixel + 2 * c + i), e = v_load(pixel + 3 * c + i);
-        v_store(cell, a), v_store(cell + V, b), v_store(cell + 2 * V, d), v_store(cell + 3 * V, e);
-      }
-      for (int k = 0; i < c && k < 4; k++) v_store(cell + k * V, v_load_part(pixel + k * c + i, c - i));
-      ix += 4;
-      continue;
-    }
-    for (; i < whole; i += V, cell += width * V) v_store(cell, v_load(pixel + i));
-    if (i < c) v_store(cell, v_load_part(pixel + i, c - i));
-    ix++;
-  }
+/* The taps of output o along an axis that lie in [0, extent): [*first, *last). */
+static void inside_taps(int o, int step, int first_at, int gap, int taps, int extent, int *first, int *last) {
+  int at = o * step + first_at, a = 0, b = taps;
+  while (a < taps && at + a * gap < 0) a++;
+  while (b > a && at + (b - 1) * gap >= extent) b--;
+  *first = a;
+  *last = b;
 }
 
 static void depthwise_rows(void *arg, int thread, int threads) {
   const depthwise_task *t = arg;
   const window_product *p = t->p;
-  const size_t floats = row_floats(p);
-  const long width = ring_width(p), height = ring_rows(p), taps = (long)p->taps_y * p->taps_x;
-  float *ring = t->rings + ring_floats(p) * (size_t)thread, *zeros = ring + floats * (size_t)height;
-  const float *rows[p->taps_y + 1], *firsts[p->taps_y + 1];
-  row_runner *run = runner_of(p);
-  long from, to, copied = 0; /* input rows of this plane before `copied` need no copy */
+  const long width = packed_width(p);
+  long from, to;
   share((long)p->n * p->gh, 1, thread, threads, &from, &to);
-  if (from < to) memset(ring, 0, sizeof(float) * floats * (size_t)(height + 1));
   for (long row = from; row < to; row++) {
-    const long plane = row / p->gh, gy = row % p->gh, top = gy * p->step_y + p->first_y;
-    if (gy == 0 || row == from) copied = 0;
-    for (long iy = top > copied ? top : copied; p->taps_y && iy < top + height && iy < p->h; iy++) {
-      copy_row(p, t->x + (plane * p->h + iy) * p->w * p->c, ring + floats * (size_t)(iy % height));
-      copied = iy + 1;
-    }
-    for (int r = 0; r < p->taps_y; r++) {
-      const long iy = top + (long)r * p->gap_y;
-      firsts[r] = iy >= 0 && iy < p->h ? ring + floats * (size_t)(iy % height) : zeros;
-    }
-    const long output = plane * p->out_n + gy * p->out_y;
-    output_row o = {.t = t, .rows = rows};
-    for (int v = 0; v < vectors_of(p); v++) {
-      for (int r = 0; r < p->taps_y; r++) rows[r] = firsts[r] + v * width * V;
-      o.w = t->w + v * taps * V;
-      o.y = t->y + output + v * V;
-      o.residual = t->e.residual ? t->e.residual + output + v * V : NULL;
-      o.bias = t->e.bias ? t->e.bias + v * V : NULL;
-      o.count = p->c - v * V < V ? p->c - v * V : V;
-      run(&o);
+    long plane = row / p->gh;
+    int gy = (int)(row % p->gh), y0, y1;
+    inside_taps(gy, p->step_y, p->first_y, p->gap_y, p->taps_y, p->h, &y0, &y1);
+    for (int gx = 0; gx < p->gw;) {
+      int x0, x1, end = gx + 1;
+      inside_taps(gx, p->step_x, p->first_x, p->gap_x, p->taps_x, p->w, &x0, &x1);
+      for (int a = x0, b = x1; end < p->gw && a == x0 && b == x1;) { /* as far as the taps stay the same */
+        inside_taps(end, p->step_x, p->first_x, p->gap_x, p->taps_x, p->w, &a, &b);
+        if (a != x0 || b != x1) break;
+        end++;
+      }
+      int rows = x1 > x0 ? y1 - y0 : 0, columns = y1 > y0 ? x1 - x0 : 0;
+      tap_window taps = {rows, columns, (long)p->gap_y * p->w * p->c, (long)p->gap_x * p->c, t->w + (y0 * p->taps_x + x0) * width, p->taps_x * width, width};
+      long iy = (long)gy * p->step_y + p->first_y + y0 * p->gap_y, ix = (long)gx * p->step_x + p->first_x + x0 * p->gap_x;
+      const float *x = rows && columns ? t->x + ((plane * p->h + iy) * p->w + ix) * p->c : t->x;
+      long at = plane * p->out_n + gy * p->out_y + gx * p->out_x;
+      run_of_outputs(t, &taps, x, (long)p->step_x * p->c, t->y + at, t->e.residual ? t->e.residual + at : NULL, end - gx);
+      gx = end;
     }
   }
 }
@@ -216,15 +182,15 @@ static void depthwise_rows(void *arg, int thread, int threads) {
 void ES_FN(depthwise_run)(const window_product *p, const float *x, weight_view view, es_epilogue epilogue, float *y, void *scratch,
                           es_pool *pool) {
   float *packed = scratch;
-  float *to = packed;
-  for (int first = 0; first < p->c; first += V) {
-    for (int i = 0; i < p->taps_y; i++) {
-      for (int j = 0; j < p->taps_x; j++, to += V) {
-        const float *from = view.origin + i * view.tap_y + j * view.tap_x + first * view.in;
-        for (int lane = 0; lane < V; lane++) to[lane] = first + lane < p->c ? from[lane * view.in] : 0;
-      }
+  const long width = packed_width(p);
+  for (int i = 0; i < p->taps_y; i++) {
+    for (int j = 0; j < p->taps_x; j++) {
+      float *to = packed + (i * p->taps_x + j) * width;
+      const float *from = view.origin + i * view.tap_y + j * view.tap_x;
+      for (int c = 0; c < p->c; c++) to[c] = from[c * view.in];
+      for (long c = p->c; c < width; c++) to[c] = 0;
     }
   }
-  depthwise_task t = {p, x, packed, epilogue, y, packed + packed_floats(p)};
+  depthwise_task t = {p, x, packed, epilogue, y};
   es_pool_run(pool, depthwise_rows, &t);
 }

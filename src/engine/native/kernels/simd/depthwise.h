@@ -5,7 +5,7 @@
 #include "product.h"
 
 /* As product_run, but output channel o reads channel o alone: c = pixel = oc, and view.in is the distance of two channels' filters. */
-size_t ES_FN(depthwise_scratch)(const window_product *product, int threads);
+size_t ES_FN(depthwise_scratch)(const window_product *product);
 void ES_FN(depthwise_run)(const window_product *product, const float *x, weight_view weights, es_epilogue epilogue, float *y,
                           void *scratch, es_pool *pool);
 

@@ -63,6 +63,30 @@ static inline vf v_at_least(vf v, vf least) { return v_select(v < least, least, 
 static inline vf v_at_most(vf v, vf most) { return v_select(v > most, most, v); }
 #endif
 
+/* A body for each of M rows m (12 at most) and of N columns j (1 or 2), unrolled by hand, m and j being constants: only then the compiler keeps an
+ * array of accumulators in registers from the first to the last. */
+#define ES_ROW(M, row, body) \
+  if (row < M) {             \
+    enum { m = row };        \
+    body;                    \
+  }
+#define ES_ROWS(M, body)                                                                                             \
+  {                                                                                                                  \
+    ES_ROW(M, 0, body) ES_ROW(M, 1, body) ES_ROW(M, 2, body) ES_ROW(M, 3, body) ES_ROW(M, 4, body) ES_ROW(M, 5, body) \
+    ES_ROW(M, 6, body) ES_ROW(M, 7, body) ES_ROW(M, 8, body) ES_ROW(M, 9, body) ES_ROW(M, 10, body) ES_ROW(M, 11, body) \
+  }
+#define ES_COLUMNS(N, body)   \
+  {                           \
+    {                         \
+      enum { j = 0 };         \
+      body;                   \
+    }                         \
+    if (N > 1) {              \
+      enum { j = 1 };         \
+      body;                   \
+    }                         \
+  }
+
 /* Part `index` of `parts` of [0, count): [from, to), in multiples of `unit`. */
 static inline void share(long count, long unit, int index, int parts, long *from, long *to) {
   long units = (count + unit - 1) / unit;

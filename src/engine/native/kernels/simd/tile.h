@@ -35,25 +35,6 @@ typedef struct {
   int tail; /* channels in the last vector: 1 to V */
 } tile_job;
 
-/* Unrolls by hand, m and j being constants: only then the compiler keeps the accumulators in registers from the first to the last. */
-#define ES_ROW(M, row, body) \
-  if (row < M) {             \
-    enum { m = row };        \
-    body;                    \
-  }
-#define ES_ROWS(M, body)                                                                                                           \
-  ES_ROW(M, 0, body) ES_ROW(M, 1, body) ES_ROW(M, 2, body) ES_ROW(M, 3, body) ES_ROW(M, 4, body) ES_ROW(M, 5, body)                \
-  ES_ROW(M, 6, body) ES_ROW(M, 7, body) ES_ROW(M, 8, body) ES_ROW(M, 9, body) ES_ROW(M, 10, body) ES_ROW(M, 11, body)
-#define ES_COLUMNS(N, body) \
-  {                         \
-    enum { j = 0 };         \
-    body;                   \
-  }                         \
-  if (N > 1) {              \
-    enum { j = N - 1 };     \
-    body;                   \
-  }
-
 /* `whole` for every vector of a tile; `part` for the last of its rows where that has fewer than V channels. */
 #define ES_EACH(M, N, tail, whole, part)                                          \
   if ((tail) == V) {                                                              \
