@@ -102,13 +102,18 @@ async function readCheckpoint(
   try {
     bytes = await readFile(join(folder, name));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    if (code !== 'EIO') throw error;
+    onDamaged(`${name} cannot be read (${message})`);
+    return undefined;
   }
   try {
     const checkpoint = decode(bytes);
     return checkpoint.fingerprint === fingerprint ? checkpoint : undefined;
   } catch (error) {
+    // A sound file that memory is too short for must not be taken for a damaged one, and lost.
+    if (error instanceof RangeError && error.message.includes('allocation failed')) throw error;
     onDamaged(`${name} is damaged (${(error as Error).message})`);
     return undefined;
   }

@@ -90,11 +90,12 @@ export class Planner {
   packed(id: string, kernel: string, numbers: readonly number[]): View | undefined {
     const constant = this.graph.constants.get(id);
     if (!constant) return undefined;
-    const key = `${id} ${kernel} ${numbers}`;
-    const known = this.#packed.get(key);
-    if (known) return known;
     const bytes = this.kernels.scratchBytes(`${kernel}_pack`, numbers);
     if (bytes === 0) return undefined;
+    // Of the batch, which comes first, the layout depends only through the size of Winograd's tiles, and the bytes tell that.
+    const key = `${id} ${kernel} ${numbers.slice(1)} ${bytes}`;
+    const known = this.#packed.get(key);
+    if (known) return known;
     const packed = denseView('uint8', [bytes], [0], { bytes, place: 'packed', at: this.packedBytes });
     this.packedBytes += aligned(bytes);
     this.#packed.set(key, packed);

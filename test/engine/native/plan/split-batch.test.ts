@@ -138,6 +138,16 @@ describeNative('a batch that is split', (addon) => {
     RANDOM_GRAPHS_TIMEOUT_MS,
   );
 
+  test('packs a weight once for parts of other sizes, too', () => {
+    const b = new Net('packed');
+    b.output('y', b.op('GlobalAveragePool', [b.conv(b.conv(b.x))]));
+    const bound = bindGraph(b.build(), { x: [5, 2, 16, 16] });
+    const [whole, parts] = [NONE, { ...FINEST, mostParts: 2 }].map((budget) => planGraph(bound, kernels, budget));
+    expect(parts.instructions.length).toBeGreaterThan(whole.instructions.length);
+    expect(whole.packedBytes).toBeGreaterThan(0);
+    expect(parts.packedBytes).toBe(whole.packedBytes);
+  });
+
   test('takes several inputs, with and without rows, and gives what lies between and what has none', async () => {
     const b = new Net('around');
     const other = b.input('other', float('N', 2, 1, 1));
