@@ -21,6 +21,8 @@ export interface Comparison {
   readonly layout: string;
   readonly train: { readonly own: number; readonly peer: number };
   readonly forward: { readonly own: number; readonly peer: number };
+  /** Of a pruned net: its MACs' and its step's share of the whole net's, both steps timed in turns. */
+  readonly shares?: { readonly macs: number; readonly step: number };
   readonly gradientError: { readonly own: number; readonly peer: number };
   readonly peakBytes?: { readonly own: number; readonly peer: number };
 }
@@ -48,26 +50,35 @@ export async function compare(net: BenchNet, variant: Variant, options: CompareO
   try {
     const layouts = await peer.open(graph, images.data, { threads: engine.threads, folder, batch });
     const own = await OwnSide.open(engine, graph, images);
+    const whole = variant.divisor === undefined ? undefined : await OwnSide.open(engine, buildWhole(net), images);
+    const wholeTimes: number[] = [];
     const errors = await gradientErrors(own, peer, graph, batch, folder);
     const times = {
       train: { own: [] as number[], peer: [] as number[] },
       forward: { own: [] as number[], peer: [] as number[] },
     };
+    await whole?.train(2);
     for (const what of ['train', 'forward'] as const) {
       await own[what](2);
       await peer.time(what, 2);
       for (let round = 0; round < rounds; round++) {
         times[what].own.push(...(await own[what](2)));
         times[what].peer.push(...(await peer.time(what, 2)));
+        if (what === 'train' && whole) wholeTimes.push(...(await whole.train(2)));
       }
     }
     await own.close();
+    await whole?.close();
+    const macs = macsOf(graph, images.shape);
+    const step = median(times.train.own);
+    const shares = whole && { macs: macs / macsOf(buildWhole(net), images.shape), step: step / median(wholeTimes) };
     const row: Comparison = {
       net: net.name,
       variant: variant.name,
-      macs: graphCost(bindShapes(graph, { x: [1, ...images.shape.slice(1)] })).macs,
+      macs,
+      ...(shares && { shares }),
       layout: layouts.train,
-      train: { own: median(times.train.own), peer: median(times.train.peer) },
+      train: { own: step, peer: median(times.train.peer) },
       forward: { own: median(times.forward.own), peer: median(times.forward.peer) },
       gradientError: errors,
     };
@@ -78,6 +89,11 @@ export async function compare(net: BenchNet, variant: Variant, options: CompareO
     peer.close();
   }
 }
+
+const buildWhole = (net: BenchNet): Graph => buildVariant(net, { name: 'full' });
+
+const macsOf = (graph: Graph, images: readonly number[]): number =>
+  graphCost(bindShapes(graph, { x: [1, ...images.slice(1)] })).macs;
 
 /**
  * Over several batches: one activation that rounds to the other side of zero can outweigh all other errors of a batch, and

@@ -47,12 +47,7 @@ async function main(torch: string): Promise<void> {
         const options = { engine, rounds: Number(values.rounds), memory: !values['no-memory'], folder };
         const row = await compare(net, variant, options);
         rows.push(row);
-        console.log(
-          line(
-            row,
-            rows.find(({ net: n, variant: v }) => n === net.name && v === 'full'),
-          ),
-        );
+        console.log(line(row));
       }
     }
   } finally {
@@ -66,8 +61,8 @@ function chosen(list: string | undefined, name: string): boolean {
   return list === undefined || list.split(',').includes(name);
 }
 
-function line(row: Comparison, full: Comparison | undefined): string {
-  const { train, forward, gradientError, peakBytes } = row;
+function line(row: Comparison): string {
+  const { train, forward, shares, gradientError, peakBytes } = row;
   const times = ({ own, peer }: { own: number; peer: number }) =>
     `${own.toFixed(1)} / ${peer.toFixed(1)} = ${(own / peer).toFixed(2)}`;
   const parts = [
@@ -78,9 +73,10 @@ function line(row: Comparison, full: Comparison | undefined): string {
     `gradient error ${gradientError.own.toExponential(1)} / ${gradientError.peer.toExponential(1)} = ${(gradientError.own / gradientError.peer).toFixed(2)}`,
   ];
   if (peakBytes) parts.push(`MB ${megabytes(peakBytes.own)} / ${megabytes(peakBytes.peer)}`);
-  if (full && full !== row) {
-    const kept = row.macs / full.macs / (train.own / full.train.own);
-    parts.push(`of the MACs saved, ${(100 * kept).toFixed(0)} % as step time`);
+  if (shares) {
+    const { macs, step } = shares;
+    const kept = `${(100 * (macs / step)).toFixed(0)} % of the MACs ratio`;
+    parts.push(`MACs ${macs.toFixed(2)}, step ${step.toFixed(2)} of the whole net's: ${kept}`);
   }
   return parts.join(' | ');
 }
