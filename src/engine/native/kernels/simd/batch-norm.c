@@ -21,43 +21,34 @@ typedef struct {
   float most; /* of relu_max; NaN, which no value reaches, for none */
 } norm_pass;
 
-#define INLINE static inline __attribute__((always_inline))
-
-/* Loads the whole vector when count is V, which the compiler sees where it is constant. */
-INLINE vf load(const float *p, int count) { return count == V ? v_load(p) : v_load_part(p, count); }
-INLINE void store(float *p, vf v, int count) {
-  if (count == V) v_store(p, v);
-  else v_store_part(p, v, count);
-}
-
 /* dy where the activation let it through. */
-INLINE vf gradient(const norm_pass *t, long at, int relu, int count) {
-  vf g = load(t->dy + at, count);
+ES_INLINE vf gradient(const norm_pass *t, long at, int relu, int count) {
+  vf g = v_load_first(t->dy + at, count);
   if (!relu) return g;
-  vf y = load(t->y + at, count);
+  vf y = v_load_first(t->y + at, count);
   return (vf)((vi)g & (y > 0) & ~(y >= v_all(t->most)));
 }
 
 typedef enum { SUM, MOMENTS, PRODUCTS, MASKED_PRODUCTS } reduction;
 
 /* Adds to first and second, for n vectors at column j: the sums of (x - center) and of its squares; or of dy and of dy · (x - center). */
-INLINE void reduce_columns(const norm_pass *t, reduction kind, long from, long to, int j, int n, int count, double *first, double *second) {
+ES_INLINE void reduce_columns(const norm_pass *t, reduction kind, long from, long to, int j, int n, int count, double *first, double *second) {
   vf center[GROUP], a[GROUP], b[GROUP];
   for (int i = 0; i < n; i++) {
-    center[i] = kind == SUM ? v_zero() : load(t->center + j + i * V, count);
+    center[i] = kind == SUM ? v_zero() : v_load_first(t->center + j + i * V, count);
     a[i] = b[i] = v_zero();
   }
   for (long p = from; p < to; p++) {
     long at = p * t->m.period + j;
     for (int i = 0; i < n; i++) {
-      vf d = load(t->x + at + i * V, count) - center[i];
+      vf d = v_load_first(t->x + at + i * V, count) - center[i];
       if (kind == SUM || kind == MOMENTS) {
         a[i] += d;
         if (kind == MOMENTS) b[i] += d * d;
         continue;
       }
       vf g = gradient(t, at + i * V, kind == MASKED_PRODUCTS, count);
-      if (t->masked) store(t->masked + at + i * V, g, count);
+      if (t->masked) v_store_first(t->masked + at + i * V, g, count);
       a[i] += g;
       b[i] += g * d;
     }
@@ -70,7 +61,7 @@ INLINE void reduce_columns(const norm_pass *t, reduction kind, long from, long t
   }
 }
 
-INLINE void reduce_share(const norm_pass *pass, reduction kind, int thread, int threads) {
+ES_INLINE void reduce_share(const norm_pass *pass, reduction kind, int thread, int threads) {
   const norm_pass own = *pass, *t = &own; /* stores of vectors may alias what is shared */
   const int period = t->m.period;
   column_share s = share_columns(&t->m, thread, threads);
@@ -107,28 +98,27 @@ static double total(const norm_pass *t, int which, int channel, int threads) {
 }
 
 /* out = act((x - center)·factor + offset + residual), at one vector. */
-INLINE void affine(const norm_pass *t, long at, int j, int relu, int residual, int count) {
-  vf v = (load(t->x + at, count) - load(t->center + j, count)) * load(t->factor + j, count) + load(t->offset + j, count);
-  if (residual) v += load(t->residual + at, count);
+ES_INLINE void affine(const norm_pass *t, long at, int j, int relu, int residual, int count) {
+  vf v = (v_load_first(t->x + at, count) - v_load_first(t->center + j, count)) * v_load_first(t->factor + j, count) + v_load_first(t->offset + j, count);
+  if (residual) v += v_load_first(t->residual + at, count);
   if (relu) {
-    v = v_select(v < 0, v_zero(), v);
-    v = v_select(v > v_all(t->most), v_all(t->most), v);
+    v = v_at_most(v_at_least(v, v_zero()), v_all(t->most));
   }
-  store(t->out + at, v, count);
+  v_store_first(t->out + at, v, count);
 }
 
 /* out = factor·(g - offset - (x - center)·slope), at one vector. */
-INLINE void derivative(const norm_pass *t, long at, int j, int relu, int count) {
-  vf g = gradient(t, at, relu, count), d = load(t->x + at, count) - load(t->center + j, count);
-  store(t->out + at, load(t->factor + j, count) * (g - load(t->offset + j, count) - d * load(t->slope + j, count)), count);
+ES_INLINE void derivative(const norm_pass *t, long at, int j, int relu, int count) {
+  vf g = gradient(t, at, relu, count), d = v_load_first(t->x + at, count) - v_load_first(t->center + j, count);
+  v_store_first(t->out + at, v_load_first(t->factor + j, count) * (g - v_load_first(t->offset + j, count) - d * v_load_first(t->slope + j, count)), count);
 }
 
-INLINE void map_vector(const norm_pass *t, long at, int j, int backward, int relu, int residual, int count) {
+ES_INLINE void map_vector(const norm_pass *t, long at, int j, int backward, int relu, int residual, int count) {
   if (backward) derivative(t, at, j, relu, count);
   else affine(t, at, j, relu, residual, count);
 }
 
-INLINE void map_share(const norm_pass *pass, int backward, int relu, int residual, int thread, int threads) {
+ES_INLINE void map_share(const norm_pass *pass, int backward, int relu, int residual, int thread, int threads) {
   const norm_pass own = *pass, *t = &own;
   const int period = t->m.period;
   column_share s = share_columns(&t->m, thread, threads);

@@ -24,13 +24,10 @@ static size_t window_scratch(const window_product *p, int threads) {
   return size ? ES_FN(winograd_scratch)(p, size, threads) : ES_FN(product_scratch)(p, threads);
 }
 
-static size_t window_packed(const window_product *p) {
-  int size = ES_FN(winograd_size)(p);
-  return size ? ES_FN(winograd_packed)(p, size) : ES_FN(product_packed)(p);
-}
+/* Of one group, by the tile size; see winograd_size. */
+static size_t window_packed(const window_product *p, int size) { return size ? ES_FN(winograd_packed)(p, size) : ES_FN(product_packed)(p); }
 
-static void window_run(const window_product *p, const float *x, weight_view w, es_epilogue e, float *y, void *scratch, es_pool *pool) {
-  int size = ES_FN(winograd_size)(p);
+static void window_run(const window_product *p, int size, const float *x, weight_view w, es_epilogue e, float *y, void *scratch, es_pool *pool) {
   if (size) ES_FN(winograd_run)(p, size, x, w, e, y, scratch, pool);
   else ES_FN(product_run)(p, x, w, e, y, scratch, pool);
 }
@@ -40,31 +37,32 @@ size_t ES_FN(es_conv_forward_scratch)(const es_conv_shape *shape, int threads) {
   return is_depthwise(shape) ? ES_FN(depthwise_scratch)(&p) : window_scratch(&p, threads);
 }
 
-static weight_view forward_weights(const es_conv_shape *s, const window_product *p, const float *w, int group) {
-  if (s->packed) return (weight_view){w + group * window_packed(p) / sizeof *w, 0, 0, 0, 0};
+/* As the IR has them. */
+static weight_view forward_weights(const es_conv_shape *s, const float *w, int group) {
   const long kernel = (long)s->kh * s->kw;
-  return (weight_view){w + group * group_weights(s), s->kw, 1, kernel, p->c * kernel};
+  return (weight_view){w + group * group_weights(s), s->kw, 1, kernel, s->c / s->groups * kernel};
+}
+
+static window_product packed_product(const es_conv_shape *shape) {
+  window_product p = forward_product(shape);
+  p.packed = 1;
+  return p;
 }
 
 size_t ES_FN(es_conv_packed)(const es_conv_shape *shape) {
   if (is_depthwise(shape)) return 0;
-  es_conv_shape packed = *shape;
-  packed.packed = 1;
-  window_product p = forward_product(&packed);
-  return window_packed(&p) * (size_t)shape->groups;
+  window_product p = packed_product(shape);
+  return window_packed(&p, ES_FN(winograd_size)(&p)) * (size_t)shape->groups;
 }
 
 void ES_FN(es_conv_pack)(const es_conv_shape *shape, const float *w, void *packed, es_pool *pool) {
-  es_conv_shape plain = *shape;
-  plain.packed = 0;
-  window_product p = forward_product(shape);
-  p.packed = 1; /* the tile size is chosen for packed weights */
+  const window_product p = packed_product(shape);
   const int size = ES_FN(winograd_size)(&p);
+  const size_t floats = window_packed(&p, size) / sizeof *w;
   for (int g = 0; g < shape->groups; g++) {
-    weight_view view = forward_weights(&plain, &p, w, g);
-    float *to = (float *)packed + g * window_packed(&p) / sizeof *w;
-    if (size) ES_FN(winograd_pack)(&p, size, view, to, pool);
-    else ES_FN(product_pack)(&p, view, to, pool);
+    float *to = (float *)packed + (size_t)g * floats;
+    if (size) ES_FN(winograd_pack)(&p, size, forward_weights(shape, w, g), to, pool);
+    else ES_FN(product_pack)(&p, forward_weights(shape, w, g), to, pool);
   }
 }
 
@@ -72,14 +70,17 @@ void ES_FN(es_conv_forward)(const es_conv_shape *shape, const float *x, const fl
                             void *scratch, es_pool *pool) {
   window_product p = forward_product(shape);
   if (is_depthwise(shape)) {
-    ES_FN(depthwise_run)(&p, x, forward_weights(shape, &p, w, 0), epilogue, y, scratch, pool);
+    ES_FN(depthwise_run)(&p, x, forward_weights(shape, w, 0), epilogue, y, scratch, pool);
     return;
   }
+  const int size = ES_FN(winograd_size)(&p);
+  const size_t floats = shape->packed ? window_packed(&p, size) / sizeof *w : 0;
   for (int g = 0; g < shape->groups; g++) {
+    const weight_view view = shape->packed ? (weight_view){.origin = w + (size_t)g * floats} : forward_weights(shape, w, g);
     es_epilogue e = epilogue;
     if (e.bias) e.bias += g * p.oc;
     if (e.residual) e.residual += g * p.oc;
-    window_run(&p, x + g * p.c, forward_weights(shape, &p, w, g), e, y + g * p.oc, scratch, pool);
+    window_run(&p, size, x + g * p.c, view, e, y + g * p.oc, scratch, pool);
   }
 }
 
@@ -146,13 +147,14 @@ void ES_FN(es_conv_input_grad)(const es_conv_shape *shape, const float *dy, cons
         ES_FN(depthwise_run)(&p, dy, view, e, dx + corner, scratch, pool);
         continue;
       }
+      const int size = ES_FN(winograd_size)(&p);
       for (int g = 0; g < s->groups; g++) {
         const float *origin = w + g * group_weights(s) + (long)y.tap * s->kw + x.tap;
         weight_view view = {origin, -(long)y.tap_step * s->kw, -(long)x.tap_step, p.oc * kernel, kernel};
         es_epilogue e = epilogue;
         if (e.bias) e.bias += g * p.oc;
         if (e.residual) e.residual += corner + g * p.oc;
-        window_run(&p, dy + g * p.c, view, e, dx + corner + g * p.oc, scratch, pool);
+        window_run(&p, size, dy + g * p.c, view, e, dx + corner + g * p.oc, scratch, pool);
       }
     }
   }

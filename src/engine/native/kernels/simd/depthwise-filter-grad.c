@@ -33,9 +33,7 @@ typedef struct {
   long sums_row, sums_column;
 } segment;
 
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE void add_segment(const segment *shared, int rows, int columns, int count) {
+ES_INLINE void add_segment(const segment *shared, int rows, int columns, int count) {
   const segment g = *shared;
   const float *x = g.x, *dy = g.dy;
   vf acc[SIDE][SIDE];
@@ -43,11 +41,11 @@ INLINE void add_segment(const segment *shared, int rows, int columns, int count)
     for (int c = 0; c < columns; c++) acc[r][c] = v_load(g.sums + r * g.sums_row + c * g.sums_column);
   }
   for (int i = 0; i < g.pixels; i++, x += g.x_step, dy += g.dy_step) {
-    vf d = count == V ? v_load(dy) : v_load_part(dy, count);
+    vf d = v_load_first(dy, count);
     for (int r = 0; r < rows; r++) {
       for (int c = 0; c < columns; c++) {
         const float *at = x + r * g.tap_row + c * g.tap_column;
-        acc[r][c] += (count == V ? v_load(at) : v_load_part(at, count)) * d;
+        acc[r][c] += v_load_first(at, count) * d;
       }
     }
   }

@@ -3,8 +3,6 @@
  * taps is shorter; nothing is copied. */
 #include "depthwise.h"
 
-#include <math.h>
-
 enum { PIXELS = 4 };
 
 typedef struct {
@@ -20,10 +18,6 @@ size_t ES_FN(depthwise_scratch)(const window_product *p) {
   return sizeof(float) * lines((size_t)packed_width(p) * (size_t)(p->taps_y * p->taps_x));
 }
 
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE vf load(const float *p, int count) { return count == V ? v_load(p) : v_load_part(p, count); }
-
 /* The taps that a run of outputs has inside the plane, as rows × columns. */
 typedef struct {
   int rows, columns;
@@ -33,7 +27,7 @@ typedef struct {
 } tap_window;
 
 /* `pixels` neighbouring outputs × n vectors of channels, both constants; `count` channels in the last vector. */
-INLINE void outputs(const es_epilogue *e, const tap_window *taps, const float *x, long step, float *y, long out_step, const float *residual,
+ES_INLINE void outputs(const es_epilogue *e, const tap_window *taps, const float *x, long step, float *y, long out_step, const float *residual,
                     const float *bias, int pixels, int n, int count) {
   vf acc[PIXELS][2];
   ES_ROWS(pixels, ES_COLUMNS(n, acc[m][j] = v_zero()))
@@ -42,29 +36,23 @@ INLINE void outputs(const es_epilogue *e, const tap_window *taps, const float *x
     for (int c = 0; c < taps->columns; c++, from += taps->column_step, w += taps->w_column) {
       ES_COLUMNS(n, {
         const vf weight = v_load(w + j * V);
-        ES_ROWS(pixels, acc[m][j] += load(from + m * step + j * V, j == n - 1 ? count : V) * weight)
+        ES_ROWS(pixels, acc[m][j] += v_load_first(from + m * step + j * V, j == n - 1 ? count : V) * weight)
       })
     }
   }
   if (bias) {
     ES_COLUMNS(n, {
-      const vf all = load(bias + j * V, j == n - 1 ? count : V);
+      const vf all = v_load_first(bias + j * V, j == n - 1 ? count : V);
       ES_ROWS(pixels, acc[m][j] += all)
     })
   }
-  if (residual) ES_ROWS(pixels, ES_COLUMNS(n, acc[m][j] += load(residual + m * out_step + j * V, j == n - 1 ? count : V)))
-  if (e->relu) {
-    const vf most = v_all(e->relu_max > 0 ? e->relu_max : INFINITY);
-    ES_ROWS(pixels, ES_COLUMNS(n, acc[m][j] = v_at_most(v_at_least(acc[m][j], v_zero()), most)))
-  }
-  ES_ROWS(pixels, ES_COLUMNS(n, {
-    if (count == V || j < n - 1) v_store(y + m * out_step + j * V, acc[m][j]);
-    else v_store_part(y + m * out_step + j * V, acc[m][j], count);
-  }))
+  if (residual) ES_ROWS(pixels, ES_COLUMNS(n, acc[m][j] += v_load_first(residual + m * out_step + j * V, j == n - 1 ? count : V)))
+  const v_bounds bounds = v_bounds_of(e->relu, e->relu_max);
+  ES_ROWS(pixels, ES_COLUMNS(n, v_store_first(y + m * out_step + j * V, v_bounded(acc[m][j], bounds), j == n - 1 ? count : V)))
 }
 
 /* `pixels` neighbouring outputs, all channels: the innermost loop runs along memory, however far apart pixels are. */
-INLINE void all_channels(const depthwise_task *t, const tap_window *window, const float *x, long step, float *y, const float *residual,
+ES_INLINE void all_channels(const depthwise_task *t, const tap_window *window, const float *x, long step, float *y, const float *residual,
                          int pixels) {
   const es_epilogue e = t->e; /* own copies: stores of vectors may alias what is shared */
   tap_window taps = *window;
@@ -82,32 +70,30 @@ INLINE void all_channels(const depthwise_task *t, const tap_window *window, cons
 }
 
 /* One channel vector of `count` neighbouring outputs that see three columns: `rows` (a constant, at most 3) × 3 weights stay in registers. */
-INLINE void row_of_three(const es_epilogue *e, const tap_window *taps, int rows, const float *x, long step, float *y, long out_step,
+ES_INLINE void row_of_three(const es_epilogue *e, const tap_window *taps, int rows, const float *x, long step, float *y, long out_step,
                          const float *residual, vf bias, int count, int lanes) {
   vf w[9];
-  for (int i = 0; i < 9; i++) w[i] = i < rows * 3 ? load(taps->w + i / 3 * taps->w_row + i % 3 * taps->w_column, lanes) : v_zero();
+  for (int i = 0; i < 9; i++) w[i] = i < rows * 3 ? v_load_first(taps->w + i / 3 * taps->w_row + i % 3 * taps->w_column, lanes) : v_zero();
   const vf w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3], w4 = w[4], w5 = w[5], w6 = w[6], w7 = w[7], w8 = w[8];
-  const vf least = v_all(e->relu ? 0 : -INFINITY), most = v_all(e->relu && e->relu_max > 0 ? e->relu_max : INFINITY);
+  const v_bounds bounds = v_bounds_of(e->relu, e->relu_max);
   const float *a = x, *b = x + taps->row_step, *c = b + taps->row_step;
   const long column = taps->column_step;
   for (; count > 0; count--, a += step, b += step, c += step, y += out_step) {
-    vf sum = bias + load(a, lanes) * w0, second = load(a + column, lanes) * w1;
-    sum += load(a + 2 * column, lanes) * w2;
+    vf sum = bias + v_load_first(a, lanes) * w0, second = v_load_first(a + column, lanes) * w1;
+    sum += v_load_first(a + 2 * column, lanes) * w2;
     if (rows > 1) {
-      second += load(b, lanes) * w3, sum += load(b + column, lanes) * w4, second += load(b + 2 * column, lanes) * w5;
+      second += v_load_first(b, lanes) * w3, sum += v_load_first(b + column, lanes) * w4, second += v_load_first(b + 2 * column, lanes) * w5;
     }
     if (rows > 2) {
-      sum += load(c, lanes) * w6, second += load(c + column, lanes) * w7, sum += load(c + 2 * column, lanes) * w8;
+      sum += v_load_first(c, lanes) * w6, second += v_load_first(c + column, lanes) * w7, sum += v_load_first(c + 2 * column, lanes) * w8;
     }
     sum += second;
-    if (residual) sum += load(residual, lanes), residual += out_step;
-    sum = v_at_most(v_at_least(sum, least), most);
-    if (lanes == V) v_store(y, sum);
-    else v_store_part(y, sum, lanes);
+    if (residual) sum += v_load_first(residual, lanes), residual += out_step;
+    v_store_first(y, v_bounded(sum, bounds), lanes);
   }
 }
 
-INLINE void rows_of_three(const depthwise_task *t, const tap_window *window, int rows, const float *x, long step, float *y,
+ES_INLINE void rows_of_three(const depthwise_task *t, const tap_window *window, int rows, const float *x, long step, float *y,
                           const float *residual, int count) {
   const es_epilogue e = t->e;
   tap_window taps = *window;

@@ -23,14 +23,6 @@ static void taps_within(int o, int stride, int pad, int dilation, int taps, int 
   if (*first > *last) *first = *last;
 }
 
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE vf load(const float *p, int count) { return count == V ? v_load(p) : v_load_part(p, count); }
-INLINE void store(float *p, vf v, int count) {
-  if (count == V) v_store(p, v);
-  else v_store_part(p, v, count);
-}
-
 /* The cells of an output's window that lie inside the input. */
 typedef struct {
   int rows, columns;
@@ -64,19 +56,19 @@ static float divisor(const es_pool_shape *s, int oy, int ox) {
     if (i < (c)) body(1, (c) - i);                            \
   }
 
-INLINE void max_of(const window *w, const float *x, float *y, int n, int count) {
+ES_INLINE void max_of(const window *w, const float *x, float *y, int n, int count) {
   vf most[4];
   for (int j = 0; j < n; j++) most[j] = v_all(-INFINITY);
   for (int ky = 0; ky < w->rows; ky++, x += w->row_step) {
     const float *cell = x;
     for (int kx = 0; kx < w->columns; kx++, cell += w->column_step) {
       for (int j = 0; j < n; j++) {
-        vf v = load(cell + j * V, count);
+        vf v = v_load_first(cell + j * V, count);
         most[j] = v_select((v > most[j]) | (v != v), v, most[j]); /* a NaN is taken, and is not exceeded */
       }
     }
   }
-  for (int j = 0; j < n; j++) store(y + j * V, most[j], count);
+  for (int j = 0; j < n; j++) v_store_first(y + j * V, most[j], count);
 }
 
 static void max_forward(void *arg, int thread, int threads) {
@@ -95,16 +87,16 @@ static void max_forward(void *arg, int thread, int threads) {
   }
 }
 
-INLINE void sum_of(const window *w, const float *x, float *y, float cells, int n, int count) {
+ES_INLINE void sum_of(const window *w, const float *x, float *y, float cells, int n, int count) {
   vf sum[4];
   for (int j = 0; j < n; j++) sum[j] = v_zero();
   for (int ky = 0; ky < w->rows; ky++, x += w->row_step) {
     const float *cell = x;
     for (int kx = 0; kx < w->columns; kx++, cell += w->column_step) {
-      for (int j = 0; j < n; j++) sum[j] += load(cell + j * V, count);
+      for (int j = 0; j < n; j++) sum[j] += v_load_first(cell + j * V, count);
     }
   }
-  for (int j = 0; j < n; j++) store(y + j * V, sum[j] / cells, count);
+  for (int j = 0; j < n; j++) v_store_first(y + j * V, sum[j] / cells, count);
 }
 
 static void avg_forward(void *arg, int thread, int threads) {
@@ -126,32 +118,32 @@ static void avg_forward(void *arg, int thread, int threads) {
 }
 
 /* Gives dy to the first of the equal maxima. */
-INLINE void give_to_max(const window *w, const float *x, const float *y, const float *dy, float *dx, int n, int count) {
+ES_INLINE void give_to_max(const window *w, const float *x, const float *y, const float *dy, float *dx, int n, int count) {
   vi open[4];
   vf most[4], gradient[4];
   for (int j = 0; j < n; j++) {
-    most[j] = load(y + j * V, count), gradient[j] = load(dy + j * V, count);
+    most[j] = v_load_first(y + j * V, count), gradient[j] = v_load_first(dy + j * V, count);
     open[j] = ~(vi){0};
   }
   for (int ky = 0; ky < w->rows; ky++) {
     long at = w->at + ky * w->row_step;
     for (int kx = 0; kx < w->columns; kx++, at += w->column_step) {
       for (int j = 0; j < n; j++) {
-        const vi here = (load(x + at + j * V, count) == most[j]) & open[j];
+        const vi here = (v_load_first(x + at + j * V, count) == most[j]) & open[j];
         open[j] &= ~here;
-        store(dx + at + j * V, load(dx + at + j * V, count) + (vf)((vi)gradient[j] & here), count);
+        v_store_first(dx + at + j * V, v_load_first(dx + at + j * V, count) + (vf)((vi)gradient[j] & here), count);
       }
     }
   }
 }
 
-INLINE void spread(const window *w, const float *dy, float *dx, float cells, int n, int count) {
+ES_INLINE void spread(const window *w, const float *dy, float *dx, float cells, int n, int count) {
   vf each[4];
-  for (int j = 0; j < n; j++) each[j] = load(dy + j * V, count) / cells;
+  for (int j = 0; j < n; j++) each[j] = v_load_first(dy + j * V, count) / cells;
   for (int ky = 0; ky < w->rows; ky++) {
     float *cell = dx + w->at + ky * w->row_step;
     for (int kx = 0; kx < w->columns; kx++, cell += w->column_step) {
-      for (int j = 0; j < n; j++) store(cell + j * V, load(cell + j * V, count) + each[j], count);
+      for (int j = 0; j < n; j++) v_store_first(cell + j * V, v_load_first(cell + j * V, count) + each[j], count);
     }
   }
 }

@@ -1,39 +1,30 @@
 /* y = act(x·scale + shift + residual) by channel: batch normalization with known statistics. */
 #include "simd.h"
 
-#include <math.h>
-
 typedef struct {
   const es_bn_shape *s;
   const float *x, *scale, *shift, *residual;
   float *y;
 } affine_task;
 
-static inline __attribute__((always_inline)) vf load(const float *p, int count) { return count == V ? v_load(p) : v_load_part(p, count); }
-
-static inline __attribute__((always_inline)) void affine(const affine_task *t, long row, int c, float most, int count) {
+ES_INLINE void affine(const affine_task *t, long row, int c, v_bounds bounds, int count) {
   long at = row * t->s->c + c;
-  vf v = load(t->x + at, count) * load(t->scale + c, count);
-  if (t->shift) v += load(t->shift + c, count);
-  if (t->residual) v += load(t->residual + at, count);
-  if (t->s->relu) {
-    v = v_select(v < 0, v_zero(), v);
-    v = v_select(v > v_all(most), v_all(most), v); /* most is NaN for none, and no value above it */
-  }
-  if (count == V) v_store(t->y + at, v);
-  else v_store_part(t->y + at, v, count);
+  vf v = v_load_first(t->x + at, count) * v_load_first(t->scale + c, count);
+  if (t->shift) v += v_load_first(t->shift + c, count);
+  if (t->residual) v += v_load_first(t->residual + at, count);
+  v_store_first(t->y + at, v_bounded(v, bounds), count);
 }
 
 static void affine_rows(void *arg, int thread, int threads) {
   const affine_task own = *(const affine_task *)arg, *t = &own;
   const es_bn_shape *s = t->s;
-  const float most = s->relu_max > 0 ? s->relu_max : NAN;
+  const v_bounds bounds = v_bounds_of(s->relu, s->relu_max);
   const int c = s->c, whole = c / V * V;
   long from, to;
   share(s->rows, 1, thread, threads, &from, &to);
   for (long row = from; row < to; row++) {
-    for (int j = 0; j < whole; j += V) affine(t, row, j, most, V);
-    if (whole < c) affine(t, row, whole, most, c - whole);
+    for (int j = 0; j < whole; j += V) affine(t, row, j, bounds, V);
+    if (whole < c) affine(t, row, whole, bounds, c - whole);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "../kernels.h"
 
+#include <math.h>
 #include <stdint.h>
 
 #if defined(__AVX512F__)
@@ -46,6 +47,15 @@ static inline void v_store_part(float *p, vf v, int count) {
 }
 #endif
 
+#define ES_INLINE static inline __attribute__((always_inline))
+
+/* The whole vector when count is V, which the compiler sees where it is constant. */
+ES_INLINE vf v_load_first(const float *p, int count) { return count == V ? v_load(p) : v_load_part(p, count); }
+ES_INLINE void v_store_first(float *p, vf v, int count) {
+  if (count == V) v_store(p, v);
+  else v_store_part(p, v, count);
+}
+
 typedef int32_t vi __attribute__((vector_size(4 * V), aligned(4), may_alias));
 
 /* a where the mask is set, else b. */
@@ -62,6 +72,16 @@ static inline vf v_at_most(vf v, vf most) { return (vf)_mm256_min_ps((__m256)mos
 static inline vf v_at_least(vf v, vf least) { return v_select(v < least, least, v); }
 static inline vf v_at_most(vf v, vf most) { return v_select(v > most, most, v); }
 #endif
+
+/* What an activation keeps values within: see es_epilogue. */
+typedef struct {
+  vf least, most;
+} v_bounds;
+
+ES_INLINE v_bounds v_bounds_of(int relu, float relu_max) {
+  return (v_bounds){v_all(relu ? 0 : -INFINITY), v_all(relu && relu_max > 0 ? relu_max : INFINITY)};
+}
+ES_INLINE vf v_bounded(vf v, v_bounds b) { return v_at_most(v_at_least(v, b.least), b.most); }
 
 /* A body for each of M rows m (12 at most) and of N columns j (1 or 2), unrolled by hand, m and j being constants: only then the compiler keeps an
  * array of accumulators in registers from the first to the last. */

@@ -8,8 +8,6 @@
 
 #include "simd.h"
 
-#include <math.h>
-
 #if defined(__AVX512F__)
 enum { TILE_M2 = 12, TILE_M1 = 12, TILE_MAX = 12 };
 #elif defined(__aarch64__)
@@ -52,7 +50,7 @@ typedef struct {
     if (job->first) {                                                                                                             \
       ES_COLUMNS(N, {                                                                                                             \
         vf bias = v_zero();                                                                                                       \
-        if (job->bias) bias = j < N - 1 || tail == V ? v_load(job->bias + j * V) : v_load_part(job->bias + j * V, tail);          \
+        if (job->bias) bias = v_load_first(job->bias + j * V, j < N - 1 ? V : tail);                                    \
         ES_ROWS(M, acc[m][j] = bias)                                                                                              \
       })                                                                                                                          \
       const float *from = job->residual;                                                                                          \
@@ -78,8 +76,8 @@ typedef struct {
       }                                                                                                                           \
     }                                                                                                                             \
     if (job->last && job->relu) {                                                                                                 \
-      const vf least = v_zero(), most = v_all(job->relu_max > 0 ? job->relu_max : INFINITY);                                      \
-      ES_ROWS(M, ES_COLUMNS(N, acc[m][j] = v_at_most(v_at_least(acc[m][j], least), most)))                                        \
+      const v_bounds bounds = v_bounds_of(1, job->relu_max);                                                                      \
+      ES_ROWS(M, ES_COLUMNS(N, acc[m][j] = v_bounded(acc[m][j], bounds)))                                                         \
     }                                                                                                                             \
     ES_EACH(M, N, tail, v_store(y + out[m] + j * V, acc[m][j]), v_store_part(y + out[m] + j * V, acc[m][j], tail))                \
   }

@@ -20,9 +20,7 @@ typedef int32_t oct_lanes __attribute__((vector_size(32)));
 #define SHUFFLE8(a, b, ...) __builtin_shuffle(a, b, (oct_lanes){__VA_ARGS__})
 #endif
 
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE quad load_few(const float *p, int count) {
+ES_INLINE quad load_few(const float *p, int count) {
   quad v = {p[0], 0, 0, 0};
   if (count == 4) return *(const quad *)p;
   if (count > 1) v[1] = p[1];
@@ -30,7 +28,7 @@ INLINE quad load_few(const float *p, int count) {
   return v;
 }
 
-INLINE void store_few(float *p, quad v, int count) {
+ES_INLINE void store_few(float *p, quad v, int count) {
   if (count == 4) {
     *(quad *)p = v;
     return;
@@ -41,7 +39,7 @@ INLINE void store_few(float *p, quad v, int count) {
 }
 
 /* y[j][i] = x[i][j] for up to 4×4; rows of x are x_step floats apart, those of y y_step. */
-INLINE void turn4(const float *x, long x_step, float *y, long y_step, int rows, int cols) {
+ES_INLINE void turn4(const float *x, long x_step, float *y, long y_step, int rows, int cols) {
   quad r[4] = {{0}};
   for (int i = 0; i < rows; i++) r[i] = load_few(x + i * x_step, cols);
   quad a = SHUFFLE4(r[0], r[1], 0, 4, 1, 5), b = SHUFFLE4(r[0], r[1], 2, 6, 3, 7);
@@ -57,7 +55,7 @@ enum { SQUARE = 8 };
 typedef float oct __attribute__((vector_size(32), aligned(4), may_alias));
 
 /* Halves of rows i and i + 4 side by side, so that only pairs of floats are left to exchange within halves. */
-INLINE void turn(const float *x, long x_step, float *y, long y_step) {
+ES_INLINE void turn(const float *x, long x_step, float *y, long y_step) {
   for (int half = 0; half < 2; half++) {
     oct r[4];
     for (int i = 0; i < 4; i++) {
@@ -75,11 +73,11 @@ INLINE void turn(const float *x, long x_step, float *y, long y_step) {
 }
 #else
 enum { SQUARE = 4 };
-INLINE void turn(const float *x, long x_step, float *y, long y_step) { turn4(x, x_step, y, y_step, 4, 4); }
+ES_INLINE void turn(const float *x, long x_step, float *y, long y_step) { turn4(x, x_step, y, y_step, 4, 4); }
 #endif
 
 /* What squares leave over: rows × cols of which either is below SQUARE. */
-INLINE void band_of(const float *x, long x_step, float *y, long y_step, int rows, int cols) {
+ES_INLINE void band_of(const float *x, long x_step, float *y, long y_step, int rows, int cols) {
   if (rows == 4) {
     for (; cols >= 4; cols -= 4, x += 4, y += 4 * y_step) turn4(x, x_step, y, y_step, 4, 4);
     if (cols == 3) turn4(x, x_step, y, y_step, 4, 3);

@@ -81,7 +81,7 @@ static float *sums_of(const grad_task *t, int thread, int threads) {
 }
 
 /* x: [value][tile][channel]. */
-WINOGRAD_INLINE void transform_x(const grad_task *t, int size, long first, int tiles, float *to) {
+ES_INLINE void transform_x(const grad_task *t, int size, long first, int tiles, float *to) {
   const es_conv_shape *s = t->s;
   const plane_view planes = {t->x, s->h, s->w, s->c};
   tile_place at = place_of(&t->g.grid, first);
@@ -92,7 +92,7 @@ WINOGRAD_INLINE void transform_x(const grad_task *t, int size, long first, int t
 }
 
 /* dy's panels [from, end): [value][panel][tile][PANEL], the last panel as narrow as its vectors. */
-WINOGRAD_INLINE void transform_dy(const grad_task *t, int size, long first, int tiles, long from, long end, float *to) {
+ES_INLINE void transform_dy(const grad_task *t, int size, long first, int tiles, long from, long end, float *to) {
   const es_conv_shape *s = t->s;
   const plane_view planes = {t->dy, s->oh, s->ow, s->oc};
   tile_place at = place_of(&t->g.grid, first);
@@ -149,7 +149,7 @@ static void accumulate(void *arg, int thread, int threads) {
 }
 
 /* Adds the threads' sums in their order and transforms them to OIHW. */
-WINOGRAD_INLINE void write_weights_of(const grad_task *t, int size, int thread, int threads) {
+ES_INLINE void write_weights_of(const grad_task *t, int size, int thread, int threads) {
   const es_conv_shape *s = t->s;
   const grad_plan *g = &t->g;
   const int parts = g->by_panels ? 1 : threads;

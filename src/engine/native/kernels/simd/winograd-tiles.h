@@ -57,7 +57,7 @@ static inline tile_view view_tile(const plane_view *view, long plane, int top, i
 }
 
 /* Transforms c channels of a tile's `from` × `from` pixels to n × n values, `value` floats apart, from dst on. */
-WINOGRAD_INLINE void transform_tile(transform_1d step, int n, int from, const tile_view *tile, int c, float *dst, long value) {
+ES_INLINE void transform_tile(transform_1d step, int n, int from, const tile_view *tile, int c, float *dst, long value) {
   const tile_view own = *tile; /* stores of vectors may alias what is pointed to */
   int i = 0;
   if (own.whole) {

@@ -9,8 +9,6 @@
 
 #include "simd.h"
 
-#define WINOGRAD_INLINE static inline __attribute__((always_inline))
-
 enum { WINOGRAD_MOST = 6 };
 
 #define WP 0.75f
@@ -22,7 +20,7 @@ enum { WINOGRAD_MOST = 6 };
 #define W_NQ (2 * WQ2 * (WQ2 - WP2))
 
 /* Bᵀd: n of n. */
-WINOGRAD_INLINE void input_1d(int n, const vf *d, vf *out) {
+ES_INLINE void input_1d(int n, const vf *d, vf *out) {
   if (n == 4) {
     out[0] = d[0] - d[2];
     out[1] = d[1] + d[2];
@@ -41,7 +39,7 @@ WINOGRAD_INLINE void input_1d(int n, const vf *d, vf *out) {
 }
 
 /* Gg: n of 3. */
-WINOGRAD_INLINE void filter_1d(int n, const vf *g, vf *out) {
+ES_INLINE void filter_1d(int n, const vf *g, vf *out) {
   if (n == 4) {
     vf e = 0.5f * (g[0] + g[2]), o = 0.5f * g[1];
     out[0] = g[0];
@@ -61,7 +59,7 @@ WINOGRAD_INLINE void filter_1d(int n, const vf *g, vf *out) {
 }
 
 /* Aᵀm: n - 2 of n. */
-WINOGRAD_INLINE void output_1d(int n, const vf *m, vf *out) {
+ES_INLINE void output_1d(int n, const vf *m, vf *out) {
   vf s = m[1] + m[2], d = m[1] - m[2];
   if (n == 4) {
     out[0] = m[0] + s;
@@ -76,7 +74,7 @@ WINOGRAD_INLINE void output_1d(int n, const vf *m, vf *out) {
 }
 
 /* Ay: n of n - 2, the transpose of output_1d. */
-WINOGRAD_INLINE void gradient_1d(int n, const vf *y, vf *out) {
+ES_INLINE void gradient_1d(int n, const vf *y, vf *out) {
   if (n == 4) {
     out[0] = y[0];
     out[1] = y[0] + y[1];
@@ -95,7 +93,7 @@ WINOGRAD_INLINE void gradient_1d(int n, const vf *y, vf *out) {
 }
 
 /* Gᵀu: 3 of n, the transpose of filter_1d. */
-WINOGRAD_INLINE void filter_gradient_1d(int n, const vf *u, vf *out) {
+ES_INLINE void filter_gradient_1d(int n, const vf *u, vf *out) {
   vf s = u[1] + u[2], d = u[1] - u[2];
   if (n == 4) {
     out[0] = u[0] + 0.5f * s;
@@ -118,7 +116,7 @@ typedef struct {
 
 /* One of the above along both dimensions, for the first `count` channels of a vector: from × from values at src (all of them, or `part`) become to × to
  * at dst, which lie the given floats apart. A column's values stay in registers; the table between the two passes stays in the first cache. */
-WINOGRAD_INLINE void transform_2d(transform_1d step, int n, int from, int to, const float *src, long src_row, long src_column, const table_part *part,
+ES_INLINE void transform_2d(transform_1d step, int n, int from, int to, const float *src, long src_row, long src_column, const table_part *part,
                                   int count, float *dst, long dst_row, long dst_column) {
   __attribute__((aligned(64))) vf between[WINOGRAD_MOST * WINOGRAD_MOST];
 #pragma GCC unroll 1
@@ -133,7 +131,7 @@ WINOGRAD_INLINE void transform_2d(transform_1d step, int n, int from, int to, co
     for (int i = 0; i < from; i++) {
       const float *at = src + i * src_row;
       if (part && (i < part->top || i >= part->bottom)) column[i] = v_zero();
-      else column[i] = count == V ? v_load(at) : v_load_part(at, count);
+      else column[i] = v_load_first(at, count);
     }
     step(n, column, result);
 #pragma GCC unroll 6

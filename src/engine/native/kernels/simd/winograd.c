@@ -4,7 +4,6 @@
 #include "tile.h"
 #include "winograd-tiles.h"
 
-#include <math.h>
 #include <string.h>
 
 /* y[M][N·V] = x[M][k] · w[k][N·V]. */
@@ -69,9 +68,9 @@ static double winograd_cycles(const window_product *p, int size) {
   double tiles = (double)plan.tiles, values = size * size, c_vectors = (double)plan.c_width / V, o_vectors = (double)plan.o_width / V;
   double products = tiles * values * (p->c + 4) * o_vectors / 2 * 1.15;
   double transforms = tiles * values * 5 * (c_vectors + o_vectors);
-  double lines = values * p->c * (double)plan.o_width / 16, blocks = tiles / plan.block + 1;
-  double reads = lines * (lines > 16 * 1024 ? 10 + 4 * blocks : 4);
-  double writes = lines * (lines > 16 * 1024 ? 50 : 0) + p->c * o_vectors * (values * 2 + 100);
+  double cache_lines = values * p->c * (double)plan.o_width / LINE, blocks = tiles / plan.block + 1;
+  double reads = cache_lines * (cache_lines > 16 * 1024 ? 10 + 4 * blocks : 4);
+  double writes = cache_lines * (cache_lines > 16 * 1024 ? 50 : 0) + p->c * o_vectors * (values * 2 + 100);
   return products + transforms + reads + (p->packed ? 0 : writes);
 }
 
@@ -102,7 +101,7 @@ typedef struct {
 } winograd_task;
 
 /* Weights as [value][panel][channel][PANEL], the last panel as narrow as its vectors. */
-WINOGRAD_INLINE void transform_weights_of(const winograd_task *t, int size, int thread, int threads) {
+ES_INLINE void transform_weights_of(const winograd_task *t, int size, int thread, int threads) {
   const window_product *p = t->p;
   const winograd_plan *plan = &t->plan;
   long from, to, vectors = plan->o_width / V;
@@ -126,7 +125,7 @@ static void transform_weights(void *arg, int thread, int threads) {
   else transform_weights_of(t, 6, thread, threads);
 }
 
-WINOGRAD_INLINE void transform_inputs(const winograd_task *t, int size, long first, int tiles, float *in) {
+ES_INLINE void transform_inputs(const winograd_task *t, int size, long first, int tiles, float *in) {
   const window_product *p = t->p;
   const winograd_plan *plan = &t->plan;
   const plane_view planes = {t->x, p->h, p->w, p->pixel};
@@ -143,11 +142,11 @@ typedef struct {
   const float *residual; /* laid out as y; or NULL */
   long row, column;      /* floats from one output to the next */
   int high, wide;        /* of the tile, what lies in the plane */
-  vf least, most;        /* of the activation */
+  v_bounds bounds;       /* of the activation */
 } tile_outputs;
 
 /* The first `count` channels of a vector: `size` × `size` values at src, `value` floats apart. A NaN compares false and stays. */
-WINOGRAD_INLINE void output_tile(const tile_outputs *to, int size, const float *src, long value, vf bias, int o, int whole, int count) {
+ES_INLINE void output_tile(const tile_outputs *to, int size, const float *src, long value, vf bias, int o, int whole, int count) {
   enum { M = WINOGRAD_MOST - 2 };
   __attribute__((aligned(64))) vf between[M * WINOGRAD_MOST];
   const int m = size - 2;
@@ -171,28 +170,26 @@ WINOGRAD_INLINE void output_tile(const tile_outputs *to, int size, const float *
       if (!whole && j >= to->wide) break;
       const long at = j * to->column;
       vf r = result[j] + bias;
-      if (residual) r += count == V ? v_load(residual + at) : v_load_part(residual + at, count);
-      r = v_at_most(v_at_least(r, to->least), to->most);
-      if (count == V) v_store(y + at, r);
-      else v_store_part(y + at, r, count);
+      if (residual) r += v_load_first(residual + at, count);
+      v_store_first(y + at, v_bounded(r, to->bounds), count);
     }
     if (residual) residual += to->row;
   }
 }
 
-WINOGRAD_INLINE void transform_outputs(const winograd_task *t, int size, long first, int tiles, long from, long end, const float *out) {
+ES_INLINE void transform_outputs(const winograd_task *t, int size, long first, int tiles, long from, long end, const float *out) {
   const window_product *p = t->p;
   const winograd_plan *plan = &t->plan;
   const es_epilogue e = t->e;
   const long value = plan->o_width, step = plan->out_tile, plane = p->out_n, row = p->out_y, column = p->out_x;
   const int m = size - 2, gh = p->gh, gw = p->gw, oc = end * PANEL < p->oc ? (int)end * PANEL : p->oc;
-  const vf least = v_all(e.relu ? 0 : -INFINITY), most = v_all(e.relu && e.relu_max > 0 ? e.relu_max : INFINITY);
+  const v_bounds bounds = v_bounds_of(e.relu, e.relu_max);
   const tile_grid grid = plan->grid;
   float *y = t->y;
   tile_place at = place_of(&grid, first);
   for (int tile = 0; tile < tiles; tile++, out += step, pass_tile(&grid, &at)) {
     const long corner = at.plane * plane + at.row * row + at.column * column;
-    const tile_outputs to = {y + corner, e.residual ? e.residual + corner : NULL, row, column, gh - at.row < m ? gh - at.row : m, gw - at.column < m ? gw - at.column : m, least, most};
+    const tile_outputs to = {y + corner, e.residual ? e.residual + corner : NULL, row, column, gh - at.row < m ? gh - at.row : m, gw - at.column < m ? gw - at.column : m, bounds};
     const int whole = to.high == m && to.wide == m;
     int o = (int)from * PANEL;
     if (whole) {
