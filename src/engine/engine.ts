@@ -27,9 +27,9 @@ export interface CompiledGraph {
    */
   run(feeds: ReadonlyMap<string, Tensor>, spent?: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>>;
   /**
-   * Bytes that a run takes beside its inputs and outputs, for inputs of these shapes (by id). Absent where an engine
-   * can't tell beforehand.
+   * Bytes that a run takes beside its inputs and outputs, for inputs of these shapes (by id). Absent or undefined where an
+   * engine can't tell beforehand.
    */
-  memoryBytes?(feeds: Readonly<Record<string, readonly number[]>>): number;
+  memoryBytes?(shapes: Readonly<Record<string, readonly number[]>>): number | undefined;
   release(): Promise<void>;
 }

@@ -58,14 +58,14 @@ async function openTensorFlow({ threads }: Options): Promise<Engine> {
 /** The native engine, where it is built; what it lacks is left to onnxruntime. */
 async function openCpu(options: Options): Promise<Engine> {
   if (findNativeAddon() === undefined) return openOnnxRuntime(options);
-  const { createNativeEngine, findUnsupported, loadAddon } = await import('./native/index.js');
+  const { createNativeEngine, loadAddon } = await import('./native/index.js');
   const loaded = loadAddon();
   if (!('addon' in loaded)) {
     options.notice(`computing without the native engine: ${loaded.reason}`);
     return openOnnxRuntime(options);
   }
   const native = createNativeEngine(loaded.addon, options);
-  return withFallback(native, findUnsupported, () => openOnnxRuntime(options), options.notice);
+  return withFallback(native, () => openOnnxRuntime(options), options.notice);
 }
 
 /**

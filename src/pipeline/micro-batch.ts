@@ -47,7 +47,8 @@ export function planBatch(
   settled?: number,
 ): BatchPlan {
   const available = budget ? USABLE * budget.limitBytes - budget.usedBytes() : Number.POSITIVE_INFINITY;
-  const wholeBytes = predictStep(step.graph, compiled, batchSize);
+  const told = askEngine(step.graph, compiled, batchSize);
+  const wholeBytes = told ?? guessStep(step.graph, batchSize);
   const plan = { batchSize, wholeBytes, availableBytes: budget ? available : null };
   const fits = settled === undefined ? wholeBytes <= available : settled >= batchSize;
   if (fits) return { ...plan, microBatch: batchSize, bytes: wholeBytes };
@@ -56,7 +57,7 @@ export function planBatch(
   // What the engine told of the whole batch, it will need of a part in proportion.
   const predict = (size: number): number => {
     const values = valueBytes(gradient.graph, size);
-    return compiled.memoryBytes ? wholeBytes * (values / whole) : ENGINE_BYTES + KERNEL_SHARE * values;
+    return told !== undefined ? wholeBytes * (values / whole) : ENGINE_BYTES + KERNEL_SHARE * values;
   };
   if (settled !== undefined) return { ...plan, microBatch: settled, bytes: predict(settled) };
   let microBatch = batchSize;
@@ -68,13 +69,16 @@ export function planBatch(
   return { ...plan, microBatch, bytes };
 }
 
-function predictStep(graph: Graph, compiled: CompiledGraph, batch: number): number {
+/** What the engine says that a step takes; undefined where it doesn't. */
+function askEngine(graph: Graph, compiled: CompiledGraph, batch: number): number | undefined {
   const shapes = Object.fromEntries(
     graph.inputs.map((id) => [id, getSpec(graph, id).shape.map((dim) => (typeof dim === 'number' ? dim : batch))]),
   );
-  if (compiled.memoryBytes) return inputBytes(shapes) + compiled.memoryBytes(shapes);
-  return ENGINE_BYTES + KERNEL_SHARE * valueBytes(graph, batch);
+  const bytes = compiled.memoryBytes?.(shapes);
+  return bytes === undefined ? undefined : inputBytes(shapes) + bytes;
 }
+
+const guessStep = (graph: Graph, batch: number): number => ENGINE_BYTES + KERNEL_SHARE * valueBytes(graph, batch);
 
 /** In and out: new weights stand beside the old ones. */
 function inputBytes(shapes: Readonly<Record<string, readonly number[]>>): number {

@@ -1,18 +1,18 @@
 /* The addon: programs (kernels/program.h) that JavaScript plans, run on a thread of libuv's and those of a pool. */
 #define _GNU_SOURCE
-#include <node_api.h>
+#include "contract-exports.h"
 
 #include "kernels/map.h"
+#include "kernels/program.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
 
-enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20, FIRST_INPUT = 2 };
+enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20, TYPED_ARRAY_ALIGNMENT = 8 };
 
 /* Threads and the memory that programs of one engine take turns with. */
 typedef struct {
@@ -48,6 +48,18 @@ typedef struct {
 static napi_value fail(napi_env env, const char *message) {
   napi_throw_error(env, NULL, message);
   return NULL;
+}
+
+/* A program that the kernels don't hold; the code tells it from other errors. */
+static napi_value refuse_because(napi_env env, const char *message) {
+  napi_throw_error(env, "PLAN_REFUSED", message);
+  return NULL;
+}
+
+static napi_value refuse(napi_env env, const char *operation, const es_reader *reader) {
+  char message[256];
+  snprintf(message, sizeof message, "%s: %s%s%s", operation, reader->fault, reader->field ? ": " : "", reader->field ? reader->field : "");
+  return refuse_because(env, message);
 }
 
 #define CHECK(condition, message) \
@@ -127,7 +139,7 @@ static napi_value create_engine(napi_env env, napi_callback_info info) {
   return value;
 }
 
-/* scratchBytes(engine, words): of an instruction, [operation, what follows its operands…] */
+/* scratchBytes(engine, words): of an instruction, [operation, fields and lists…] */
 static napi_value scratch_bytes(napi_env env, napi_callback_info info) {
   ARGUMENTS(2, "scratchBytes(engine, words)");
   engine *e = unwrap(env, argument[0], &ENGINE);
@@ -137,9 +149,11 @@ static napi_value scratch_bytes(napi_env env, napi_callback_info info) {
   CHECK(doubles_of(env, argument[1], &words, &count) && count >= 1, "scratchBytes: words must be a Float64Array");
   CHECK(words[0] >= 0 && words[0] < es_op_count, "scratchBytes: there is no such operation");
   const es_op *op = &es_ops[(int)words[0]];
-  es_reader reader = {words + 1, NULL, e->threads, es_pool_threads(e->threads), NULL};
+  es_reader reader = {.word = words + 1, .end = words + count, .pool = e->threads, .threads = es_pool_threads(e->threads)};
+  const double bytes = es_scratch_bytes(op, &reader);
+  if (bytes < 0) return refuse(env, op->name, &reader);
   napi_value result;
-  napi_create_double(env, op->scratch ? (double)op->scratch(&reader) : 0, &result);
+  napi_create_double(env, bytes, &result);
   return result;
 }
 
@@ -161,37 +175,22 @@ static void free_program(napi_env env, void *data, void *hint) {
   free(p);
 }
 
-/* Every instruction is [operation, count of words, words…]. Gives their number, or -1. */
-static int64_t count_instructions(const double *words, int64_t count) {
-  int64_t instructions = 0;
-  for (int64_t at = 0; at < count; instructions++) {
-    if (count - at < 2) return -1;
-    double op = words[at], length = words[at + 1];
-    if (!(op >= 0 && op < es_op_count) || !(length >= 0 && length <= (double)(count - at - 2))) return -1;
-    at += 2 + (int64_t)length;
+/* es_check_program over all bases of a run. */
+static int64_t check_words(engine *e, const double *words, int64_t count, es_base arena, es_base constants, const double *input_bytes, size_t inputs,
+                           const double *output_bytes, size_t outputs, char *fault, size_t fault_bytes) {
+  const size_t number = ES_FIRST_INPUT + inputs + outputs;
+  es_base *bases = malloc(number * sizeof *bases);
+  if (!bases) {
+    snprintf(fault, fault_bytes, "out of memory");
+    return -1;
   }
+  bases[0] = arena;
+  bases[1] = constants;
+  for (size_t i = 0; i < inputs; i++) bases[ES_FIRST_INPUT + i] = (es_base){(size_t)input_bytes[i], TYPED_ARRAY_ALIGNMENT, 0};
+  for (size_t i = 0; i < outputs; i++) bases[ES_FIRST_INPUT + inputs + i] = (es_base){(size_t)output_bytes[i], TYPED_ARRAY_ALIGNMENT, 1};
+  const int64_t instructions = es_check_program(words, count, bases, (int)number, e->threads, fault, fault_bytes);
+  free(bases);
   return instructions;
-}
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-/* Runs instructions until one finds a fault, which it gives. */
-static const char *run_words(engine *e, const double *words, int64_t count, char *const *bases, double *milliseconds) {
-  es_reader reader = {NULL, bases, e->threads, es_pool_threads(e->threads), NULL};
-  int64_t instruction = 0;
-  for (const double *word = words, *end = word + count; word < end && !reader.fault; instruction++) {
-    const es_op *op = &es_ops[(int)word[0]];
-    reader.word = word + 2;
-    double start = milliseconds ? now() : 0;
-    op->run(&reader);
-    if (milliseconds) milliseconds[instruction] += now() - start;
-    word += 2 + (int64_t)word[1];
-  }
-  return reader.fault;
 }
 
 /* createProgram(engine, words, constants: Uint8Array, arenaBytes, inputBytes: Float64Array, outputBytes, profile, setupWords, sources: Uint8Array,
@@ -216,8 +215,14 @@ static napi_value create_program(napi_env env, napi_callback_info info) {
   CHECK(view_of(env, argument[8], &sources, &source_bytes), "createProgram: sources must be a typed array");
   CHECK(napi_get_value_double(env, argument[9], &packed_bytes) == napi_ok && packed_bytes >= 0 && packed_bytes < 1e15,
         "createProgram: packedBytes must be a number from 0");
-  int64_t instructions = count_instructions(words, (int64_t)word_count);
-  CHECK(instructions >= 0 && count_instructions(setup_words, (int64_t)setup_count) >= 0, "createProgram: the words are no instructions");
+  const size_t memory_bytes = constant_bytes + (size_t)packed_bytes;
+  char fault[256];
+  const es_base setup_bases[ES_FIRST_INPUT] = {{source_bytes, TYPED_ARRAY_ALIGNMENT, 0}, {memory_bytes, ALIGNMENT, 1}};
+  if (es_check_program(setup_words, (int64_t)setup_count, setup_bases, ES_FIRST_INPUT, e->threads, fault, sizeof fault) < 0)
+    return refuse_because(env, fault);
+  const int64_t instructions = check_words(e, words, (int64_t)word_count, (es_base){(size_t)arena_bytes, ALIGNMENT, 1},
+                                           (es_base){memory_bytes, ALIGNMENT, 0}, input_bytes, inputs, output_bytes, outputs, fault, sizeof fault);
+  if (instructions < 0) return refuse_because(env, fault);
 
   program *p = calloc(1, sizeof *p);
   CHECK(p, "out of memory");
@@ -228,7 +233,7 @@ static napi_value create_program(napi_env env, napi_callback_info info) {
   p->inputs = (uint32_t)inputs;
   p->outputs = (uint32_t)outputs;
   p->words = malloc((word_count + 1) * sizeof *p->words);
-  p->constants = aligned(constant_bytes + (size_t)packed_bytes);
+  p->constants = aligned(memory_bytes);
   p->bytes = malloc((inputs + outputs + 1) * sizeof *p->bytes);
   p->milliseconds = profile ? calloc((size_t)instructions + 1, sizeof *p->milliseconds) : NULL;
   if (!p->words || !p->constants || !p->bytes || (profile && !p->milliseconds)) {
@@ -240,8 +245,13 @@ static napi_value create_program(napi_env env, napi_callback_info info) {
   memcpy(p->constants, constants, constant_bytes);
   for (size_t i = 0; i < inputs; i++) p->bytes[i] = (size_t)input_bytes[i];
   for (size_t i = 0; i < outputs; i++) p->bytes[inputs + i] = (size_t)output_bytes[i];
-  char *const bases[FIRST_INPUT] = {sources, p->constants};
-  run_words(e, setup_words, (int64_t)setup_count, bases, NULL); /* packing finds no faults */
+  char *const bases[ES_FIRST_INPUT] = {sources, p->constants};
+  const char *unpacked = es_run_program(setup_words, (int64_t)setup_count, bases, e->threads, NULL);
+  if (unpacked) {
+    clear_program(NULL, p);
+    free(p);
+    return refuse_because(env, unpacked);
+  }
   napi_create_reference(env, argument[0], 1, &p->owner);
   napi_value value;
   napi_create_external(env, p, free_program, NULL, &value);
@@ -265,7 +275,7 @@ static void execute(napi_env env, void *data) {
     }
   }
   j->bases[0] = e->arena;
-  j->fault = run_words(e, p->words, p->word_count, j->bases, p->milliseconds);
+  j->fault = es_run_program(p->words, p->word_count, j->bases, e->threads, p->milliseconds);
 }
 
 static void finish(napi_env env, napi_status status, void *data) {
@@ -314,7 +324,7 @@ static napi_value run(napi_env env, napi_callback_info info) {
   CHECK(!p->released, "run: the program has been released");
   CHECK(!p->engine->busy, "run: the engine is running already");
   job *j = calloc(1, sizeof *j);
-  char **bases = calloc(FIRST_INPUT + p->inputs + p->outputs, sizeof *bases);
+  char **bases = calloc(ES_FIRST_INPUT + p->inputs + p->outputs, sizeof *bases);
   if (!j || !bases) {
     free(j);
     free(bases);
@@ -322,9 +332,9 @@ static napi_value run(napi_env env, napi_callback_info info) {
   }
   bases[1] = p->constants;
   const char *wrong = NULL;
-  if (!read_values(env, argument[1], p->inputs, p->bytes, bases + FIRST_INPUT))
+  if (!read_values(env, argument[1], p->inputs, p->bytes, bases + ES_FIRST_INPUT))
     wrong = "run: the inputs are not typed arrays of the planned sizes";
-  else if (!read_values(env, argument[2], p->outputs, p->bytes + p->inputs, bases + FIRST_INPUT + p->inputs))
+  else if (!read_values(env, argument[2], p->outputs, p->bytes + p->inputs, bases + ES_FIRST_INPUT + p->inputs))
     wrong = "run: the outputs are not typed arrays of the planned sizes";
   if (wrong) {
     free(j);
@@ -388,16 +398,6 @@ static void export_function(napi_env env, napi_value exports, const char *name, 
   napi_set_named_property(env, exports, name, function);
 }
 
-static void export_names(napi_env env, napi_value exports, const char *name, const char *const *names, int count) {
-  napi_value list, text;
-  napi_create_array_with_length(env, (size_t)count, &list);
-  for (int i = 0; i < count; i++) {
-    napi_create_string_utf8(env, names[i], NAPI_AUTO_LENGTH, &text);
-    napi_set_element(env, list, (uint32_t)i, text);
-  }
-  napi_set_named_property(env, exports, name, list);
-}
-
 NAPI_MODULE_INIT() {
   export_function(env, exports, "createEngine", create_engine);
   export_function(env, exports, "scratchBytes", scratch_bytes);
@@ -406,12 +406,7 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "release", release);
   export_function(env, exports, "trim", trim);
   export_function(env, exports, "milliseconds", milliseconds);
-  const char *names[64];
-  for (int i = 0; i < es_op_count; i++) names[i] = es_ops[i].name;
-  export_names(env, exports, "operations", names, es_op_count);
-#define ES_MAP_NAME(name, value) #name,
-  static const char *const map_names[] = {ES_MAP_OPERATIONS_TABLE(ES_MAP_NAME)};
-  export_names(env, exports, "mapOperations", map_names, ES_MAP_CODES);
+  es_export_contract(env, exports);
   napi_value isa;
   napi_create_string_utf8(env, es_isa(), NAPI_AUTO_LENGTH, &isa);
   napi_set_named_property(env, exports, "isa", isa);

@@ -17,9 +17,19 @@ const run = promisify(execFile);
 const here = dirname(fileURLToPath(import.meta.url));
 const root = resolve(here, '../../..');
 
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { out: { type: 'string' }, flags: { type: 'string' }, level: { type: 'string' } },
+});
+
 // No -ffast-math: NaN must stay NaN and sums keep their order.
-const FLAGS = ['-std=gnu11', '-O3', '-g1', '-fPIC', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
-const WARNINGS = ['-Wall', '-Wextra', '-Wno-psabi'];
+const FLAGS = [
+  ...['-std=gnu11', '-O3', '-g1', '-fPIC', '-fstack-protector-strong'],
+  ...['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'],
+];
+// On a user's machine a compiler that warns of something new is no reason to do without the engine.
+const isStrict = values.out !== undefined || process.env.ESPALIER_REQUIRE_NATIVE === '1';
+const WARNINGS = ['-Wall', '-Wextra', '-Wno-psabi', ...(isStrict ? ['-Werror'] : [])];
 
 /** The flags of each instruction set, by the name that kernels/dispatch.c knows. */
 const ALL_LEVELS =
@@ -31,10 +41,6 @@ const ALL_LEVELS =
       }
     : { generic: [] };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { out: { type: 'string' }, flags: { type: 'string' }, level: { type: 'string' } },
-});
 const LEVELS = Object.fromEntries(
   Object.entries(ALL_LEVELS).filter(([name]) => values.level === undefined || name === values.level),
 );

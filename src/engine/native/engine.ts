@@ -1,18 +1,23 @@
 import { type Graph, getSpec } from '../../graph/graph.js';
-import { OpError } from '../../graph/op-spec.js';
 import { foldBatchNormalization } from '../../graph/passes/fold-batch-normalization.js';
 import { foldConstants } from '../../graph/passes/fold-constants.js';
 import { mergeCommon } from '../../graph/passes/merge-common.js';
 import { allocate, elementCount, type Tensor } from '../../graph/tensor.js';
 import { checkedFeed, checkOutput } from '../check-values.js';
 import type { CompiledGraph, Engine } from '../engine.js';
+import type { GraphRefused } from '../refusal.js';
 import type { Addon, EngineHandle, ProgramHandle } from './addon.js';
 import { bindGraph } from './plan/bound-graph.js';
 import { type Plan, planGraph } from './plan/plan-graph.js';
 import type { Kernels } from './plan/planner.js';
 import { profileLines } from './profile.js';
 import { createProgram, kernelsOf } from './program.js';
-import { findUnsupported } from './supports.js';
+import { findRefusal } from './supports.js';
+
+export interface NativeEngine extends Engine {
+  /** Why it can't compute a graph, as far as that can be told before open extents are known. */
+  findRefusal(graph: Graph): GraphRefused | undefined;
+}
 
 /**
  * The whole-graph CPU engine: a graph becomes one list of instructions over one arena, planned when its extents are first
@@ -23,7 +28,7 @@ import { findUnsupported } from './supports.js';
 export function createNativeEngine(
   addon: Addon,
   options: { threads: number; onProfile?: (lines: string[]) => void },
-): Engine {
+): NativeEngine {
   const { threads, onProfile } = options;
   if (!Number.isInteger(threads) || threads < 1)
     throw new RangeError(`threads must be a number from 1, got ${threads}`);
@@ -33,9 +38,10 @@ export function createNativeEngine(
     name: 'native',
     device: 'cpu',
     threads,
+    findRefusal: (graph) => findRefusal(graph, runner.kernels),
     async compile(graph) {
-      const fault = findUnsupported(graph);
-      if (fault) throw new OpError(fault.node, fault.reason);
+      const refusal = findRefusal(graph, runner.kernels);
+      if (refusal) throw refusal;
       return new CompiledNativeGraph(graph, runner, onProfile);
     },
   };
@@ -124,8 +130,8 @@ class CompiledNativeGraph implements CompiledGraph {
   }
 
   memoryBytes(shapes: Readonly<Record<string, readonly number[]>>): number {
-    const { arenaBytes, constants, packedBytes } = planGraph(bindGraph(this.#simplified, shapes), this.#runner.kernels);
-    return arenaBytes + constants.length + packedBytes;
+    const plan = planGraph(bindGraph(this.#simplified, shapes), this.#runner.kernels);
+    return plan.arenaBytes + plan.constantBytes + plan.packedBytes;
   }
 
   async release(): Promise<void> {

@@ -1,3 +1,2 @@
 export { type Addon, loadAddon } from './addon.js';
-export { createNativeEngine } from './engine.js';
-export { findUnsupported } from './supports.js';
+export { createNativeEngine, type NativeEngine } from './engine.js';

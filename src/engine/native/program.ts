@@ -1,3 +1,4 @@
+import { GraphRefused } from '../refusal.js';
 import type { Addon, EngineHandle, ProgramHandle } from './addon.js';
 import type { Instruction, Word } from './plan/instruction.js';
 import type { Plan } from './plan/plan-graph.js';
@@ -5,35 +6,56 @@ import type { Kernels } from './plan/planner.js';
 
 /** The kernels of an opened engine, as planning asks for them. */
 export function kernelsOf(addon: Addon, engine: EngineHandle, threads: number): Kernels {
-  const code = (list: readonly string[], name: string): number => {
-    const at = list.indexOf(name);
-    if (at < 0) throw new Error(`the native engine has no operation ${name}: it was built from other sources`);
-    return at;
-  };
+  const specs = new Map(addon.instructions.map((spec, at) => [spec.name, { spec, at }]));
+  const find = (operation: string) => specs.get(operation) ?? missing(operation);
   return {
     threads,
-    scratchBytes: (operation, words) =>
-      addon.scratchBytes(engine, Float64Array.of(code(addon.operations, operation), ...words)),
-    mapCode: (name) => code(addon.mapOperations, name),
+    spec: (operation) => find(operation).spec,
+    scratchBytes: (operation, numbers) => {
+      return held(() => addon.scratchBytes(engine, Float64Array.of(find(operation).at, ...numbers)));
+    },
+    mapCode: (name) => {
+      const at = addon.mapOperations.indexOf(name);
+      return at < 0 ? missing(name) : at;
+    },
   };
 }
 
-/** Makes a plan a program: operations become numbers and operands addresses. */
+function missing(operation: string): never {
+  throw new Error(`the native engine has no operation ${operation}: it was built from other sources`);
+}
+
+/** @throws GraphRefused where the addon refuses what is asked of it. */
+function held<T>(ask: () => T): T {
+  try {
+    return ask();
+  } catch (cause) {
+    if (!(cause instanceof Error) || !('code' in cause) || cause.code !== 'PLAN_REFUSED') throw cause;
+    throw new GraphRefused(cause.message, { cause });
+  }
+}
+
+/**
+ * Makes a plan a program: operations become numbers and operands addresses.
+ * @throws GraphRefused for one that the kernels can't hold
+ */
 export function createProgram(addon: Addon, engine: EngineHandle, plan: Plan, profile: boolean): ProgramHandle {
   const encoded = (instructions: readonly Instruction[]): Float64Array =>
     Float64Array.from(instructions.flatMap((instruction) => encode(addon, plan, instruction)));
   const sizes = plan.results.map(({ bytes }) => bytes);
-  return addon.createProgram(
-    engine,
-    encoded(plan.instructions),
-    plan.constants,
-    plan.arenaBytes,
-    Float64Array.from(plan.inputBytes),
-    Float64Array.from(sizes),
-    profile,
-    encoded(plan.setup.instructions),
-    plan.setup.sources(),
-    plan.packedBytes,
+  return held(() =>
+    addon.createProgram(
+      engine,
+      encoded(plan.instructions),
+      plan.constants(),
+      plan.arenaBytes,
+      Float64Array.from(plan.inputBytes),
+      Float64Array.from(sizes),
+      profile,
+      encoded(plan.setup.instructions),
+      plan.setup.sources(),
+      plan.packedBytes,
+    ),
   );
 }
 
@@ -42,7 +64,7 @@ const FIRST_INPUT = 2;
 
 function encode(addon: Addon, plan: Plan, { operation, words }: Instruction): number[] {
   const encoded = words.flatMap((word) => encodeWord(plan, word));
-  return [addon.operations.indexOf(operation), encoded.length, ...encoded];
+  return [addon.instructions.findIndex(({ name }) => name === operation), encoded.length, ...encoded];
 }
 
 function encodeWord(plan: Plan, word: Word): number[] {
@@ -57,7 +79,7 @@ function encodeWord(plan: Plan, word: Word): number[] {
     case 'constant':
       return [1, buffer.at + offset];
     case 'packed':
-      return [1, plan.constants.length + buffer.at + offset];
+      return [1, plan.constantBytes + buffer.at + offset];
     case 'input':
       return [FIRST_INPUT + buffer.at, offset];
     case 'output':

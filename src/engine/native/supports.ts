@@ -1,57 +1,31 @@
-import type { Graph, Node } from '../../graph/graph.js';
+import { type Graph, getSpec } from '../../graph/graph.js';
+import { OpError } from '../../graph/op-spec.js';
+import { GraphRefused } from '../refusal.js';
 import { LOWERINGS } from './lowerings/index.js';
+import { bindGraph } from './plan/bound-graph.js';
 import { ELEMENTWISE } from './plan/elementwise.js';
 import { EXPANDED } from './plan/expand-norms.js';
+import { planGraph } from './plan/plan-graph.js';
+import type { Kernels } from './plan/planner.js';
 
 const IMPLEMENTED: ReadonlySet<string> = new Set([...Object.keys(ELEMENTWISE), ...Object.keys(LOWERINGS), ...EXPANDED]);
 
-/** Ops whose windows slide over one or two axes here. */
-const WINDOWED = new Set([
-  'Conv',
-  'ConvTranspose',
-  'ConvInputGrad',
-  'ConvFilterGrad',
-  'MaxPool',
-  'AveragePool',
-  'GlobalMaxPool',
-  'MaxPoolGrad',
-  'AveragePoolGrad',
-]);
-
-/** Ops that compute in float32 alone. */
-const FLOAT_ONLY = new Set([
-  ...WINDOWED,
-  ...EXPANDED,
-  'Gemm',
-  'MatMul',
-  'BatchNormalization',
-  'BatchNormalizationTraining',
-  'BatchNormalizationGrad',
-  'GlobalAveragePool',
-  'Softmax',
-  'LogSoftmax',
-  'GatherGrad',
-  'Resize',
-  'ResizeGrad',
-]);
-
-/** Why this engine does not run a graph: the first node that it lacks; undefined when it has them all. */
-export function findUnsupported(graph: Graph): { readonly node: Node; readonly reason: string } | undefined {
-  for (const node of graph.nodes) {
-    const reason = whyNot(graph, node);
-    if (reason !== undefined) return { node, reason };
+/**
+ * Why this engine does not run a graph; undefined when it does, as far as that can be told before its open extents are
+ * known: it is planned with extents of 1.
+ */
+export function findRefusal(graph: Graph, kernels: Kernels): GraphRefused | undefined {
+  const unknown = graph.nodes.find(({ op }) => !IMPLEMENTED.has(op));
+  if (unknown) {
+    return new GraphRefused(`${unknown.op} ${unknown.layer ?? unknown.name}: the native engine has no such op`);
+  }
+  const shapes = graph.inputs.map((id) => [id, getSpec(graph, id).shape.map((d) => (typeof d === 'number' ? d : 1))]);
+  try {
+    planGraph(bindGraph(graph, Object.fromEntries(shapes)), kernels);
+  } catch (error) {
+    if (error instanceof GraphRefused) return error;
+    // A window that doesn't fit an extent of 1 says nothing of others: the first run will tell.
+    if (!(error instanceof OpError)) throw error;
   }
   return undefined;
-}
-
-function whyNot(graph: Graph, node: Node): string | undefined {
-  if (!IMPLEMENTED.has(node.op)) return 'the native engine has no such op';
-  const specs = [...node.inputs, ...node.outputs].flatMap((id) => graph.values.get(id) ?? []);
-  if (WINDOWED.has(node.op) && specs.some(({ shape }) => shape.length > 4)) {
-    return 'the native engine slides windows over one or two axes';
-  }
-  // Of a gather's gradient the second input is indices.
-  const computed = node.op === 'GatherGrad' ? specs.toSpliced(1, 1) : specs;
-  const other = FLOAT_ONLY.has(node.op) ? computed.find(({ dtype }) => dtype !== 'float32') : undefined;
-  return other && `the native engine computes it in float32, not ${other.dtype}`;
 }

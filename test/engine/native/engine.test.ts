@@ -106,7 +106,7 @@ describeNative('the native engine', (addon) => {
     const x = b.op('Relu', [b.op('Conv', [b.input('x', float('N', 2, 9, 9)), weights(b)])]);
     b.output('y', b.op('GlobalAveragePool', [x]));
     const compiled = await engine.compile(b.build());
-    const [one, eight] = [1, 8].map((n) => compiled.memoryBytes!({ x: [n, 2, 9, 9] }));
+    const [one, eight] = [1, 8].map((n) => compiled.memoryBytes!({ x: [n, 2, 9, 9] })!);
     expect(one).toBeGreaterThan(3 * 7 * 7 * 4);
     expect(eight).toBeGreaterThan(8 * 3 * 7 * 7 * 4);
     expect(eight).toBeGreaterThan(one);

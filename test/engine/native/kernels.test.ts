@@ -3,6 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Addon, createNativeEngine, loadAddon } from '../../../src/engine/native/index.js';
+import { getSpec } from '../../../src/graph/graph.js';
+import { OP_CASES, opGraph } from '../op-cases.js';
+import { Random } from '../random.js';
+import { RecordingAddon, writePrograms } from './recording-addon.js';
 
 const BUILD = 'src/engine/native/build.mjs';
 const LEVELS = process.arch === 'x64' ? ['avx512', 'avx2', 'sse2'] : ['generic'];
@@ -10,17 +15,35 @@ const COMPILERS = [process.env.CC, 'cc', 'gcc', 'clang'].filter((name) => name !
 const hasCompiler =
   process.platform !== 'win32' && COMPILERS.some((name) => spawnSync(name!, ['--version']).status === 0);
 
-/** kernels-check.c compares every kernel with plain loops in double; its last line of a family counts the cases. */
+/**
+ * kernels-check.c compares every kernel with plain loops in double; its last line of a family counts the cases. words-check.c attacks the
+ * check of programs.
+ */
+/** Every op of the IR, at two batch sizes. */
+async function runOpCases({ addon }: RecordingAddon, threads: number): Promise<void> {
+  const engine = createNativeEngine(addon, { threads });
+  for (const op of Object.keys(OP_CASES)) {
+    const random = new Random(7000 + threads);
+    const graph = opGraph(op, `${op} for ${threads}`, random);
+    if (engine.findRefusal(graph)) continue;
+    const compiled = await engine.compile(graph);
+    for (const batch of [1, 5]) {
+      await compiled.run(new Map(graph.inputs.map((id) => [id, random.tensor(getSpec(graph, id), batch)])));
+    }
+    await compiled.release();
+  }
+}
+
 describe.skipIf(!hasCompiler)(`native kernels${hasCompiler ? '' : ' (no C compiler)'}`, () => {
   let folder = '';
-  const compile = (name: string, ...options: string[]) => {
+  const compile = (source: 'kernels-check' | 'words-check', name: string = source, ...options: string[]) => {
     const out = join(folder, name);
-    execFileSync('node', [BUILD, '--out', out, ...options, 'test/engine/native/kernels-check.c']);
+    execFileSync('node', [BUILD, '--out', out, ...options, `test/engine/native/${source}.c`]);
     return out;
   };
   const check = (program: string, ...args: string[]) => {
     const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
-    expect(`${stdout}${stderr}`).not.toMatch(/expected|differs|runtime error|AddressSanitizer/);
+    expect(`${stdout}${stderr}`).not.toMatch(/expected|differs|runtime error|AddressSanitizer|too short/);
     expect(status).toBe(0);
     return stdout;
   };
@@ -41,11 +64,32 @@ describe.skipIf(!hasCompiler)(`native kernels${hasCompiler ? '' : ' (no C compil
     if (!output.startsWith('skipped')) expect(output.match(new RegExp(`80 cases on ${isa}`, 'g'))).toHaveLength(7);
   });
 
-  it('touch no memory that is not theirs', () => {
-    // One instruction set: the sanitizers make the compile long.
-    const level = LEVELS.find((isa) => !check(program, '1', '0', isa).startsWith('skipped'))!;
-    const flags = '--flags=-O1 -fsanitize=address,undefined -fno-sanitize-recover=all';
-    const sanitized = compile('kernels-check-sanitized', flags, `--level=${level}`);
-    expect(check(sanitized, '3', '60').match(/60 cases/g)).toHaveLength(7);
-  }, 600_000);
+  describe('under the sanitizers, of addresses and of undefined behaviour', () => {
+    const sanitized = (source: 'kernels-check' | 'words-check') => {
+      // One instruction set: the sanitizers make the compile long.
+      const level = LEVELS.find((isa) => !check(program, '1', '0', isa).startsWith('skipped'))!;
+      const flags = '--flags=-O1 -fsanitize=address,undefined -fno-sanitize-recover=all';
+      return compile(source, `${source}-sanitized`, flags, `--level=${level}`);
+    };
+
+    it('touch no memory that is not theirs', () => {
+      expect(check(sanitized('kernels-check'), '3', '60').match(/60 cases/g)).toHaveLength(7);
+    }, 600_000);
+
+    /** ESPALIER_RANDOM_WORDS: seconds of random words. */
+    it('run whatever the check of a program lets through, within the memory that it asks for', async () => {
+      const wordsCheck = sanitized('words-check');
+      const seconds = process.env.ESPALIER_RANDOM_WORDS ?? '0';
+      const seed = process.env.ESPALIER_RANDOM_SEED ?? '1';
+      const output = check(wordsCheck, 'random', seed, '400', seconds);
+      expect(output.match(/^\w+: \d+ tried, [1-9]\d* ran/gm)).toHaveLength(24);
+      const { addon } = loadAddon() as { addon: Addon };
+      const file = join(folder, 'programs');
+      const recordings = [1, 2, 3].map((threads) => new RecordingAddon(addon, threads));
+      for (const [i, recording] of recordings.entries()) await runOpCases(recording, i + 1);
+      await writePrograms(file, recordings);
+      expect(recordings.reduce((sum, { programs }) => sum + programs, 0)).toBeGreaterThan(300);
+      expect(check(wordsCheck, 'replay', file)).toMatch(/^replayed \d{3,} instructions of \d{3,} programs/);
+    }, 1_200_000);
+  });
 });

@@ -11,8 +11,9 @@
 #ifndef ES_KERNELS_H
 #define ES_KERNELS_H
 
+#include "contract.h"
+
 #include <stddef.h>
-#include <stdint.h>
 
 /* A fixed set of threads (threads.c). The caller is thread 0; the others spin briefly for work, then sleep. */
 typedef struct es_pool es_pool;
@@ -27,12 +28,9 @@ void es_pool_run(es_pool *, void (*task)(void *arg, int thread, int threads), vo
 const char *es_isa(void);
 int es_select_isa(const char *name);
 
-/* x [n, h, w, c] -> y [n, oh, ow, oc]; pt and pl are the pads before (those after follow from oh and ow). Input row of output row o
- * and tap k: o·sh - pt + k·dh. Weights [oc, c/groups, kh, kw]. `precise`: the forward pass rounds no more than a direct sum does
- * (no large Winograd tiles): in training an activation that rounds to the other side of zero changes the whole gradient behind it.
- * `packed`: the weights of a forward pass are what es_conv_pack made of them. */
+/* Fields: contract.h. */
 typedef struct {
-  int n, h, w, c, oh, ow, oc, kh, kw, sh, sw, dh, dw, pt, pl, groups, precise, packed;
+  ES_CONV_FIELDS(ES_DECLARE_FIELD)
 } es_conv_shape;
 
 /* What follows a product before it is stored: y = act(product + bias[channel] + residual). Pointers may be NULL.
@@ -44,24 +42,18 @@ typedef struct {
   float relu_max; /* with relu: an upper bound, 6 for ReLU6; 0: none */
 } es_epilogue;
 
-/* C[m, n] = op(A) · op(B), row-major. op(A) is m×k: A has rows of lda floats, and is stored k×m where ta is 1; likewise B with tb. */
 typedef struct {
-  int m, n, k, ta, tb, lda, ldb, ldc;
+  ES_GEMM_FIELDS(ES_DECLARE_FIELD)
 } es_gemm_shape;
 
-/* pt, pl, pb, pr: pads; a window's cells beyond them (ceil_mode) are never counted in an average. */
 typedef struct {
-  int n, h, w, c, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, pb, pr;
-  int count_include_pad; /* averages: cells of the padding count in the divisor */
+  ES_POOL_FIELDS(ES_DECLARE_FIELD)
 } es_pool_shape;
 
-/* Batch normalization over rows × c, and what follows it: y = act(bn(x) + residual). */
+/* Batch normalization, and what follows it: y = act(bn(x) + residual). */
 typedef struct {
-  long rows;
-  int c;
-  float epsilon;
-  int relu;       /* as in es_epilogue */
-  float relu_max;
+  ES_BN_FIELDS(ES_DECLARE_FIELD)
+  ES_ACTIVATION_FIELDS(ES_DECLARE_FIELD)
 } es_bn_shape;
 
 typedef struct es_map es_map;       /* map.h */

@@ -5,8 +5,6 @@
 
 #include "program.h"
 
-enum { ES_MAP_OPERANDS = 64, ES_MAP_REGISTERS = 256, ES_MAP_OPERATIONS = 256, ES_MAP_TILE = 1024 };
-
 /* Name and value, of operands a, b and c of type T (float or double); F(f) is f of that type. */
 #define ES_MAP_OPERATIONS_TABLE(X)                                                                                   \
   X(copy, a)                                                                                                         \
@@ -54,12 +52,14 @@ typedef struct {
   int code, to, a, b, c;
 } es_map_operation;
 
+typedef struct {
+  ES_MAP_FIELDS(ES_DECLARE_FIELD)
+} es_map_fields;
+
 /* Registers: the inputs, then the literals, then what operations write. */
 struct es_map {
-  int wide; /* computes in double, for anything but float32 and bool */
-  int rank;
+  es_map_fields fields;
   int64_t dims[ES_MAX_DIMS];
-  int inputs, outputs, literals, registers, operations;
   es_map_operand input[ES_MAP_OPERANDS], output[ES_MAP_OPERANDS];
   double literal[ES_MAP_OPERANDS];
   es_map_operation operation[ES_MAP_OPERATIONS];

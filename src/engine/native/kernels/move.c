@@ -3,9 +3,10 @@
 
 #include <string.h>
 
+ES_FIELDS_OF(COPY, copy)
+
 typedef struct {
-  int64_t bytes; /* of an element */
-  int rank;
+  copy_fields fields;
   int64_t dims[ES_MAX_DIMS], from[ES_MAX_DIMS], to[ES_MAX_DIMS];
   const char *x;
   char *y;
@@ -34,18 +35,18 @@ static void copy_row(const char *source, char *target, int64_t n, int64_t from, 
 static void copy_share(void *arg, int thread, int threads) {
   const copy *m = arg;
   int64_t rows = 1, first, end, at[ES_MAX_DIMS] = {0};
-  for (int d = 0; d < m->rank - 1; d++) rows *= m->dims[d];
+  for (int d = 0; d < m->fields.rank - 1; d++) rows *= m->dims[d];
   es_share(rows, thread, threads, &first, &end);
   int64_t rest = first, x = 0, y = 0;
-  for (int d = m->rank - 2; d >= 0; d--) {
+  for (int d = m->fields.rank - 2; d >= 0; d--) {
     at[d] = rest % m->dims[d];
     rest /= m->dims[d];
     x += at[d] * m->from[d];
     y += at[d] * m->to[d];
   }
-  const int last = m->rank - 1;
+  const int last = m->fields.rank - 1;
   for (int64_t row = first; row < end; row++) {
-    copy_row(m->x + x * m->bytes, m->y + y * m->bytes, m->dims[last], m->from[last], m->to[last], m->bytes);
+    copy_row(m->x + x * m->fields.bytes, m->y + y * m->fields.bytes, m->dims[last], m->from[last], m->to[last], m->fields.bytes);
     for (int d = last - 1; d >= 0; d--) {
       x += m->from[d];
       y += m->to[d];
@@ -57,24 +58,47 @@ static void copy_share(void *arg, int thread, int threads) {
   }
 }
 
+static void read_whole_copy(es_reader *r, copy *m) {
+  const copy_fields s = m->fields = read_copy(r);
+  const double *dims = es_list(r, s.rank, 0, ES_MOST), *from = es_list(r, s.rank, -ES_MOST, ES_MOST), *to = es_list(r, s.rank, -ES_MOST, ES_MOST);
+  double elements = 1;
+  for (int d = 0; d < s.rank; d++) {
+    m->dims[d] = (int64_t)dims[d], m->from[d] = (int64_t)from[d], m->to[d] = (int64_t)to[d];
+    elements *= dims[d];
+  }
+  if (elements > ES_MOST) r->fault = "it has too many elements";
+}
+
+void es_measure_copy(es_reader *r, es_extent *e) {
+  copy m;
+  read_whole_copy(r, &m);
+  e[0] = es_strided(m.fields.rank, m.dims, m.from, (size_t)m.fields.bytes);
+  e[1] = es_strided(m.fields.rank, m.dims, m.to, (size_t)m.fields.bytes);
+  if (m.fields.bytes != 1 && m.fields.bytes != 4 && m.fields.bytes != 8) r->fault = "no element has as many bytes";
+}
+
 void es_run_copy(es_reader *r) {
   copy m;
+  read_whole_copy(r, &m);
   m.x = es_operand(r);
   m.y = es_operand(r);
-  m.bytes = es_word(r);
-  m.rank = (int)es_word(r);
   int64_t elements = 1;
-  for (int d = 0; d < m.rank; d++) elements *= m.dims[d] = es_word(r);
-  for (int d = 0; d < m.rank; d++) m.from[d] = es_word(r);
-  for (int d = 0; d < m.rank; d++) m.to[d] = es_word(r);
-  es_parallel(r->pool, elements, copy_share, &m);
+  for (int d = 0; d < m.fields.rank; d++) elements *= m.dims[d];
+  if (elements > 0) es_parallel(r->pool, elements, copy_share, &m);
+}
+
+ES_FIELDS_OF(TRANSPOSE, transpose)
+
+void es_measure_transpose(es_reader *r, es_extent *e) {
+  const transpose_fields s = read_transpose(r);
+  e[0] = e[1] = es_array((double)s.n * s.rows * s.columns, sizeof(float));
+  if (e[0].high > 4.0 * ES_MOST_INT) r->fault = "it has too many elements";
 }
 
 void es_run_transpose(es_reader *r) {
+  const transpose_fields s = read_transpose(r);
   const float *x = es_operand(r);
-  float *y = es_operand(r);
-  int n = (int)es_word(r), rows = (int)es_word(r), columns = (int)es_word(r);
-  es_nchw_to_nhwc(n, rows, columns, x, y, r->pool);
+  es_nchw_to_nhwc(s.n, s.rows, s.columns, x, es_operand(r), r->pool);
 }
 
 /* The index of a row; -1 where there is no such row. Negative ones count from the end. */
@@ -84,123 +108,136 @@ static int64_t row_at(const void *indices, es_dtype dtype, int64_t i, int64_t ex
   return at >= 0 && at < extent ? at : -1;
 }
 
+static const char *const OUT_OF_RANGE = "an index is out of range";
+
+ES_FIELDS_OF(GATHER, gather)
+
+void es_measure_gather(es_reader *r, es_extent *e) {
+  const gather_fields s = read_gather(r);
+  e[0] = es_array((double)s.outer * (double)s.extent * (double)s.bytes, 1);
+  e[1] = es_array((double)s.count, es_dtype_bytes[s.dtype]);
+  e[2] = es_array((double)s.outer * (double)s.count * (double)s.bytes, 1);
+}
+
 void es_run_gather(es_reader *r) {
+  const gather_fields s = read_gather(r);
   const char *x = es_operand(r);
   const void *indices = es_operand(r);
   char *y = es_operand(r);
-  es_dtype dtype = (es_dtype)es_word(r);
-  int64_t outer = es_word(r), extent = es_word(r), count = es_word(r), bytes = es_word(r);
-  for (int64_t o = 0; o < outer; o++) {
-    for (int64_t i = 0; i < count; i++) {
-      int64_t at = row_at(indices, dtype, i, extent);
+  for (int64_t o = 0; o < s.outer; o++) {
+    for (int64_t i = 0; i < s.count; i++) {
+      int64_t at = row_at(indices, (es_dtype)s.dtype, i, s.extent);
       if (at < 0) {
-        r->fault = "an index is out of range";
+        r->fault = OUT_OF_RANGE;
         return;
       }
-      memcpy(y + (o * count + i) * bytes, x + (o * extent + at) * bytes, (size_t)bytes);
+      memcpy(y + (o * s.count + i) * s.bytes, x + (o * s.extent + at) * s.bytes, (size_t)s.bytes);
     }
   }
+}
+
+ES_FIELDS_OF(GATHER_GRAD, gather_grad)
+
+void es_measure_gather_grad(es_reader *r, es_extent *e) {
+  const gather_grad_fields s = read_gather_grad(r);
+  e[0] = es_array((double)s.count * (double)s.inner, sizeof(float));
+  e[1] = es_array((double)s.count, es_dtype_bytes[s.dtype]);
+  e[2] = es_array((double)s.rows * (double)s.inner, sizeof(float));
 }
 
 void es_run_gather_grad(es_reader *r) {
+  const gather_grad_fields s = read_gather_grad(r);
   const float *dy = es_operand(r);
   const void *indices = es_operand(r);
   float *dx = es_operand(r);
-  es_dtype dtype = (es_dtype)es_word(r);
-  int64_t rows = es_word(r), count = es_word(r), inner = es_word(r);
-  memset(dx, 0, (size_t)(rows * inner) * sizeof *dx);
-  for (int64_t i = 0; i < count; i++) {
-    int64_t at = row_at(indices, dtype, i, rows);
+  memset(dx, 0, (size_t)(s.rows * s.inner) * sizeof *dx);
+  for (int64_t i = 0; i < s.count; i++) {
+    int64_t at = row_at(indices, (es_dtype)s.dtype, i, s.rows);
     if (at < 0) {
-      r->fault = "an index is out of range";
+      r->fault = OUT_OF_RANGE;
       return;
     }
-    for (int64_t k = 0; k < inner; k++) dx[at * inner + k] += dy[i * inner + k];
+    for (int64_t k = 0; k < s.inner; k++) dx[at * s.inner + k] += dy[i * s.inner + k];
   }
 }
 
+ES_FIELDS_OF(ONE_HOT, one_hot)
+
+void es_measure_one_hot(es_reader *r, es_extent *e) {
+  const one_hot_fields s = read_one_hot(r);
+  e[0] = es_array((double)s.count, es_dtype_bytes[s.dtype]);
+  e[1] = es_array((double)s.count * (double)s.depth, sizeof(float));
+}
+
 void es_run_one_hot(es_reader *r) {
+  const one_hot_fields s = read_one_hot(r);
   const void *labels = es_operand(r);
   float *y = es_operand(r);
-  es_dtype dtype = (es_dtype)es_word(r);
-  int64_t count = es_word(r), depth = es_word(r);
-  memset(y, 0, (size_t)(count * depth) * sizeof *y);
-  for (int64_t i = 0; i < count; i++) {
-    int64_t at = dtype == ES_INT32   ? ((const int32_t *)labels)[i]
-                 : dtype == ES_INT64 ? ((const int64_t *)labels)[i]
-                                     : ((const uint8_t *)labels)[i];
-    if (at >= 0 && at < depth) y[i * depth + at] = 1;
+  memset(y, 0, (size_t)(s.count * s.depth) * sizeof *y);
+  for (int64_t i = 0; i < s.count; i++) {
+    int64_t at = s.dtype == ES_INT32   ? ((const int32_t *)labels)[i]
+                 : s.dtype == ES_INT64 ? ((const int64_t *)labels)[i]
+                                       : ((const uint8_t *)labels)[i];
+    if (at >= 0 && at < s.depth) y[i * s.depth + at] = 1;
   }
 }
 
 /* One axis of [outer, extent, inner], made of two elements each: (1 - share)·x[first] + share·x[second]. */
+ES_FIELDS_OF(RESAMPLE, resample)
+
 typedef struct {
+  resample_fields fields;
   const float *x;
   float *y;
   const double *sample; /* triples: first, second, share */
-  int back;             /* the gradient: y [outer, from, inner] of x [outer, to, inner] */
-  int64_t outer, from, to, inner;
 } resample;
 
 static void resample_share(void *arg, int thread, int threads) {
   const resample *m = arg;
+  const resample_fields f = m->fields;
   int64_t first, end;
-  es_share(m->outer, thread, threads, &first, &end);
-  const int64_t inner = m->inner;
+  es_share(f.outer, thread, threads, &first, &end);
   for (int64_t o = first; o < end; o++) {
-    if (m->back) memset(m->y + o * m->from * inner, 0, (size_t)(m->from * inner) * sizeof(float));
-    for (int64_t i = 0; i < m->to; i++) {
+    if (f.back) memset(m->y + o * f.from * f.inner, 0, (size_t)(f.from * f.inner) * sizeof(float));
+    for (int64_t i = 0; i < f.to; i++) {
       const double *sample = m->sample + 3 * i;
-      const int64_t a = (o * m->from + (int64_t)sample[0]) * inner, b = (o * m->from + (int64_t)sample[1]) * inner;
-      const int64_t resized = (o * m->to + i) * inner;
+      const int64_t a = (o * f.from + (int64_t)sample[0]) * f.inner, b = (o * f.from + (int64_t)sample[1]) * f.inner;
+      const int64_t resized = (o * f.to + i) * f.inner;
       const float share = (float)sample[2], rest = (float)(1 - sample[2]);
-      if (m->back) {
-        for (int64_t k = 0; k < inner; k++) m->y[a + k] += rest * m->x[resized + k];
+      if (f.back) {
+        for (int64_t k = 0; k < f.inner; k++) m->y[a + k] += rest * m->x[resized + k];
         if (share != 0)
-          for (int64_t k = 0; k < inner; k++) m->y[b + k] += share * m->x[resized + k];
+          for (int64_t k = 0; k < f.inner; k++) m->y[b + k] += share * m->x[resized + k];
       } else if (share == 0) {
-        memcpy(m->y + resized, m->x + a, (size_t)inner * sizeof(float));
+        memcpy(m->y + resized, m->x + a, (size_t)f.inner * sizeof(float));
       } else {
-        for (int64_t k = 0; k < inner; k++) m->y[resized + k] = rest * m->x[a + k] + share * m->x[b + k];
+        for (int64_t k = 0; k < f.inner; k++) m->y[resized + k] = rest * m->x[a + k] + share * m->x[b + k];
       }
     }
   }
 }
 
+void es_measure_resample(es_reader *r, es_extent *e) {
+  const resample_fields s = read_resample(r);
+  const double planes = (double)s.outer * (double)s.inner;
+  e[s.back ? 2 : 0] = es_array(planes * (double)s.from, sizeof(float));
+  e[s.back ? 0 : 2] = es_array(planes * (double)s.to, sizeof(float));
+  e[1] = es_array(3 * (double)s.to, sizeof(double));
+}
+
+/* Whether every sample is of two elements that there are. */
+static int samples_hold(const double *sample, int64_t from, int64_t to) {
+  for (int64_t i = 0; i < to; i++, sample += 3)
+    if (!(sample[0] >= 0 && sample[0] < (double)from && sample[1] >= 0 && sample[1] < (double)from)) return 0;
+  return 1;
+}
+
 void es_run_resample(es_reader *r) {
-  resample m;
+  resample m = {.fields = read_resample(r)};
   m.x = es_operand(r);
   m.sample = es_operand(r);
   m.y = es_operand(r);
-  m.back = (int)es_word(r);
-  m.outer = es_word(r);
-  m.from = es_word(r);
-  m.to = es_word(r);
-  m.inner = es_word(r);
-  es_parallel(r->pool, m.outer * m.to * m.inner, resample_share, &m);
-}
-
-void es_run_arg_max(es_reader *r) {
-  const char *x = es_operand(r);
-  int64_t *y = es_operand(r);
-  es_dtype dtype = (es_dtype)es_word(r);
-  int64_t outer = es_word(r), extent = es_word(r), inner = es_word(r);
-#define ARG_MAX(type)                                                               \
-  for (int64_t i = 0; i < outer * inner; i++) {                                     \
-    const type *lane = (const type *)x + i / inner * extent * inner + i % inner;    \
-    int64_t best = 0;                                                               \
-    for (int64_t k = 1; k < extent; k++)                                            \
-      if (lane[k * inner] > lane[best * inner]) best = k;                           \
-    y[i] = best;                                                                    \
-  }                                                                                 \
-  break;
-  switch (dtype) {
-    case ES_FLOAT32: ARG_MAX(float)
-    case ES_FLOAT64: ARG_MAX(double)
-    case ES_INT32: ARG_MAX(int32_t)
-    case ES_INT64: ARG_MAX(int64_t)
-    case ES_UINT8:
-    case ES_BOOL: ARG_MAX(uint8_t)
-  }
-#undef ARG_MAX
+  const resample_fields f = m.fields;
+  if (samples_hold(m.sample, f.from, f.to)) es_parallel(r->pool, f.outer * f.to * f.inner, resample_share, &m);
+  else r->fault = OUT_OF_RANGE;
 }

@@ -4,16 +4,15 @@
 
 #include "program.h"
 
+typedef struct {
+  ES_REDUCE_FIELDS(ES_DECLARE_FIELD)
+} es_reduce_fields;
+
 struct es_reduce {
-  int max; /* else the sum */
-  double divisor;
-  es_dtype dtype; /* of x and y */
-  int rank;
-  int64_t dims[ES_MAX_DIMS];    /* outermost in memory first */
-  int64_t stride[ES_MAX_DIMS];  /* of x */
-  int64_t to[ES_MAX_DIMS];      /* of y, which is dense: 0 along axes that are reduced */
-  int split; /* the axis that threads share out; where it is reduced, each has sums of its own */
-  int64_t results;
+  es_reduce_fields fields; /* dtype: of x and y */
+  int64_t dims[ES_MAX_DIMS];
+  int64_t stride[ES_MAX_DIMS];
+  int64_t to[ES_MAX_DIMS];
   const char *x;
   char *y;
   double *sums;

@@ -4,8 +4,8 @@ import { flagAttr, numberAttr } from '../../../graph/ops/attributes.js';
 /** What a fusion put behind a node, by attributes of this engine: y = act(… + residual). */
 export const FUSED = { relu: 'fused_relu', most: 'fused_relu_max' } as const;
 
-/** The words of a kernel's activation: whether it rectifies, and its upper bound, 0 for none. */
-export const activationWords = (node: Node): [relu: number, most: number] => [
-  flagAttr(node, FUSED.relu, false) ? 1 : 0,
-  numberAttr(node, FUSED.most, 0),
-];
+/** The fields of a kernel's activation: whether it rectifies, and its upper bound, 0 for none. */
+export const activationFields = (node: Node): { relu: number; relu_max: number } => ({
+  relu: flagAttr(node, FUSED.relu, false) ? 1 : 0,
+  relu_max: numberAttr(node, FUSED.most, 0),
+});

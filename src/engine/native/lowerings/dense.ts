@@ -4,7 +4,7 @@ import { Expression } from '../plan/expression.js';
 import { emitMap } from '../plan/map.js';
 import type { Planner } from '../plan/planner.js';
 import { broadcastView, collapse, denseStrides, isDense, plainOrder, type View } from '../plan/view.js';
-import { activationWords } from './activation.js';
+import { activationFields } from './activation.js';
 import type { LoweringTable } from './lowering.js';
 
 /** A matrix as es_gemm takes it: row-major with rows `lead` apart, or the transpose of one. */
@@ -33,7 +33,7 @@ function multiply(
   planner: Planner,
   operands: { a: View; b: View; y: View; bias?: View; residual?: View },
   transposes: { a: boolean; b: boolean },
-  activation: readonly number[] = [0, 0],
+  activation: { relu: number; relu_max: number } = { relu: 0, relu_max: 0 },
 ): void {
   const { y, bias, residual } = operands;
   const [a, b] = [asMatrix(planner, operands.a), asMatrix(planner, operands.b)];
@@ -45,17 +45,16 @@ function multiply(
     return broadcastView(lead, batch).strides;
   });
   const { dims, strides } = collapse(batch, steps);
-  const words = [
-    ...[m, n, k],
-    ...[transposes.a !== a.transposed ? 1 : 0, transposes.b !== b.transposed ? 1 : 0],
-    ...[a.lead, b.lead, n],
+  const fields = {
+    ...{ m, n, k },
+    ta: transposes.a !== a.transposed ? 1 : 0,
+    tb: transposes.b !== b.transposed ? 1 : 0,
+    ...{ lda: a.lead, ldb: b.lead, ldc: n },
     ...activation,
-    dims.length,
-    ...dims,
-    ...strides.flat(),
-  ];
-  planner.kernel('gemm', { inputs: [a.view, b.view, bias, residual], outputs: [y] }, words, {
-    scratch: true,
+    rank: dims.length,
+  };
+  planner.emit('gemm', { a: a.view, b: b.view, bias, residual, y }, fields, {
+    lists: { dims, steps: strides.flat() },
     inPlace: [[residual, y]],
   });
 }
@@ -88,7 +87,7 @@ export const PRODUCTS: LoweringTable = {
     const isPlain = numberAttr(node, 'alpha', 1) === 1 && numberAttr(node, 'beta', 1) === 1;
     const bias = c === undefined ? undefined : columnBias(planner, planner.view(c), shape[1]);
     if (isPlain && (c === undefined || bias)) {
-      multiply(planner, { a, b, bias, y: planner.result(node) }, transposes, activationWords(node));
+      multiply(planner, { a, b, bias, y: planner.result(node) }, transposes, activationFields(node));
       return;
     }
     const y = planner.allocate('float32', shape, plainOrder(2));

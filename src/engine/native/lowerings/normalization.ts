@@ -2,17 +2,18 @@ import type { Node } from '../../../graph/graph.js';
 import { numberAttr } from '../../../graph/ops/attributes.js';
 import { epsilonOf } from '../../../graph/ops/sample-normalization.js';
 import { Expression } from '../plan/expression.js';
+import type { Fields } from '../plan/instruction.js';
 import { emitMap } from '../plan/map.js';
 import type { Planner } from '../plan/planner.js';
 import { channelsLastOrder, type View } from '../plan/view.js';
-import { activationWords } from './activation.js';
+import { activationFields } from './activation.js';
 import type { LoweringTable } from './lowering.js';
 
-/** The words of an es_bn_shape. */
-function normWords(node: Node, shape: readonly number[]): number[] {
-  const [batch, channels, ...spatial] = shape;
+/** The fields of a norm, and of what it ends in. */
+function normFields(node: Node, shape: readonly number[]): Fields {
+  const [batch, c, ...spatial] = shape;
   const rows = spatial.reduce((product, extent) => product * extent, batch);
-  return [rows, channels, numberAttr(node, 'epsilon', 1e-5), ...activationWords(node)];
+  return { rows, c, epsilon: numberAttr(node, 'epsilon', 1e-5), ...activationFields(node) };
 }
 
 const activation = (planner: Planner, id: string | undefined): View | undefined =>
@@ -41,7 +42,8 @@ export const NORMALIZATIONS: LoweringTable = {
     const [factor, offset] = scaleAndShift(planner, node);
     const [x, residual] = [activation(planner, node.inputs[0]), activation(planner, node.inputs[5])];
     const y = planner.result(node, 0, channelsLastOrder(shape.length));
-    planner.kernel('scale_shift', { inputs: [x, factor, offset, residual], outputs: [y] }, normWords(node, shape), {
+    const operands = { x, scale: factor, shift: offset, residual, y };
+    planner.emit('scale_shift', operands, normFields(node, shape), {
       inPlace: [
         [x, y],
         [residual, y],
@@ -55,9 +57,9 @@ export const NORMALIZATIONS: LoweringTable = {
     const [x, residual] = [activation(planner, node.inputs[0]), activation(planner, node.inputs[3])];
     const [scale, shift] = [1, 2].map((i) => vector(planner, node.inputs[i]));
     const y = planner.result(node, 0, channelsLastOrder(shape.length));
-    const outputs = [y, planner.result(node, 1), planner.result(node, 2)];
-    planner.kernel('bn_forward', { inputs: [x, scale, shift, residual], outputs }, normWords(node, shape), {
-      scratch: true,
+    const [mean, variance] = [planner.result(node, 1), planner.result(node, 2)];
+    const operands = { x, scale, shift, residual, y, mean, variance };
+    planner.emit('bn_forward', operands, normFields(node, shape), {
       inPlace: [
         [x, y],
         [residual, y],
@@ -74,17 +76,12 @@ export const NORMALIZATIONS: LoweringTable = {
     const dx = planner.result(node, 0, order);
     const [dscale, dshift] = [planner.result(node, 1), planner.result(node, 2)];
     const dresidual = node.outputs[3] ? planner.result(node, 3, order) : undefined;
-    planner.kernel(
-      'bn_backward',
-      { inputs: [dy, y, x, scale, mean, variance], outputs: [dx, dresidual, dscale, dshift] },
-      normWords(node, shape),
-      {
-        scratch: true,
-        inPlace: [
-          [dy, dx],
-          [dy, dresidual],
-        ],
-      },
-    );
+    const operands = { dy, y, x, scale, mean, variance, dx, dresidual, dscale, dshift };
+    planner.emit('bn_backward', operands, normFields(node, shape), {
+      inPlace: [
+        [dy, dx],
+        [dy, dresidual],
+      ],
+    });
   },
 };

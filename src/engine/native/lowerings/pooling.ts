@@ -3,7 +3,7 @@ import { flagAttr, intsAttr } from '../../../graph/ops/attributes.js';
 import { resolveWindow } from '../../../graph/ops/window.js';
 import type { Planner } from '../plan/planner.js';
 import { channelsLastOrder } from '../plan/view.js';
-import { poolWords } from './geometry.js';
+import { poolFields } from './geometry.js';
 import type { LoweringTable } from './lowering.js';
 
 /** A pool or the gradient of one: all operands are channels-last. `x` is the shape that windows slide over. */
@@ -17,9 +17,11 @@ function pool(
   const [batch, channels, ...spatial] = x;
   const window = resolveWindow(node, spatial, kernel);
   const inputs = node.inputs.map((id) => planner.channelsLast(planner.view(id)));
-  const y = planner.result(node, 0, channelsLastOrder(x.length));
+  const result = planner.result(node, 0, channelsLastOrder(x.length));
   const includePad = flagAttr(node, 'count_include_pad', false);
-  planner.kernel(operation, { inputs, outputs: [y] }, poolWords(window, { batch, channels, spatial }, includePad));
+  const [a, b, c] = inputs;
+  const operands = operation === 'max_pool_grad' ? { x: a, y: b, dy: c, dx: result } : { x: a, y: result };
+  planner.emit(operation, operands, poolFields(window, { batch, channels, spatial }, includePad));
 }
 
 const shapeOf = (planner: Planner, id: string): readonly number[] => planner.spec(id).shape;
@@ -39,7 +41,6 @@ export const POOLS: LoweringTable = {
     const [batch, channels, ...spatial] = shapeOf(planner, node.inputs[0]);
     const x = planner.channelsLast(planner.view(node.inputs[0]));
     const pixels = spatial.reduce((product, extent) => product * extent, 1);
-    const words = [batch, pixels, channels];
-    planner.kernel('global_avg_pool', { inputs: [x], outputs: [planner.result(node)] }, words);
+    planner.emit('global_avg_pool', { x, y: planner.result(node) }, { n: batch, pixels, c: channels });
   },
 };

@@ -44,23 +44,22 @@ interface Sum {
 }
 
 function sumUp(planner: Planner, kind: 'sum' | 'mean' | 'max', { x, y, dims, from, to, count }: Sum): void {
-  const operands = { inputs: [x], outputs: [y] };
-  const [rows, columns] = dims;
-  const isColumns = dims.length === 2 && from[0] === columns && from[1] === 1 && to[0] === 0 && to[1] === 1;
-  if (kind === 'sum' && x.dtype === 'float32' && isColumns) {
-    planner.kernel('column_sums', operands, [rows, columns], { scratch: true });
+  const [rows, c] = dims;
+  const isColumns = dims.length === 2 && from[0] === c && from[1] === 1 && to[0] === 0 && to[1] === 1;
+  if (kind === 'sum' && x.dtype === 'float32' && isColumns && planner.takes('column_sums', { rows, c })) {
+    planner.emit('column_sums', { x, y }, { rows, c });
     return;
   }
   const results = y.shape.reduce((product, extent) => product * extent, 1);
-  const numbers = [
-    kind === 'max' ? 1 : 0,
-    kind === 'mean' ? count : 1,
-    DTYPE_CODES[x.dtype],
-    sharedAxis(dims, to, results),
+  const fields = {
+    max: kind === 'max' ? 1 : 0,
+    divisor: kind === 'mean' ? count : 1,
+    dtype: DTYPE_CODES[x.dtype],
+    split: sharedAxis(dims, to, results),
     results,
-    dims.length,
-  ];
-  planner.kernel('reduce', operands, [...numbers, ...dims, ...from, ...to], { scratch: true });
+    rank: dims.length,
+  };
+  planner.emit('reduce', { x, y }, fields, { lists: { dims, stride: from, to } });
 }
 
 /** The axis that threads share out: the outermost, unless each would have sums of nearly everything to itself. */
@@ -83,8 +82,8 @@ export const REDUCTIONS: LoweringTable = {
     const lanes = lanesOf(planner, x, axis);
     const y = planner.allocate('int64', x.shape.with(axis, 1), lanes.order);
     planner.define(node.outputs[0], withoutAxes(y, new Set([axis]), node));
-    const words = [DTYPE_CODES[x.dtype], lanes.outer, lanes.extent, lanes.inner];
-    planner.kernel('arg_max', { inputs: [lanes.view], outputs: [y] }, words);
+    const { outer, extent, inner } = lanes;
+    planner.emit('arg_max', { x: lanes.view, y }, { outer, extent, inner, dtype: DTYPE_CODES[x.dtype] });
   },
 
   Softmax: softmax(false),
@@ -97,7 +96,6 @@ function softmax(logarithm: boolean): Lowering {
     const axis = normalizeAxis(node, intAttr(node, 'axis', -1), x.shape.length);
     const { view, order, outer, extent, inner } = lanesOf(planner, x, axis);
     const y = planner.result(node, 0, order);
-    const words = [outer, extent, inner, logarithm ? 1 : 0];
-    planner.kernel('softmax', { inputs: [view], outputs: [y] }, words);
+    planner.emit('softmax', { x: view, y }, { outer, extent, inner, log: logarithm ? 1 : 0 });
   };
 }

@@ -13,8 +13,8 @@ function resample(planner: Planner, x: View, axis: number, samples: Samples, ext
   const table = planner.constant({ dtype: 'float64', shape: [triples.length], data: triples });
   const y = planner.allocate('float32', x.shape.with(axis, extent), lanes.order);
   const [from, to] = back ? [extent, lanes.extent] : [lanes.extent, extent];
-  const words = [back ? 1 : 0, lanes.outer, from, to, lanes.inner];
-  planner.kernel('resample', { inputs: [lanes.view, table], outputs: [y] }, words);
+  const fields = { back: back ? 1 : 0, outer: lanes.outer, from, to, inner: lanes.inner };
+  planner.emit('resample', { x: lanes.view, samples: table, y }, fields);
   return y;
 }
 

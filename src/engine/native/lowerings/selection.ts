@@ -9,26 +9,34 @@ export const SELECTIONS: LoweringTable = {
   Gather(planner, node) {
     const [data, indices] = node.inputs.map((id) => planner.plain(planner.view(id)));
     const axis = normalizeAxis(node, intAttr(node, 'axis', 0), data.shape.length);
-    const words = [
-      DTYPE_CODES[indices.dtype],
-      product(data.shape.slice(0, axis)),
-      data.shape[axis],
-      product(indices.shape),
-      product(data.shape.slice(axis + 1)) * dtypeBytes(data.dtype),
-    ];
-    planner.kernel('gather', { inputs: [data, indices], outputs: [planner.result(node)] }, words);
+    const fields = {
+      dtype: DTYPE_CODES[indices.dtype],
+      outer: product(data.shape.slice(0, axis)),
+      extent: data.shape[axis],
+      count: product(indices.shape),
+      bytes: product(data.shape.slice(axis + 1)) * dtypeBytes(data.dtype),
+    };
+    planner.emit('gather', { x: data, indices, y: planner.result(node) }, fields);
   },
 
   GatherGrad(planner, node) {
     const [dy, indices] = node.inputs.map((id) => planner.plain(planner.view(id)));
-    const inner = product(dy.shape.slice(indices.shape.length));
-    const words = [DTYPE_CODES[indices.dtype], intAttr(node, 'rows', 0), product(indices.shape), inner];
-    planner.kernel('gather_grad', { inputs: [dy, indices], outputs: [planner.result(node)] }, words);
+    const fields = {
+      dtype: DTYPE_CODES[indices.dtype],
+      rows: intAttr(node, 'rows', 0),
+      count: product(indices.shape),
+      inner: product(dy.shape.slice(indices.shape.length)),
+    };
+    planner.emit('gather_grad', { dy, indices, dx: planner.result(node) }, fields);
   },
 
   OneHot(planner, node) {
     const labels = planner.plain(planner.view(node.inputs[0]));
-    const words = [DTYPE_CODES[labels.dtype], product(labels.shape), intAttr(node, 'depth', 0)];
-    planner.kernel('one_hot', { inputs: [labels], outputs: [planner.result(node)] }, words);
+    const fields = {
+      dtype: DTYPE_CODES[labels.dtype],
+      count: product(labels.shape),
+      depth: intAttr(node, 'depth', 0),
+    };
+    planner.emit('one_hot', { labels, y: planner.result(node) }, fields);
   },
 };

@@ -3,7 +3,7 @@ import { choiceAttr, intAttr, intsAttr, numberAttr } from '../../../graph/ops/at
 import { normalizeAxis } from '../../../graph/ops/checks.js';
 import { slices } from '../../../graph/ops/slice.js';
 import { tileRepeats } from '../../../graph/ops/tile.js';
-import { DTYPE_CODES } from '../plan/instruction.js';
+import { DTYPE_CODES, dtypeBytes } from '../plan/instruction.js';
 import type { Planner } from '../plan/planner.js';
 import { broadcastView, denseOrder, isDense, type Order, plainOrder, reshapeView, type View } from '../plan/view.js';
 import { lanesOf } from './lanes.js';
@@ -55,9 +55,9 @@ function take(planner: Planner, operand: View, axis: number, indices: Int32Array
   const { view, order, outer, extent, inner } = lanesOf(planner, operand, axis);
   const at = planner.constant({ dtype: 'int32', shape: [indices.length], data: indices });
   const y = planner.allocate(view.dtype, view.shape.with(axis, indices.length), order);
-  const bytes = inner * (y.buffer.bytes / y.shape.reduce((product, extent) => product * extent, 1));
-  const words = [DTYPE_CODES.int32, outer, extent, indices.length, bytes];
-  planner.kernel('gather', { inputs: [view, at], outputs: [y] }, words);
+  const bytes = inner * dtypeBytes(view.dtype);
+  const fields = { dtype: DTYPE_CODES.int32, outer, extent, count: indices.length, bytes };
+  planner.emit('gather', { x: view, indices: at, y }, fields);
   return y;
 }
 

@@ -54,13 +54,13 @@ function expand(node: Node, values: Map<string, BoundSpec>, constants: Map<strin
     return made.outputs[0];
   };
   const [x, scale, shift = ''] = node.inputs;
-  const { shape } = values.get(x)!;
+  const { dtype, shape } = values.get(x)!;
   const { runs, axes, weights } = LAYOUTS[node.op](node, shape);
   const reshape = (value: string, to: readonly number[]): string => op('Reshape', [value], { shape: to });
   const mean = (value: string): string => op('ReduceMean', [value], { axes, keepdims: 1 });
   const epsilon = `${node.name}/epsilon`;
-  constants.set(epsilon, { tensor: scalar('float32', epsilonOf(node)), role: 'literal' });
-  values.set(epsilon, { dtype: 'float32', shape: [] });
+  constants.set(epsilon, { tensor: scalar(dtype, epsilonOf(node)), role: 'literal' });
+  values.set(epsilon, { dtype, shape: [] });
 
   const data = reshape(x, runs);
   const centred = op('Sub', [data, mean(data)]);

@@ -1,12 +1,14 @@
 import type { DType } from '../../../graph/tensor.js';
 import type { Expression, Term } from './expression.js';
-import { DTYPE_CODES, reference, type Word } from './instruction.js';
+import { DTYPE_CODES } from './instruction.js';
 import type { Planner } from './planner.js';
 import type { MapStep } from './steps.js';
 import { broadcastView, collapse, denseOrder, isDense, type Order, plainOrder, type View } from './view.js';
 
 /** Emits a step as one instruction. `dtype` is that of results that are no values of the graph. */
 export function emitMap(planner: Planner, step: MapStep, dtype?: DType): void {
+  // What nothing reads has not to be computed.
+  if (step.outputs.length === 0) return;
   const { shape, expression } = step;
   const order = chooseOrder(planner, step);
   const reads = expression.reads().map((id) => {
@@ -25,20 +27,7 @@ export function emitMap(planner: Planner, step: MapStep, dtype?: DType): void {
     [...reads, ...writes].map((view) => pick(view.strides)),
   );
   const registers = assignRegisters(step);
-  const words: Word[] = [step.wide ? 1 : 0, dims.length, ...dims, reads.length];
-  reads.forEach((view, i) => {
-    words.push(reference(view), DTYPE_CODES[view.dtype], ...strides[i]);
-  });
-  words.push(writes.length);
-  writes.forEach((view, i) => {
-    const register = registers.outputs[i];
-    words.push(reference(view), DTYPE_CODES[view.dtype], register, ...strides[reads.length + i]);
-  });
-  words.push(registers.literals.length, ...registers.literals, registers.count, registers.operations.length);
-  for (const { name, to, operands } of registers.operations) {
-    const [a, b = a, c = a] = operands;
-    words.push(planner.kernels.mapCode(name), to, a, b, c);
-  }
+  const operands = [...reads, ...writes];
   const inPlace = reads.flatMap((read, r) =>
     writes.flatMap((write, w) =>
       read.dtype === write.dtype && isDense(read, order) && read.offset === 0 && registers.mayReplace(r, w)
@@ -46,7 +35,26 @@ export function emitMap(planner: Planner, step: MapStep, dtype?: DType): void {
         : [],
     ),
   );
-  planner.emit('map', words, { reads, writes, inPlace });
+  const fields = {
+    wide: step.wide ? 1 : 0,
+    rank: dims.length,
+    inputs: reads.length,
+    outputs: writes.length,
+    literals: registers.literals.length,
+    registers: registers.count,
+    operations: registers.operations.length,
+  };
+  const lists = {
+    dims,
+    dtypes: operands.map(({ dtype }) => DTYPE_CODES[dtype]),
+    results: registers.outputs,
+    strides: strides.flat(),
+    literals: registers.literals,
+    operations: registers.operations.flatMap(({ name, to, operands: [a, b = a, c = a] }) => {
+      return [planner.kernels.mapCode(name), to, a, b, c];
+    }),
+  };
+  planner.emit('map', { inputs: reads, outputs: writes }, fields, { lists, inPlace });
 }
 
 const sameShape = (a: readonly number[], b: readonly number[]): boolean =>

@@ -1,4 +1,6 @@
+import type { Node } from '../../../graph/graph.js';
 import { type DType, elementCount } from '../../../graph/tensor.js';
+import { GraphRefused } from '../../refusal.js';
 import { LOWERINGS } from '../lowerings/index.js';
 import { planArena } from './arena.js';
 import type { Budget } from './batch-segments.js';
@@ -18,7 +20,8 @@ export interface Plan {
   /** By buffer of the arena: bytes from its start. */
   readonly offsets: ReadonlyMap<Buffer, number>;
   readonly arenaBytes: number;
-  readonly constants: Uint8Array;
+  readonly constants: () => Uint8Array;
+  readonly constantBytes: number;
   readonly packedBytes: number;
   /** What a program does once, when it is made: it packs weights from the sources. */
   readonly setup: { readonly instructions: readonly Instruction[]; readonly sources: () => Uint8Array };
@@ -32,17 +35,19 @@ export interface Plan {
 /**
  * Plans a graph of known extents: fuses, splits large batches, cuts it into steps, writes their instructions, lays out the
  * memory.
+ * @throws GraphRefused naming the node that the kernels can't hold
  */
 export function planGraph(graph: BoundGraph, kernels: Kernels, budget: Budget = DEPTH_FIRST): Plan {
   const prepared = splitBatch(fuse(expandNorms(graph)), budget);
   const planner = new Planner(prepared, kernels);
   for (const step of cutIntoSteps(prepared)) {
-    if (step.kind === 'map') {
-      planner.enter(step.nodes.map(({ name }) => name).join(' + '));
-      emitMap(planner, step);
-    } else {
-      planner.enter(step.node.name);
-      LOWERINGS[step.node.op](planner, step.node);
+    const nodes = step.kind === 'map' ? step.nodes : [step.node];
+    planner.enter(nodes.map(({ name }) => name).join(' + '));
+    try {
+      if (step.kind === 'map') emitMap(planner, step);
+      else LOWERINGS[step.node.op](planner, step.node);
+    } catch (cause) {
+      throw cause instanceof GraphRefused ? new GraphRefused(`${labels(nodes)}: ${cause.message}`, { cause }) : cause;
     }
   }
   const { results, resultOf } = deliver(planner);
@@ -51,7 +56,8 @@ export function planGraph(graph: BoundGraph, kernels: Kernels, budget: Budget = 
     instructions: planner.instructions,
     offsets: arena.offsets,
     arenaBytes: arena.bytes,
-    constants: planner.constants.join(),
+    constants: () => planner.constants.join(),
+    constantBytes: planner.constants.bytes,
     packedBytes: planner.packedBytes,
     setup: { instructions: planner.setup, sources: () => planner.sources.join() },
     inputBytes: graph.inputs.map((id) => sizeOf(planner.spec(id))),
@@ -59,6 +65,9 @@ export function planGraph(graph: BoundGraph, kernels: Kernels, budget: Budget = 
     resultOf,
   };
 }
+
+const labels = (nodes: readonly Node[]): string =>
+  nodes.map(({ op, layer, name }) => `${op} ${layer ?? name}`).join(', ');
 
 const sizeOf = ({ dtype, shape }: { dtype: DType; shape: readonly number[] }): number =>
   elementCount(shape) * dtypeBytes(dtype);

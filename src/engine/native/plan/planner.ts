@@ -1,8 +1,18 @@
 import { getSpec, type Node } from '../../../graph/graph.js';
-import { type DType, elementCount, type Tensor } from '../../../graph/tensor.js';
+import { type DType, elementCount, scalar, type Tensor } from '../../../graph/tensor.js';
+import type { InstructionSpec } from '../addon.js';
 import type { BoundGraph } from './bound-graph.js';
 import { aligned, DataBlock } from './data-block.js';
-import { DTYPE_CODES, dtypeBytes, type Instruction, reference, type Word } from './instruction.js';
+import {
+  dtypeBytes,
+  type Fields,
+  type Instruction,
+  type Lists,
+  type Operands,
+  reference,
+  writeNumbers,
+  writeOperands,
+} from './instruction.js';
 import {
   type Buffer,
   channelsLastOrder,
@@ -17,8 +27,10 @@ import {
 /** What planning asks of the kernels. */
 export interface Kernels {
   readonly threads: number;
-  /** Bytes of scratch of an instruction, by what follows its operands. */
-  scratchBytes(operation: string, words: readonly number[]): number;
+  /** What an instruction is made of. */
+  spec(operation: string): InstructionSpec;
+  /** Bytes of scratch of an instruction, by its fields and lists. */
+  scratchBytes(operation: string, numbers: readonly number[]): number;
   /** The number of an operation of `map` instructions. */
   mapCode(name: string): number;
 }
@@ -85,15 +97,17 @@ export class Planner {
 
   /**
    * Weights that are a constant, as a kernel's `<kernel>_pack` lays them out once, when the program is made; undefined for weights that
-   * aren't or that the kernel takes as they are. `numbers` are those of the kernel, for packed weights.
+   * aren't or that the kernel takes as they are. `fields` are those of `<kernel>_pack`, of packed weights.
    */
-  packed(id: string, kernel: string, numbers: readonly number[]): View | undefined {
+  packed(id: string, kernel: string, fields: Fields): View | undefined {
     const constant = this.graph.constants.get(id);
     if (!constant) return undefined;
-    const bytes = this.kernels.scratchBytes(`${kernel}_pack`, numbers);
+    const spec = this.kernels.spec(`${kernel}_pack`);
+    const numbers = writeNumbers(spec, fields, {});
+    const bytes = this.kernels.scratchBytes(spec.name, numbers);
     if (bytes === 0) return undefined;
-    // Of the batch, which comes first, the layout depends only through the size of Winograd's tiles, and the bytes tell that.
-    const key = `${id} ${kernel} ${numbers.slice(1)} ${bytes}`;
+    // Of the batch the layout depends only through the size of Winograd's tiles, and the bytes tell that.
+    const key = JSON.stringify([id, kernel, { ...fields, n: 0 }, bytes]);
     const known = this.#packed.get(key);
     if (known) return known;
     const packed = denseView('uint8', [bytes], [0], { bytes, place: 'packed', at: this.packedBytes });
@@ -101,8 +115,8 @@ export class Planner {
     this.#packed.set(key, packed);
     const source = this.#sourceOf.get(id) ?? this.#hold(constant.tensor, 'source', this.sources);
     this.#sourceOf.set(id, source);
-    const words = [reference(source), reference(packed), ...numbers];
-    this.setup.push({ operation: `${kernel}_pack`, words, reads: [], writes: [], inPlace: [], label: this.#label });
+    const words = [...numbers, reference(source), reference(packed)];
+    this.setup.push({ operation: spec.name, words, reads: [], writes: [], inPlace: [], label: this.#label });
     return packed;
   }
 
@@ -125,42 +139,42 @@ export class Planner {
     return view;
   }
 
+  /**
+   * Emits an instruction, with scratch where its kernel needs some.
+   * @param more.inPlace pairs of operands, one read and one written, that may lie in the same place
+   * @throws GraphRefused where the kernel can't hold it
+   */
   emit(
     operation: string,
-    words: readonly Word[],
-    access: { reads: readonly View[]; writes: readonly View[]; inPlace?: readonly (readonly [View, View])[] },
+    operands: Operands,
+    fields: Fields,
+    more: { lists?: Lists; inPlace?: readonly (readonly [View | undefined, View | undefined])[] } = {},
   ): void {
-    this.instructions.push({
-      operation,
-      words,
-      reads: access.reads.map(({ buffer }) => buffer),
-      writes: access.writes.map(({ buffer }) => buffer),
-      inPlace: (access.inPlace ?? []).map(([read, written]) => [read.buffer, written.buffer]),
-      label: this.#label,
-    });
-  }
-
-  /**
-   * Emits an instruction of a kernel: operands (inputs that may be absent, then outputs), scratch where the kernel needs some, then
-   * numbers.
-   */
-  kernel(
-    operation: string,
-    operands: { inputs: readonly (View | undefined)[]; outputs: readonly (View | undefined)[] },
-    numbers: readonly number[],
-    options: { scratch?: boolean; inPlace?: readonly (readonly [View | undefined, View | undefined])[] } = {},
-  ): void {
-    const present = (views: readonly (View | undefined)[]): View[] => views.filter((v) => v !== undefined);
-    const words: Word[] = [...operands.inputs, ...operands.outputs].map((v) => v && reference(v));
-    const writes = present(operands.outputs);
-    if (options.scratch) {
+    const spec = this.kernels.spec(operation);
+    const numbers = writeNumbers(spec, fields, more.lists ?? {});
+    const { words, reads, writes } = writeOperands(spec, operands);
+    if (spec.operands.at(-1)?.access === 'scratch') {
       const bytes = this.kernels.scratchBytes(operation, numbers);
       const scratch = this.allocate('uint8', [Math.max(bytes, 1)], [0]);
       words.push(reference(scratch));
       writes.push(scratch);
     }
-    const inPlace = (options.inPlace ?? []).filter((pair): pair is [View, View] => !pair.includes(undefined));
-    this.emit(operation, [...words, ...numbers], { reads: present(operands.inputs), writes, inPlace });
+    const inPlace = (more.inPlace ?? []).filter((pair): pair is readonly [View, View] => !pair.includes(undefined));
+    this.instructions.push({
+      operation,
+      words: [...numbers, ...words],
+      reads: reads.map(({ buffer }) => buffer),
+      writes: writes.map(({ buffer }) => buffer),
+      inPlace: inPlace.map(([read, written]) => [read.buffer, written.buffer]),
+      label: this.#label,
+    });
+  }
+
+  /** Whether an instruction's kernel holds these fields. */
+  takes(operation: string, fields: Fields): boolean {
+    return this.kernels
+      .spec(operation)
+      .fields.every(({ name, least, most }) => fields[name] >= least && fields[name] <= most);
   }
 
   /** The view without gaps in the given order: itself, or a copy. */
@@ -191,19 +205,17 @@ export class Planner {
     const pick = (values: readonly number[]): number[] => axes.map((axis) => values[axis]);
     const { dims, strides } = collapse(pick(to.shape), [pick(from.strides), pick(to.strides)]);
     const [source, target] = strides;
-    const access = { reads: [from], writes: [to] };
-    const operands = [reference(from), reference(to)];
     const matrices = from.dtype === 'float32' ? asTransposes(dims, source, target) : undefined;
-    if (matrices) this.emit('transpose', [...operands, ...matrices], access);
+    if (matrices) this.emit('transpose', { x: from, y: to }, matrices);
     else {
-      this.emit('copy', [...operands, dtypeBytes(from.dtype), dims.length, ...dims, ...source, ...target], access);
+      const fields = { bytes: dtypeBytes(from.dtype), rank: dims.length };
+      this.emit('copy', { x: from, y: to }, fields, { lists: { dims, from: source, to: target } });
     }
   }
 
   /** Sets every element to a number. */
   fill(view: View, number: number): void {
-    const literal: Tensor = { dtype: 'float32', shape: [], data: Float32Array.of(number) };
-    const from = this.constant(literal);
+    const from = this.constant(scalar(view.dtype, number));
     this.copy({ ...from, shape: view.shape, strides: view.shape.map(() => 0) }, view);
   }
 }
@@ -212,14 +224,12 @@ function denseView(dtype: DType, shape: readonly number[], order: Order, buffer:
   return { dtype, shape, strides: denseStrides(shape, order), offset: 0, buffer };
 }
 
-/** `[count, rows, columns]` where a copy is that of the transposes of as many row-major matrices. */
-function asTransposes(dims: readonly number[], from: readonly number[], to: readonly number[]): number[] | undefined {
+/** The fields of a `transpose` where a copy is that of the transposes of n row-major matrices. */
+function asTransposes(dims: readonly number[], from: readonly number[], to: readonly number[]): Fields | undefined {
   const [n, columns, rows] = dims.length === 2 ? [1, ...dims] : dims;
   if (dims.length < 2 || dims.length > 3 || !(rows > 1)) return undefined;
   const [, across, down] = dims.length === 2 ? [0, ...from] : from;
   const dense = to.every((step, i) => step === dims.slice(i + 1).reduce((product, d) => product * d, 1));
   const apart = dims.length === 2 || from[0] === rows * columns;
-  return dense && apart && across === 1 && down === columns ? [n, rows, columns] : undefined;
+  return dense && apart && across === 1 && down === columns ? { n, rows, columns } : undefined;
 }
-
-export const dtypeCode = (dtype: DType): number => DTYPE_CODES[dtype];

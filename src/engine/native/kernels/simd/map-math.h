@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline float es_bits_float(int32_t bits) {
+static inline float es_bits_float(uint32_t bits) {
   float value;
   memcpy(&value, &bits, sizeof value);
   return value;
@@ -27,7 +27,7 @@ static inline float es_expf(float x) {
   p = p * r * r + r + 1.0f;
   int32_t whole = (int32_t)n;
   int32_t half = whole >> 1;
-  float value = p * es_bits_float((half + 127) << 23) * es_bits_float((whole - half + 127) << 23);
+  float value = p * es_bits_float((uint32_t)(half + 127) << 23) * es_bits_float((uint32_t)(whole - half + 127) << 23); /* of a NaN: whatever */
   return x != x ? x : value;
 }
 

@@ -69,7 +69,8 @@ static void NAME(copy_out)(const T *from, char *data, es_dtype dtype, int64_t ro
 
 static void NAME(run)(void *arg, int thread, int threads) {
   const es_map *m = arg;
-  const int rank = m->rank;
+  const es_map_fields f = m->fields;
+  const int rank = f.rank;
   const int64_t columns = m->dims[rank - 1];
   const int64_t rows = rank > 1 ? m->dims[rank - 2] : 1;
   const int64_t wide = columns < ES_MAP_TILE ? columns : ES_MAP_TILE;
@@ -79,15 +80,15 @@ static void NAME(run)(void *arg, int thread, int threads) {
   int64_t outer = 1;
   for (int d = 0; d < rank - 2; d++) outer *= m->dims[d];
 
-  char memory[(size_t)m->registers * ES_MAP_TILE * sizeof(T) + 64];
+  char memory[(size_t)f.registers * ES_MAP_TILE * sizeof(T) + 64];
   T(*own)[ES_MAP_TILE] = (T(*)[ES_MAP_TILE])(memory + (64 - (uintptr_t)memory % 64));
   T *reg[ES_MAP_REGISTERS];
   /* Of an input that repeats from tile to tile: what its register holds. */
   const char *held[ES_MAP_OPERANDS] = {0};
   int64_t held_rows[ES_MAP_OPERANDS] = {0}, held_columns[ES_MAP_OPERANDS] = {0};
-  for (int i = 0; i < m->registers; i++) reg[i] = own[i];
-  for (int i = 0; i < m->literals; i++) {
-    T *to = own[m->inputs + i];
+  for (int i = 0; i < f.registers; i++) reg[i] = own[i];
+  for (int i = 0; i < f.literals; i++) {
+    T *to = own[f.inputs + i];
     for (int64_t k = 0; k < wide * high; k++) to[k] = (T)m->literal[i];
   }
 
@@ -107,7 +108,7 @@ static void NAME(run)(void *arg, int thread, int threads) {
     if (rank > 1) at[rank - 2] = row;
     at[rank - 1] = column;
 
-    for (int i = 0; i < m->inputs; i++) {
+    for (int i = 0; i < f.inputs; i++) {
       const es_map_operand *x = &m->input[i];
       int64_t offset = 0;
       for (int d = 0; d < rank; d++) offset += at[d] * x->stride[d];
@@ -117,14 +118,14 @@ static void NAME(run)(void *arg, int thread, int threads) {
         reg[i] = (T *)data;
         continue;
       }
+      reg[i] = own[i]; /* a tile before this one may have been read where it lies */
       if (down == 0 || r == 1) {
         if (held[i] == data && held_rows[i] >= r && held_columns[i] == c) continue;
         held[i] = data, held_rows[i] = r, held_columns[i] = c;
       }
-      reg[i] = own[i];
       NAME(copy_in)(own[i], data, x->dtype, r, c, down, across);
     }
-    for (int i = 0; i < m->outputs; i++) {
+    for (int i = 0; i < f.outputs; i++) {
       const es_map_operand *y = &m->output[i];
       int64_t offset = 0;
       for (int d = 0; d < rank; d++) offset += at[d] * y->stride[d];
@@ -132,11 +133,11 @@ static void NAME(run)(void *arg, int thread, int threads) {
       int plain = IS_PLAIN(y->dtype) && (across == 1 || c == 1) && (r == 1 || down == c);
       reg[y->reg] = plain ? (T *)(y->data + offset * (int64_t)sizeof(T)) : own[y->reg];
     }
-    for (int i = 0; i < m->operations; i++) {
+    for (int i = 0; i < f.operations; i++) {
       const es_map_operation *op = &m->operation[i];
       NAME(operate)(op, reg[op->to], reg[op->a], reg[op->b], reg[op->c], r * c);
     }
-    for (int i = 0; i < m->outputs; i++) {
+    for (int i = 0; i < f.outputs; i++) {
       const es_map_operand *y = &m->output[i];
       if (reg[y->reg] != own[y->reg]) continue;
       int64_t offset = 0;

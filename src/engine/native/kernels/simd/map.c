@@ -26,6 +26,6 @@
 
 void ES_FN(es_map_run)(const es_map *map, es_pool *pool) {
   int64_t elements = 1;
-  for (int d = 0; d < map->rank; d++) elements *= map->dims[d];
-  es_parallel(pool, elements * (map->operations + 1), map->wide ? run_double : run_float, (void *)map);
+  for (int d = 0; d < map->fields.rank; d++) elements *= map->dims[d];
+  if (elements > 0) es_parallel(pool, elements * (map->fields.operations + 1), map->fields.wide ? run_double : run_float, (void *)map);
 }

@@ -8,13 +8,13 @@ enum { LANES = 16 };
   /* Everything below the first `axis` axes, whose offsets are in x and y. */                            \
   static void sum_##name(const es_reduce *r, const type *x, double *y, int axis, int64_t from, int64_t end) { \
     int64_t n = r->dims[axis], step = r->stride[axis], to = r->to[axis];                                 \
-    int64_t i = axis == r->split ? from : 0;                                                             \
-    if (axis == r->split) n = end;                                                                       \
-    if (axis < r->rank - 1) {                                                                            \
+    int64_t i = axis == r->fields.split ? from : 0;                                                             \
+    if (axis == r->fields.split) n = end;                                                                       \
+    if (axis < r->fields.rank - 1) {                                                                            \
       for (; i < n; i++) sum_##name(r, x + i * step, y + i * to, axis + 1, from, end);                   \
       return;                                                                                            \
     }                                                                                                    \
-    if (r->max) {                                                                                        \
+    if (r->fields.max) {                                                                                        \
       for (; i < n; i++) {                                                                               \
         double v = (double)x[i * step], *m = y + i * to;                                                 \
         if (v > *m || v != v) *m = v;                                                                    \
@@ -46,9 +46,9 @@ ES_SUM_ALONG(uint8, uint8_t)
 static void reduce_share(void *arg, int thread, int threads) {
   const es_reduce *r = arg;
   int64_t from, end;
-  es_share(r->dims[r->split], thread, threads, &from, &end);
-  double *sums = r->sums + (r->to[r->split] == 0 ? thread * r->results : 0);
-  switch (r->dtype) {
+  es_share(r->dims[r->fields.split], thread, threads, &from, &end);
+  double *sums = r->sums + (r->to[r->fields.split] == 0 ? thread * r->fields.results : 0);
+  switch (r->fields.dtype) {
     case ES_FLOAT32: sum_float(r, (const float *)r->x, sums, 0, from, end); break;
     case ES_FLOAT64: sum_double(r, (const double *)r->x, sums, 0, from, end); break;
     case ES_INT32: sum_int32(r, (const int32_t *)r->x, sums, 0, from, end); break;
@@ -60,19 +60,19 @@ static void reduce_share(void *arg, int thread, int threads) {
 
 void ES_FN(es_reduce_run)(const es_reduce *r, es_pool *pool) {
   int64_t elements = 1;
-  for (int d = 0; d < r->rank; d++) elements *= r->dims[d];
-  const int parts = r->to[r->split] == 0 ? es_pool_threads(pool) : 1;
-  for (int64_t i = 0; i < r->results * parts; i++) r->sums[i] = r->max ? -INFINITY : 0;
-  es_parallel(pool, elements, reduce_share, (void *)r);
-  for (int64_t i = 0; i < r->results; i++) {
+  for (int d = 0; d < r->fields.rank; d++) elements *= r->dims[d];
+  const int parts = r->to[r->fields.split] == 0 ? es_pool_threads(pool) : 1;
+  for (int64_t i = 0; i < r->fields.results * parts; i++) r->sums[i] = r->fields.max ? -INFINITY : 0;
+  if (elements > 0) es_parallel(pool, elements, reduce_share, (void *)r);
+  for (int64_t i = 0; i < r->fields.results; i++) {
     double value = r->sums[i];
     for (int t = 1; t < parts; t++) {
-      double part = r->sums[t * r->results + i];
-      if (!r->max) value += part;
+      double part = r->sums[t * r->fields.results + i];
+      if (!r->fields.max) value += part;
       else if (part > value || part != part) value = part;
     }
-    value /= r->divisor;
-    switch (r->dtype) {
+    value /= r->fields.divisor;
+    switch (r->fields.dtype) {
       case ES_FLOAT32: ((float *)r->y)[i] = (float)value; break;
       case ES_FLOAT64: ((double *)r->y)[i] = value; break;
       case ES_INT32: ((int32_t *)r->y)[i] = (int32_t)value; break;
