@@ -129,7 +129,7 @@ describeNative('the addon refuses a program', (addon) => {
   const create = (
     operation: string,
     words: readonly number[],
-    memory: { arena?: number; inputs?: number[]; outputs?: number[] },
+    memory: { arena?: number; inputs?: readonly number[]; outputs?: readonly number[] },
   ) =>
     addon.createProgram(
       handle,
