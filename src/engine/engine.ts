@@ -1,5 +1,6 @@
 import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
+import type { GraphRefused } from './refusal.js';
 
 /** Runs graphs. Engines agree with each other and with the float64 reference. */
 export interface Engine {
@@ -8,6 +9,10 @@ export interface Engine {
   readonly threads: number;
   /** Compiles once, runs often. */
   compile(graph: Graph, options?: CompileOptions): Promise<CompiledGraph>;
+  /** Why it can't compute a graph, as far as that can be told before open extents are known. Absent: it computes every graph. */
+  findRefusal?(graph: Graph): GraphRefused | undefined;
+  /** Of an engine that leaves some graphs to another: which one computes this graph, and why; undefined: itself. */
+  delegate?(graph: Graph): Promise<{ readonly engine: Engine; readonly reason: string } | undefined>;
 }
 
 export interface CompileOptions {

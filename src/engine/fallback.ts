@@ -10,6 +10,8 @@ import { GraphRefused } from './refusal.js';
  */
 export function withFallback(engine: Engine, openOther: () => Promise<Engine>, notice: (line: string) => void): Engine {
   let other: Promise<Engine> | undefined;
+  /** Graphs that were refused once their extents were known. */
+  const refusedLater = new WeakMap<Graph, GraphRefused>();
   const compileThere = async (
     graph: Graph,
     refusal: GraphRefused,
@@ -24,14 +26,19 @@ export function withFallback(engine: Engine, openOther: () => Promise<Engine>, n
     name: engine.name,
     device: engine.device,
     threads: engine.threads,
+    async delegate(graph) {
+      const refusal = refusedLater.get(graph) ?? engine.findRefusal?.(graph);
+      if (!refusal) return undefined;
+      other ??= openOther();
+      return { engine: await other, reason: refusal.message };
+    },
     async compile(graph, options) {
-      try {
-        const own = await engine.compile(graph, options);
-        return new RetriedGraph(own, (refusal) => compileThere(graph, refusal, options));
-      } catch (error) {
-        if (!(error instanceof GraphRefused)) throw error;
-        return compileThere(graph, error, options);
-      }
+      const refusal = engine.findRefusal?.(graph);
+      if (refusal) return compileThere(graph, refusal, options);
+      return new RetriedGraph(await engine.compile(graph, options), (later) => {
+        refusedLater.set(graph, later);
+        return compileThere(graph, later, options);
+      });
     },
   };
 }

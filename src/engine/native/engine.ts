@@ -5,7 +5,6 @@ import { mergeCommon } from '../../graph/passes/merge-common.js';
 import { allocate, elementCount, type Tensor } from '../../graph/tensor.js';
 import { checkedFeed, checkOutput } from '../check-values.js';
 import type { CompiledGraph, Engine } from '../engine.js';
-import type { GraphRefused } from '../refusal.js';
 import type { Addon, EngineHandle, ProgramHandle } from './addon.js';
 import { bindGraph } from './plan/bound-graph.js';
 import { type Plan, planGraph } from './plan/plan-graph.js';
@@ -14,10 +13,7 @@ import { profileLines } from './profile.js';
 import { createProgram, kernelsOf } from './program.js';
 import { findRefusal } from './supports.js';
 
-export interface NativeEngine extends Engine {
-  /** Why it can't compute a graph, as far as that can be told before open extents are known. */
-  findRefusal(graph: Graph): GraphRefused | undefined;
-}
+export type NativeEngine = Engine & Required<Pick<Engine, 'findRefusal'>>;
 
 /**
  * The whole-graph CPU engine: a graph becomes one list of instructions over one arena, planned when its extents are first
