@@ -4,7 +4,7 @@ import { type Graph, getSpec, type Shape } from '../graph/graph.js';
 import { compareForward, type Feeds } from './compare-forward.js';
 import type { JobResult } from './contract.js';
 import type { JobData } from './job-data.js';
-import { randomInputs } from './latency.js';
+import { randomInputs } from './random-inputs.js';
 
 export type Equivalence = NonNullable<JobResult['equivalence']>;
 
