@@ -8,6 +8,8 @@ export interface Engine {
   readonly threads: number;
   /** Compiles once, runs often. */
   compile(graph: Graph, options?: CompileOptions): Promise<CompiledGraph>;
+  /** Of an engine that leaves some graphs to another: which one computes this graph, and why; undefined: itself. */
+  delegate?(graph: Graph): Promise<{ readonly engine: Engine; readonly reason: string } | undefined>;
 }
 
 export interface CompileOptions {

@@ -13,18 +13,23 @@ export function withFallback(
   notice: (line: string) => void,
 ): Engine {
   let other: Promise<Engine> | undefined;
+  const delegate: Engine['delegate'] = async (graph) => {
+    const fault = findUnsupported(graph);
+    if (!fault) return undefined;
+    other ??= openOther();
+    const { node, reason } = fault;
+    return { engine: await other, reason: `${node.op} ${node.layer ?? node.name}: ${reason}` };
+  };
   return {
     name: engine.name,
     device: engine.device,
     threads: engine.threads,
+    delegate,
     async compile(graph, options) {
-      const fault = findUnsupported(graph);
-      if (!fault) return engine.compile(graph, options);
-      other ??= openOther();
-      const { node, reason } = fault;
-      const { name } = await other;
-      notice(`${graph.name} is computed by ${name}: ${node.op} ${node.layer ?? node.name}: ${reason}`);
-      return (await other).compile(graph, options);
+      const delegated = await delegate(graph);
+      if (!delegated) return engine.compile(graph, options);
+      notice(`${graph.name} is computed by ${delegated.engine.name}: ${delegated.reason}`);
+      return delegated.engine.compile(graph, options);
     },
   };
 }

@@ -1,12 +1,15 @@
 /** The certificate has to be able to fail: each case is a fault that a writer or a slicer could have. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Engine, openEngine } from '../../src/engine/index.js';
-import { GraphBuilder } from '../../src/graph/builder.js';
-import type { Constant, Graph } from '../../src/graph/graph.js';
-import { type Tensor, tensor } from '../../src/graph/tensor.js';
-import { certify } from '../../src/pipeline/certificate.js';
-import { ChannelMutator } from '../../src/pruning/index.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { type Engine, openEngine } from '../../../src/engine/index.js';
+import { fileSetOf } from '../../../src/formats/index.js';
+import { GraphBuilder } from '../../../src/graph/builder.js';
+import type { Constant, Graph, Node } from '../../../src/graph/graph.js';
+import { type Tensor, tensor } from '../../../src/graph/tensor.js';
+import { certify, SAMPLES, sampleFeeds } from '../../../src/pipeline/certificate/index.js';
+import { CERTIFICATE_LIMIT } from '../../../src/pipeline/certificate/limits.js';
+import { ChannelMutator } from '../../../src/pruning/index.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { wrongEngine } from '../../support/wrong-engine.js';
 
 let engine: Engine;
 
@@ -55,10 +58,19 @@ function pruned(scale?: number) {
     const constants = new Map(graph.constants).set(id, { ...constant, tensor: change(constant.tensor) });
     return { ...graph, constants };
   };
-  return { written: graph, masked: mutator.maskedGraph(), withConstant };
+  const selection = mutator.selection();
+  const kept = (value: string, axis: number) => selection.kept(value, axis);
+  return { written: graph, masked: { graph: mutator.maskedGraph(), full: mutator.analysis.graph, kept }, withConstant };
 }
 
-const check = (written: Graph, masked: Graph) => certify(engine, { written }, masked, undefined, 0);
+type Masked = ReturnType<typeof pruned>['masked'];
+
+const check = (written: Graph, masked: Masked, of: { masked?: Engine; delivered?: Engine } = {}) => {
+  const judges = { masked: engine, delivered: engine, ...of, openFile: undefined, original: null, reasons: [] };
+  const feeds = sampleFeeds(masked.graph, undefined, { samples: SAMPLES.certifying, seed: 0 });
+  const delivery = { written, files: fileSetOf(new Map()) };
+  return certify(delivery, masked, { ...judges, limit: CERTIFICATE_LIMIT }, feeds, { log() {} });
+};
 
 const map = (t: Tensor, change: (data: Float32Array) => void): Tensor => {
   const data = Float32Array.from(t.data as Float32Array);
@@ -79,15 +91,17 @@ describe('it fails', () => {
     [
       'for a consumer that reads its channels in another order',
       'w2',
+      'c2 (Conv)',
       (d: Float32Array) => {
         const swapped = [...d.subarray(9, 18), ...d.subarray(0, 9)];
         d.set(swapped);
       },
     ],
-    ['for a bias that was dropped', 'b1', (d: Float32Array) => d.fill(0)],
+    ['for a bias that was dropped', 'b1', 'c1 (Conv)', (d: Float32Array) => d.fill(0)],
     [
       'for one weight that is slightly off',
       'w1',
+      'c1 (Conv)',
       (d: Float32Array) => {
         d[0] += 0.01;
       },
@@ -95,11 +109,12 @@ describe('it fails', () => {
     [
       'for a NaN in a weight',
       'w3',
+      'd (Gemm)',
       (d: Float32Array) => {
         d[0] = Number.NaN;
       },
     ],
-  ])('%s', async (_, constant, change) => {
+  ])('%s, and names the layer', async (_, constant, layer, change) => {
     const { masked, withConstant } = pruned();
     await expect(
       check(
@@ -108,6 +123,7 @@ describe('it fails', () => {
       ),
     ).rejects.toMatchObject({
       code: 'CERTIFICATE_FAILED',
+      message: expect.stringContaining(`the first layer that differs is ${layer}, by `),
     });
   });
 
@@ -127,6 +143,26 @@ describe('it fails', () => {
     ).rejects.toMatchObject({
       code: 'CERTIFICATE_FAILED',
     });
+  });
+
+  const isSecond = ({ layer, op }: Node) => layer === 'c2' && op === 'Conv';
+
+  test.each(['masked', 'delivered'] as const)('for a kernel that is wrong on the %s side', async (side) => {
+    const { written, masked } = pruned();
+    await expect(check(written, masked, { [side]: wrongEngine(engine, isSecond) })).rejects.toMatchObject({
+      code: 'CERTIFICATE_FAILED',
+      message: expect.stringContaining('the first layer that differs is c2 (Conv), by '),
+    });
+  });
+
+  test('for a kernel that is wrong only where what it makes stays inside, as fused ones are', async () => {
+    const { written, masked } = pruned();
+    const isFused = (node: Node, { outputs }: Graph) =>
+      isSecond(node) && !outputs.some(({ value }) => value === node.outputs[0]);
+    // The activation behind it is the first that shows it.
+    await expect(check(written, masked, { delivered: wrongEngine(engine, isFused) })).rejects.toThrow(
+      /the first layer that differs is \S+ \(Relu\), by 0\.0[01]/,
+    );
   });
 
   test('for an output of another shape', async () => {
