@@ -1,4 +1,5 @@
 import { EspalierError } from '../../errors.js';
+import type { Head } from './saturating-heads.js';
 
 /** One output on one set of feeds. */
 export interface Values {
@@ -8,17 +9,19 @@ export interface Values {
 
 export interface Difference {
   readonly max_abs_diff: number;
-  /** `max|a−b| / max|b|` of one output on one set of feeds; the worst of them. Infinite where one is NaN. */
+  /**
+   * `max|a−b| / max|b|` of one output on one set of feeds; the worst of them. Infinite where one is NaN. What is between 0
+   * and 1 by its nature is set against 1.
+   */
   readonly relative: number;
 }
 
 /**
  * How far outputs differ from those of a reference, each on each set of feeds.
- * @param names of the outputs, for errors
  * @throws EspalierError CERTIFICATE_FAILED for outputs of different shapes; MODEL_INVALID when the reference's are not finite
  */
 export function outputDifference(
-  names: readonly string[],
+  heads: readonly Pick<Head, 'name' | 'leastScale'>[],
   tested: readonly (readonly Values[])[],
   reference: readonly (readonly Values[])[],
 ): Difference {
@@ -28,25 +31,25 @@ export function outputDifference(
       if (!got || String(got.shape) !== String(want.shape)) {
         throw new EspalierError(
           'CERTIFICATE_FAILED',
-          `output ${names[i]} has shape [${got?.shape}] in the written file, [${want.shape}] in the masked model`,
+          `output ${heads[i].name} has shape [${got?.shape}] in the written file, [${want.shape}] in the masked model`,
         );
       }
       if (!allFinite(want)) {
         throw new EspalierError(
           'MODEL_INVALID',
-          `output ${names[i]} is NaN or infinite on sample inputs, so nothing can be shown about it`,
+          `output ${heads[i].name} is NaN or infinite on sample inputs, so nothing can be shown about it`,
         );
       }
-      return valuesDifference(got, want);
+      return valuesDifference(got, want, heads[i].leastScale);
     }),
   );
   return worst(each);
 }
 
-/** `max|a−b|`, and its share of `max|b|`. */
-export function valuesDifference(a: Values, b: Values): Difference {
+/** `max|a−b|`, and its share of `max|b|`, or of `leastScale` where that is more. */
+export function valuesDifference(a: Values, b: Values, leastScale: number): Difference {
   let diff = 0;
-  let scale = 0;
+  let scale = leastScale;
   for (let i = 0; i < b.data.length; i++) {
     const [p, q] = [Number(a.data[i]), Number(b.data[i])];
     // Equal infinities have no difference that is a number.

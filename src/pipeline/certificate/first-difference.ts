@@ -5,6 +5,7 @@ import type { Tensor } from '../../graph/tensor.js';
 import { valuesDifference } from './difference.js';
 import { runGraph } from './forward.js';
 import type { Feeds } from './sample-feeds.js';
+import { leastScaleOf } from './saturating-heads.js';
 
 /** What one layer computes, in two graphs. */
 export interface ComparedValue {
@@ -49,7 +50,7 @@ export async function firstDifference(
       const got = found.get(a)!;
       const want = part ? part(wanted.get(b)!) : wanted.get(b)!;
       if (String(got.shape) !== String(want.shape)) continue;
-      const { relative } = valuesDifference(got, want);
+      const { relative } = valuesDifference(got, want, leastScaleOf(op));
       if (relative > limit) return { layer, op, relative };
     }
     return undefined;

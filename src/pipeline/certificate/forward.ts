@@ -1,8 +1,9 @@
 import type { Engine, ModelFile } from '../../engine/index.js';
-import { type Graph, producers } from '../../graph/graph.js';
+import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { type Difference, outputDifference, type Values, worst } from './difference.js';
 import type { Feeds, SampleFeeds } from './sample-feeds.js';
+import { type Head, headsOf } from './saturating-heads.js';
 
 /** A network and what it runs on. */
 export interface Side {
@@ -14,7 +15,7 @@ export interface Side {
 
 /** Outputs by set of feeds. */
 interface Results {
-  readonly names: readonly string[];
+  readonly heads: readonly Head[];
   readonly sets: readonly (readonly Values[])[];
 }
 
@@ -39,22 +40,9 @@ export async function runForward(side: Side, feeds: SampleFeeds): Promise<Forwar
 export function forwardDifference(tested: Forward, reference: Forward): Difference {
   return worst(
     (['usual', 'unusual'] as const).map((kind) =>
-      outputDifference(reference[kind].names, tested[kind].sets, reference[kind].sets),
+      outputDifference(reference[kind].heads, tested[kind].sets, reference[kind].sets),
     ),
   );
-}
-
-const SATURATING = ['Softmax', 'Sigmoid', 'Tanh'];
-
-function openHeads(graph: Graph, logits: 'too' | 'instead'): Graph {
-  const makers = producers(graph);
-  const outputs = graph.outputs.flatMap((output) => {
-    const maker = makers.get(output.value);
-    if (!maker || !SATURATING.includes(maker.op)) return [output];
-    const before = { name: `${output.name} before ${maker.op}`, value: maker.inputs[0] };
-    return logits === 'too' ? [output, before] : [before];
-  });
-  return { ...graph, outputs };
 }
 
 async function runAll(
@@ -62,22 +50,24 @@ async function runAll(
   feeds: readonly Feeds[],
   logits: 'too' | 'instead',
 ): Promise<Results> {
-  const opened = openHeads(graph, logits);
-  const names = opened.outputs.map(({ name }) => name);
-  if (feeds.length === 0) return { names, sets: [] };
-  const ofFile = file ? opened.outputs.filter((output) => graph.outputs.includes(output)) : [];
-  const ofGraph = opened.outputs.filter((output) => !ofFile.includes(output));
+  const heads = headsOf(graph, logits);
+  if (feeds.length === 0) return { heads, sets: [] };
+  const names = new Set(graph.outputs.map(({ name }) => name));
+  const ofFile = file ? heads.filter(({ name }) => names.has(name)) : [];
+  const ofGraph = heads.filter((head) => !ofFile.includes(head));
   const sets: Map<string, Values>[] = feeds.map(() => new Map());
-  const fileNames = ofFile.map(({ name }) => name);
+  const add = (i: number, found: ReadonlyMap<string, Values>): void => {
+    for (const [name, values] of found) sets[i].set(name, values);
+  };
   if (file && ofFile.length > 0) {
-    for (const [i, set] of feeds.entries())
-      for (const [name, values] of await file.run(set, fileNames)) sets[i].set(name, values);
+    const wanted = ofFile.map(({ name }) => name);
+    for (const [i, set] of feeds.entries()) add(i, await file.run(set, wanted));
   }
   if (ofGraph.length > 0) {
-    const results = await runGraph(engine, { ...opened, outputs: ofGraph }, feeds);
-    for (const [i, set] of results.entries()) for (const [name, values] of set) sets[i].set(name, values);
+    const found = await runGraph(engine, { ...graph, outputs: ofGraph }, feeds);
+    for (const [i, set] of found.entries()) add(i, set);
   }
-  return { names, sets: sets.map((set) => names.map((name) => set.get(name)!)) };
+  return { heads, sets: sets.map((set) => heads.map(({ name }) => set.get(name)!)) };
 }
 
 /** Compiles a graph for as long as it takes to feed it. */

@@ -47,9 +47,10 @@ export async function openOriginal(model: LoadedModel, files: FileSet, options: 
       } catch (error) {
         return { reason: `onnxruntime doesn't run the file itself: ${messageOf(error)}` };
       }
-      const { usual } = await reference();
-      const read = usual.sets.map((set) => set.filter((_, i) => names.includes(usual.names[i])));
-      const { relative } = outputDifference(names, found, read);
+      const { heads, sets } = (await reference()).usual;
+      const outputs = heads.filter(({ name }) => names.includes(name));
+      const read = sets.map((set) => set.filter((_, i) => outputs.includes(heads[i])));
+      const { relative } = outputDifference(outputs, found, read);
       if (relative <= CERTIFICATE_LIMIT) return { open: (delivered) => openOwnFile(delivered, options) };
       throw new EspalierError(
         'CERTIFICATE_FAILED',

@@ -171,3 +171,35 @@ describe('it fails', () => {
     await expect(check(flat, masked)).rejects.toThrow(/has shape/);
   });
 });
+
+/** A head whose results are all near 0: `sigmoid(x - 14)`, reshaped. */
+function lowScores(bias: number): Graph {
+  const b = new GraphBuilder('scores');
+  const x = b.input('x', { dtype: 'float32', shape: ['N', 4] });
+  const shifted = b.op(
+    'Add',
+    [x, b.constant('shift', tensor('float32', [1], [bias]), 'parameter')],
+    {},
+    { layer: 'a' },
+  );
+  b.output('y', b.op('Reshape', [b.op('Sigmoid', [shifted])], { shape: [0, 2, 2] }));
+  return b.build();
+}
+
+describe('what closes with a saturating activation', () => {
+  const whole = (graph: Graph): Masked => ({ graph, full: graph, kept: () => undefined });
+
+  test('may differ by the rounding of its range where it is near 0', async () => {
+    // As engines do that compute a sigmoid by a tanh.
+    const rounding = wrongEngine(engine, ({ op }) => op === 'Sigmoid', 1.01);
+    const equivalence = await check(lowScores(-14), whole(lowScores(-14)), { delivered: rounding });
+    expect(equivalence.max_abs_diff).toBeGreaterThan(0);
+    expect(equivalence.relative).toBeLessThan(1e-7);
+  });
+
+  test('may not hide what goes in, behind views neither', async () => {
+    await expect(check(lowScores(-14.01), whole(lowScores(-14)))).rejects.toThrow(
+      /first layer that differs is a \(Add\)/,
+    );
+  });
+});
