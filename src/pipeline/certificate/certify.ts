@@ -4,7 +4,7 @@ import type { FileSet } from '../../formats/index.js';
 import type { Graph } from '../../graph/graph.js';
 import type { JobListener, JobResult } from '../contract.js';
 import { correspondingValues, type KeptIndices } from './corresponding-values.js';
-import type { Difference } from './difference.js';
+import { type Difference, describeRelative } from './difference.js';
 import { firstDifference } from './first-difference.js';
 import { forwardDifference, runForward, type Side } from './forward.js';
 import { describeLayer, type Judges } from './judges.js';
@@ -62,7 +62,7 @@ export async function certify(
     const [of, by] = engines.names;
     throw new EspalierError(
       'CERTIFICATE_FAILED',
-      `the written model (on ${by}) differs from the masked one (on ${of}) by ${difference.relative} of its largest output, ${limit} is allowed; ${where}`,
+      `the written model (on ${by}) differs from the masked one (on ${of}) by ${describeRelative(difference.relative)} of its largest output, ${limit} is allowed; ${where}`,
     );
   }
   if (!delivery.dequantized) return equivalence;

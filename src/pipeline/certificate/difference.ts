@@ -52,13 +52,18 @@ export function valuesDifference(a: Values, b: Values, leastScale: number): Diff
   let scale = leastScale;
   for (let i = 0; i < b.data.length; i++) {
     const [p, q] = [Number(a.data[i]), Number(b.data[i])];
-    // Equal infinities have no difference that is a number.
-    const d = p === q ? 0 : Math.abs(p - q);
+    // Equal infinities, as equal NaNs, have no difference that is a number.
+    const d = Object.is(p, q) ? 0 : Math.abs(p - q);
     if (Number.isNaN(d)) return { max_abs_diff: Number.POSITIVE_INFINITY, relative: Number.POSITIVE_INFINITY };
     diff = Math.max(diff, d);
     scale = Math.max(scale, Math.abs(q));
   }
   return { max_abs_diff: diff, relative: scale > 0 ? diff / scale : diff };
+}
+
+/** For messages. */
+export function describeRelative(relative: number): string {
+  return Number.isFinite(relative) ? String(relative) : 'a NaN or an infinity';
 }
 
 export function worst(differences: readonly Difference[]): Difference {

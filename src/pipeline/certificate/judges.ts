@@ -4,6 +4,7 @@ import type { Graph } from '../../graph/graph.js';
 import { OpError } from '../../graph/op-spec.js';
 import type { JobListener } from '../contract.js';
 import { ownValues } from './corresponding-values.js';
+import { describeRelative } from './difference.js';
 import { firstDifference, type LayerDifference } from './first-difference.js';
 import { type Forward, forwardDifference, runForward } from './forward.js';
 import { ALLOWANCE, CERTIFICATE_LIMIT, DISAGREEMENT } from './limits.js';
@@ -127,8 +128,8 @@ async function tryOther(
 /** @returns why the engine judges nothing */
 async function warnOfDisagreement(options: JudgeOptions, engine: Engine, difference: number): Promise<string> {
   const layer = describeLayer(await disagreeingLayer(options, engine));
-  const much = Number.isFinite(difference) ? `differ by ${difference} of the largest output` : 'differ by a NaN';
-  const what = `${engine.name} and onnxruntime ${much} on the original model`;
+  const much = describeRelative(difference);
+  const what = `${engine.name} and onnxruntime differ by ${much} of the largest output on the original model`;
   const message = `${what}, ${DISAGREEMENT} is allowed; ${layer}. The job is computed with onnxruntime`;
   options.listener.warning({ code: 'ENGINES_DISAGREE', message });
   return what;
@@ -149,5 +150,5 @@ async function disagreeingLayer(
 /** For messages. */
 export function describeLayer(found: LayerDifference | undefined): string {
   if (!found) return 'no layer by itself shows it';
-  return `the first layer that differs is ${found.layer} (${found.op}), by ${found.relative}`;
+  return `the first layer that differs is ${found.layer} (${found.op}), by ${describeRelative(found.relative)}`;
 }

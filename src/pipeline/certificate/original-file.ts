@@ -3,7 +3,7 @@ import { EspalierError } from '../../errors.js';
 import type { FileSet, LoadedModel } from '../../formats/index.js';
 import type { Graph } from '../../graph/graph.js';
 import { randomInputs } from '../random-inputs.js';
-import { outputDifference, type Values } from './difference.js';
+import { describeRelative, outputDifference, type Values } from './difference.js';
 import type { Forward } from './forward.js';
 import { CERTIFICATE_LIMIT } from './limits.js';
 import { type OwnFileOptions, openOwnFile } from './own-file.js';
@@ -54,7 +54,7 @@ export async function openOriginal(model: LoadedModel, files: FileSet, options: 
       if (relative <= CERTIFICATE_LIMIT) return { open: (delivered) => openOwnFile(delivered, options) };
       throw new EspalierError(
         'CERTIFICATE_FAILED',
-        `what onnxruntime makes of the uploaded file differs by ${relative} of its largest output from what was read of it, ${CERTIFICATE_LIMIT} is allowed: the model isn't read as it is meant`,
+        `what onnxruntime makes of the uploaded file differs by ${describeRelative(relative)} of its largest output from what was read of it, ${CERTIFICATE_LIMIT} is allowed: the model isn't read as it is meant`,
       );
     },
     release: () => file.release(),

@@ -17,6 +17,7 @@ import type { JobOutcome, JobSpec } from '../../../src/pipeline/contract.js';
 import { runJob } from '../../../src/pipeline/index.js';
 import { resolveConfig } from '../../../src/prune-config/index.js';
 import { CPU_ENGINE } from '../../engine/cpu-engine.js';
+import { tensorFlowPackage, withPackages } from '../../engine/tensorflow/stand-in-package.js';
 import { type ModelSketch, onnxModel } from '../../formats/onnx/onnx-models.js';
 import { PLAIN, weights } from '../../formats/onnx/plain-net.js';
 import { type JobBench, openJobBench, smallClassifier } from '../../support/job-bench.js';
@@ -67,10 +68,10 @@ const TRAINED = { ...CONFIG, finetune: { epochs: 2, batch_size: 16 } };
 const isNative = CPU_ENGINE === 'native';
 
 /** The native engine with some kernels wrong, whoever opens it. */
-function wrongNative(isWrong: (node: Node, graph: Graph) => boolean): void {
+function wrongNative(isWrong: (node: Node, graph: Graph) => boolean, scale?: number): void {
   faults.open = async (open, options) => {
     const engine = await open(options);
-    return engine.name === 'native' ? wrongEngine(engine, isWrong) : engine;
+    return engine.name === 'native' ? wrongEngine(engine, isWrong, scale) : engine;
   };
 }
 
@@ -239,6 +240,19 @@ describe('what runs on what', () => {
     });
   });
 
+  test('without the native engine TensorFlow is the other one, where it is installed', async () => {
+    onnxRuntimeOnly();
+    await withPackages([tensorFlowPackage('@tensorflow/tfjs-node', false)], async () => {
+      const ofFile = await runOnnx(plain);
+      expect(ofFile.result!.equivalence!.engines).toMatchObject({ names: ['tensorflow', 'onnxruntime'] });
+      const { outcome } = await bench.run(CONFIG, { data: false });
+      expect(outcome.result!.equivalence).toMatchObject({
+        ok: true,
+        engines: { names: ['onnxruntime', 'tensorflow'] },
+      });
+    });
+  });
+
   test.runIf(isNative)('a graph that the native engine leaves to onnxruntime is not judged by native', async () => {
     const { 'c2.weight': _, ...others } = PLAIN.weights!;
     const volume: ModelSketch = {
@@ -363,6 +377,15 @@ describe.runIf(isNative)('engines that disagree about the original', () => {
     });
   });
 
+  test('an engine that gives no numbers disagrees', async () => {
+    wrongNative(isSecondConv, Number.NaN);
+    const { outcome } = await bench.run(TRAINED);
+    expect(disagreement(outcome)).toMatchObject([
+      { message: expect.stringContaining('the first layer that differs is conv2 (Conv), by a NaN or an infinity') },
+    ]);
+    expect(outcome.result!.equivalence).toMatchObject({ ok: true, engines: { original: null } });
+  });
+
   test('a fault of the other engine is told, too, and it judges nothing', async () => {
     wrongNative(isSecondConv);
     const { outcome } = await bench.run(CONFIG, { data: false, engine: 'onnxruntime' });
@@ -371,10 +394,7 @@ describe.runIf(isNative)('engines that disagree about the original', () => {
   });
 
   test('an engine that is a little off widens the limit, which the result says', async () => {
-    faults.open = async (open, options) => {
-      const engine = await open(options);
-      return engine.name === 'native' ? wrongEngine(engine, isSecondConv, 1.0002) : engine;
-    };
+    wrongNative(isSecondConv, 1.0002);
     const { outcome } = await bench.run(CONFIG, { data: false });
     const { limit, engines, ok } = outcome.result!.equivalence!;
     expect(ok).toBe(true);
