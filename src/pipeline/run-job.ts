@@ -92,7 +92,12 @@ class Job {
     if (missed) throw new EspalierError('TARGET_UNREACHABLE', missed);
 
     progress.phase('baseline');
-    const { engine, data, judges, fixedBatch } = await this.#settleEngines(model, files, graph, training, stopwatch);
+    const { engine, data, judges, fixedBatch } = await this.#settleEngines(
+      { model, files, graph },
+      training,
+      stopwatch,
+      signal,
+    );
     signal.throwIfAborted();
     const original = await this.#measure(engine, graph, sizeBytes, data, signal);
     progress.reached('baseline');
@@ -251,7 +256,12 @@ class Job {
    * What the job computes and is judged with, by what engines make of the original. Data are read with an engine, so with
    * another one they are read again.
    */
-  async #settleEngines(model: LoadedModel, files: FileSet, graph: Graph, training: Engine, onnxruntime: Engine) {
+  async #settleEngines(
+    { model, files, graph }: { model: LoadedModel; files: FileSet; graph: Graph },
+    training: Engine,
+    onnxruntime: Engine,
+    signal: AbortSignal,
+  ) {
     const { config, outDir, threads } = this.#spec;
     const listener = this.#listener;
     const file = await openOriginal(model, files, { threads, folder: outDir });
@@ -259,8 +269,8 @@ class Job {
       const data = await this.#openData(graph, training, listener);
       const { fixedBatch } = file;
       const feeds = sampleFeeds(graph, data, { samples: SAMPLES.settling, seed: config.seed, fixedBatch });
-      const others = otherEngines(threads);
-      const { engine, judges } = await settleJudges({ training, onnxruntime, others, graph, file, feeds, listener });
+      const engines = { training, onnxruntime, others: otherEngines(threads) };
+      const { engine, judges } = await settleJudges({ ...engines, graph, file, feeds, listener, signal });
       if (engine === training) return { engine, data, judges, fixedBatch };
       listener.log(`computing with ${engine.name} on ${engine.device}, threads: ${engine.threads}`);
       const silent = { ...listener, warning: () => {}, log: () => {} };

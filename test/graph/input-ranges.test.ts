@@ -21,6 +21,7 @@ function rangeOf(spec: TensorSpec, build: Build): ValueRange | undefined {
 const table = (b: GraphBuilder, rows = 10) =>
   b.constant('table', tensor('float32', [rows, 2], new Float32Array(rows * 2)), 'parameter');
 const lookUp = (b: GraphBuilder, indices: string) => b.op('Gather', [table(b), indices], { axis: 0 });
+const opaque = (opType: string) => ({ opType, dtypes: ['float32'], shapes: ['[2]'], outputs: [0] });
 const floats: TensorSpec = { dtype: 'float32', shape: ['N', 4] };
 const integers: TensorSpec = { dtype: 'int64', shape: ['N', 4] };
 
@@ -67,6 +68,19 @@ test.each<[string, TensorSpec, Build, ValueRange | undefined]>([
       ]),
     whole(0, 2),
   ],
+  [
+    'places that an operator of the file takes lie within its axes, whichever it is',
+    integers,
+    (b, x) => b.op('Opaque', [table(b), x], { ...opaque('GatherElements') }),
+    whole(0, 1),
+  ],
+  [
+    'and below its depth',
+    integers,
+    (b, x) => b.op('Opaque', [x, b.constant('depth', scalar('int64', 5), 'literal')], { ...opaque('OneHot') }),
+    whole(0, 4),
+  ],
+  ['of another one nothing is known', integers, (b, x) => b.op('Opaque', [x], { ...opaque('Mystery') }), undefined],
   ['classes lie below the depth', integers, (b, x) => b.op('OneHot', [x], { depth: 7 }), whole(0, 6)],
   [
     'what is compared with whole numbers is one of them',

@@ -40,6 +40,7 @@ export interface JudgeOptions {
   readonly file: OriginalFile;
   readonly feeds: SampleFeeds;
   readonly listener: Pick<JobListener, 'warning'>;
+  readonly signal: AbortSignal;
 }
 
 export interface Settled {
@@ -53,10 +54,10 @@ export interface Settled {
  * two; else onnxruntime and the first of the others that agrees with it. An engine that disagrees is named in a warning,
  * and neither trains nor judges: delivered files run on onnxruntime, so it is the one that counts.
  * @throws EspalierError MODEL_INVALID where the original's outputs are not finite; CERTIFICATE_FAILED where the graph that
- *   was read is not what onnxruntime makes of the file
+ *   was read is not what onnxruntime makes of the file; the signal's reason, between two engines
  */
 export async function settleJudges(options: JudgeOptions): Promise<Settled> {
-  const { training, onnxruntime, others, graph, file, feeds } = options;
+  const { training, onnxruntime, others, graph, file, feeds, signal } = options;
   let forward: Promise<Forward> | undefined;
   // Only where there is something to hold against it: large models take their time.
   const reference = (): Promise<Forward> => {
@@ -83,6 +84,7 @@ export async function settleJudges(options: JudgeOptions): Promise<Settled> {
   if (delegated) reasons.push(`${training.name} doesn't compute this model: ${delegated.reason}`);
   const computing = delegated?.engine ?? training;
   let engine = training;
+  signal.throwIfAborted();
   if (computing.name !== onnxruntime.name) {
     const difference = await differenceOf(await runForward({ graph, engine: training }, feeds));
     if (difference <= DISAGREEMENT) return settled(training, { masked: training, delivered: onnxruntime }, difference);
@@ -90,6 +92,7 @@ export async function settleJudges(options: JudgeOptions): Promise<Settled> {
     engine = onnxruntime;
   }
   for (const other of others.filter(({ name }) => name !== training.name)) {
+    signal.throwIfAborted();
     const found = await tryOther(other, graph, feeds);
     if ('reason' in found) {
       reasons.push(found.reason);
