@@ -35,6 +35,9 @@ const FLOAT_ONLY = new Set([
   'ResizeGrad',
 ]);
 
+/** Axes that the kernels count along (`ES_MAX_DIMS`). */
+const MOST_AXES = 8;
+
 /** Why this engine does not run a graph: the first node that it lacks; undefined when it has them all. */
 export function findUnsupported(graph: Graph): { readonly node: Node; readonly reason: string } | undefined {
   for (const node of graph.nodes) {
@@ -47,6 +50,8 @@ export function findUnsupported(graph: Graph): { readonly node: Node; readonly r
 function whyNot(graph: Graph, node: Node): string | undefined {
   if (!IMPLEMENTED.has(node.op)) return 'the native engine has no such op';
   const specs = [...node.inputs, ...node.outputs].flatMap((id) => graph.values.get(id) ?? []);
+  const rank = specs.reduce((most, { shape }) => Math.max(most, shape.length), 0);
+  if (rank > MOST_AXES) return `the native engine holds values of up to ${MOST_AXES} axes, not of ${rank}`;
   if (WINDOWED.has(node.op) && specs.some(({ shape }) => shape.length > 4)) {
     return 'the native engine slides windows over one or two axes';
   }

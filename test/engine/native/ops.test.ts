@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createNativeEngine, findUnsupported } from '../../../src/engine/native/index.js';
+import { GraphBuilder } from '../../../src/graph/builder.js';
 import { testOps } from '../contracts/ops.js';
 import { OP_CASES, opGraph } from '../op-cases.js';
 import { Random } from '../random.js';
@@ -17,4 +18,14 @@ test.each(Object.keys(OP_CASES))('%s is left to another engine for windows over 
   for (const { node, reason } of faults)
     expect(`${node.op}: ${reason}`).toMatch(/(Conv|Pool).*: .*over one or two axes/);
   expect(faults.length).toBeLessThan(20);
+});
+
+test('a value of more axes than the kernels count along is left to another engine', () => {
+  const b = new GraphBuilder('axes');
+  const x = b.input('x', { dtype: 'float32', shape: [1, 1, 1, 1, 1, 1, 1, 2, 3] });
+  b.output('y', b.op('Transpose', [x], { perm: [8, 7, 6, 5, 4, 3, 2, 1, 0] }, { name: 'turn' }));
+  expect(findUnsupported(b.build())).toMatchObject({
+    node: { name: 'turn' },
+    reason: expect.stringMatching(/8 axes, not of 9/),
+  });
 });

@@ -67,6 +67,16 @@ describeShared('third-party cases', 'cases', (folder) => {
     60_000,
   );
 
+  test.each(['auto', 'onnxruntime'] as const)(
+    'rank9.onnx, which only onnxruntime holds, on %s',
+    async (engine) => {
+      const { ok, engines } = await run(join(folder, 'rank9.onnx'), engine);
+      expect(ok).toBe(true);
+      expect(engines).toMatchObject({ names: ['onnxruntime', 'onnxruntime'], delivered: 'file' });
+    },
+    60_000,
+  );
+
   test('embedding-small: indices lie within the table', async () => {
     const { ok, relative } = await run(join(folder, 'embedding-small'));
     expect(ok).toBe(true);
