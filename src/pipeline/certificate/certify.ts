@@ -46,7 +46,7 @@ export async function certify(
   const masked: Side = { graph: original.graph, engine: judges.masked };
   const delivered: Side = { graph: tested, engine: judges.delivered, file };
   const engines = await enginesOf(masked, delivered, judges);
-  listener.log(describeEngines(engines));
+  listener.log(`certificate: ${describeEngines(engines)}; a difference of ${judges.limit} is allowed`);
   let difference: Difference;
   try {
     difference = forwardDifference(await runForward(delivered, feeds), await runForward(masked, feeds));
@@ -74,17 +74,21 @@ export async function certify(
   return { ...equivalence, quantization_error: rounding.relative };
 }
 
-/** @throws EspalierError CERTIFICATE_FAILED for a file that onnxruntime doesn't take, though it took the original */
+/**
+ * What onnxruntime did with the file that came in, it has to do with the one that was written.
+ * @throws EspalierError CERTIFICATE_FAILED where it doesn't, now or when it runs
+ */
 async function openDelivered({ openFile }: Judges, files: FileSet): Promise<ModelFile | undefined> {
-  try {
-    return await openFile?.(files);
-  } catch (cause) {
+  const refused = (cause: unknown): EspalierError => {
     const said = cause instanceof Error ? cause.message : String(cause);
-    throw new EspalierError(
-      'CERTIFICATE_FAILED',
-      `onnxruntime takes the file that came in and not the one that was written: ${said}`,
-      { cause },
-    );
+    const message = `onnxruntime runs the file that came in and not the one that was written: ${said}`;
+    return new EspalierError('CERTIFICATE_FAILED', message, { cause });
+  };
+  try {
+    const file = await openFile?.(files);
+    return file && { ...file, run: (...args) => file.run(...args).catch((cause) => Promise.reject(refused(cause))) };
+  } catch (cause) {
+    throw refused(cause);
   }
 }
 
@@ -110,9 +114,11 @@ async function computing({ graph, engine }: { graph: Graph; engine: Engine }): P
   return (await engine.delegate?.(graph))?.engine.name ?? engine.name;
 }
 
-function describeEngines({ names: [masked, delivered], delivered: as, reason }: Equivalence['engines']): string {
-  const what = as === 'file' ? 'the delivered file itself' : 'what is read from the delivered file';
-  return `certificate: the masked original runs on ${masked}, ${what} on ${delivered}${reason === undefined ? '' : ` (${reason})`}`;
+function describeEngines({ names, original, delivered, reason }: Equivalence['engines']): string {
+  const what = delivered === 'file' ? 'the delivered file itself' : 'what is read from the delivered file';
+  const sides = `the masked original runs on ${names[0]}, ${what} on ${names[1]}`;
+  const differ = names[0] === names[1] ? '' : `, which differ by ${original} on the original`;
+  return sides + differ + (reason === undefined ? '' : ` (${reason})`);
 }
 
 async function differingLayer(

@@ -9,9 +9,13 @@ import { EspalierError } from '../../../src/errors.js';
 import type { Graph, Node } from '../../../src/graph/graph.js';
 import {
   TensorProto_DataLocation as DataLocation,
+  TensorProto_DataType as DataType,
   decodeModel,
+  decodeTensor,
   encodeModel,
+  encodeTensor,
   type ModelProto,
+  type TypeProto_Tensor,
 } from '../../../src/onnx-proto/index.js';
 import type { JobOutcome, JobSpec } from '../../../src/pipeline/contract.js';
 import { runJob } from '../../../src/pipeline/index.js';
@@ -216,6 +220,37 @@ describe('what runs on what', () => {
     });
   });
 
+  test('nor is one whose values are rounded to half floats on the way, or whose weights are', async () => {
+    const halves: ModelSketch = {
+      ...PLAIN,
+      nodes: PLAIN.nodes.flatMap((node): ModelSketch['nodes'] =>
+        node[0] !== 'Flatten'
+          ? [node]
+          : [
+              ['Cast', ['d'], ['d16'], { to: 10 }],
+              ['Cast', ['d16'], ['d32'], { to: 1 }],
+              ['Flatten', ['d32'], ['e']],
+            ],
+      ),
+    };
+    const { result } = await runOnnx(bytesOf(halves));
+    expect(result!.equivalence).toMatchObject({
+      ok: true,
+      engines: { delivered: 'graph', reason: 'the file itself computes in a float narrower than float32' },
+    });
+    const model = onnxModel(PLAIN);
+    for (const [i, t] of model.graph!.initializer.entries())
+      model.graph!.initializer[i] = encodeTensor(t.name, decodeTensor(t), DataType.FLOAT16);
+    for (const { type } of [...model.graph!.input, ...model.graph!.output, ...model.graph!.valueInfo])
+      (type!.value as { value: TypeProto_Tensor }).value.elemType = DataType.FLOAT16;
+    const rounded = await runOnnx({ 'model.onnx': new Uint8Array(encodeModel(model)) });
+    expect(rounded.result!.equivalence).toMatchObject({
+      ok: true,
+      quantization_error: 0,
+      engines: { delivered: 'graph', reason: expect.stringMatching(/^weights are compared before they are rounded/) },
+    });
+  });
+
   test.runIf(isNative)('trained on onnxruntime, the native engine is the other one', async () => {
     const ofFile = await runOnnx(plain, { engine: 'onnxruntime' });
     expect(ofFile.result!.equivalence!.engines).toMatchObject({ names: ['native', 'onnxruntime'], delivered: 'file' });
@@ -297,13 +332,30 @@ describe('it fails', () => {
     await expect(runOnnx(plain)).rejects.toMatchObject(failsAt('c2'));
   });
 
-  test('when onnxruntime takes the file that came in, and not the one that was written', async () => {
-    faults.tamper = editOnnx((model) => {
-      model.irVersion = 99n;
-    });
+  test.each<[string, (model: ModelProto) => void, string]>([
+    [
+      'take',
+      (model) => {
+        model.irVersion = 99n;
+      },
+      'IR version',
+    ],
+    [
+      'run',
+      // Another batch than the samples', which the graph that is read from it leaves open.
+      ({ graph }) => {
+        const type = graph!.input[0].type!.value as { value: TypeProto_Tensor };
+        type.value.shape!.dim[0].value = { case: 'dimValue', value: 5n };
+      },
+      'invalid dimensions',
+    ],
+  ])('when onnxruntime does not %s the file that was written', async (_, edit, said) => {
+    faults.tamper = editOnnx(edit);
     await expect(runOnnx(plain)).rejects.toMatchObject({
       code: 'CERTIFICATE_FAILED',
-      message: expect.stringMatching(/takes the file that came in and not the one that was written: .*IR version/),
+      message: expect.stringMatching(
+        new RegExp(`runs the file that came in and not the one that was written: [^]*${said}`),
+      ),
     });
   });
 
