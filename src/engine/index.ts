@@ -3,9 +3,12 @@ import { EspalierError } from '../errors.js';
 import { type DeviceName, ENGINE_DEVICES, type EngineName, findNativeAddon } from '../installed-engines.js';
 import type { Engine } from './engine.js';
 import { withFallback } from './fallback.js';
+import type { ModelFile } from './onnxruntime/index.js';
 
 export type { CompiledGraph, CompileOptions, Engine } from './engine.js';
 export { estimateMedian, type Latency, type MedianEstimate, measureLatency, medianOf, timeRuns } from './latency.js';
+export type { FileResult, ModelFile } from './onnxruntime/index.js';
+export { GraphRefused } from './refusal.js';
 export type { DeviceName, EngineName };
 
 interface Options {
@@ -53,6 +56,12 @@ async function openTensorFlow({ threads }: Options): Promise<Engine> {
   const loaded = await loadTensorFlow({ threads, gpu: false });
   if (!('tf' in loaded)) throw new EspalierError('UNAVAILABLE', `there is no tensorflow engine here: ${loaded.reason}`);
   return createTensorFlowEngine({ ...loaded, threads });
+}
+
+/** Opens an ONNX file in onnxruntime, as it is. @throws Error with what onnxruntime says of a file that it doesn't take */
+export async function openModelFile(model: Uint8Array | string, options: { threads: number }): Promise<ModelFile> {
+  const { openModelFile: open } = await import('./onnxruntime/index.js');
+  return open(model, { threads: options.threads === 0 ? availableParallelism() : options.threads });
 }
 
 /** The native engine, where it is built; what it lacks is left to onnxruntime. */

@@ -20,6 +20,8 @@ export interface LoadedModel {
   readonly warnings: readonly Warning[];
   /** Whether the file holds weights in a type of less precision than the graph's, so that writing trained ones rounds. */
   readonly quantized: boolean;
+  /** Whether the file computes some values in a type of less precision than the graph's. Absent: it doesn't. */
+  readonly roundsValues?: boolean;
   /** By input, the axes whose extents the file leaves open: they are those of {@link ReadOptions.sampleShape}, or assumed. */
   readonly openAxes: ReadonlyMap<string, readonly number[]>;
   /**

@@ -9,3 +9,4 @@ export {
 } from '../archive/index.js';
 export { detectFormat, MODEL_FORMATS } from './detect.js';
 export type { FileSet, FormatId, LoadedModel, ModelFormat, ReadOptions, Warning, WriteOptions } from './format.js';
+export { findOnnxFiles } from './onnx/onnx-file.js';

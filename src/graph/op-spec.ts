@@ -1,6 +1,7 @@
 import type { ChannelContext, SliceContext } from './channels.js';
 import type { Attrs, Node, TensorSpec } from './graph.js';
 import type { RefTensor, Tensor } from './tensor.js';
+import type { Wanted } from './value-range.js';
 
 /** One multiply-add is 1. `mmrazor` counts by the original's table (PRUNING.md part 2 section 8). Per single sample. */
 export interface Cost {
@@ -41,6 +42,8 @@ export interface OpSpec {
   slice?(node: Node, ctx: SliceContext): Attrs;
   /** Present on ops with weights of their own that units list (conv, dense, norms); undefined if this node has none. */
   parametric?(node: Node, inputs: readonly (TensorSpec | undefined)[]): ParametricAxes | undefined;
+  /** What an input has to hold for the op to mean something. Absent, or undefined: any number will do. */
+  wants?(x: InferInput, i: number): Wanted | undefined;
   /** The float64 reference: plain loops, for checks and constant folding, never for jobs. */
   evaluate(node: Node, inputs: readonly (RefTensor | undefined)[]): RefTensor[];
 }

@@ -86,6 +86,18 @@ export interface JobResult {
     readonly relative: number;
     readonly samples: number;
     readonly ok: boolean;
+    /** What `relative` may be at most: 1e-4, or three times `engines.original` where that is more. */
+    readonly limit: number;
+    readonly engines: {
+      /** What computed the masked original, and what the delivered file. */
+      readonly names: readonly [masked: string, delivered: string];
+      /** How far the original's own outputs on two engines differ, as `relative` is counted; null where there were no two. */
+      readonly original: number | null;
+      /** `file`: onnxruntime ran the delivered file's own bytes. `graph`: what was read from them was run. */
+      readonly delivered: 'file' | 'graph';
+      /** Why the file itself was not run, or why there was but one engine. */
+      readonly reason?: string;
+    };
     /** Files of quantized weights only: how far rounding the trained weights moves the outputs, as `relative` is counted. */
     readonly quantization_error?: number;
   } | null;

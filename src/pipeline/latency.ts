@@ -1,4 +1,3 @@
-import { seededRandom } from '../data/index.js';
 import {
   type CompiledGraph,
   type Engine,
@@ -7,9 +6,10 @@ import {
   medianOf,
   timeRuns,
 } from '../engine/index.js';
-import { type Graph, getSpec } from '../graph/graph.js';
-import { allocate, elementCount, type Tensor } from '../graph/tensor.js';
+import type { Graph } from '../graph/graph.js';
+import type { Tensor } from '../graph/tensor.js';
 import type { LatencyMeasurement } from './contract.js';
+import { randomInputs } from './random-inputs.js';
 
 /** What all turns together take, about; a graph that is slow takes the least number of turns, of one run each. */
 const BUDGET_MS = 3000;
@@ -127,24 +127,4 @@ async function warmUp(a: Contestant, b: Contestant, signal?: AbortSignal): Promi
 
 function clamp(value: number, least: number, most: number): number {
   return Math.max(least, Math.min(most, Math.round(value)));
-}
-
-/** Seeded inputs for a graph, uniform between the bounds; unknown extents are the batch. */
-export function randomInputs(
-  graph: Graph,
-  batch: number,
-  seed: number,
-  [low, high]: readonly [number, number] = [0, 1],
-): Map<string, Tensor> {
-  const random = seededRandom(seed);
-  return new Map(
-    graph.inputs.map((id) => {
-      const { dtype, shape } = getSpec(graph, id);
-      const concrete = shape.map((d) => (typeof d === 'number' ? d : batch));
-      const data = allocate(dtype, elementCount(concrete));
-      if (data instanceof BigInt64Array) data.fill(0n);
-      else for (let i = 0; i < data.length; i++) data[i] = low + (high - low) * random();
-      return [id, { dtype, shape: concrete, data }];
-    }),
-  );
 }

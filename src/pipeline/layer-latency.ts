@@ -5,7 +5,7 @@ import { graphCost } from '../graph/cost.js';
 import { type Graph, getSpec, type Node } from '../graph/graph.js';
 import type { Cost } from '../graph/op-spec.js';
 import type { LatencyModel } from '../pruning/index.js';
-import { randomInputs } from './latency.js';
+import { randomInputs } from './random-inputs.js';
 
 /** Timed runs of a layer: as many as fit in the budget. */
 const RUNS = { least: 3, most: 9 };

@@ -1,8 +1,17 @@
 import type { ArchiveLimits } from '../archive/index.js';
-import { detectFormat, fileSetOf, type LoadedModel, openFileSet, type ReadOptions } from '../formats/index.js';
+import {
+  detectFormat,
+  type FileSet,
+  fileSetOf,
+  type LoadedModel,
+  openFileSet,
+  type ReadOptions,
+} from '../formats/index.js';
 
 export interface OpenModel {
   readonly model: LoadedModel;
+  /** What was read, as it is stored. */
+  readonly files: FileSet;
   /** Of all of the model's files, unpacked. */
   readonly sizeBytes: number;
   /** The writer reads files that it copies: close after writing. */
@@ -26,7 +35,7 @@ export async function openModel(
     const format = await detectFormat(files);
     const model = await format.read(files, options);
     const sizeBytes = files.names.reduce((sum, file) => sum + files.sizeBytes(file), 0);
-    return { model, sizeBytes, close: () => files.close() };
+    return { model, files, sizeBytes, close: () => files.close() };
   } catch (error) {
     await files.close();
     throw error;

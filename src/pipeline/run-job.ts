@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type ArchiveLimits, NO_LIMITS } from '../archive/index.js';
 import { type Engine, openEngine } from '../engine/index.js';
 import { EspalierError } from '../errors.js';
-import type { LoadedModel } from '../formats/index.js';
+import type { FileSet, LoadedModel } from '../formats/index.js';
 import { graphCost } from '../graph/cost.js';
 import { type Graph, getSpec } from '../graph/graph.js';
 import { selectOutputs } from '../graph/passes/select-outputs.js';
@@ -10,7 +10,7 @@ import { type BaseAlgorithm, type ChannelMutator, createAlgorithm, layerGlobs, u
 import type { UnitReport } from '../report/unit-report.js';
 import { VERSION } from '../version.js';
 import { layerRows, unitRows } from './build-report.js';
-import { certify } from './certificate.js';
+import { certify, openOriginal, otherEngines, SAMPLES, sampleFeeds, settleJudges } from './certificate/index.js';
 import { findCheckpoint } from './checkpoint.js';
 import type { JobListener, JobOutcome, JobResult, JobRunner, JobSpec, ModelMeasures } from './contract.js';
 import { compareDelivered } from './deliver-latency.js';
@@ -66,13 +66,13 @@ class Job {
     const { config, outDir, checkpointDir } = this.#spec;
     const progress = this.#progress;
     progress.phase('loading');
-    const { model, sizeBytes } = await this.#openModel();
+    const { model, files, sizeBytes } = await this.#openModel();
     signal.throwIfAborted();
     progress.reached('loaded');
 
     progress.phase('analyzing');
     const graph = config.outputs ? selectOutputs(model.graph, config.outputs) : model.graph;
-    const engine = await this.#openEngine();
+    const training = await this.#openEngine();
     this.#warnOfIdleGlobs(graph);
     const algorithm = await this.#prepare(graph);
     const { mutator } = algorithm;
@@ -82,8 +82,8 @@ class Job {
     this.#warnIfNothingGoes(mutator, planned);
     progress.reached('analyzed');
     if (config.dry_run) {
-      const dryRun = { model, graph, sizeBytes, engine, mutator, planned, config, listener: this.#listener };
-      const report = await reportDryRun(dryRun, { warnings, environment: this.#environment(engine) });
+      const dryRun = { model, graph, sizeBytes, engine: training, mutator, planned, config, listener: this.#listener };
+      const report = await reportDryRun(dryRun, { warnings, environment: this.#environment(training) });
       const artifact = await writeJsonArtifact(outDir, 'report.json', report);
       progress.done();
       return { status: 'succeeded', result: null, artifacts: [artifact] };
@@ -92,7 +92,13 @@ class Job {
     if (missed) throw new EspalierError('TARGET_UNREACHABLE', missed);
 
     progress.phase('baseline');
-    const data = await this.#openData(graph, engine);
+    const { engine, data, judges, fixedBatch } = await this.#settleEngines(
+      { model, files, graph },
+      training,
+      stopwatch,
+      signal,
+    );
+    signal.throwIfAborted();
     const original = await this.#measure(engine, graph, sizeBytes, data, signal);
     progress.reached('baseline');
 
@@ -121,9 +127,17 @@ class Job {
     const reread = await this.#open({ path: written.path, name: written.artifact.name }, NO_LIMITS);
     const delivery = {
       written: reread.model.graph,
+      files: reread.files,
       ...(model.quantized ? { dequantized: await this.#dequantized(model, subnet.graph) } : {}),
     };
-    const equivalence = await certify(engine, delivery, mutator.maskedGraph(), data, config.seed);
+    const selection = mutator.selection();
+    const masked = {
+      graph: mutator.maskedGraph(),
+      full: graph,
+      kept: (value: string, axis: number) => selection.kept(value, axis),
+    };
+    const feeds = sampleFeeds(graph, data, { samples: SAMPLES.certifying, seed: config.seed, fixedBatch });
+    const equivalence = await certify(delivery, masked, judges, feeds, this.#listener);
     progress.reached('verified');
 
     progress.phase('evaluating');
@@ -238,10 +252,38 @@ class Job {
     if (!goes) this.#listener.warning({ code: 'NOTHING_PRUNED', message: 'every unit keeps all of its channels' });
   }
 
-  async #openData(graph: Graph, engine: Engine): Promise<JobData | undefined> {
+  /**
+   * What the job computes and is judged with, by what engines make of the original. Data are read with an engine, so with
+   * another one they are read again.
+   */
+  async #settleEngines(
+    { model, files, graph }: { model: LoadedModel; files: FileSet; graph: Graph },
+    training: Engine,
+    onnxruntime: Engine,
+    signal: AbortSignal,
+  ) {
+    const { config, outDir, threads } = this.#spec;
+    const listener = this.#listener;
+    const file = await openOriginal(model, files, { threads, folder: outDir });
+    try {
+      const data = await this.#openData(graph, training, listener);
+      const { fixedBatch } = file;
+      const feeds = sampleFeeds(graph, data, { samples: SAMPLES.settling, seed: config.seed, fixedBatch });
+      const engines = { training, onnxruntime, others: otherEngines(threads) };
+      const { engine, judges } = await settleJudges({ ...engines, graph, file, feeds, listener, signal });
+      if (engine === training) return { engine, data, judges, fixedBatch };
+      listener.log(`computing with ${engine.name} on ${engine.device}, threads: ${engine.threads}`);
+      const silent = { ...listener, warning: () => {}, log: () => {} };
+      return { engine, data: await this.#openData(graph, engine, silent), judges, fixedBatch };
+    } finally {
+      await file.release();
+    }
+  }
+
+  async #openData(graph: Graph, engine: Engine, listener: JobListener): Promise<JobData | undefined> {
     const { dataset, config, archive } = this.#spec;
     if (!dataset) return undefined;
-    const data = await openJobData(dataset, graph, config, engine, this.#listener, archive);
+    const data = await openJobData(dataset, graph, config, engine, listener, archive);
     this.#closing.push(data.close);
     return data;
   }

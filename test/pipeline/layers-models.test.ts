@@ -9,6 +9,7 @@ import { detectFormat } from '../../src/formats/index.js';
 import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { runJob } from '../../src/pipeline/index.js';
 import { resolveConfig } from '../../src/prune-config/index.js';
+import { CPU_ENGINE } from '../engine/cpu-engine.js';
 import { relativeError, runStock } from '../formats/run-graph.js';
 import { describeShared } from '../shared.js';
 import { loadStock, useCpu, useWasm } from '../support/tfjs.js';
@@ -73,6 +74,9 @@ for (const [name, { units, config, extent, onCpu }] of Object.entries(MODELS)) {
       expect(pruned.macs / baseline.macs).toBeGreaterThan(0.4);
       expect(equivalence!.ok).toBe(true);
       expect(equivalence!.relative).toBeLessThan(1e-5);
+      // A volume is convolved by onnxruntime alone.
+      const other = extent === undefined ? CPU_ENGINE : 'onnxruntime';
+      expect(equivalence!.engines).toMatchObject({ names: ['onnxruntime', other], delivered: 'graph' });
       const report = JSON.parse(await readFile(join(outDir, 'report.json'), 'utf8'));
       expect(report.units.length).toBe(units);
 

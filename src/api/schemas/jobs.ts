@@ -58,13 +58,44 @@ export const Result = Type.Object({
         relative: Type.Number(),
         samples: Type.Integer(),
         ok: Type.Boolean(),
+        // Results of older versions have neither of these.
+        limit: Type.Optional(
+          Type.Number({
+            description: 'What `relative` may be at most: 1e-4, or three times `engines.original` where that is more.',
+          }),
+        ),
+        engines: Type.Optional(
+          Type.Object({
+            names: Type.Array(Type.String(), {
+              minItems: 2,
+              maxItems: 2,
+              description: 'What computed the masked original, and what the delivered file.',
+            }),
+            original: Nullable(
+              Type.Number({
+                description:
+                  "How far the original model's own outputs on two engines differ, relative as above; null where there were no two.",
+              }),
+            ),
+            delivered: Type.Enum(['file', 'graph'], {
+              description:
+                "`file`: onnxruntime ran the delivered file's own bytes. `graph`: what was read from them was run.",
+            }),
+            reason: Type.Optional(
+              Type.String({ description: 'Why the file itself was not run, or why there was but one engine.' }),
+            ),
+          }),
+        ),
         quantization_error: Type.Optional(
           Type.Number({
             description: 'Files of quantized weights only: how far rounding them moves the outputs, relative as above.',
           }),
         ),
       },
-      { description: 'The written file, read again and run, against the masked full network.' },
+      {
+        description:
+          'The written file, read again and run, against the masked full network, on two engines where there are two.',
+      },
     ),
   ),
   engine: Type.Object({ name: Type.String(), device: Type.String() }),

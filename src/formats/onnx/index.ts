@@ -1,5 +1,7 @@
+import type { GraphProto } from '../../onnx-proto/index.js';
 import type { FileSet, LoadedModel, ModelFormat, ReadOptions } from '../format.js';
 import { ROUNDING_TYPES } from './element-types.js';
+import { tensorType } from './input-shapes.js';
 import { lowerModel } from './lower-model.js';
 import { findOnnxFiles, openOnnxFile } from './onnx-file.js';
 import { writeModel } from './write/write.js';
@@ -10,6 +12,15 @@ export const ONNX: ModelFormat = {
   match: async (files) => findOnnxFiles(files).length > 0,
   read,
 };
+
+/** Whether values are cast to a narrow float on the way, or come in as one. */
+function roundsValues({ node, input }: GraphProto): boolean {
+  const casts = node.some(
+    ({ opType, attribute }) =>
+      opType === 'Cast' && attribute.some(({ name, i }) => name === 'to' && ROUNDING_TYPES.has(Number(i))),
+  );
+  return casts || input.some((info) => ROUNDING_TYPES.has(tensorType(info)?.elemType ?? 0));
+}
 
 async function read(files: FileSet, { sampleShape }: ReadOptions = {}): Promise<LoadedModel> {
   const file = await openOnnxFile(files);
@@ -22,6 +33,7 @@ async function read(files: FileSet, { sampleShape }: ReadOptions = {}): Promise<
     warnings: lowered.warnings,
     openAxes: lowered.openAxes,
     quantized: lowered.constants.some(({ name }) => ROUNDING_TYPES.has(types.get(name) ?? 0)),
+    roundsValues: roundsValues(file.graph),
     write: async (graph, options) => writeModel({ files, file: await openOnnxFile(files), lowered }, graph, options),
   };
 }

@@ -1,6 +1,7 @@
 import { sampleElements } from '../dims.js';
 import type { Node } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
+import { PASSED_ON, type Wanted } from '../value-range.js';
 import { choiceAttr, numberAttr, optionalNumberAttr } from './attributes.js';
 import { expectFloat, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { erf } from './error-function.js';
@@ -10,6 +11,8 @@ interface Unary {
   readonly map: (node: Node) => (x: number) => number;
   /** Takes integers too. */
   readonly anyType?: true;
+  /** What it wants of its input. */
+  readonly wants?: Wanted;
   /** The original counts one operation an element. */
   readonly counted?: (node: Node) => boolean;
 }
@@ -39,15 +42,16 @@ const UNARY: Readonly<Record<string, Unary>> = {
   Sigmoid: { map: () => (x) => 1 / (1 + Math.exp(-x)) },
   Tanh: { map: () => Math.tanh },
   Exp: { map: () => Math.exp },
-  Log: { map: () => Math.log },
-  Sqrt: { map: () => Math.sqrt },
+  // Near 0 a logarithm shows little but rounding.
+  Log: { map: () => Math.log, wants: { low: 1e-3, high: Number.POSITIVE_INFINITY, whole: false } },
+  Sqrt: { map: () => Math.sqrt, wants: { low: 0, high: Number.POSITIVE_INFINITY, whole: false } },
   Erf: { map: () => erf },
   Pow: { map: power },
   Reciprocal: { map: () => (x) => 1 / x },
   Neg: { map: () => (x) => -x, anyType: true },
   Abs: { map: () => Math.abs, anyType: true },
-  Identity: { map: () => (x) => x, anyType: true },
-  Dropout: { map: () => (x) => x },
+  Identity: { map: () => (x) => x, anyType: true, wants: PASSED_ON },
+  Dropout: { map: () => (x) => x, wants: PASSED_ON },
 };
 
 function leakyRelu(alpha: number): (x: number) => number {
@@ -123,6 +127,7 @@ function unarySpec(op: string, unary: Unary): OpSpec {
     cost(node, _inputs, outputs) {
       return { macs: 0, mmrazor: unary.counted?.(node) ? sampleElements(outputs[0].shape) : 0 };
     },
+    ...(unary.wants && { wants: () => unary.wants }),
     evaluate(node, inputs) {
       const x = requiredTensor(node, inputs, 0);
       return [{ dtype: x.dtype, shape: x.shape, data: x.data.map(unary.map(node)) }];

@@ -3,6 +3,7 @@ import { dimProduct, formatShape, toDim } from '../dims.js';
 import type { Node } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
+import { PASSED_ON } from '../value-range.js';
 import { intAttr } from './attributes.js';
 import { expectDType, normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { channelReason } from './reasons.js';
@@ -46,6 +47,7 @@ const concat: OpSpec = {
     );
   },
 
+  wants: () => PASSED_ON,
   evaluate(node, inputs) {
     const tensors = inputs.map((_, i) => requiredTensor(node, inputs, i));
     const [first] = tensors;

@@ -1,5 +1,6 @@
-import type { OpSpec } from '../op-spec.js';
+import type { InferInput, OpSpec } from '../op-spec.js';
 import type { DType } from '../tensor.js';
+import type { Wanted } from '../value-range.js';
 import { broadcastChannels, broadcastShapes, mapBroadcast } from './broadcast.js';
 import { expectDType, outputSpec, requiredInput, requiredTensor } from './checks.js';
 
@@ -16,6 +17,16 @@ const ARITHMETIC: Readonly<Record<string, Binary>> = {
 
 const INTEGERS: readonly DType[] = ['int32', 'int64', 'uint8'];
 
+/** Indices are often moved by a number before they are used. */
+function shifted({ node, constant }: InferInput, i: number): Wanted | undefined {
+  const other = constant(1 - i);
+  if (other?.data.length !== 1) return undefined;
+  const by = Number(other.data[0]);
+  if (node.op === 'Add') return ({ low, high, whole }) => ({ low: low - by, high: high - by, whole });
+  if (node.op === 'Sub' && i === 0) return ({ low, high, whole }) => ({ low: low + by, high: high + by, whole });
+  return undefined;
+}
+
 function binarySpec(op: string, f: Binary): OpSpec {
   return {
     op,
@@ -31,6 +42,7 @@ function binarySpec(op: string, f: Binary): OpSpec {
       const operands = [0, 1].map((i) => ({ shape: ctx.inputShape(i), axes: ctx.input(i) }));
       ctx.setOutput(0, broadcastChannels(node, ctx, operands, ctx.outputShape(0)));
     },
+    wants: shifted,
     evaluate(node, inputs) {
       const a = requiredTensor(node, inputs, 0);
       const b = requiredTensor(node, inputs, 1);

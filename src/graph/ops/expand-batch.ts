@@ -2,6 +2,7 @@ import { FIXED } from '../channels.js';
 import { formatShape } from '../dims.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount } from '../tensor.js';
+import { PASSED_ON } from '../value-range.js';
 import { outputSpec, requiredInput, requiredTensor } from './checks.js';
 
 /** x, whose first axis is 1, as often as `like` has samples: a learned token, or a constant part of a concatenation. */
@@ -22,6 +23,7 @@ const expandBatch: OpSpec = {
     ctx.tie(first, FIXED);
     ctx.setOutput(0, [FIXED, ...others]);
   },
+  wants: (_, i) => (i === 0 ? PASSED_ON : undefined),
   evaluate(node, inputs) {
     const { dtype, shape, data } = requiredTensor(node, inputs, 0);
     const [batch] = requiredTensor(node, inputs, 1).shape;

@@ -3,6 +3,7 @@ import { formatShape } from '../dims.js';
 import type { Node, TensorSpec } from '../graph.js';
 import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { elementCount } from '../tensor.js';
+import { indicesInto, PASSED_ON } from '../value-range.js';
 import { intAttr } from './attributes.js';
 import { expectFloat, knownDim, normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { channelReason } from './reasons.js';
@@ -50,6 +51,13 @@ const gather: OpSpec = {
       return FIXED;
     });
     ctx.setOutput(0, data.toSpliced(axis, 1, ...places));
+  },
+
+  wants({ node, inputs }, i) {
+    if (i === 0) return PASSED_ON;
+    const shape = inputs[0]!.shape;
+    const extent = shape[gatherAxisOf(node, shape.length)];
+    return indicesInto(typeof extent === 'number' ? extent : 1);
   },
 
   parametric(node, inputs) {

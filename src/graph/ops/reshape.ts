@@ -1,6 +1,7 @@
 import { type DimProduct, dimProduct, divideProducts, formatShape, sameProduct, toDim } from '../dims.js';
 import type { Dim, Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
+import { PASSED_ON } from '../value-range.js';
 import { intAttr, intsAttr } from './attributes.js';
 import { normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { reshapeChannels } from './reshape-channels.js';
@@ -25,6 +26,7 @@ const reshape: OpSpec = {
     });
     return { ...node.attrs, shape };
   },
+  wants: () => PASSED_ON,
   evaluate(node, inputs) {
     const x = requiredTensor(node, inputs, 0);
     return [{ ...x, shape: reshapedShape(node, x.shape) as number[] }];
@@ -39,6 +41,7 @@ const flatten: OpSpec = {
     return [outputSpec(x.node, input.dtype, flattenedShape(x.node, input.shape))];
   },
   channels: reshapeChannels,
+  wants: () => PASSED_ON,
   evaluate(node, inputs) {
     const x = requiredTensor(node, inputs, 0);
     return [{ ...x, shape: flattenedShape(node, x.shape) as number[] }];

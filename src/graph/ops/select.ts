@@ -1,6 +1,7 @@
 import type { Node } from '../graph.js';
-import { OpError, type OpSpec } from '../op-spec.js';
+import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { DTYPE_BYTES, type DType } from '../tensor.js';
+import { indicesInto, PASSED_ON, TRUTH_VALUES, type ValueRange } from '../value-range.js';
 import { choiceAttr, intAttr, intsAttr } from './attributes.js';
 import { broadcastChannels, broadcastOffsets, broadcastShapes, mapBroadcast } from './broadcast.js';
 import { expectDType, outputSpec, requiredInput, requiredTensor } from './checks.js';
@@ -12,10 +13,24 @@ const broadcastAll: NonNullable<OpSpec['channels']> = (node, ctx) => {
   ctx.setOutput(0, broadcastChannels(node, ctx, operands, ctx.outputShape(0)));
 };
 
-function comparison(op: string, holds: (a: number, b: number) => boolean): OpSpec {
+/** The whole numbers that a constant operand has, 0 and 1 among them: others would never be equal to any. */
+function comparable(x: InferInput, i: number): ValueRange | undefined {
+  const other = x.constant(1 - i);
+  if (!other) return undefined;
+  const numbers = Array.from(other.data as ArrayLike<number | bigint>, Number);
+  if (!numbers.every(Number.isInteger)) return undefined;
+  return {
+    low: numbers.reduce((a, b) => Math.min(a, b), 0),
+    high: numbers.reduce((a, b) => Math.max(a, b), 1),
+    whole: true,
+  };
+}
+
+function comparison(op: string, holds: (a: number, b: number) => boolean, wants?: OpSpec['wants']): OpSpec {
   return {
     op,
     inputs: [2, 2],
+    ...(wants && { wants }),
     infer(x) {
       const a = requiredInput(x, 0, 'a');
       const b = requiredInput(x, 1, 'b');
@@ -43,6 +58,7 @@ const where: OpSpec = {
     return [outputSpec(x.node, a.dtype, broadcastShapes(x.node, [condition.shape, a.shape, b.shape]))];
   },
   channels: broadcastAll,
+  wants: (_, i) => (i === 0 ? TRUTH_VALUES : PASSED_ON),
   evaluate(node, inputs) {
     const [condition, a, b] = [0, 1, 2].map((i) => requiredTensor(node, inputs, i));
     const shape = broadcastShapes(node, [condition.shape, a.shape, b.shape]) as number[];
@@ -74,6 +90,7 @@ const cast: OpSpec = {
   inputs: [1, 1],
   infer: (x) => [outputSpec(x.node, castTarget(x.node), requiredInput(x, 0, 'x').shape)],
   channels: (_node, ctx) => ctx.setOutput(0, ctx.input(0)),
+  wants: ({ node }) => (castTarget(node) === 'bool' ? TRUTH_VALUES : PASSED_ON),
   evaluate(node, inputs) {
     const { shape, data } = requiredTensor(node, inputs, 0);
     const dtype = castTarget(node);
@@ -91,6 +108,7 @@ const oneHot: OpSpec = {
     if (!INTEGERS.includes(labels.dtype)) throw new OpError(x.node, `labels must be integers, got ${labels.dtype}`);
     return [outputSpec(x.node, 'float32', [...labels.shape, intAttr(x.node, 'depth', 0)])];
   },
+  wants: ({ node }) => indicesInto(intAttr(node, 'depth', 0)),
   evaluate(node, inputs) {
     const { shape, data } = requiredTensor(node, inputs, 0);
     const depth = intAttr(node, 'depth', 0);
@@ -105,6 +123,7 @@ const oneHot: OpSpec = {
 const expand: OpSpec = {
   op: 'Expand',
   inputs: [1, 1],
+  wants: () => PASSED_ON,
   infer(x) {
     const { dtype, shape } = requiredInput(x, 0, 'x');
     return [outputSpec(x.node, dtype, broadcastShapes(x.node, [shape, intsAttr(x.node, 'shape')]))];
@@ -141,7 +160,7 @@ const expand: OpSpec = {
 };
 
 export const SELECTION_OPS: readonly OpSpec[] = [
-  comparison('Equal', (a, b) => a === b),
+  comparison('Equal', (a, b) => a === b, comparable),
   comparison('Greater', (a, b) => a > b),
   comparison('Less', (a, b) => a < b),
   where,

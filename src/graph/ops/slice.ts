@@ -2,6 +2,7 @@ import { type ChannelContext, FIXED } from '../channels.js';
 import type { Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, rowMajorStrides } from '../tensor.js';
+import { PASSED_ON } from '../value-range.js';
 import { intsAttr } from './attributes.js';
 import { knownDim, normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { channelReason } from './reasons.js';
@@ -101,6 +102,7 @@ export const SLICE_OP: OpSpec = {
     });
     return { ...node.attrs, starts, ends };
   },
+  wants: () => PASSED_ON,
   evaluate(node, inputs) {
     const { dtype, shape, data } = requiredTensor(node, inputs, 0);
     const kept = slices(node, shape);

@@ -3,6 +3,7 @@ import { dimProduct, toDim } from '../dims.js';
 import type { Dim, Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, rowMajorStrides } from '../tensor.js';
+import { PASSED_ON } from '../value-range.js';
 import { intsAttr } from './attributes.js';
 import { outputSpec, requiredInput, requiredTensor } from './checks.js';
 
@@ -43,6 +44,7 @@ const tile: OpSpec = {
       }),
     );
   },
+  wants: () => PASSED_ON,
   evaluate(node, inputs) {
     const { dtype, shape, data } = requiredTensor(node, inputs, 0);
     const to = tiledShape(node, shape) as number[];

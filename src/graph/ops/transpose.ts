@@ -1,6 +1,7 @@
 import type { Node } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { rowMajorStrides } from '../tensor.js';
+import { PASSED_ON } from '../value-range.js';
 import { intsAttr } from './attributes.js';
 import { outputSpec, requiredInput, requiredTensor } from './checks.js';
 
@@ -21,6 +22,7 @@ const transpose: OpSpec = {
       perm.map((axis) => input[axis]),
     );
   },
+  wants: () => PASSED_ON,
   evaluate(node, inputs) {
     const x = requiredTensor(node, inputs, 0);
     const perm = permutation(node, x.shape.length);

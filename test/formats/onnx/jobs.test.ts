@@ -13,6 +13,7 @@ import { runJob } from '../../../src/pipeline/index.js';
 import { readModel } from '../../../src/pipeline/load-model.js';
 import { resolveConfig } from '../../../src/prune-config/index.js';
 import { relativeError } from '../../engine/agreement.js';
+import { CPU_ENGINE } from '../../engine/cpu-engine.js';
 import { describeShared } from '../../shared.js';
 import { checkOnnxFile, hasChecker } from './checker.js';
 
@@ -48,6 +49,7 @@ describeShared('third-party ONNX models', 'models/onnx', (folder) => {
       expect(pruned.macs / baseline.macs).toBeLessThanOrEqual(0.5);
       expect(pruned.macs / baseline.macs).toBeGreaterThan(0.4);
       expect(equivalence!.relative).toBeLessThan(1e-5);
+      expect(equivalence!.engines).toMatchObject({ names: [CPU_ENGINE, 'onnxruntime'], delivered: 'file' });
       expect(outcome.artifacts.map((a) => a.name)).toEqual(['model.onnx', 'report.json']);
 
       const path = join(outDir, 'model.onnx');

@@ -1,0 +1,78 @@
+import { EspalierError } from '../../errors.js';
+import type { Head } from './saturating-heads.js';
+
+/** One output on one set of feeds. */
+export interface Values {
+  readonly shape: readonly number[];
+  readonly data: ArrayLike<number | bigint>;
+}
+
+export interface Difference {
+  readonly max_abs_diff: number;
+  /**
+   * `max|a−b| / max|b|` of one output on one set of feeds; the worst of them. Infinite where one is NaN. What is between 0
+   * and 1 by its nature is set against 1.
+   */
+  readonly relative: number;
+}
+
+/**
+ * How far outputs differ from those of a reference, each on each set of feeds.
+ * @throws EspalierError CERTIFICATE_FAILED for outputs of different shapes; MODEL_INVALID when the reference's are not finite
+ */
+export function outputDifference(
+  heads: readonly Pick<Head, 'name' | 'leastScale'>[],
+  tested: readonly (readonly Values[])[],
+  reference: readonly (readonly Values[])[],
+): Difference {
+  const each = reference.flatMap((outputs, set) =>
+    outputs.map((want, i) => {
+      const got = tested[set][i];
+      if (!got || String(got.shape) !== String(want.shape)) {
+        throw new EspalierError(
+          'CERTIFICATE_FAILED',
+          `output ${heads[i].name} has shape [${got?.shape}] in the written file, [${want.shape}] in the masked model`,
+        );
+      }
+      if (!allFinite(want)) {
+        throw new EspalierError(
+          'MODEL_INVALID',
+          `output ${heads[i].name} is NaN or infinite on sample inputs, so nothing can be shown about it`,
+        );
+      }
+      return valuesDifference(got, want, heads[i].leastScale);
+    }),
+  );
+  return worst(each);
+}
+
+/** `max|a−b|`, and its share of `max|b|`, or of `leastScale` where that is more. */
+export function valuesDifference(a: Values, b: Values, leastScale: number): Difference {
+  let diff = 0;
+  let scale = leastScale;
+  for (let i = 0; i < b.data.length; i++) {
+    const [p, q] = [Number(a.data[i]), Number(b.data[i])];
+    // Equal infinities, as equal NaNs, have no difference that is a number.
+    const d = Object.is(p, q) ? 0 : Math.abs(p - q);
+    if (Number.isNaN(d)) return { max_abs_diff: Number.POSITIVE_INFINITY, relative: Number.POSITIVE_INFINITY };
+    diff = Math.max(diff, d);
+    scale = Math.max(scale, Math.abs(q));
+  }
+  return { max_abs_diff: diff, relative: scale > 0 ? diff / scale : diff };
+}
+
+/** For messages. */
+export function describeRelative(relative: number): string {
+  return Number.isFinite(relative) ? String(relative) : 'a NaN or an infinity';
+}
+
+export function worst(differences: readonly Difference[]): Difference {
+  return {
+    max_abs_diff: differences.reduce((most, d) => Math.max(most, d.max_abs_diff), 0),
+    relative: differences.reduce((most, d) => Math.max(most, d.relative), 0),
+  };
+}
+
+function allFinite({ data }: Values): boolean {
+  return Array.prototype.every.call(data, (value) => typeof value === 'bigint' || Number.isFinite(value));
+}

@@ -1,0 +1,205 @@
+/** The certificate has to be able to fail: each case is a fault that a writer or a slicer could have. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Engine, openEngine } from '../../../src/engine/index.js';
+import { fileSetOf } from '../../../src/formats/index.js';
+import { GraphBuilder } from '../../../src/graph/builder.js';
+import type { Constant, Graph, Node } from '../../../src/graph/graph.js';
+import { type Tensor, tensor } from '../../../src/graph/tensor.js';
+import { certify, SAMPLES, sampleFeeds } from '../../../src/pipeline/certificate/index.js';
+import { CERTIFICATE_LIMIT } from '../../../src/pipeline/certificate/limits.js';
+import { ChannelMutator } from '../../../src/pruning/index.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { wrongEngine } from '../../support/wrong-engine.js';
+
+let engine: Engine;
+
+beforeAll(async () => {
+  engine = await openEngine({ engine: 'onnxruntime', threads: 1 });
+});
+
+/** Two convolutions and a dense layer; `scale` makes the closing softmax saturate. */
+function network(scale = 1): Graph {
+  const random = seededRandom(5);
+  const weights = (shape: number[], by = 1) =>
+    tensor(
+      'float32',
+      shape,
+      Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => (random() - 0.5) * by),
+    );
+  const b = new GraphBuilder('net');
+  let x = b.input('x', { dtype: 'float32', shape: ['N', 2, 6, 6] });
+  x = b.op(
+    'Conv',
+    [x, b.constant('w1', weights([8, 2, 3, 3]), 'parameter'), b.constant('b1', weights([8]), 'parameter')],
+    {},
+    { layer: 'c1' },
+  );
+  x = b.op('Relu', [x]);
+  x = b.op(
+    'Conv',
+    [x, b.constant('w2', weights([6, 8, 3, 3]), 'parameter'), b.constant('b2', weights([6]), 'parameter')],
+    {},
+    { layer: 'c2' },
+  );
+  x = b.op('Flatten', [b.op('GlobalAveragePool', [b.op('Relu', [x])])]);
+  x = b.op('Gemm', [x, b.constant('w3', weights([6, 4], scale), 'parameter')], {}, { layer: 'd' });
+  b.output('y', b.op('Softmax', [x]));
+  return b.build();
+}
+
+/** The pruned graph and the masked one, and the pruned one with a constant changed. */
+function pruned(scale?: number) {
+  const mutator = new ChannelMutator();
+  mutator.prepareFromSupernet(network(scale));
+  mutator.setChoices(Object.fromEntries(mutator.mutableUnits.map(({ name }) => [name, 0.5])));
+  const { graph } = mutator.exportSubnet();
+  const withConstant = (id: string, change: (t: Tensor) => Tensor): Graph => {
+    const constant = graph.constants.get(id) as Constant;
+    const constants = new Map(graph.constants).set(id, { ...constant, tensor: change(constant.tensor) });
+    return { ...graph, constants };
+  };
+  const selection = mutator.selection();
+  const kept = (value: string, axis: number) => selection.kept(value, axis);
+  return { written: graph, masked: { graph: mutator.maskedGraph(), full: mutator.analysis.graph, kept }, withConstant };
+}
+
+type Masked = ReturnType<typeof pruned>['masked'];
+
+const check = (written: Graph, masked: Masked, of: { masked?: Engine; delivered?: Engine } = {}) => {
+  const judges = { masked: engine, delivered: engine, ...of, openFile: undefined, original: null, reasons: [] };
+  const feeds = sampleFeeds(masked.graph, undefined, { samples: SAMPLES.certifying, seed: 0 });
+  const delivery = { written, files: fileSetOf(new Map()) };
+  return certify(delivery, masked, { ...judges, limit: CERTIFICATE_LIMIT }, feeds, { log() {} });
+};
+
+const map = (t: Tensor, change: (data: Float32Array) => void): Tensor => {
+  const data = Float32Array.from(t.data as Float32Array);
+  change(data);
+  return tensor('float32', t.shape, data);
+};
+
+test('a right subnet passes, on samples of several ranges', async () => {
+  const { written, masked } = pruned();
+  const equivalence = await check(written, masked);
+  expect(equivalence.ok).toBe(true);
+  expect(equivalence.relative).toBeLessThan(1e-5);
+  expect(equivalence.samples).toBe(12);
+});
+
+describe('it fails', () => {
+  test.each([
+    [
+      'for a consumer that reads its channels in another order',
+      'w2',
+      'c2 (Conv)',
+      (d: Float32Array) => {
+        const swapped = [...d.subarray(9, 18), ...d.subarray(0, 9)];
+        d.set(swapped);
+      },
+    ],
+    ['for a bias that was dropped', 'b1', 'c1 (Conv)', (d: Float32Array) => d.fill(0)],
+    [
+      'for one weight that is slightly off',
+      'w1',
+      'c1 (Conv)',
+      (d: Float32Array) => {
+        d[0] += 0.01;
+      },
+    ],
+    [
+      'for a NaN in a weight',
+      'w3',
+      'd (Gemm)',
+      (d: Float32Array) => {
+        d[0] = Number.NaN;
+      },
+    ],
+  ])('%s, and names the layer', async (_, constant, layer, change) => {
+    const { masked, withConstant } = pruned();
+    await expect(
+      check(
+        withConstant(constant, (t) => map(t, change)),
+        masked,
+      ),
+    ).rejects.toMatchObject({
+      code: 'CERTIFICATE_FAILED',
+      message: expect.stringContaining(`the first layer that differs is ${layer}, by `),
+    });
+  });
+
+  test('for a fault that a saturated softmax hides', async () => {
+    const { masked, withConstant } = pruned(1e5);
+    await expect(
+      check(
+        withConstant('w3', (t) =>
+          map(t, (d) =>
+            d.forEach((v, i) => {
+              d[i] = v * 1.01;
+            }),
+          ),
+        ),
+        masked,
+      ),
+    ).rejects.toMatchObject({
+      code: 'CERTIFICATE_FAILED',
+    });
+  });
+
+  const isSecond = ({ layer, op }: Node) => layer === 'c2' && op === 'Conv';
+
+  test.each(['masked', 'delivered'] as const)('for a kernel that is wrong on the %s side', async (side) => {
+    const { written, masked } = pruned();
+    await expect(check(written, masked, { [side]: wrongEngine(engine, isSecond) })).rejects.toMatchObject({
+      code: 'CERTIFICATE_FAILED',
+      message: expect.stringContaining('the first layer that differs is c2 (Conv), by '),
+    });
+  });
+
+  test('for a kernel that is wrong only where what it makes stays inside, as fused ones are', async () => {
+    const { written, masked } = pruned();
+    const isFused = (node: Node, { outputs }: Graph) =>
+      isSecond(node) && !outputs.some(({ value }) => value === node.outputs[0]);
+    // The activation behind it is the first that shows it.
+    await expect(check(written, masked, { delivered: wrongEngine(engine, isFused) })).rejects.toThrow(
+      /the first layer that differs is \S+ \(Relu\), by 0\.0[01]/,
+    );
+  });
+
+  test('for an output of another shape', async () => {
+    const { masked, written } = pruned();
+    const flat = { ...written, outputs: [{ name: 'y', value: written.nodes[4].outputs[0] }] };
+    await expect(check(flat, masked)).rejects.toThrow(/has shape/);
+  });
+});
+
+/** A head whose results are all near 0: `sigmoid(x - 14)`, reshaped. */
+function lowScores(bias: number): Graph {
+  const b = new GraphBuilder('scores');
+  const x = b.input('x', { dtype: 'float32', shape: ['N', 4] });
+  const shifted = b.op(
+    'Add',
+    [x, b.constant('shift', tensor('float32', [1], [bias]), 'parameter')],
+    {},
+    { layer: 'a' },
+  );
+  b.output('y', b.op('Reshape', [b.op('Sigmoid', [shifted])], { shape: [0, 2, 2] }));
+  return b.build();
+}
+
+describe('what closes with a saturating activation', () => {
+  const whole = (graph: Graph): Masked => ({ graph, full: graph, kept: () => undefined });
+
+  test('may differ by the rounding of its range where it is near 0', async () => {
+    // As engines do that compute a sigmoid by a tanh.
+    const rounding = wrongEngine(engine, ({ op }) => op === 'Sigmoid', 1.01);
+    const equivalence = await check(lowScores(-14), whole(lowScores(-14)), { delivered: rounding });
+    expect(equivalence.max_abs_diff).toBeGreaterThan(0);
+    expect(equivalence.relative).toBeLessThan(1e-7);
+  });
+
+  test('may not hide what goes in, behind views neither', async () => {
+    await expect(check(lowScores(-14.01), whole(lowScores(-14)))).rejects.toThrow(
+      /first layer that differs is a \(Add\)/,
+    );
+  });
+});
