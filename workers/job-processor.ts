@@ -7,6 +7,7 @@ import { MAX_ATTEMPTS } from '../src/queue/index.js';
 import type { JobEnding, JobPayload } from '../src/queue/payloads.js';
 import { type Attempt, claimAttempt, findFinishedAttempt } from './attempt.js';
 import { CANCELED, createTranslator, judge, type Verdict } from './job-run.js';
+import { logFault } from './log-fault.js';
 import { type JobEvent, parseJobChildMessage } from './protocol.js';
 import { ReportBatcher } from './report-batcher.js';
 import { type ChildLimits, type ChildRun, runChild } from './run-child.js';
@@ -103,7 +104,9 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
     const onEvent = (event: JobEvent) => reports.push(translator.translate(event));
     const child = startChild(context, spec, { ...limits, deadlineMs }, log, onEvent);
     mine.child = child;
-    const verdict = judge(await child.ended, translator.phase, limits);
+    const ending = await child.ended;
+    if (ending.type === 'error') logFault(log, ending);
+    const verdict = judge(ending, translator.phase, limits);
     return verdict.type === 'crashed' ? afterCrash(job, verdict, translator.phase, log, reports) : verdict;
   } catch (error) {
     const { code, message: text, retryable } = toCodedError(error);
@@ -124,7 +127,7 @@ function afterCrash(
   reports: ReportBatcher,
 ): Verdict {
   const runs = job.attemptsMade + job.stalledCounter + 1;
-  log.error({ runs }, `the job's process died: ${crash.detail}`);
+  log.error({ runs, stderr: crash.lastWords }, `the job's process died: ${crash.detail}`);
   if (runs < MAX_ATTEMPTS) {
     reports.push({ type: 'log', message: `the job's process died (${crash.detail}); trying again` });
     return crash;

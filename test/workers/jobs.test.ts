@@ -80,13 +80,13 @@ describe('a job in its child', () => {
     expect(attemptsOf(job.job_id)).toEqual(['1']);
   });
 
-  test('that throws what has no code is an internal error, whose stack is in the log', async () => {
+  test('whose engine fails says what failed, in a code of its own', async () => {
     await fixture.start(open);
-    const job = jobOf(['throw']);
+    const job = jobOf(['look-up']);
     await open.queue.enqueue(job);
-    const message = "something went wrong; the worker's log has it";
-    expect(await reports.ending(job.job_id)).toMatchObject({ error: { code: 'INTERNAL', message } });
-    expect(fixture.logged.map(({ msg }) => String(msg)).join('\n')).toMatch(/Error: a bug\n.*stand-in-child/);
+    expect(await reports.ending(job.job_id)).toMatchObject({
+      error: { code: 'INDEX_OUT_OF_RANGE', message: expect.stringMatching(/(index|idx).*embedding/), phase: 'pruning' },
+    });
   });
 
   test('is queued after one that has the same worker, and starts when that one ends', async () => {
@@ -102,6 +102,43 @@ describe('a job in its child', () => {
       [second.job_id, 'started'],
       [second.job_id, 'finished'],
     ]);
+  });
+});
+
+describe.each(['debug', 'warn', 'error'])('with LOG_LEVEL %s', (level) => {
+  let quiet: Fixture;
+  beforeEach(() => {
+    quiet = createFixture(level);
+  });
+  afterEach(() => quiet.dispose());
+
+  test('what has no code is an internal error, and the log has it with its stack and its cause', async () => {
+    await quiet.start(open);
+    const job = jobOf(['throw']);
+    await open.queue.enqueue(job);
+    const message = "something went wrong; the worker's log has it";
+    expect(await reports.ending(job.job_id)).toMatchObject({ error: { code: 'INTERNAL', message } });
+    const stack = expect.stringMatching(/Error: a bug\n.*stand-in-child(.|\n)*Error: its cause/);
+    expect(quiet.logged).toContainEqual(
+      expect.objectContaining({ level: 50, job_id: job.job_id, code: 'INTERNAL', stack }),
+    );
+  });
+
+  test('what is the fault of the upload is no error of the log', async () => {
+    await quiet.start(open);
+    const job = jobOf(['fail']);
+    await open.queue.enqueue(job);
+    await reports.ending(job.job_id);
+    expect(quiet.logged.filter((line) => Number(line.level) >= 50)).toEqual([]);
+  });
+
+  test('a crash is in the log with the last words of its process', async () => {
+    await quiet.start(open);
+    const job = jobOf(['exit-with-words']);
+    await open.queue.enqueue(job);
+    expect(await reports.ending(job.job_id)).toMatchObject({ error: { code: 'WORKER_CRASHED' } });
+    const stderr = expect.arrayContaining(['assertion of a library failed']);
+    expect(quiet.logged).toContainEqual(expect.objectContaining({ level: 50, job_id: job.job_id, runs: 1, stderr }));
   });
 });
 
