@@ -7,7 +7,8 @@ import * as ort from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { graphCost } from '../../../src/graph/cost.js';
 import { type Graph, getSpec } from '../../../src/graph/graph.js';
-import { allocate, elementCount } from '../../../src/graph/tensor.js';
+import type { Cost } from '../../../src/graph/op-spec.js';
+import { allocate, elementCount, tensor } from '../../../src/graph/tensor.js';
 import {
   decodeModel,
   encodeModel,
@@ -17,6 +18,7 @@ import {
 } from '../../../src/onnx-proto/index.js';
 import { describeShared } from '../../shared.js';
 import { readOnnxBytes } from '../../support/onnx-files.js';
+import { type NodeSketch, onnxBytes } from './onnx-models.js';
 
 type Shapes = ReadonlyMap<string, readonly number[]>;
 
@@ -76,6 +78,84 @@ const FOLDERS: readonly [folder: string, takes: (file: string) => boolean][] = [
   ['goldens/mmrazor', () => true],
   ['cases', (file) => CASES.includes(basename(file, '.onnx'))],
 ];
+
+/**
+ * Attention in four windows of a plane and a pooled head. With `mixes`, what goes on is taken by its places in the whole
+ * batch (as_strided), so that the file's own batch stays.
+ */
+function windows(batch: number | 'N', mixes: boolean): Uint8Array {
+  const fixed = batch === 'N' ? 0 : batch;
+  const many = batch === 'N' ? -1 : 4 * batch;
+  const places = 256 * (batch === 'N' ? 1 : batch);
+  const indices = (...values: number[]) => tensor('int64', [values.length], values);
+  const weights = (...shape: number[]) => tensor('float32', shape, new Float32Array(elementCount(shape)).fill(0.1));
+  const strided: NodeSketch[] = [
+    ['Reshape', ['c', 'flat'], ['line']],
+    ['Gather', ['line', 'places'], ['taken']],
+    ['Reshape', ['taken', 'split'], ['s']],
+  ];
+  return onnxBytes({
+    inputs: { x: [batch, 3, 8, 8] },
+    outputs: { y: [batch, 5] },
+    weights: {
+      'c.weight': weights(4, 3, 1, 1),
+      'c.bias': weights(4),
+      'q.weight': weights(4, 4),
+      'frames.weight': weights(4, 1, 3, 3),
+      'fc.weight': weights(4, 5),
+      flat: indices(-1),
+      places: indices(...Array.from({ length: places }, (_, i) => i)),
+      split: indices(fixed, 4, 2, 4, 2, 4),
+      tokens: indices(many, 16, 4),
+      planes: indices(many, 4, 4, 4),
+      whole: indices(fixed === 0 ? -1 : fixed, 4, 4),
+    },
+    nodes: [
+      ['Conv', ['x', 'c.weight', 'c.bias'], ['c']],
+      ...(mixes ? strided : [['Reshape', ['c', 'split'], ['s']] as const]),
+      ['Transpose', ['s'], ['t'], { perm: [0, 2, 4, 3, 5, 1] }],
+      ['Reshape', ['t', 'tokens'], ['k']],
+      ['MatMul', ['k', 'q.weight'], ['q']],
+      ['Transpose', ['k'], ['kt'], { perm: [0, 2, 1] }],
+      ['MatMul', ['q', 'kt'], ['scores']],
+      ['Softmax', ['scores'], ['shares'], { axis: -1 }],
+      ['MatMul', ['shares', 'k'], ['attended']],
+      ['Transpose', ['attended'], ['at'], { perm: [0, 2, 1] }],
+      ['Reshape', ['at', 'planes'], ['maps']],
+      ['Conv', ['maps', 'frames.weight'], ['deep'], { group: 4, pads: [1, 1, 1, 1] }],
+      ['GlobalAveragePool', ['deep'], ['pooled']],
+      ['Reshape', ['pooled', 'whole'], ['back']],
+      ['ReduceMean', ['back'], ['mean'], { axes: [1], keepdims: 0 }],
+      ['MatMul', ['mean', 'fc.weight'], ['y']],
+    ],
+  });
+}
+
+function kindsOf(graph: Graph): Record<string, Cost> {
+  const { perNode } = graphCost(graph);
+  const kinds: Record<string, Cost> = {};
+  for (const { op, name } of graph.nodes) {
+    const [{ macs, mmrazor }, sum] = [perNode.get(name)!, kinds[op] ?? { macs: 0, mmrazor: 0 }];
+    if (macs + mmrazor > 0) kinds[op] = { macs: sum.macs + macs, mmrazor: sum.mmrazor + mmrazor };
+  }
+  return kinds;
+}
+
+test('a file costs the same with an open batch, one of 1 and one of 4', async () => {
+  const { graph: open } = await readOnnxBytes(windows('N', false));
+  expect(kindsOf(open)).toMatchObject({
+    MatMul: { macs: 4 * 16 * 4 * (4 + 16 + 16) + 20 },
+    Conv: { macs: 768 + 9 * 256 },
+  });
+  for (const batch of [1, 4]) {
+    for (const mixes of [false, true]) {
+      const { graph } = await readOnnxBytes(windows(batch, mixes));
+      if (mixes) expect(getSpec(graph, 'x').shape[0]).toBe(batch);
+      expect(kindsOf(graph)).toEqual(kindsOf(open));
+      expect(graphCost(graph).parameters).toBe(graphCost(open).parameters);
+    }
+  }
+});
 
 for (const [name, takes] of FOLDERS) {
   describeShared(`MACs of ${name}`, name, (folder) => {
