@@ -59,11 +59,16 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
       try {
         // Read again, now that a cancel event would find the job here: no cancel falls between the two.
         if (await isCanceled(context, job)) mine.end ??= 'cancel';
-        const earlier = await findFinishedAttempt(context.folders, message.job_id);
-        if (earlier !== undefined) {
-          return { attempt: earlier.attempt, event: { type: 'finished', outcome: earlier.outcome } };
+        let attempt: Attempt;
+        try {
+          const earlier = await findFinishedAttempt(context.folders, message.job_id);
+          if (earlier !== undefined) {
+            return { attempt: earlier.attempt, event: { type: 'finished', outcome: earlier.outcome } };
+          }
+          attempt = await claimAttempt(context.folders, message.job_id, message.attempt);
+        } catch (error) {
+          return { attempt: message.attempt, event: notRun(context.logger.child({ job_id: message.job_id }), error) };
         }
-        const attempt = await claimAttempt(context.folders, message.job_id, message.attempt);
         const verdict = await runAttempt(context, job, attempt, mine);
         if (verdict.type === 'ended') return { attempt: attempt.attempt, event: verdict.event };
         if (verdict.type === 'crashed') throw new Error(verdict.detail);
@@ -109,13 +114,18 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
     const verdict = judge(ending, translator.phase, limits);
     return verdict.type === 'crashed' ? afterCrash(job, verdict, translator.phase, log, reports) : verdict;
   } catch (error) {
-    const { code, message: text, retryable } = toCodedError(error);
-    log.error({ err: error }, 'the job could not be run');
-    return { type: 'ended', event: { type: 'failed', error: { code, message: text, phase: null, retryable } } };
+    return { type: 'ended', event: notRun(log, error) };
   } finally {
     await time?.stop();
     await reports.flush();
   }
+}
+
+/** The end of a job that came to no child: a disk that is full, a folder that can't be written. */
+function notRun(log: Logger, error: unknown): JobEnding['event'] {
+  log.error({ err: error }, 'the job could not be run');
+  const { code, message, retryable } = toCodedError(error);
+  return { type: 'failed', error: { code, message, phase: null, retryable } };
 }
 
 /** A crash is tried again from the last checkpoint, as long as the job has attempts left. */

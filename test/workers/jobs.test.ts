@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
@@ -140,6 +140,19 @@ describe.each(['debug', 'warn', 'error'])('with LOG_LEVEL %s', (level) => {
     const stderr = expect.arrayContaining(['assertion of a library failed']);
     expect(quiet.logged).toContainEqual(expect.objectContaining({ level: 50, job_id: job.job_id, runs: 1, stderr }));
   });
+});
+
+test('a job whose folder can not be made fails at once, and the log says why', async () => {
+  await fixture.start(open);
+  const job = jobOf(['work']);
+  mkdirSync(join(fixture.dataDir, 'jobs'), { recursive: true });
+  writeFileSync(join(fixture.dataDir, 'jobs', job.job_id), 'a file in the place of a folder');
+  await open.queue.enqueue(job);
+  const message = "something went wrong; the worker's log has it";
+  expect(await reports.ending(job.job_id)).toMatchObject({ attempt: 1, error: { code: 'INTERNAL', message } });
+  expect(fixture.logged).toContainEqual(
+    expect.objectContaining({ level: 50, job_id: job.job_id, err: expect.objectContaining({ code: 'ENOTDIR' }) }),
+  );
 });
 
 describe('cancel', () => {
