@@ -3,10 +3,7 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 
 /** The options of the command line; `--help` prints the usage, and ends the process. */
 export function readOptions<O extends NonNullable<ParseArgsConfig['options']>>(usage: string, options: O) {
-  if (process.argv.slice(2).includes('--help')) {
-    process.stdout.write(usage);
-    process.exit();
-  }
+  if (process.argv.slice(2).includes('--help')) showUsage(usage);
   try {
     return parseArgs({ options }).values;
   } catch (error) {
@@ -17,10 +14,7 @@ export function readOptions<O extends NonNullable<ParseArgsConfig['options']>>(u
 /** Numbers without names, in order; `defaults` has the names of all and what they are where they aren't given. */
 export function readNumbers(usage: string, defaults: Readonly<Record<string, number>>): number[] {
   const given = process.argv.slice(2);
-  if (given.includes('--help')) {
-    process.stdout.write(usage);
-    process.exit();
-  }
+  if (given.includes('--help')) showUsage(usage);
   const names = Object.keys(defaults);
   if (given.length > names.length)
     fail(`there are ${names.length} arguments (${names.join(', ')}); found ${given.length}`);
@@ -50,6 +44,11 @@ export function countOption(option: string, given: string): number {
   const count = Number(given);
   if (!Number.isInteger(count) || count < 1) fail(`--${option} takes a whole number from 1; found ${given}`);
   return count;
+}
+
+function showUsage(usage: string): never {
+  process.stdout.write(usage);
+  process.exit();
 }
 
 function fail(message: string): never {

@@ -110,8 +110,12 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
     const child = startChild(context, spec, { ...limits, deadlineMs }, log, onEvent);
     mine.child = child;
     const ending = await child.ended;
-    if (ending.type === 'error') logFault(log, ending);
     const verdict = judge(ending, translator.phase, limits);
+    if (ending.type === 'error') logFault(log, ending);
+    else if (verdict.type === 'ended' && verdict.event.type === 'failed') {
+      const { code, message: text } = verdict.event.error;
+      log.error({ code }, `the job's process was killed: ${text}`);
+    }
     return verdict.type === 'crashed' ? afterCrash(job, verdict, translator.phase, log, reports) : verdict;
   } catch (error) {
     return { type: 'ended', event: notRun(log, error) };

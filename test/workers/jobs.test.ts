@@ -184,6 +184,8 @@ describe('limits', () => {
     const ending = await reports.ending(job.job_id);
     expect(ending).toMatchObject({ attempt: 1, error: { code: 'OUT_OF_MEMORY', phase: 'pruning', retryable: false } });
     expect(ending.type === 'failed' && ending.error.message).toMatch(/MiB of memory and may have 250 MiB/);
+    const line = { level: 50, job_id: job.job_id, code: 'OUT_OF_MEMORY' };
+    expect(fixture.logged).toContainEqual(expect.objectContaining(line));
   });
 
   test('a job that runs too long is killed and not tried again', async () => {
