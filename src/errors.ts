@@ -30,6 +30,7 @@ export const ERRORS = {
   DATASET_INVALID: { status: 422, title: 'The data set can not be read' },
   DATASET_NOT_FINITE: { status: 422, title: 'The data set holds NaN or infinite values' },
   DATASET_SHAPE: { status: 422, title: 'The data do not fit the model' },
+  INDEX_OUT_OF_RANGE: { status: 422, title: 'An index that the model looks up by is out of range' },
   LABELS_INVALID: { status: 422, title: 'The labels do not fit the model' },
   // configs
   CONFIG_INVALID: { status: 422, title: 'The config is not valid' },
@@ -45,6 +46,7 @@ export const ERRORS = {
   RESOURCE_IN_USE: { status: 409, title: 'The resource is in use by a job' },
   IDEMPOTENCY_CONFLICT: { status: 409, title: 'The idempotency key was used with another request' },
   CERTIFICATE_FAILED: { status: 500, title: 'The pruned model does not compute what the masked model computes' },
+  ENGINE_FAILED: { status: 500, title: 'The engine could not compute the model' },
   TRAINING_DIVERGED: { status: 422, title: 'Training produced NaN' },
   PLUGIN_FAILED: { status: 500, title: "A part of the operator's own failed" },
   IMPORTANCE_INVALID: { status: 422, title: 'Channels can not be ranked by their weights' },

@@ -1,5 +1,5 @@
-import { EspalierError } from '../src/errors.js';
-import { toCodedError } from '../src/queue/coded-error.js';
+import { inspect } from 'node:util';
+import { isOurFault, toCodedError } from '../src/queue/coded-error.js';
 import { exitWithParent } from './parent-watch.js';
 import type { Parse } from './protocol.js';
 
@@ -11,7 +11,7 @@ export interface ChildChannel {
   send(message: object): void;
   /** Sends the last message and exits when it is out. */
   finish(message: object): void;
-  /** Prints the error for the log, sends it, exits. */
+  /** Sends the error, with its trace for the worker's log where it is a fault of ours, and exits. */
   fail(error: unknown): void;
 }
 
@@ -30,10 +30,12 @@ export function openChildChannel<T>(parse: Parse<T>, onRequest: (request: T) => 
     send: (message) => send(message),
     finish,
     fail: (error) => {
-      // What has a code is the user's to read; anything else is ours, and its stack belongs in the log.
-      if (!(error instanceof EspalierError)) console.error(error);
       const coded = toCodedError(error);
-      finish({ type: 'error', error: { ...coded, message: clip(coded.message), errors: coded.errors.slice(0, 1000) } });
+      finish({
+        type: 'error',
+        error: { ...coded, message: clip(coded.message), errors: coded.errors.slice(0, 1000) },
+        ...(isOurFault(coded) ? { trace: clip(inspect(error)) } : {}),
+      });
     },
   };
 }

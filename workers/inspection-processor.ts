@@ -3,6 +3,7 @@ import type { DatasetInspection, ModelInspection } from '../src/pipeline/contrac
 import { toCodedError } from '../src/queue/coded-error.js';
 import type { InspectionAnswer, InspectionPayload } from '../src/queue/payloads.js';
 import { mebibytes } from './job-run.js';
+import { logFault } from './log-fault.js';
 import { parseInspectChildMessage } from './protocol.js';
 import { type ChildEnding, type ChildLimits, type ChildRun, runChild } from './run-child.js';
 import type { WorkerContext } from './supervisor.js';
@@ -38,6 +39,7 @@ export function createInspectionProcessor(context: WorkerContext): InspectionPro
       try {
         path = await context.blobs.localPath(upload.blob);
       } catch (error) {
+        log.error({ err: error }, 'the upload could not be read');
         return { error: toCodedError(error) };
       }
       const child = runChild<never, Inspection>({
@@ -53,11 +55,15 @@ export function createInspectionProcessor(context: WorkerContext): InspectionPro
       const ending = await child.ended;
       running.delete(child);
       if (ending.type === 'done') return { ok: ending.value };
-      if (ending.type === 'error') return { error: ending.error };
+      if (ending.type === 'error') {
+        logFault(log, ending);
+        return { error: ending.error };
+      }
       const complaint = COMPLAINTS[ending.type];
       if (complaint === undefined) throw new Error('the worker was stopped');
       const message = `${upload.name}: ${complaint(context.limits.inspection, ending)}`;
-      log.warn(message);
+      if (ending.type === 'crashed') log.error({ stderr: ending.lastWords }, message);
+      else log.warn(message);
       const code = kind === 'model' ? 'MODEL_INVALID' : 'DATASET_INVALID';
       return { error: { code, message, errors: [], retryable: false } };
     },

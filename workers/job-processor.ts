@@ -7,6 +7,7 @@ import { MAX_ATTEMPTS } from '../src/queue/index.js';
 import type { JobEnding, JobPayload } from '../src/queue/payloads.js';
 import { type Attempt, claimAttempt, findFinishedAttempt } from './attempt.js';
 import { CANCELED, createTranslator, judge, type Verdict } from './job-run.js';
+import { logFault } from './log-fault.js';
 import { type JobEvent, parseJobChildMessage } from './protocol.js';
 import { ReportBatcher } from './report-batcher.js';
 import { type ChildLimits, type ChildRun, runChild } from './run-child.js';
@@ -58,11 +59,16 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
       try {
         // Read again, now that a cancel event would find the job here: no cancel falls between the two.
         if (await isCanceled(context, job)) mine.end ??= 'cancel';
-        const earlier = await findFinishedAttempt(context.folders, message.job_id);
-        if (earlier !== undefined) {
-          return { attempt: earlier.attempt, event: { type: 'finished', outcome: earlier.outcome } };
+        let attempt: Attempt;
+        try {
+          const earlier = await findFinishedAttempt(context.folders, message.job_id);
+          if (earlier !== undefined) {
+            return { attempt: earlier.attempt, event: { type: 'finished', outcome: earlier.outcome } };
+          }
+          attempt = await claimAttempt(context.folders, message.job_id, message.attempt);
+        } catch (error) {
+          return { attempt: message.attempt, event: notRun(context.logger.child({ job_id: message.job_id }), error) };
         }
-        const attempt = await claimAttempt(context.folders, message.job_id, message.attempt);
         const verdict = await runAttempt(context, job, attempt, mine);
         if (verdict.type === 'ended') return { attempt: attempt.attempt, event: verdict.event };
         if (verdict.type === 'crashed') throw new Error(verdict.detail);
@@ -103,16 +109,27 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
     const onEvent = (event: JobEvent) => reports.push(translator.translate(event));
     const child = startChild(context, spec, { ...limits, deadlineMs }, log, onEvent);
     mine.child = child;
-    const verdict = judge(await child.ended, translator.phase, limits);
+    const ending = await child.ended;
+    const verdict = judge(ending, translator.phase, limits);
+    if (ending.type === 'error') logFault(log, ending);
+    else if (verdict.type === 'ended' && verdict.event.type === 'failed') {
+      const { code, message: text } = verdict.event.error;
+      log.error({ code }, `the job's process was killed: ${text}`);
+    }
     return verdict.type === 'crashed' ? afterCrash(job, verdict, translator.phase, log, reports) : verdict;
   } catch (error) {
-    const { code, message: text, retryable } = toCodedError(error);
-    log.error({ err: error }, 'the job could not be run');
-    return { type: 'ended', event: { type: 'failed', error: { code, message: text, phase: null, retryable } } };
+    return { type: 'ended', event: notRun(log, error) };
   } finally {
     await time?.stop();
     await reports.flush();
   }
+}
+
+/** The end of a job that came to no child: a disk that is full, a folder that can't be written. */
+function notRun(log: Logger, error: unknown): JobEnding['event'] {
+  log.error({ err: error }, 'the job could not be run');
+  const { code, message, retryable } = toCodedError(error);
+  return { type: 'failed', error: { code, message, phase: null, retryable } };
 }
 
 /** A crash is tried again from the last checkpoint, as long as the job has attempts left. */
@@ -124,7 +141,7 @@ function afterCrash(
   reports: ReportBatcher,
 ): Verdict {
   const runs = job.attemptsMade + job.stalledCounter + 1;
-  log.error({ runs }, `the job's process died: ${crash.detail}`);
+  log.error({ runs, stderr: crash.lastWords }, `the job's process died: ${crash.detail}`);
   if (runs < MAX_ATTEMPTS) {
     reports.push({ type: 'log', message: `the job's process died (${crash.detail}); trying again` });
     return crash;

@@ -28,7 +28,7 @@ export const CANCELED: JobOutcome = { status: 'canceled', result: null, artifact
 export type Verdict =
   | { readonly type: 'ended'; readonly event: JobEnding['event'] }
   | { readonly type: 'given-back' }
-  | { readonly type: 'crashed'; readonly detail: string };
+  | { readonly type: 'crashed'; readonly detail: string; readonly lastWords: readonly string[] };
 
 type Judge<T extends ChildEnding<JobOutcome>['type']> = (
   ending: Extract<ChildEnding<JobOutcome>, { type: T }>,
@@ -57,7 +57,7 @@ const VERDICTS: { readonly [T in ChildEnding<JobOutcome>['type']]: Judge<T> } = 
     }),
   canceled: () => ({ type: 'ended', event: { type: 'finished', outcome: CANCELED } }),
   stopped: () => ({ type: 'given-back' }),
-  crashed: ({ detail }) => ({ type: 'crashed', detail }),
+  crashed: ({ detail, lastWords }) => ({ type: 'crashed', detail, lastWords }),
 };
 
 /** What the end of a job's child means for the job. */

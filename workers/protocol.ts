@@ -44,6 +44,8 @@ const Failure = Type.Object({
     errors: Type.Array(Type.Object({ pointer: Text, message: Text }), { maxItems: 1000 }),
     retryable: Type.Boolean(),
   }),
+  /** For the log: where in the child it was thrown, and what caused it. Faults of ours have one. */
+  trace: Type.Optional(Text),
 });
 
 const Outcome = Type.Unsafe<JobOutcome>(

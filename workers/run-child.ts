@@ -12,6 +12,9 @@ const EXIT_MS = 5000;
 /** After a child's exit, how long to wait for what it had still written to its pipes. */
 const DRAIN_MS = 2000;
 
+/** Lines of stderr that are kept for a crash. */
+const LAST_WORDS = 30;
+
 /** A longer one fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -36,17 +39,18 @@ export interface ChildLimits {
 }
 
 /** What a child sends: events, then a result or a coded error. */
-export type ChildMessage<E, V> = E | { type: 'done'; value: V } | { type: 'error'; error: CodedError };
+export type ChildMessage<E, V> = E | { type: 'done'; value: V } | { type: 'error'; error: CodedError; trace?: string };
 
 /** How a child ended. `canceled` and `stopped`: it was killed because of that; one that stops by itself is `done`. */
 export type ChildEnding<V> =
   | { readonly type: 'done'; readonly value: V }
-  | { readonly type: 'error'; readonly error: CodedError }
+  | { readonly type: 'error'; readonly error: CodedError; readonly trace?: string }
   | { readonly type: 'memory'; readonly bytes: number }
   | { readonly type: 'deadline' }
   | { readonly type: 'canceled' }
   | { readonly type: 'stopped' }
-  | { readonly type: 'crashed'; readonly detail: string };
+  /** `lastWords`: the last lines that it wrote to stderr. */
+  | { readonly type: 'crashed'; readonly detail: string; readonly lastWords: readonly string[] };
 
 export interface ChildOptions<E, V> {
   /** The child's compiled module. */
@@ -87,6 +91,7 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
   });
   let ending: ChildEnding<V> | undefined;
   let heapExhausted = false;
+  const lastWords: string[] = [];
   const timers: NodeJS.Timeout[] = [];
 
   const kill = (why: ChildEnding<V>): void => {
@@ -102,7 +107,8 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
   child.on('message', (raw) => {
     if (ending !== undefined) return;
     const message = options.parse(raw);
-    if (message === undefined) kill({ type: 'crashed', detail: 'it sent a message that is not in the protocol' });
+    if (message === undefined)
+      kill({ type: 'crashed', detail: 'it sent a message that is not in the protocol', lastWords });
     else if (message.type === 'done' || message.type === 'error') {
       ending = message as ChildEnding<V>;
       timers.push(setTimeout(() => child.kill('SIGKILL'), EXIT_MS));
@@ -111,6 +117,8 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
   forEachLine(child.stdout!, (line) => options.onOutput('stdout', line));
   forEachLine(child.stderr!, (line) => {
     heapExhausted ||= line.includes('JavaScript heap out of memory');
+    lastWords.push(line);
+    if (lastWords.length > LAST_WORDS) lastWords.shift();
     options.onOutput('stderr', line);
   });
 
@@ -118,7 +126,7 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
     const gone = (detail: string): void => {
       memory?.stop();
       for (const timer of timers) clearTimeout(timer);
-      const crash: ChildEnding<V> = { type: 'crashed', detail };
+      const crash: ChildEnding<V> = { type: 'crashed', detail, lastWords };
       resolve(ending ?? (heapExhausted ? { type: 'memory', bytes: limits.memoryBytes } : crash));
     };
     const words = (code: number | null, signal: string | null) =>

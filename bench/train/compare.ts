@@ -6,33 +6,42 @@ import type { Engine } from '../../src/engine/index.js';
 import { graphCost } from '../../src/graph/cost.js';
 import type { Graph } from '../../src/graph/graph.js';
 import { bindShapes } from '../../src/graph/passes/reinfer.js';
+import { ForwardSide } from './forward-side.js';
 import { noiseImages } from './images.js';
+import { median } from './median.js';
 import type { BenchNet } from './nets.js';
 import { OwnSide } from './own-side.js';
 import { bytesOf, TorchPeer } from './torch-peer.js';
+import { type Side, takeTurns } from './turns.js';
 import { buildVariant, type Variant } from './variants.js';
 
-/** What both sides took: medians in milliseconds, bytes, and the relative error (L2) of
- * all gradients against float64, the median over batches. */
+/** What a net's sides took: medians in milliseconds, bytes, errors. Without PyTorch there is less. */
 export interface Comparison {
   readonly net: string;
   readonly variant: string;
   readonly macs: number;
-  readonly layout: string;
-  readonly train: { readonly own: number; readonly peer: number };
-  readonly forward: { readonly own: number; readonly peer: number };
+  readonly train: { readonly own: number; readonly torch?: number | undefined };
+  readonly forward: { readonly own: number; readonly onnxruntime: number; readonly torch?: number | undefined };
   /** Of a pruned net: its MACs' and its step's share of the whole net's, both steps timed in turns. */
-  readonly shares?: { readonly macs: number; readonly step: number };
-  readonly gradientError: { readonly own: number; readonly peer: number };
-  readonly peakBytes?: { readonly own: number; readonly peer: number };
+  readonly shares?: { readonly macs: number; readonly step: number } | undefined;
+  /** PyTorch's faster layout when it trains. */
+  readonly layout?: string | undefined;
+  /** Relative (L2), of all gradients against float64, the median over batches. */
+  readonly gradientError?: { readonly own: number; readonly torch: number } | undefined;
+  readonly peakBytes?: { readonly own: number; readonly torch?: number | undefined } | undefined;
 }
 
 export interface CompareOptions {
+  /** What is measured. */
   readonly engine: Engine;
+  /** A peer of the forward pass, on as many threads. */
+  readonly onnxruntime: Engine;
+  /** Whether PyTorch is here, the other peer. */
+  readonly torch: boolean;
   /** Rounds in which each side has its turn. */
   readonly rounds: number;
   readonly memory: boolean;
-  /** For the files that the peer reads. */
+  /** For the files that PyTorch reads. */
   readonly folder: string;
 }
 
@@ -40,53 +49,48 @@ const MEMORY_SCRIPT = fileURLToPath(new URL('./memory.js', import.meta.url));
 const MEMORY_STEPS = 6;
 const GRADIENT_BATCHES = 5;
 
-/** Runs both sides in turns, so that whatever else the machine does falls on both. */
+/** Times a net's sides in turns, then what each holds in memory. */
 export async function compare(net: BenchNet, variant: Variant, options: CompareOptions): Promise<Comparison> {
   const { engine, rounds, memory, folder } = options;
   const graph = buildVariant(net, variant);
   const { batch } = net;
   const images = noiseImages(graph, batch);
-  const peer = new TorchPeer();
+  const torch = options.torch ? new TorchPeer() : undefined;
   try {
-    const layouts = await peer.open(graph, images.data, { threads: engine.threads, folder, batch });
+    const layouts = await torch?.open(graph, images.data, { threads: engine.threads, folder, batch });
     const own = await OwnSide.open(engine, graph, images);
     const whole = variant.divisor === undefined ? undefined : await OwnSide.open(engine, buildWhole(net), images);
-    const wholeTimes: number[] = [];
-    const errors = await gradientErrors(own, peer, graph, batch, folder);
-    const times = {
-      train: { own: [] as number[], peer: [] as number[] },
-      forward: { own: [] as number[], peer: [] as number[] },
-    };
-    await whole?.train(2);
-    for (const what of ['train', 'forward'] as const) {
-      await own[what](2);
-      await peer.time(what, 2);
-      for (let round = 0; round < rounds; round++) {
-        times[what].own.push(...(await own[what](2)));
-        times[what].peer.push(...(await peer.time(what, 2)));
-        if (what === 'train' && whole) wholeTimes.push(...(await whole.train(2)));
-      }
+    const onnxruntime = await ForwardSide.open(options.onnxruntime, graph, images);
+    const gradientError = torch && (await gradientErrors(own, torch, graph, batch, folder));
+    const training = new Map<'own' | 'torch' | 'whole', Side>([['own', (runs) => own.train(runs)]]);
+    const passes = new Map<'own' | 'torch' | 'onnxruntime', Side>([['own', (runs) => own.forward(runs)]]);
+    if (torch) {
+      training.set('torch', (runs) => torch.time('train', runs));
+      passes.set('torch', (runs) => torch.time('forward', runs));
     }
+    if (whole) training.set('whole', (runs) => whole.train(runs));
+    passes.set('onnxruntime', (runs) => onnxruntime.forward(runs));
+    const train = await takeTurns(training, rounds);
+    const forward = await takeTurns(passes, rounds);
     await own.close();
     await whole?.close();
+    await onnxruntime.close();
+    torch?.close();
     const macs = macsOf(graph, images.shape);
-    const step = median(times.train.own);
-    const shares = whole && { macs: macs / macsOf(buildWhole(net), images.shape), step: step / median(wholeTimes) };
-    const row: Comparison = {
+    const step = train.get('own')!;
+    return {
       net: net.name,
       variant: variant.name,
       macs,
-      ...(shares && { shares }),
-      layout: layouts.train,
-      train: { own: step, peer: median(times.train.peer) },
-      forward: { own: median(times.forward.own), peer: median(times.forward.peer) },
-      gradientError: errors,
+      shares: whole && { macs: macs / macsOf(buildWhole(net), images.shape), step: step / train.get('whole')! },
+      layout: layouts?.train,
+      train: { own: step, torch: train.get('torch') },
+      forward: { own: forward.get('own')!, onnxruntime: forward.get('onnxruntime')!, torch: forward.get('torch') },
+      gradientError,
+      peakBytes: memory ? await peakBytes(net, variant, engine, layouts?.train, folder) : undefined,
     };
-    if (!memory) return row;
-    peer.close();
-    return { ...row, peakBytes: await peakBytes(net, variant, engine, layouts.train, folder) };
   } finally {
-    peer.close();
+    torch?.close();
   }
 }
 
@@ -99,23 +103,23 @@ const macsOf = (graph: Graph, images: readonly number[]): number =>
  * Over several batches: one activation that rounds to the other side of zero can outweigh all other errors of a batch, and
  * which batch that happens in is chance.
  */
-async function gradientErrors(own: OwnSide, peer: TorchPeer, graph: Graph, batch: number, folder: string) {
-  const errors = { own: [] as number[], peer: [] as number[] };
+async function gradientErrors(own: OwnSide, torch: TorchPeer, graph: Graph, batch: number, folder: string) {
+  const errors = { own: [] as number[], torch: [] as number[] };
   for (let seed = 0; seed < GRADIENT_BATCHES; seed++) {
     const batchImages = noiseImages(graph, batch, 100 + seed);
     const images = join(folder, 'gradient-images.bin');
     writeFileSync(images, bytesOf(batchImages.data));
     const ask = async (dtype: string) => {
       const to = join(folder, `gradients-${dtype}.bin`);
-      await peer.ask({ do: 'gradients', images, dtype, to });
+      await torch.ask({ do: 'gradients', images, dtype, to });
       const bytes = readFileSync(to);
       return new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
     };
     const exact = await ask('float64');
     errors.own.push(relativeError((await own.gradients(batchImages)).values, exact));
-    errors.peer.push(relativeError(await ask('float32'), exact));
+    errors.torch.push(relativeError(await ask('float32'), exact));
   }
-  return { own: median(errors.own), peer: median(errors.peer) };
+  return { own: median(errors.own), torch: median(errors.torch) };
 }
 
 function relativeError(values: ArrayLike<number>, exact: Float64Array): number {
@@ -128,10 +132,11 @@ function relativeError(values: ArrayLike<number>, exact: Float64Array): number {
   return Math.sqrt(error / norm);
 }
 
-/** Each side in a fresh process, which has trained this net alone, PyTorch in its faster layout only. */
-async function peakBytes(net: BenchNet, variant: Variant, engine: Engine, layout: string, folder: string) {
+/** Each side in a fresh process, which has trained this net alone, PyTorch (where it is here) in its faster layout only. */
+async function peakBytes(net: BenchNet, variant: Variant, engine: Engine, layout: string | undefined, folder: string) {
   const args = [MEMORY_SCRIPT, net.name, variant.name, engine.name, String(engine.threads)];
   const own = Number(execFileSync(process.execPath, args, { encoding: 'utf8' }).trim());
+  if (layout === undefined) return { own };
   const graph = buildVariant(net, variant);
   const fresh = new TorchPeer();
   try {
@@ -140,14 +145,8 @@ async function peakBytes(net: BenchNet, variant: Variant, engine: Engine, layout
     await fresh.open(graph, images, { threads: engine.threads, folder, batch, layout });
     await fresh.time('train', MEMORY_STEPS);
     const { peak_bytes } = await fresh.ask<{ peak_bytes: number }>({ do: 'memory' });
-    return { own, peer: peak_bytes };
+    return { own, torch: peak_bytes };
   } finally {
     fresh.close();
   }
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

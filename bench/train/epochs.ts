@@ -1,7 +1,7 @@
 /**
  * Ten epochs of ResNet-20 on MNIST's 10,000 test images (padded to 32×32×3), for each seed from the same initial weights
  * in the same order on both sides: the final loss against PyTorch's own spread from seed to seed.
- * `npm run bench:epochs -- [seeds] [epochs] [threads] [first seed]`
+ * `npm run bench:epochs -- --help`
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { seededRandom, shuffledOrder } from '../../src/data/random.js';
 import { openEngine } from '../../src/engine/index.js';
 import type { Graph } from '../../src/graph/graph.js';
 import { readMnist } from '../../test/support/mnist.js';
+import { readNumbers } from '../options.js';
 import { noiseImages } from './images.js';
 import { BENCH_NETS } from './nets.js';
 import { OwnSide } from './own-side.js';
@@ -20,13 +21,25 @@ const SIZE = 32;
 const MARGIN = 2;
 const DIGIT = 28;
 
-const [seeds = 3, epochs = 10, threads = 2, firstSeed = 0] = process.argv.slice(2).map(Number);
+const USAGE = `npm run bench:epochs -- [seeds] [epochs] [threads] [first seed]
+
+Ten epochs of ResNet-20 on MNIST's 10,000 test images, for each seed from the same initial weights in the same order with
+Espalier and with PyTorch. Defaults: 3 seeds from 0 on, 10 epochs, 2 threads. PEER_PYTHON names the Python that has PyTorch.
+`;
+
+const ARGUMENTS = { seeds: 3, epochs: 10, threads: 2, 'first seed': 0 };
+const [seeds, epochs, threads, firstSeed] = readNumbers(USAGE, ARGUMENTS);
+const torch = TorchPeer.find();
+if ('reason' in torch) {
+  console.error(`PyTorch is absent, and there is nothing to compare with: ${torch.reason}`);
+  process.exit(1);
+}
 const [net] = BENCH_NETS;
 const { images, labels } = paddedMnist();
 const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
 const engine = await openEngine({ engine: 'auto', threads });
 console.log(
-  `${net.name}, ${labels.length} images, ${epochs} epochs, learning rate ${LEARNING_RATE}, threads ${threads}, engine ${engine.name}, PyTorch ${TorchPeer.version()}`,
+  `${net.name}, ${labels.length} images, ${epochs} epochs, learning rate ${LEARNING_RATE}, threads ${threads}, engine ${engine.name}, PyTorch ${torch.version}`,
 );
 /** Mean loss of each epoch, of each seed. */
 const own: number[][] = [];

@@ -1,78 +1,91 @@
-/** Trains the benchmark's nets with Espalier and with PyTorch, in turns: `npm run bench:train -- --help`. */
+/** Times the benchmark's nets with Espalier, PyTorch and onnxruntime, in turns: `npm run bench:train -- --help`. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { type EngineName, openEngine } from '../../src/engine/index.js';
+import { type Engine, openEngine } from '../../src/engine/index.js';
+import { ENGINE_DEVICES, type EngineName } from '../../src/installed-engines.js';
+import { choiceOption, countOption, listOption, readOptions } from '../options.js';
 import { type Comparison, compare } from './compare.js';
 import { BENCH_NETS } from './nets.js';
 import { TorchPeer } from './torch-peer.js';
 import { VARIANTS } from './variants.js';
 
+const NETS = BENCH_NETS.map(({ name }) => name.slice(0, 2));
+
 const USAGE = `npm run bench:train -- [options]
 
-Training step and forward pass of each net, Espalier against PyTorch on the same threads (Debian: python3-torch), in
-turns, medians of all runs. A ratio below 1 means that Espalier is faster.
+Training step and forward pass of each net, Espalier against PyTorch (Debian: python3-torch), the forward pass against
+onnxruntime too, all on the same threads, in turns, medians of all runs. Before each turn the machine rests for 0.3 s, and
+the turn's first run doesn't count. A ratio below 1 means that Espalier is faster. Without PyTorch the rest is measured.
 
-  --nets M1,M4         which nets (default: ${BENCH_NETS.map(({ name }) => name.slice(0, 2)).join(',')})
+  --nets M1,M4         which nets (default: ${NETS.join(',')})
   --variants full      which variants (default: ${VARIANTS.map(({ name }) => name).join(',')})
   --rounds 10          turns of two runs each
-  --threads 2          threads of both sides
-  --engine auto        auto, native, onnxruntime or tensorflow
+  --threads 2          threads of every side
+  --engine auto        what is measured: ${Object.keys(ENGINE_DEVICES).join(', ')}
   --no-memory          don't measure peak memory (it takes a fresh process for each side)
+
+PEER_PYTHON names the Python that has PyTorch (default: the system's).
 `;
 
-const { values } = parseArgs({
-  options: {
-    help: { type: 'boolean', default: false },
-    nets: { type: 'string' },
-    variants: { type: 'string' },
-    rounds: { type: 'string', default: '10' },
-    threads: { type: 'string', default: '2' },
-    engine: { type: 'string', default: 'auto' },
-    'no-memory': { type: 'boolean', default: false },
-  },
+const values = readOptions(USAGE, {
+  nets: { type: 'string', default: NETS.join(',') },
+  variants: { type: 'string', default: VARIANTS.map(({ name }) => name).join(',') },
+  rounds: { type: 'string', default: '10' },
+  threads: { type: 'string', default: '2' },
+  engine: { type: 'string', default: 'auto' },
+  'no-memory': { type: 'boolean', default: false },
 });
+const nets = listOption('nets', values.nets, NETS);
+const variants = listOption(
+  'variants',
+  values.variants,
+  VARIANTS.map(({ name }) => name),
+);
+const rounds = countOption('rounds', values.rounds);
+const threads = countOption('threads', values.threads);
+const engineName = choiceOption('engine', values.engine, Object.keys(ENGINE_DEVICES) as EngineName[]);
 
-async function main(torch: string): Promise<void> {
-  const engine = await openEngine({ engine: values.engine as EngineName, threads: Number(values.threads) });
-  const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
-  console.log(
-    `engine ${engine.name} against PyTorch ${torch}, ${engine.threads} threads, ms a step (own / PyTorch = ratio)`,
-  );
-  const rows: Comparison[] = [];
-  try {
-    for (const net of BENCH_NETS.filter(({ name }) => chosen(values.nets, name.slice(0, 2)))) {
-      for (const variant of VARIANTS.filter(({ name }) => chosen(values.variants, name))) {
-        const options = { engine, rounds: Number(values.rounds), memory: !values['no-memory'], folder };
-        const row = await compare(net, variant, options);
-        rows.push(row);
-        console.log(line(row));
-      }
+const found = TorchPeer.find();
+const torch = 'version' in found;
+const engine = await openEngine({ engine: engineName, threads });
+const onnxruntime = await openEngine({ engine: 'onnxruntime', threads });
+console.log(`engine ${engine.name}, ${threads} threads, ms a step or pass (own / peer = ratio); ${peers(engine)}`);
+if ('reason' in found) console.log(`PyTorch is absent, and with it training's peer: ${found.reason}`);
+const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
+const rows: Comparison[] = [];
+try {
+  for (const net of BENCH_NETS.filter(({ name }) => nets.includes(name.slice(0, 2)))) {
+    for (const variant of VARIANTS.filter(({ name }) => variants.includes(name))) {
+      const options = { engine, onnxruntime, torch, rounds, memory: !values['no-memory'], folder };
+      const row = await compare(net, variant, options);
+      rows.push(row);
+      console.log(line(row));
     }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
   }
-  console.log(`geomean train ${geomean(rows, 'train')} forward ${geomean(rows, 'forward')}`);
-  process.exit();
+} finally {
+  await rm(folder, { recursive: true, force: true });
 }
+console.log(`geomean ${means(rows)}`);
+process.exit();
 
-function chosen(list: string | undefined, name: string): boolean {
-  return list === undefined || list.split(',').includes(name);
+function peers({ name }: Engine): string {
+  const peer = `onnxruntime${name === 'onnxruntime' ? ' (the same engine)' : ''}`;
+  return 'version' in found ? `peers PyTorch ${found.version} and, forward, ${peer}` : `peer, forward, ${peer}`;
 }
 
 function line(row: Comparison): string {
   const { train, forward, shares, gradientError, peakBytes } = row;
-  const times = ({ own, peer }: { own: number; peer: number }) =>
-    `${own.toFixed(1)} / ${peer.toFixed(1)} = ${(own / peer).toFixed(2)}`;
-  const parts = [
-    `${row.net} ${row.variant}`.padEnd(24),
-    `${(row.macs / 1e6).toFixed(1)} M MACs`,
-    `train ${times(train)} (${row.layout})`,
-    `forward ${times(forward)}`,
-    `gradient error ${gradientError.own.toExponential(1)} / ${gradientError.peer.toExponential(1)} = ${(gradientError.own / gradientError.peer).toFixed(2)}`,
-  ];
-  if (peakBytes) parts.push(`MB ${megabytes(peakBytes.own)} / ${megabytes(peakBytes.peer)}`);
+  const parts = [`${row.net} ${row.variant}`.padEnd(24), `${(row.macs / 1e6).toFixed(1)} M MACs`];
+  if (train.torch === undefined) parts.push(`train ${train.own.toFixed(1)}`);
+  else parts.push(`train ${ratio(train.own, train.torch)} (${row.layout})`);
+  if (forward.torch !== undefined) parts.push(`forward ${ratio(forward.own, forward.torch)}`);
+  parts.push(`forward, onnxruntime ${ratio(forward.own, forward.onnxruntime)}`);
+  if (gradientError) {
+    const { own, torch } = gradientError;
+    parts.push(`gradient error ${own.toExponential(1)} / ${torch.toExponential(1)} = ${(own / torch).toFixed(2)}`);
+  }
+  if (peakBytes) parts.push(`MB ${[peakBytes.own, peakBytes.torch ?? []].flat().map(megabytes).join(' / ')}`);
   if (shares) {
     const { macs, step } = shares;
     const kept = `${(100 * (macs / step)).toFixed(0)} % of the MACs ratio`;
@@ -81,22 +94,26 @@ function line(row: Comparison): string {
   return parts.join(' | ');
 }
 
-const megabytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
-
-function geomean(rows: readonly Comparison[], what: 'train' | 'forward'): string {
-  const logs = rows.map((row) => Math.log(row[what].own / row[what].peer));
-  return Math.exp(logs.reduce((sum, each) => sum + each, 0) / logs.length).toFixed(2);
+function ratio(own: number, peer: number): string {
+  return `${own.toFixed(1)} / ${peer.toFixed(1)} = ${(own / peer).toFixed(2)}`;
 }
 
-if (values.help) {
-  process.stdout.write(USAGE);
-} else {
-  const version = TorchPeer.version();
-  if (version === undefined) {
-    console.error(
-      'PyTorch is not here (Debian: apt-get install python3-torch; else set PEER_PYTHON to a Python with it)',
-    );
-    process.exit(1);
-  }
-  await main(version);
+function megabytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(0);
+}
+
+/** Geometric means of the ratios to each peer. */
+function means(all: readonly Comparison[]): string {
+  const columns: readonly [string, (row: Comparison) => [own: number, peer: number | undefined]][] = [
+    ['train', ({ train }) => [train.own, train.torch]],
+    ['forward', ({ forward }) => [forward.own, forward.torch]],
+    ['forward, onnxruntime', ({ forward }) => [forward.own, forward.onnxruntime]],
+  ];
+  return columns
+    .flatMap(([name, times]) => {
+      const logs = all.map(times).flatMap(([own, peer]) => (peer === undefined ? [] : Math.log(own / peer)));
+      if (logs.length === 0) return [];
+      return `${name} ${Math.exp(logs.reduce((sum, each) => sum + each, 0) / logs.length).toFixed(2)}`;
+    })
+    .join(' | ');
 }

@@ -2,6 +2,7 @@ import { createTrainingStep, type TrainingStep } from '../../src/autodiff/index.
 import type { CompiledGraph, Engine } from '../../src/engine/index.js';
 import { type Graph, getSpec } from '../../src/graph/graph.js';
 import { allocate, elementCount, scalar, type Tensor } from '../../src/graph/tensor.js';
+import { timed } from './timed.js';
 import { constantsOf } from './torch-peer.js';
 
 const LEARNING_RATE = 0.01;
@@ -133,14 +134,4 @@ export class OwnSide {
 function zeros(graph: Graph, id: string): Tensor {
   const { dtype, shape } = getSpec(graph, id);
   return { dtype, shape: shape as number[], data: allocate(dtype, elementCount(shape as number[])) };
-}
-
-async function timed(runs: number, run: () => Promise<unknown>): Promise<number[]> {
-  const times: number[] = [];
-  for (let i = 0; i < runs; i++) {
-    const start = performance.now();
-    await run();
-    times.push(performance.now() - start);
-  }
-  return times;
 }

@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -26,14 +26,13 @@ export class TorchPeer {
     this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
   }
 
-  /** PyTorch's version, or undefined where this machine has none. */
-  static version(): string | undefined {
-    try {
-      const code = 'import torch; print(torch.__version__)';
-      return execFileSync(PYTHON, ['-c', code], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-    } catch {
-      return undefined;
-    }
+  /** PyTorch's version, or why this machine has none. */
+  static find(): { readonly version: string } | { readonly reason: string } {
+    const code = 'import torch; print(torch.__version__)';
+    const { error, status, stdout, stderr } = spawnSync(PYTHON, ['-c', code], { encoding: 'utf8' });
+    if (status === 0) return { version: stdout.trim() };
+    const why = error?.message ?? stderr.trim().split('\n').at(-1);
+    return { reason: `${why}; Debian has it as python3-torch, PEER_PYTHON names a Python that has it` };
   }
 
   /** Hands over a net whose input is `x` and which ends in a softmax, with the images of one batch. */

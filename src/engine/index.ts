@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { EspalierError } from '../errors.js';
 import { type DeviceName, ENGINE_DEVICES, type EngineName, findNativeAddon } from '../installed-engines.js';
+import { withCodedFaults } from './coded-faults.js';
 import type { Engine } from './engine.js';
 import { withFallback } from './fallback.js';
 import type { ModelFile } from './onnxruntime/index.js';
@@ -8,7 +9,6 @@ import type { ModelFile } from './onnxruntime/index.js';
 export type { CompiledGraph, CompileOptions, Engine } from './engine.js';
 export { estimateMedian, type Latency, type MedianEstimate, measureLatency, medianOf, timeRuns } from './latency.js';
 export type { FileResult, ModelFile } from './onnxruntime/index.js';
-export { GraphRefused } from './refusal.js';
 export type { DeviceName, EngineName };
 
 interface Options {
@@ -96,6 +96,7 @@ async function openFastest(options: Options): Promise<Engine> {
  * @param options.device what it computes on, of those that the engine has ({@link ENGINE_DEVICES}); `auto` by default.
  * @param options.threads threads of one operator; 0 means as many as the machine runs at once.
  * @param options.notice gets a line that says why `auto` is not on a GPU.
+ * @returns an engine whose faults are coded (ENGINE_FAILED and others)
  * @throws EspalierError UNAVAILABLE for an engine that this installation lacks, saying how to install it, or a device that
  * does not answer; RangeError for a device that the engine never has.
  * @example const engine = await openEngine({ engine: 'auto', threads: 0 });
@@ -112,5 +113,5 @@ export async function openEngine(options: {
   const open = openers[device];
   if (!open)
     throw new RangeError(`the engine ${engine} is never on ${device}, but on ${ENGINE_DEVICES[engine].join(', ')}`);
-  return open({ threads, notice });
+  return withCodedFaults(await open({ threads, notice }));
 }

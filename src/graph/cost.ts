@@ -1,8 +1,6 @@
 import { type Graph, getSpec } from './graph.js';
 import type { Cost } from './op-spec.js';
-import { getOp } from './ops/index.js';
-
-const FREE: Cost = { macs: 0, mmrazor: 0 };
+import { sampleCosts } from './sample-cost.js';
 
 export interface GraphCost extends Cost {
   /** Elements of weights and running statistics, each constant once however many nodes share it. */
@@ -12,7 +10,7 @@ export interface GraphCost extends Cost {
 }
 
 /**
- * What one sample costs (the batch counts as 1) and how many parameters there are. A layer that is called twice costs
+ * What one sample costs, whatever the batch of the graph, and how many parameters there are. A layer that is called twice costs
  * twice.
  * @example graphCost(graph).macs // multiply-adds of convolutions and dense layers
  */
@@ -20,10 +18,11 @@ export function graphCost(graph: Graph): GraphCost {
   const perNode = new Map<string, Cost>();
   let macs = 0;
   let mmrazor = 0;
+  const sampleCost = sampleCosts(graph);
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((id) => (id === '' ? undefined : getSpec(graph, id)));
     const outputs = node.outputs.map((id) => getSpec(graph, id));
-    const cost = getOp(node.op).cost?.(node, inputs, outputs) ?? FREE;
+    const cost = sampleCost(node, inputs, outputs);
     perNode.set(node.name, cost);
     macs += cost.macs;
     mmrazor += cost.mmrazor;

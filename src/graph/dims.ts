@@ -54,8 +54,8 @@ export function missingSymbols(a: DimProduct, b: DimProduct): string[] {
   });
 }
 
-/** Elements of one sample: symbolic dimensions count as 1. */
-export function sampleElements(shape: Shape): number {
+/** Elements of a value, as costs count them: symbolic dimensions, an open batch for one, count as 1. */
+export function countedElements(shape: Shape): number {
   return dimProduct(shape).coefficient;
 }
 

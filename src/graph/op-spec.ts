@@ -3,10 +3,18 @@ import type { Attrs, Node, TensorSpec } from './graph.js';
 import type { RefTensor, Tensor } from './tensor.js';
 import type { Wanted } from './value-range.js';
 
-/** One multiply-add is 1. `mmrazor` counts by the original's table (PRUNING.md part 2 section 8). Per single sample. */
+/** One multiply-add is 1. `mmrazor` counts by the original's table (PRUNING.md part 2 section 8). */
 export interface Cost {
   readonly macs: number;
   readonly mmrazor: number;
+}
+
+export interface CostInput {
+  readonly node: Node;
+  readonly inputs: readonly (TensorSpec | undefined)[];
+  readonly outputs: readonly TensorSpec[];
+  /** Whether an input is the same for whatever the graph is fed with: a constant, or computed of constants. */
+  isWeight(i: number): boolean;
 }
 
 /** Where a layer's channels stand in an op with weights of its own: input 0's and output 0's channel axis. */
@@ -36,8 +44,11 @@ export interface OpSpec {
   infer(x: InferInput): TensorSpec[];
   /** Ties the channels of inputs and outputs. Absent: the op is opaque to pruning, all it touches is frozen. */
   channels?(node: Node, ctx: ChannelContext): void;
-  /** Absent: costs nothing. Shapes are concrete but for the batch, which counts as 1. */
-  cost?(node: Node, inputs: readonly (TensorSpec | undefined)[], outputs: readonly TensorSpec[]): Cost;
+  /**
+   * What a run costs, for all samples that the shapes are of: a batch that is a symbol counts as 1, one that is a number as
+   * that (sample-cost.ts has one sample's share). Absent: nothing.
+   */
+  cost?(x: CostInput): Cost;
   /** The attributes once channels are gone. Absent: they don't change. */
   slice?(node: Node, ctx: SliceContext): Attrs;
   /** Present on ops with weights of their own that units list (conv, dense, norms); undefined if this node has none. */

@@ -7,6 +7,11 @@ export function toCodedError(error: unknown): CodedError {
   return { code, message, errors, retryable };
 }
 
+/** Whether the service is to blame, and not what it was sent: whoever runs it finds in the log where it came from. */
+export function isOurFault({ code }: CodedError): boolean {
+  return fromCodedError({ code, message: '', errors: [], retryable: false }).status >= 500;
+}
+
 /** The error again. A code that is not in the table (another version's) becomes `INTERNAL`. */
 export function fromCodedError(coded: CodedError): EspalierError {
   const code: ErrorCode = coded.code in ERRORS ? (coded.code as ErrorCode) : 'INTERNAL';

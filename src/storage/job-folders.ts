@@ -41,7 +41,8 @@ export function jobFolders(dataDir: string): JobFolders {
       if (name.includes('/') || name.includes('\\') || name === '..') {
         throw new EspalierError('NOT_FOUND', `"${name}" is no artifact`);
       }
-      const handle = await open(join(attemptDir(jobId, attempt), name), 'r').catch((cause) => {
+      const handle = await open(join(attemptDir(jobId, attempt), name), 'r').catch((cause: NodeJS.ErrnoException) => {
+        if (cause.code !== 'ENOENT') throw cause;
         throw new EspalierError('NOT_FOUND', `artifact "${name}" of ${jobId} is gone`, { cause });
       });
       return handle.createReadStream(range);

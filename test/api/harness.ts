@@ -98,13 +98,17 @@ export interface Harness {
 export interface HarnessOptions {
   readonly dataDir?: string;
   readonly apiKey?: string;
+  readonly logLevel?: string;
   readonly limits?: { uploadBytes?: number; jsonBytes?: number };
 }
 
 export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'espalier-')));
   const logged: Record<string, unknown>[] = [];
-  const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const log = pino(
+    { level: options.logLevel ?? 'info' },
+    { write: (line: string) => void logged.push(JSON.parse(line)) },
+  );
   const store = await openSqliteJobStore(join(dataDir, 'record.db'));
   const blobs = await openFileBlobStore(dataDir);
   const folders = jobFolders(dataDir);

@@ -54,6 +54,23 @@ test('a full disk is told as one, not as a fault of the request or a path', asyn
   expect(await h.files()).toEqual([]);
 });
 
+test.each(['warn', 'error'])(
+  'with LOG_LEVEL %s a fault of ours is in the log, by the id of its answer',
+  async (logLevel) => {
+    const app = await open({ logLevel });
+    h.queue.inspection = async () => {
+      throw new TypeError('undefined is no layer');
+    };
+    const answer = await app.inject({ method: 'POST', url: '/models', ...multipart([file('a')]) });
+    const { detail, request_id } = expectProblem(answer, 'INTERNAL');
+    expect(detail).toBe('something went wrong here; the log has it under this request_id');
+    const err = expect.objectContaining({
+      stack: expect.stringMatching(/TypeError: undefined is no layer\n.*service/),
+    });
+    expect(h.logged).toContainEqual(expect.objectContaining({ level: 50, request_id, err }));
+  },
+);
+
 test('what is not HTTP is answered, too', async () => {
   const app = await open();
   await app.listen({ port: 0, host: '127.0.0.1' });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { dimProduct, divideProducts, sameProduct, sampleElements, toDim } from '../../src/graph/dims.js';
+import { countedElements, dimProduct, divideProducts, sameProduct, toDim } from '../../src/graph/dims.js';
 
 describe('products of dimensions', () => {
   test('carry symbols', () => {
@@ -20,6 +20,6 @@ describe('products of dimensions', () => {
   test('compare, and count a sample', () => {
     expect(sameProduct(dimProduct(['N', 6]), dimProduct([2, '3*N']))).toBe(true);
     expect(sameProduct(dimProduct(['N', 6]), dimProduct([6]))).toBe(false);
-    expect(sampleElements(['N', 3, 4])).toBe(12);
+    expect(countedElements(['N', 3, 4])).toBe(12);
   });
 });

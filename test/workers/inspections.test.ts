@@ -60,3 +60,21 @@ test.each([
   const failure = await inspect(kind, name).catch((error: unknown) => error);
   expect(failure).toMatchObject({ code, message: expect.stringMatching(message) });
 });
+
+test.each(['warn', 'error'])('with LOG_LEVEL %s a fault of ours is in the log with its stack', async (level) => {
+  const quiet = createFixture(level);
+  await quiet.start(open);
+  await expect(inspect('model', 'bug.zip')).rejects.toMatchObject({
+    code: 'INTERNAL',
+    message: "something went wrong; the worker's log has it",
+  });
+  const stack = expect.stringMatching(/TypeError: undefined is no layer\n.*stand-in-inspector/);
+  expect(quiet.logged).toContainEqual(
+    expect.objectContaining({ level: 50, inspect: 'model', code: 'INTERNAL', stack }),
+  );
+  await expect(inspect('model', 'crash.zip')).rejects.toMatchObject({ code: 'MODEL_INVALID' });
+  expect(quiet.logged).toContainEqual(
+    expect.objectContaining({ level: 50, stderr: ['a library says why'], msg: expect.stringContaining('crash.zip') }),
+  );
+  await quiet.dispose();
+});

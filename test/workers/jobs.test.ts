@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
@@ -80,13 +80,13 @@ describe('a job in its child', () => {
     expect(attemptsOf(job.job_id)).toEqual(['1']);
   });
 
-  test('that throws what has no code is an internal error, whose stack is in the log', async () => {
+  test('whose engine fails says what failed, in a code of its own', async () => {
     await fixture.start(open);
-    const job = jobOf(['throw']);
+    const job = jobOf(['look-up']);
     await open.queue.enqueue(job);
-    const message = "something went wrong; the worker's log has it";
-    expect(await reports.ending(job.job_id)).toMatchObject({ error: { code: 'INTERNAL', message } });
-    expect(fixture.logged.map(({ msg }) => String(msg)).join('\n')).toMatch(/Error: a bug\n.*stand-in-child/);
+    expect(await reports.ending(job.job_id)).toMatchObject({
+      error: { code: 'INDEX_OUT_OF_RANGE', message: expect.stringMatching(/(index|idx).*embedding/), phase: 'pruning' },
+    });
   });
 
   test('is queued after one that has the same worker, and starts when that one ends', async () => {
@@ -103,6 +103,56 @@ describe('a job in its child', () => {
       [second.job_id, 'finished'],
     ]);
   });
+});
+
+describe.each(['debug', 'warn', 'error'])('with LOG_LEVEL %s', (level) => {
+  let quiet: Fixture;
+  beforeEach(() => {
+    quiet = createFixture(level);
+  });
+  afterEach(() => quiet.dispose());
+
+  test('what has no code is an internal error, and the log has it with its stack and its cause', async () => {
+    await quiet.start(open);
+    const job = jobOf(['throw']);
+    await open.queue.enqueue(job);
+    const message = "something went wrong; the worker's log has it";
+    expect(await reports.ending(job.job_id)).toMatchObject({ error: { code: 'INTERNAL', message } });
+    const stack = expect.stringMatching(/Error: a bug\n.*stand-in-child(.|\n)*Error: its cause/);
+    expect(quiet.logged).toContainEqual(
+      expect.objectContaining({ level: 50, job_id: job.job_id, code: 'INTERNAL', stack }),
+    );
+  });
+
+  test('what is the fault of the upload is no error of the log', async () => {
+    await quiet.start(open);
+    const job = jobOf(['fail']);
+    await open.queue.enqueue(job);
+    await reports.ending(job.job_id);
+    expect(quiet.logged.filter((line) => Number(line.level) >= 50)).toEqual([]);
+  });
+
+  test('a crash is in the log with the last words of its process', async () => {
+    await quiet.start(open);
+    const job = jobOf(['exit-with-words']);
+    await open.queue.enqueue(job);
+    expect(await reports.ending(job.job_id)).toMatchObject({ error: { code: 'WORKER_CRASHED' } });
+    const stderr = expect.arrayContaining(['assertion of a library failed']);
+    expect(quiet.logged).toContainEqual(expect.objectContaining({ level: 50, job_id: job.job_id, runs: 1, stderr }));
+  });
+});
+
+test('a job whose folder can not be made fails at once, and the log says why', async () => {
+  await fixture.start(open);
+  const job = jobOf(['work']);
+  mkdirSync(join(fixture.dataDir, 'jobs'), { recursive: true });
+  writeFileSync(join(fixture.dataDir, 'jobs', job.job_id), 'a file in the place of a folder');
+  await open.queue.enqueue(job);
+  const message = "something went wrong; the worker's log has it";
+  expect(await reports.ending(job.job_id)).toMatchObject({ attempt: 1, error: { code: 'INTERNAL', message } });
+  expect(fixture.logged).toContainEqual(
+    expect.objectContaining({ level: 50, job_id: job.job_id, err: expect.objectContaining({ code: 'ENOTDIR' }) }),
+  );
 });
 
 describe('cancel', () => {
@@ -134,6 +184,8 @@ describe('limits', () => {
     const ending = await reports.ending(job.job_id);
     expect(ending).toMatchObject({ attempt: 1, error: { code: 'OUT_OF_MEMORY', phase: 'pruning', retryable: false } });
     expect(ending.type === 'failed' && ending.error.message).toMatch(/MiB of memory and may have 250 MiB/);
+    const line = { level: 50, job_id: job.job_id, code: 'OUT_OF_MEMORY' };
+    expect(fixture.logged).toContainEqual(expect.objectContaining(line));
   });
 
   test('a job that runs too long is killed and not tried again', async () => {

@@ -5,7 +5,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openEngine } from '../../src/engine/index.js';
 import { EspalierError } from '../../src/errors.js';
+import { GraphBuilder } from '../../src/graph/builder.js';
+import { tensor } from '../../src/graph/tensor.js';
 import type { JobOutcome, JobRunner } from '../../src/pipeline/contract.js';
 import { serveJob } from '../../workers/serve-job.js';
 
@@ -18,6 +21,10 @@ export type Step =
   | 'exit'
   | 'fail'
   | 'throw'
+  /** Has an engine look up a row that its table hasn't. */
+  | 'look-up'
+  /** Says on stderr why, and exits. */
+  | 'exit-with-words'
   /** Goes on until it is canceled or killed. */
   | 'hang'
   /** The same, but only in the first run that comes here. */
@@ -47,7 +54,20 @@ const STEPS: Readonly<Record<Step, (context: Parameters<JobRunner>) => Promise<v
     throw new EspalierError('LAYER_UNSUPPORTED', 'layer "x" is odd');
   },
   throw: async () => {
-    throw new Error('a bug');
+    throw new Error('a bug', { cause: new Error('its cause') });
+  },
+  'look-up': async () => {
+    const engine = await openEngine({ engine: 'auto', threads: 1 });
+    const b = new GraphBuilder('words');
+    const table = b.constant('table', tensor('float32', [2, 1], [1, 2]), 'parameter');
+    const index = b.input('index', { dtype: 'int64', shape: ['N'] });
+    b.output('y', b.op('Gather', [table, index], { axis: 0 }, { layer: 'embedding' }));
+    const compiled = await engine.compile(b.build());
+    await compiled.run(new Map([['index', tensor('int64', [1], [7])]]));
+  },
+  'exit-with-words': async () => {
+    console.error('assertion of a library failed');
+    process.exit(3);
   },
   hang: async ([, listener, signal]) => {
     listener.log('hanging');

@@ -9,6 +9,9 @@ const READ: Readonly<Record<string, (limits: unknown) => Promise<unknown>>> = {
   'lambda.zip': async () => {
     throw new EspalierError('LAMBDA_LAYER', 'layer "f" holds code', { errors: [{ pointer: '/f', message: 'code' }] });
   },
+  'bug.zip': async () => {
+    throw new TypeError('undefined is no layer');
+  },
   'slow.zip': () => sleep(600_000),
   'bomb.zip': async () => {
     const held: Buffer[] = [];
@@ -21,7 +24,10 @@ const READ: Readonly<Record<string, (limits: unknown) => Promise<unknown>>> = {
     const held: object[] = [];
     for (;;) held.push({ held: [held.length] });
   },
-  'crash.zip': async () => void process.kill(process.pid, 'SIGSEGV'),
+  'crash.zip': async () => {
+    console.error('a library says why');
+    process.kill(process.pid, 'SIGSEGV');
+  },
 };
 
 const read = (_path: string, name: string, limits: unknown) => READ[name](limits) as never;

@@ -37,10 +37,11 @@ export interface Fixture {
   dispose(): Promise<void>;
 }
 
-export function createFixture(): Fixture {
+/** @param level of the worker's log, as LOG_LEVEL sets it */
+export function createFixture(level = 'debug'): Fixture {
   const dataDir = mkdtempSync(join(tmpdir(), 'espalier-worker-'));
   const logged: Record<string, unknown>[] = [];
-  const logger: Logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const logger: Logger = pino({ level }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const workers: RunningWorker[] = [];
   return {
     dataDir,

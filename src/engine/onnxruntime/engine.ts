@@ -5,6 +5,7 @@ import type { DType, Tensor, TensorData } from '../../graph/tensor.js';
 import { checkedFeed, checkOutput } from '../check-values.js';
 import type { CompiledGraph, CompileOptions, Engine } from '../engine.js';
 import { DEVICES, type OnnxRuntimeDevice } from './devices.js';
+import { faultDetail } from './fault-detail.js';
 import { type LoweredGraph, lowerGraph } from './lower-graph.js';
 
 /**
@@ -90,8 +91,7 @@ class CompiledOnnxGraph implements CompiledGraph {
     try {
       results = await session.run(inputs, this.#names as string[]);
     } catch (cause) {
-      const detail = cause instanceof Error ? cause.message : String(cause);
-      throw new Error(`running graph ${graph.name} failed: ${detail}`, { cause });
+      throw new Error(`running graph ${graph.name} failed: ${faultDetail(graph, cause)}`, { cause });
     }
     const outputs = new Map<string, Tensor>();
     for (const { name, value } of graph.outputs) {

@@ -1,4 +1,4 @@
-import { sampleElements } from '../dims.js';
+import { countedElements } from '../dims.js';
 import type { Node } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { PASSED_ON, type Wanted } from '../value-range.js';
@@ -124,8 +124,8 @@ function unarySpec(op: string, unary: Unary): OpSpec {
     channels(_node, ctx) {
       ctx.setOutput(0, ctx.input(0));
     },
-    cost(node, _inputs, outputs) {
-      return { macs: 0, mmrazor: unary.counted?.(node) ? sampleElements(outputs[0].shape) : 0 };
+    cost({ node, outputs }) {
+      return { macs: 0, mmrazor: unary.counted?.(node) ? countedElements(outputs[0].shape) : 0 };
     },
     ...(unary.wants && { wants: () => unary.wants }),
     evaluate(node, inputs) {

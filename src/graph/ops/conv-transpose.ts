@@ -1,5 +1,5 @@
 import { type AxisChannels, type ChannelContext, FIXED } from '../channels.js';
-import { sampleElements } from '../dims.js';
+import { countedElements } from '../dims.js';
 import type { Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
@@ -46,10 +46,10 @@ const convTranspose: OpSpec = {
     return kept ? { ...node.attrs, group: kept.length } : node.attrs;
   },
 
-  cost(_node, inputs, outputs) {
+  cost({ inputs, outputs }) {
     const [input, weight] = [inputs[0]!.shape, inputs[1]!.shape];
-    const macs = sampleElements(weight) * sampleElements(input.slice(2));
-    return { macs, mmrazor: macs + (inputs[2] ? sampleElements(outputs[0].shape) : 0) };
+    const macs = countedElements(weight) * countedElements(input.toSpliced(1, 1));
+    return { macs, mmrazor: macs + (inputs[2] ? countedElements(outputs[0].shape) : 0) };
   },
 
   parametric(node, inputs) {

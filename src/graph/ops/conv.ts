@@ -1,5 +1,5 @@
 import { type AxisChannels, type ChannelContext, FIXED } from '../channels.js';
-import { sampleElements } from '../dims.js';
+import { countedElements } from '../dims.js';
 import type { Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
@@ -43,14 +43,12 @@ const conv: OpSpec = {
     return kept ? { ...node.attrs, group: kept.length } : node.attrs;
   },
 
-  cost(node, inputs, outputs) {
+  cost({ node, inputs, outputs }) {
     const input = inputs[0]!.shape;
-    const kernel = sampleElements(inputs[1]!.shape.slice(2));
-    const output = outputs[0].shape;
-    const positions = sampleElements(output.slice(2));
-    const filters = output[1] as number;
-    const macs = kernel * ((input[1] as number) / intAttr(node, 'group', 1)) * filters * positions;
-    return { macs, mmrazor: macs + (inputs[2] ? filters * positions : 0) };
+    const kernel = countedElements(inputs[1]!.shape.slice(2));
+    const results = countedElements(outputs[0].shape);
+    const macs = kernel * ((input[1] as number) / intAttr(node, 'group', 1)) * results;
+    return { macs, mmrazor: macs + (inputs[2] ? results : 0) };
   },
 
   parametric(node, inputs) {

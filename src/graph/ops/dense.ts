@@ -1,7 +1,7 @@
 import { FIXED } from '../channels.js';
-import { formatShape, sampleElements } from '../dims.js';
+import { countedElements, formatShape } from '../dims.js';
 import type { Node, Shape, TensorSpec } from '../graph.js';
-import { type Cost, OpError, type OpSpec } from '../op-spec.js';
+import { type Cost, type CostInput, OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
 import { flagAttr, numberAttr } from './attributes.js';
 import { broadcastChannels, broadcastOffsets, broadcastShapes } from './broadcast.js';
@@ -45,8 +45,8 @@ const gemm: OpSpec = {
     ctx.setOutput(0, broadcastChannels(node, ctx, operands, product.shape));
   },
 
-  cost(node, inputs, outputs) {
-    return productCost(inputs[0]!.shape[gemmAxes(node).innerA], inputs[1]!, outputs[0]);
+  cost(x) {
+    return productCost(x, gemmAxes(x.node).innerA);
   },
 
   parametric(node, inputs) {
@@ -108,8 +108,8 @@ const matMul: OpSpec = {
     ctx.setOutput(0, [...broadcastChannels(node, ctx, operands, batchShape), ...matrixAxes(rows, b)]);
   },
 
-  cost(_node, inputs, outputs) {
-    return productCost(inputs[0]!.shape.at(-1)!, inputs[1]!, outputs[0]);
+  cost(x) {
+    return productCost(x, -1);
   },
 
   parametric(_node, inputs) {
@@ -159,9 +159,9 @@ function isWeight(spec: TensorSpec | undefined): boolean {
 }
 
 /** The original counts a Linear's products without its bias, and products of two activations not at all. */
-function productCost(inner: Shape[number], b: TensorSpec, output: TensorSpec): Cost {
-  const macs = sampleElements(output.shape) * sampleElements([inner]);
-  return { macs, mmrazor: isWeight(b) ? macs : 0 };
+function productCost({ inputs, outputs, isWeight }: CostInput, innerAxis: number): Cost {
+  const macs = countedElements(outputs[0].shape) * countedElements([inputs[0]!.shape.at(innerAxis)!]);
+  return { macs, mmrazor: isWeight(1) ? macs : 0 };
 }
 
 function contractionFault(node: Node, a: Shape, b: Shape): OpError {

@@ -1,4 +1,4 @@
-import { sampleElements } from '../dims.js';
+import { countedElements } from '../dims.js';
 import type { OpSpec } from '../op-spec.js';
 import { elementCount } from '../tensor.js';
 import { numberAttr } from './attributes.js';
@@ -41,8 +41,8 @@ const batchNormalization: OpSpec = {
     ctx.setOutput(0, input);
   },
 
-  cost(_node, inputs) {
-    return { macs: 0, mmrazor: 2 * sampleElements(inputs[0]!.shape) };
+  cost({ inputs }) {
+    return { macs: 0, mmrazor: 2 * countedElements(inputs[0]!.shape) };
   },
 
   parametric() {

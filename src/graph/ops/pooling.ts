@@ -1,4 +1,4 @@
-import { sampleElements } from '../dims.js';
+import { countedElements } from '../dims.js';
 import type { Node } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
@@ -70,8 +70,8 @@ const keepChannels: NonNullable<OpSpec['channels']> = (node, ctx) => {
   ctx.setOutput(0, spatialOutput(node, ctx, input, input[1]));
 };
 
-const inputElements: NonNullable<OpSpec['cost']> = (_node, inputs) => {
-  return { macs: 0, mmrazor: sampleElements(inputs[0]!.shape) };
+const inputElements: NonNullable<OpSpec['cost']> = ({ inputs }) => {
+  return { macs: 0, mmrazor: countedElements(inputs[0]!.shape) };
 };
 
 function globalShape<D extends number | string>(shape: readonly D[]): (D | 1)[] {

@@ -1,4 +1,4 @@
-import { sampleElements } from '../dims.js';
+import { countedElements } from '../dims.js';
 import type { Shape } from '../graph.js';
 import type { OpSpec, ParametricAxes } from '../op-spec.js';
 import { broadcastChannels, broadcastShapes, mapBroadcast } from './broadcast.js';
@@ -28,8 +28,8 @@ const prelu: OpSpec = {
     ctx.setOutput(0, broadcastChannels(node, ctx, operands, ctx.inputShape(0)));
   },
 
-  cost(_node, _inputs, outputs) {
-    return { macs: 0, mmrazor: sampleElements(outputs[0].shape) };
+  cost({ outputs }) {
+    return { macs: 0, mmrazor: countedElements(outputs[0].shape) };
   },
 
   parametric(_node, inputs) {

@@ -1,5 +1,5 @@
 import { FIXED } from '../channels.js';
-import { formatShape, sampleElements } from '../dims.js';
+import { countedElements, formatShape } from '../dims.js';
 import type { Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
@@ -31,8 +31,8 @@ const resize: OpSpec = {
     );
   },
 
-  cost(_node, _inputs, outputs) {
-    return { macs: 0, mmrazor: sampleElements(outputs[0].shape) };
+  cost({ outputs }) {
+    return { macs: 0, mmrazor: countedElements(outputs[0].shape) };
   },
 
   evaluate(node, inputs) {

@@ -1,5 +1,5 @@
 import { type AxisChannels, FIXED } from '../channels.js';
-import { sampleElements } from '../dims.js';
+import { countedElements } from '../dims.js';
 import type { Node } from '../graph.js';
 import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { elementCount } from '../tensor.js';
@@ -71,8 +71,8 @@ const layerNormalization: OpSpec = {
     ctx.setOutput(0, input);
   },
 
-  cost(_node, inputs) {
-    return { macs: 0, mmrazor: sampleElements(inputs[0]!.shape) };
+  cost({ inputs }) {
+    return { macs: 0, mmrazor: countedElements(inputs[0]!.shape) };
   },
 
   /** Axis 1 where it is normalised, as in `[N, C, H, W]`; else the last one, as in `[N, H, W, C]`. */
@@ -154,8 +154,8 @@ function groupedSpec(op: string, leastRank: number): OpSpec {
       return kept && single ? { ...node.attrs, num_groups: kept.length } : node.attrs;
     },
 
-    cost(_node, inputs) {
-      return { macs: 0, mmrazor: 2 * sampleElements(inputs[0]!.shape) };
+    cost({ inputs }) {
+      return { macs: 0, mmrazor: 2 * countedElements(inputs[0]!.shape) };
     },
 
     parametric() {

@@ -1,4 +1,4 @@
-import { type Engine, GraphRefused } from '../../engine/index.js';
+import type { Engine } from '../../engine/index.js';
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { JobListener } from '../contract.js';
@@ -120,9 +120,7 @@ async function tryOther(
   try {
     return { engine, forward: await runForward({ graph, engine }, feeds) };
   } catch (error) {
-    const isLacking =
-      error instanceof GraphRefused || (error instanceof EspalierError && error.code === 'LAYER_UNSUPPORTED');
-    if (!isLacking) throw error;
+    if (!(error instanceof EspalierError) || error.code !== 'LAYER_UNSUPPORTED') throw error;
     return { reason: `${other.name} doesn't compute this model: ${error.message}` };
   }
 }

@@ -1,7 +1,8 @@
 import { FIXED } from '../../graph/channels.js';
 import { type Graph, getSpec, type Node, type TensorSpec } from '../../graph/graph.js';
-import type { Cost, OpSpec } from '../../graph/op-spec.js';
+import type { Cost } from '../../graph/op-spec.js';
 import { getOp } from '../../graph/ops/index.js';
+import { type SampleCost, sampleCosts } from '../../graph/sample-cost.js';
 import { DTYPE_BYTES } from '../../graph/tensor.js';
 import { slicedAttrs } from '../dynamic-ops/slice-node.js';
 import type { ChannelAnalysis } from '../tracer/index.js';
@@ -123,15 +124,13 @@ class TermBuilder {
 
   build(): Term[] {
     const terms: Term[] = [];
-    for (const node of this.#graph.nodes) {
-      const { cost } = getOp(node.op);
-      if (cost) terms.push(this.#nodeTerm(node, cost));
-    }
+    const sampleCost = sampleCosts(this.#graph);
+    for (const node of this.#graph.nodes) if (getOp(node.op).cost) terms.push(this.#nodeTerm(node, sampleCost));
     for (const [id, { role }] of this.#graph.constants) if (role !== 'literal') terms.push(this.#constantTerm(id));
     return terms;
   }
 
-  #nodeTerm(node: Node, rule: NonNullable<OpSpec['cost']>): Term {
+  #nodeTerm(node: Node, sampleCost: SampleCost): Term {
     const values = [...node.inputs, ...node.outputs].filter((id) => id !== '');
     return this.#term(values, () => {
       // Costs depend on how many channels stay and not on which: the first ones stand for any.
@@ -142,7 +141,7 @@ class TermBuilder {
       };
       const inputs = node.inputs.map((id) => (id === '' ? undefined : this.#spec(id)));
       const outputs = node.outputs.map((id) => this.#spec(id));
-      const cost = rule({ ...node, attrs: slicedAttrs(this.#graph, node, kept) }, inputs, outputs);
+      const cost = sampleCost({ ...node, attrs: slicedAttrs(this.#graph, node, kept) }, inputs, outputs);
       return { ...NOTHING, ...cost, latencyMs: this.#latency?.nodeMs(node, cost) ?? 0 };
     });
   }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createNativeEngine } from '../../../src/engine/native/index.js';
 import { testOps } from '../contracts/ops.js';
+import { testResizing } from '../contracts/resizing.js';
 import { OP_CASES, opGraph } from '../op-cases.js';
 import { Random } from '../random.js';
 import { describeNative } from './native-addon.js';
@@ -8,6 +9,7 @@ import { describeNative } from './native-addon.js';
 describeNative('ops on the native engine', (addon) => {
   const engine = createNativeEngine(addon, { threads: 2 });
   testOps({ open: () => engine, runs: (graph) => engine.findRefusal(graph) === undefined });
+  testResizing({ open: () => engine });
 
   /** Over two axes, as here, and over three, which are left to another engine. */
   test.each(Object.keys(OP_CASES))('%s is left to another engine for windows over three axes alone', (op) => {

@@ -7,6 +7,7 @@ import { tensor, toRef } from '../../../src/graph/tensor.js';
 import { expectClose } from '../agreement.js';
 import { testGraphs } from '../contracts/graphs.js';
 import { testOps } from '../contracts/ops.js';
+import { testResizing } from '../contracts/resizing.js';
 import { testTrainingSteps } from '../contracts/training-step.js';
 import { Random } from '../random.js';
 import { describeWebGpu } from './webgpu-adapter.js';
@@ -14,6 +15,7 @@ import { describeWebGpu } from './webgpu-adapter.js';
 await describeWebGpu('the contract of engines, on WebGPU', (engine) => {
   const under = { open: () => engine };
   testOps(under, { most: 4 });
+  testResizing(under, { most: 4 });
   testGraphs(under);
   testTrainingSteps(under);
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { KERNELS } from '../../../src/engine/tensorflow/kernels/index.js';
 import { opNames } from '../../../src/graph/ops/index.js';
 import { testOps } from '../contracts/ops.js';
+import { testResizing } from '../contracts/resizing.js';
 import { BACKENDS, type BackendName, onBackend } from './backends.js';
 
 test('the engine has every op of the IR', () => {
@@ -11,4 +12,5 @@ test('the engine has every op of the IR', () => {
 
 describe.each(Object.keys(BACKENDS) as BackendName[])('on the %s backend', (backend) => {
   testOps(onBackend(backend), { most: 100 });
+  testResizing(onBackend(backend), { most: 20 });
 });

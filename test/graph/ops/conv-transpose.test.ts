@@ -127,7 +127,7 @@ test('costs a multiply-add for each weight and input position', () => {
   const spec = (shape: (number | string)[]) => ({ dtype: 'float32' as const, shape });
   const inputs = [spec(['N', 4, 5, 5]), spec([4, 3, 2, 2]), spec([6])];
   const node = nodeOf('ConvTranspose', { group: 2, strides: [2, 2] }, 3);
-  const cost = getOp('ConvTranspose').cost?.(node, inputs, [spec(['N', 6, 10, 10])]);
+  const cost = getOp('ConvTranspose').cost?.({ node, inputs, outputs: [spec(['N', 6, 10, 10])], isWeight: () => true });
   expect(cost).toEqual({ macs: 4 * 3 * 4 * 25, mmrazor: 4 * 3 * 4 * 25 + 600 });
 });
 

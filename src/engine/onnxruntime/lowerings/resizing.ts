@@ -40,9 +40,34 @@ function transposed(data: Float64Array, rows: number, columns: number): Matrix {
   return { rows: columns, columns: rows, data: swapped };
 }
 
+/** A float32 and the next one above (`by` 1) or below (-1) it. */
+function nextFloat(value: number, by: 1 | -1): number {
+  const bits = new Int32Array(Float32Array.of(value).buffer);
+  bits[0] += by;
+  return new Float32Array(bits.buffer)[0];
+}
+
+/**
+ * Scales as onnxruntime comes to the graph's extents with them. It multiplies in float64 when it infers shapes and in
+ * float32 when it resizes (3 times the float32 nearest to 7/3 is 6 and 7), so they are taken from the side where both
+ * round down to the same. Undefined where neither side is. Extents that aren't known are multiplied in float32 only.
+ */
+function nativeScales({ node }: NodeLowering, shape: Shape): number[] | undefined {
+  const resized = resizedShape(node, shape);
+  const scales = resizeScales(node, shape.length).map((scale, axis) => {
+    const extent = shape[axis];
+    const nearest = Math.fround(scale);
+    if (scale === 1 || typeof extent === 'string') return nearest;
+    return [nearest, nextFloat(nearest, 1), nextFloat(nearest, -1)].find((s) => {
+      return [s * extent, Math.fround(s * extent)].every((to) => Math.floor(to) === resized[axis]);
+    });
+  });
+  return scales.includes(undefined) ? undefined : (scales as number[]);
+}
+
 /** ONNX's own Resize. Linear planes of one axis are given a second one, which onnxruntime needs. */
-function resizeNatively(x: NodeLowering, { mode, coordinates, nearest }: ResizeSettings): void {
-  const scales = resizeScales(x.node, x.inputSpec(0).shape.length);
+function resizeNatively(x: NodeLowering, scales: readonly number[], settings: ResizeSettings): void {
+  const { mode, coordinates, nearest } = settings;
   const attrs = { mode, coordinate_transformation_mode: coordinates, nearest_mode: nearest };
   if (mode === 'nearest' || scales.length > 3) {
     x.result('Resize', [x.inputs[0], '', x.floats(scales)], attrs);
@@ -53,34 +78,40 @@ function resizeNatively(x: NodeLowering, { mode, coordinates, nearest }: ResizeS
   x.result('Squeeze', [resized, x.ints([2])]);
 }
 
-/** Whether onnxruntime interpolates these axes, and comes to the same extents with scales in float32. */
-function hasNativeLinear(x: NodeLowering, shape: readonly number[]): boolean {
-  const scales = resizeScales(x.node, shape.length);
-  const resized = resizedShape(x.node, shape);
-  const holds = (scale: number, axis: number): boolean =>
-    scale === 1 || Math.floor(Math.fround(Math.fround(scale) * shape[axis])) === resized[axis];
-  return shape.length >= 3 && shape.length <= 5 && scales[0] === 1 && scales[1] === 1 && scales.every(holds);
+/** Whether onnxruntime interpolates along the axes that these scales change. */
+function hasNativeLinear(scales: readonly number[] | undefined): scales is readonly number[] {
+  return scales !== undefined && scales.length >= 3 && scales.length <= 5 && scales[0] === 1 && scales[1] === 1;
+}
+
+/** For each axis how often its elements are repeated; 0 where they aren't just that. */
+function repeatsOf(shape: readonly number[], axes: ReturnType<typeof resizedAxes>): number[] {
+  const repeats = shape.map(() => 1);
+  for (const { axis, samples } of axes) repeats[axis] = wholeRepeats(samples, shape[axis]) ?? 0;
+  return repeats;
 }
 
 export const RESIZING: LoweringTable = {
   Resize: (x) => {
     const settings = resizeSettings(x.node);
-    const shape = knownShape(x.inputSpec(0).shape);
+    const given = x.inputSpec(0).shape;
+    const scales = nativeScales(x, given);
+    const shape = knownShape(given);
     if (!shape) {
-      resizeNatively(x, settings);
+      resizeNatively(x, scales ?? resizeScales(x.node, given.length), settings);
       return;
     }
     const axes = resizedAxes(x.node, shape);
-    if (axes.every(({ axis, samples }) => wholeRepeats(samples, shape[axis]) !== undefined)) {
-      resizeNatively(x, { mode: 'nearest', coordinates: 'asymmetric', nearest: 'floor' });
+    const repeats = repeatsOf(shape, axes);
+    if (!repeats.includes(0)) {
+      resizeNatively(x, repeats, { mode: 'nearest', coordinates: 'asymmetric', nearest: 'floor' });
     } else if (settings.mode === 'nearest') {
       // Which element is nearest is not left to float32: indices are computed here.
       const picked = axes.reduce((value, { axis, samples }) => {
         return x.op('Gather', [value, x.ints([...samples.first])], { axis });
       }, x.inputs[0]);
       x.result('Identity', [picked]);
-    } else if (hasNativeLinear(x, shape)) {
-      resizeNatively(x, settings);
+    } else if (hasNativeLinear(scales)) {
+      resizeNatively(x, scales, settings);
     } else {
       let value = x.inputs[0];
       let extents = shape;
@@ -98,8 +129,7 @@ export const RESIZING: LoweringTable = {
     const resized = knownShape(x.inputSpec(0).shape) ?? [];
     const shape = originalShape(x.node, resized) as number[];
     const axes = resizedAxes(x.node, shape);
-    const repeats = shape.map(() => 1);
-    for (const { axis, samples } of axes) repeats[axis] = wholeRepeats(samples, shape[axis]) ?? 0;
+    const repeats = repeatsOf(shape, axes);
     const window = repeats.slice(2);
     const planes = shape.length >= 3 && shape.length <= 5 && repeats[0] === 1 && repeats[1] === 1;
     if (planes && window.every((times) => times > 0)) {
