@@ -1,5 +1,5 @@
 /* GFLOP/s of the native kernels on the layers of the benchmark nets, one thread, and their share of what multiply-adds reach in registers.
- *   node src/engine/native/build.mjs --out build/native/kernels-bench bench/native-kernels.c && build/native/kernels-bench [FILTER [ISA]]
+ *   node src/engine/native/build.mjs --out build/bench bench/native-kernels.c && build/bench/native-kernels [FILTER [ISA]]
  * Times are the thread's own, the best of many; the peak is measured beside each case, since neighbours share the core. */
 #define _GNU_SOURCE
 #include "kernels.h"

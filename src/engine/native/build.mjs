@@ -3,8 +3,8 @@
 // succeeds, and jobs run on onnxruntime.
 //
 //   node src/engine/native/build.mjs                  the addon
-//   node src/engine/native/build.mjs --out FILE [--flags "-fsanitize=address"] [--level avx2] MAIN.c
-//                                                     a program of the kernels and MAIN.c (tests, bench); for one instruction set
+//   node src/engine/native/build.mjs --out FOLDER [--flags "-fsanitize=address"] [--level avx2] MAIN.c …
+//                                                     a program of the kernels and each MAIN.c (tests, bench); for one instruction set
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -94,20 +94,30 @@ async function compileAll(compiler, objects) {
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
 }
 
-/** Compiles `sources` and links them to `out` under a temporary name first: a process that has the old file open keeps it. */
-async function build(compiler, sources, out, flags, linkFlags) {
+/**
+ * Compiles `sources` and links them to `out`; or, where there are `mains`, each of those with them, to a file of its name in `out`. Under
+ * temporary names first: a process that has the old file open keeps it.
+ */
+async function build(compiler, { sources, mains = [], out, flags, linkFlags }) {
   const folder = await mkdtemp(join(tmpdir(), 'espalier-native-'));
   try {
     const objects = planObjects(sources, folder, flags);
-    await compileAll(compiler, objects);
-    await mkdir(dirname(out), { recursive: true });
-    const linked = `${out}.${process.pid}`;
-    await run(compiler, [
-      ...flags.filter((flag) => flag.startsWith('-fsanitize')),
-      ...objects.map(({ object }) => object),
-      ...['-o', linked, ...linkFlags],
-    ]);
-    await rename(linked, out);
+    const mainObjects = mains.map((main) => planObjects([main], folder, flags));
+    await compileAll(compiler, [...objects, ...mainObjects.flat()]);
+    const targets =
+      mains.length === 0
+        ? [{ file: out, parts: objects }]
+        : mains.map((main, i) => ({ file: join(out, basename(main, '.c')), parts: [...objects, ...mainObjects[i]] }));
+    for (const { file, parts } of targets) {
+      await mkdir(dirname(file), { recursive: true });
+      const linked = `${file}.${process.pid}`;
+      await run(compiler, [
+        ...flags.filter((flag) => flag.startsWith('-fsanitize')),
+        ...parts.map(({ object }) => object),
+        ...['-o', linked, ...linkFlags],
+      ]);
+      await rename(linked, file);
+    }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -117,14 +127,15 @@ async function buildAddon(compiler) {
   const { include_dir: headers } = createRequire(import.meta.url)('node-api-headers');
   const shared = process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared'];
   const flags = ['-I', headers, '-I', join(here, 'kernels'), '-DNAPI_VERSION=8'];
-  const sources = await findSources(here);
-  await build(compiler, sources, join(root, 'build/native/espalier.node'), flags, [...shared, '-pthread', '-lm']);
+  const out = join(root, 'build/native/espalier.node');
+  await build(compiler, { sources: await findSources(here), out, flags, linkFlags: [...shared, '-pthread', '-lm'] });
 }
 
-async function buildProgram(compiler, out, main, extra) {
+async function buildPrograms(compiler, out, mains, extra) {
   const flags = ['-I', join(here, 'kernels'), ...(extra ?? '').split(' ').filter(Boolean)];
-  const sources = [...(await findSources(join(here, 'kernels'))), resolve(main)];
-  await build(compiler, sources, resolve(out), flags, ['-pthread', '-lm']);
+  const sources = await findSources(join(here, 'kernels'));
+  const paths = { sources, mains: mains.map((main) => resolve(main)), out: resolve(out) };
+  await build(compiler, { ...paths, flags, linkFlags: ['-pthread', '-lm'] });
 }
 
 /** The line of a failed compile that says most: its first error. */
@@ -135,9 +146,9 @@ function reasonOf(error) {
 
 const compiler = process.platform === 'win32' ? undefined : await findCompiler();
 if (values.out) {
-  if (!compiler) throw new Error(`No C compiler for ${basename(values.out)} (CC, cc, gcc, clang)`);
+  if (!compiler) throw new Error(`No C compiler for ${positionals.join(', ')} (CC, cc, gcc, clang)`);
   try {
-    await buildProgram(compiler, values.out, positionals[0], values.flags);
+    await buildPrograms(compiler, values.out, positionals, values.flags);
   } catch (error) {
     console.error(error.stderr || error);
     process.exitCode = 1;

@@ -36,10 +36,11 @@ async function runOpCases({ addon }: RecordingAddon, threads: number): Promise<v
 
 describe.skipIf(!hasCompiler)(`native kernels${hasCompiler ? '' : ' (no C compiler)'}`, () => {
   let folder = '';
-  const compile = (source: 'kernels-check' | 'words-check', name: string = source, ...options: string[]) => {
-    const out = join(folder, name);
-    execFileSync('node', [BUILD, '--out', out, ...options, `test/engine/native/${source}.c`]);
-    return out;
+  const compile = (sources: readonly string[], ...options: string[]) => {
+    const out = join(folder, options.length === 0 ? 'plain' : 'sanitized');
+    const files = sources.map((source) => `test/engine/native/${source}.c`);
+    execFileSync('node', [BUILD, '--out', out, ...options, ...files]);
+    return sources.map((source) => join(out, source));
   };
   const check = (program: string, ...args: string[]) => {
     const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
@@ -51,7 +52,7 @@ describe.skipIf(!hasCompiler)(`native kernels${hasCompiler ? '' : ' (no C compil
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'kernels-'));
-    program = compile('kernels-check');
+    [program] = compile(['kernels-check']);
   }, 600_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -65,20 +66,20 @@ describe.skipIf(!hasCompiler)(`native kernels${hasCompiler ? '' : ' (no C compil
   });
 
   describe('under the sanitizers, of addresses and of undefined behaviour', () => {
-    const sanitized = (source: 'kernels-check' | 'words-check') => {
+    let [kernelsCheck, wordsCheck] = ['', ''];
+    beforeAll(() => {
       // One instruction set: the sanitizers make the compile long.
       const level = LEVELS.find((isa) => !check(program, '1', '0', isa).startsWith('skipped'))!;
       const flags = '--flags=-O1 -fsanitize=address,undefined -fno-sanitize-recover=all';
-      return compile(source, `${source}-sanitized`, flags, `--level=${level}`);
-    };
+      [kernelsCheck, wordsCheck] = compile(['kernels-check', 'words-check'], flags, `--level=${level}`);
+    }, 600_000);
 
     it('touch no memory that is not theirs', () => {
-      expect(check(sanitized('kernels-check'), '3', '60').match(/60 cases/g)).toHaveLength(7);
+      expect(check(kernelsCheck, '3', '60').match(/60 cases/g)).toHaveLength(7);
     }, 600_000);
 
     /** ESPALIER_RANDOM_WORDS: seconds of random words. */
     it('run whatever the check of a program lets through, within the memory that it asks for', async () => {
-      const wordsCheck = sanitized('words-check');
       const seconds = process.env.ESPALIER_RANDOM_WORDS ?? '0';
       const seed = process.env.ESPALIER_RANDOM_SEED ?? '1';
       const output = check(wordsCheck, 'random', seed, '400', seconds);
