@@ -1,7 +1,6 @@
 import type { OpSpec } from '../op-spec.js';
-import type { DType } from '../tensor.js';
 import { broadcastChannels, broadcastShapes, mapBroadcast } from './broadcast.js';
-import { expectDType, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { expectDType, expectKind, isKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
 
 type Binary = (a: number, b: number) => number;
 
@@ -14,8 +13,6 @@ const ARITHMETIC: Readonly<Record<string, Binary>> = {
   Max: Math.max,
 };
 
-const INTEGERS: readonly DType[] = ['int32', 'int64', 'uint8'];
-
 function binarySpec(op: string, f: Binary): OpSpec {
   return {
     op,
@@ -24,6 +21,7 @@ function binarySpec(op: string, f: Binary): OpSpec {
       const { node } = x;
       const a = requiredInput(x, 0, 'a');
       const b = requiredInput(x, 1, 'b');
+      expectKind(node, a, 'number', 'a');
       expectDType(node, b, a.dtype, 'b');
       return [outputSpec(node, a.dtype, broadcastShapes(node, [a.shape, b.shape]))];
     },
@@ -35,7 +33,7 @@ function binarySpec(op: string, f: Binary): OpSpec {
       const a = requiredTensor(node, inputs, 0);
       const b = requiredTensor(node, inputs, 1);
       // Whole numbers divide towards zero; the other operations stay whole by themselves.
-      const whole = INTEGERS.includes(a.dtype);
+      const whole = isKind(a.dtype, 'integer');
       return [mapBroadcast(node, a, b, a.dtype, whole ? (p, q) => Math.trunc(f(p, q)) : f)];
     },
   };

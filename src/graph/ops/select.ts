@@ -3,7 +3,7 @@ import { OpError, type OpSpec } from '../op-spec.js';
 import { DTYPE_BYTES, type DType } from '../tensor.js';
 import { choiceAttr, intAttr, intsAttr } from './attributes.js';
 import { broadcastChannels, broadcastOffsets, broadcastShapes, mapBroadcast } from './broadcast.js';
-import { expectDType, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { expectDType, expectKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { channelReason } from './reasons.js';
 
 /** Element by element over all inputs. */
@@ -12,13 +12,14 @@ const broadcastAll: NonNullable<OpSpec['channels']> = (node, ctx) => {
   ctx.setOutput(0, broadcastChannels(node, ctx, operands, ctx.outputShape(0)));
 };
 
-function comparison(op: string, holds: (a: number, b: number) => boolean): OpSpec {
+function comparison(op: string, holds: (a: number, b: number) => boolean, ordered: boolean): OpSpec {
   return {
     op,
     inputs: [2, 2],
     infer(x) {
       const a = requiredInput(x, 0, 'a');
       const b = requiredInput(x, 1, 'b');
+      if (ordered) expectKind(x.node, a, 'number', 'a');
       expectDType(x.node, b, a.dtype, 'b');
       return [outputSpec(x.node, 'bool', broadcastShapes(x.node, [a.shape, b.shape]))];
     },
@@ -81,14 +82,12 @@ const cast: OpSpec = {
   },
 };
 
-const INTEGERS: readonly DType[] = ['int32', 'int64', 'uint8'];
-
 const oneHot: OpSpec = {
   op: 'OneHot',
   inputs: [1, 1],
   infer(x) {
     const labels = requiredInput(x, 0, 'labels');
-    if (!INTEGERS.includes(labels.dtype)) throw new OpError(x.node, `labels must be integers, got ${labels.dtype}`);
+    expectKind(x.node, labels, 'integer', 'labels');
     return [outputSpec(x.node, 'float32', [...labels.shape, intAttr(x.node, 'depth', 0)])];
   },
   evaluate(node, inputs) {
@@ -141,9 +140,9 @@ const expand: OpSpec = {
 };
 
 export const SELECTION_OPS: readonly OpSpec[] = [
-  comparison('Equal', (a, b) => a === b),
-  comparison('Greater', (a, b) => a > b),
-  comparison('Less', (a, b) => a < b),
+  comparison('Equal', (a, b) => a === b, false),
+  comparison('Greater', (a, b) => a > b, true),
+  comparison('Less', (a, b) => a < b, true),
   where,
   cast,
   oneHot,

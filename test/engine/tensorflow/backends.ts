@@ -20,5 +20,5 @@ export function liveTensors(): number {
 
 /** The engine on a backend, for the contract suites. */
 export function onBackend(backend: BackendName): EngineUnderTest {
-  return { open: () => engineOn(backend), liveTensors };
+  return { open: () => engineOn(backend), liveTensors, float64Tolerance: 1e-5, int64Bits: 32 };
 }
