@@ -1,5 +1,6 @@
 import { sampleElements } from '../dims.js';
 import type { Node } from '../graph.js';
+import { heldResults } from '../held.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { choiceAttr, numberAttr, optionalNumberAttr } from './attributes.js';
 import { expectKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
@@ -126,7 +127,7 @@ function unarySpec(op: string, unary: Unary): OpSpec {
     },
     evaluate(node, inputs) {
       const x = requiredTensor(node, inputs, 0);
-      return [{ dtype: x.dtype, shape: x.shape, data: x.data.map(unary.map(node)) }];
+      return [{ dtype: x.dtype, shape: x.shape, data: x.data.map(heldResults(x.dtype, unary.map(node))) }];
     },
   };
 }

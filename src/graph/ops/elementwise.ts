@@ -1,6 +1,7 @@
+import { heldResults } from '../held.js';
 import type { OpSpec } from '../op-spec.js';
 import { broadcastChannels, broadcastShapes, mapBroadcast } from './broadcast.js';
-import { expectDType, expectKind, isKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { expectDType, expectKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
 
 type Binary = (a: number, b: number) => number;
 
@@ -32,9 +33,9 @@ function binarySpec(op: string, f: Binary): OpSpec {
     evaluate(node, inputs) {
       const a = requiredTensor(node, inputs, 0);
       const b = requiredTensor(node, inputs, 1);
-      // Whole numbers divide towards zero; the other operations stay whole by themselves.
-      const whole = isKind(a.dtype, 'integer');
-      return [mapBroadcast(node, a, b, a.dtype, whole ? (p, q) => Math.trunc(f(p, q)) : f)];
+      // Of two int32 the product may be more than float64 holds exactly.
+      const exact = op === 'Mul' && a.dtype === 'int32' ? Math.imul : f;
+      return [mapBroadcast(node, a, b, a.dtype, heldResults(a.dtype, exact))];
     },
   };
 }

@@ -1,5 +1,6 @@
 import { FIXED } from '../channels.js';
 import type { Node } from '../graph.js';
+import { heldResults } from '../held.js';
 import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { elementCount } from '../tensor.js';
 import { flagAttr, intAttr, intsAttr } from './attributes.js';
@@ -57,7 +58,8 @@ function reduction(
       const out = new Float64Array(elementCount(outShape)).fill(start);
       for (let i = 0; i < data.length; i++) out[offsets[i]] = fold(out[offsets[i]], data[i]);
       const count = elementCount(shape.filter((_, i) => axes.has(i)));
-      return [{ dtype, shape: outShape, data: out.map((acc) => finish(acc, count)) }];
+      const result = heldResults(dtype, (acc: number) => finish(acc, count));
+      return [{ dtype, shape: outShape, data: out.map((acc) => result(acc)) }];
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Node } from '../graph.js';
+import { heldBy } from '../held.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { DTYPE_BYTES, type DType } from '../tensor.js';
 import { choiceAttr, intAttr, intsAttr } from './attributes.js';
@@ -55,16 +56,6 @@ const where: OpSpec = {
   },
 };
 
-/** What a number becomes when it is cast: integers are cut towards zero, bool is "not zero". */
-const CAST: Readonly<Record<DType, (value: number) => number>> = {
-  float32: (v) => v,
-  float64: (v) => v,
-  int32: Math.trunc,
-  int64: Math.trunc,
-  uint8: (v) => Math.trunc(v) & 255,
-  bool: (v) => (v !== 0 ? 1 : 0),
-};
-
 function castTarget(node: Node): DType {
   if (node.attrs.to === undefined) throw new OpError(node, 'the attribute to is missing');
   return choiceAttr(node, 'to', Object.keys(DTYPE_BYTES) as DType[], 'float32');
@@ -78,7 +69,7 @@ const cast: OpSpec = {
   evaluate(node, inputs) {
     const { shape, data } = requiredTensor(node, inputs, 0);
     const dtype = castTarget(node);
-    return [{ dtype, shape, data: data.map((v) => CAST[dtype](v)) }];
+    return [{ dtype, shape, data: data.map(heldBy(dtype)) }];
   },
 };
 

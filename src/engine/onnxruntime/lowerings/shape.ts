@@ -1,6 +1,23 @@
 import { choiceAttr, intAttr, intsAttr, numberAttr } from '../../../graph/ops/attributes.js';
+import { padSources } from '../../../graph/ops/pad.js';
 import { elementCount } from '../../../graph/tensor.js';
-import type { LoweringTable } from '../lowering.js';
+import type { LoweringTable, NodeLowering } from '../lowering.js';
+
+const isPadded = (pads: readonly number[], axis: number): boolean =>
+  pads[axis] !== 0 || pads[pads.length / 2 + axis] !== 0;
+
+const hasKnownAxes = (x: NodeLowering, pads: readonly number[]): boolean =>
+  x.inputSpec(0).shape.every((extent, axis) => typeof extent === 'number' || !isPadded(pads, axis));
+
+/** Each padded axis from the elements that it repeats. */
+function takeAxes(x: NodeLowering, pads: readonly number[]): void {
+  const { shape } = x.inputSpec(0);
+  const taken = shape.reduce<string>((value, extent, axis) => {
+    if (!isPadded(pads, axis)) return value;
+    return x.op('Gather', [value, x.ints([...padSources(x.node, axis, Number(extent))])], { axis });
+  }, x.inputs[0]);
+  x.result('Identity', [taken]);
+}
 
 export const SHAPES: LoweringTable = {
   Concat: (x) => x.result('Concat', x.inputs, { axis: intAttr(x.node, 'axis', 0) }),
@@ -35,7 +52,10 @@ export const SHAPES: LoweringTable = {
   },
   Pad: (x) => {
     const mode = choiceAttr(x.node, 'mode', ['constant', 'reflect', 'edge'], 'constant');
+    const pads = intsAttr(x.node, 'pads');
+    // onnxruntime crops first, and does not see then what it cut off.
+    if (mode !== 'constant' && pads.some((pad) => pad < 0) && hasKnownAxes(x, pads)) return takeAxes(x, pads);
     const value = mode === 'constant' ? [x.constant([numberAttr(x.node, 'value', 0)])] : [];
-    x.result('Pad', [x.inputs[0], x.ints(intsAttr(x.node, 'pads')), ...value], { mode });
+    x.result('Pad', [x.inputs[0], x.ints(pads), ...value], { mode });
   },
 };

@@ -1,11 +1,24 @@
 import { flagAttr, intAttr, intsAttr } from '../../../graph/ops/attributes.js';
 import { normalizeAxis } from '../../../graph/ops/checks.js';
+import type { DType } from '../../../graph/tensor.js';
 import { axisPlaces, type Kernel, type KernelTable, ownLayout } from '../kernel.js';
-import { permToFirst } from '../value.js';
+import { type DeviceTensor, permToFirst, type TF } from '../value.js';
+import { divided, wrapped } from '../whole-numbers.js';
+
+type Reduce = (tf: TF, t: DeviceTensor, axes: number[], dtype: DType) => DeviceTensor;
+
+const sum: Reduce = (tf, t, axes, dtype) => wrapped(tf, tf.sum(t, axes, true), dtype);
+
+/** Of whole numbers the whole part; tfjs-core's own mean of them is a float. */
+const mean: Reduce = (tf, t, axes) => {
+  if (t.dtype === 'float32') return tf.mean(t, axes, true);
+  const total = tf.sum(t, axes, true);
+  return divided(tf, total, tf.fill(total.shape, t.size / total.size, 'int32'));
+};
 
 /** Reduces the input as it stands. No axes means that nothing is reduced; tfjs-core would then reduce everything. */
 const reduction =
-  (name: 'sum' | 'mean' | 'max'): Kernel =>
+  (reduce: Reduce): Kernel =>
   (x) => {
     const { tf } = x;
     const layout = ownLayout(x, 0);
@@ -13,11 +26,8 @@ const reduction =
     const axes = intsAttr(x.node, 'axes').map((axis) => normalizeAxis(x.node, axis, input.rank));
     if (axes.length === 0) return { tensor: input, layout };
     const places = axisPlaces(input.rank, layout);
-    const reduced = tf[name](
-      input,
-      axes.map((axis) => places[axis]),
-      true,
-    );
+    const standing = axes.map((axis) => places[axis]);
+    const reduced = reduce(tf, input, standing, x.outputSpec().dtype);
     if (flagAttr(x.node, 'keepdims', true)) return { tensor: reduced, layout };
     const inOrder = layout === 'channels-last' ? tf.transpose(reduced, permToFirst(input.rank)) : reduced;
     return tf.reshape(
@@ -27,9 +37,9 @@ const reduction =
   };
 
 export const REDUCTIONS: KernelTable = {
-  ReduceSum: reduction('sum'),
-  ReduceMean: reduction('mean'),
-  ReduceMax: reduction('max'),
+  ReduceSum: reduction(sum),
+  ReduceMean: reduction(mean),
+  ReduceMax: reduction((tf, t, axes) => tf.max(t, axes, true)),
   /**
    * The least index of a largest element: devices differ in which of equals their own kernel finds. Indices are float32,
    * exact below 2^24, as not every device has kernels for whole numbers.

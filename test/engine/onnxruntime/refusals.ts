@@ -1,0 +1,21 @@
+import type { DType } from '../../../src/graph/tensor.js';
+
+const DOUBLE: readonly DType[] = ['float64'];
+
+/**
+ * Dtypes of which onnxruntime has no kernel for an op, and that compiling refuses, naming the node. Models that are read have
+ * their float64 values computed in float32, so that none of these comes from a file.
+ */
+export const ONNXRUNTIME_REFUSES: Readonly<Record<string, readonly DType[]>> = {
+  ...Object.fromEntries(
+    `Conv ConvTranspose ConvInputGrad AveragePool GlobalAveragePool GlobalMaxPool AveragePoolGrad ResizeGrad
+    GroupNormalization InstanceNormalization Elu Selu Gelu HardSigmoid HardSwish Softplus Softsign Mish Erf ReluGrad
+    LeakyReluGrad ClipGrad`
+      .split(/\s+/)
+      .map((op) => [op, DOUBLE]),
+  ),
+  Resize: ['float64', 'int64', 'bool'],
+};
+
+/** Attributes are float32 in its models, so that doubles are off by what they are rounded by. */
+export const ATTRIBUTE_ROUNDING = 2e-7;
