@@ -2,6 +2,7 @@ import type { Engine } from '../../../src/engine/index.js';
 import { createTensorFlowEngine } from '../../../src/engine/tensorflow/index.js';
 import { tf, useCpu, useWasm } from '../../support/tfjs.js';
 import type { EngineUnderTest } from '../contracts/engine-under-test.js';
+import { isWithinWasm } from './wasm-limits.js';
 
 /** The backends of TensorFlow.js that run anywhere: pure JavaScript, and WebAssembly. */
 export const BACKENDS = { cpu: useCpu, wasm: useWasm };
@@ -20,5 +21,6 @@ export function liveTensors(): number {
 
 /** The engine on a backend, for the contract suites. */
 export function onBackend(backend: BackendName): EngineUnderTest {
-  return { open: () => engineOn(backend), liveTensors, float64Tolerance: 1e-5, int64Bits: 32 };
+  const runs = backend === 'wasm' ? isWithinWasm : () => true;
+  return { open: () => engineOn(backend), liveTensors, runs, float64Tolerance: 1e-5, int64Bits: 32 };
 }
