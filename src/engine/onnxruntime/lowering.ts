@@ -1,5 +1,5 @@
 import { type Graph, getSpec, type Node, type TensorSpec } from '../../graph/graph.js';
-import { type DType, tensor } from '../../graph/tensor.js';
+import { type DType, type Tensor, tensor } from '../../graph/tensor.js';
 import { DATA_TYPES, type NodeProto } from '../../onnx-proto/index.js';
 import { CONTRIB, type OnnxAttrs, type OnnxModelBuilder } from './model-builder.js';
 import { standIn } from './stand-ins.js';
@@ -36,6 +36,11 @@ export class NodeLowering {
 
   inputSpec(i: number): TensorSpec {
     return getSpec(this.#graph, this.node.inputs[i]);
+  }
+
+  /** The data of input `i`, where they are known. */
+  constantInput(i: number): Tensor | undefined {
+    return this.#graph.constants.get(this.node.inputs[i])?.tensor;
   }
 
   outputSpec(): TensorSpec {

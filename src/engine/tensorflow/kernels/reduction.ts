@@ -1,6 +1,7 @@
 import { flagAttr, intAttr, intsAttr } from '../../../graph/ops/attributes.js';
 import { normalizeAxis } from '../../../graph/ops/checks.js';
 import type { DType } from '../../../graph/tensor.js';
+import { takeStrided } from '../axis.js';
 import { axisPlaces, type Kernel, type KernelTable, ownLayout } from '../kernel.js';
 import { type DeviceTensor, permToFirst, type TF } from '../value.js';
 import { divided, wrapped } from '../whole-numbers.js';
@@ -36,6 +37,14 @@ const reduction =
     );
   };
 
+/** The largest along an axis: a NaN where the first is one, else of what is none. */
+function largest(tf: TF, t: DeviceTensor, axis: number): DeviceTensor {
+  if (t.dtype !== 'float32') return tf.max(t, axis, true);
+  const numbers = tf.where(tf.equal(t, t), t, tf.scalar(Number.NEGATIVE_INFINITY));
+  const first = takeStrided(tf, t, axis, 0, 1, 1);
+  return tf.where(tf.equal(first, first), tf.max(numbers, axis, true), first);
+}
+
 export const REDUCTIONS: KernelTable = {
   ReduceSum: reduction(sum),
   ReduceMean: reduction(mean),
@@ -53,8 +62,9 @@ export const REDUCTIONS: KernelTable = {
       tf.range(0, extent),
       input.shape.map((d, i) => (i === axis ? d : 1)),
     );
-    const isLargest = tf.equal(input, tf.max(input, axis, true));
+    const isLargest = tf.equal(input, largest(tf, input, axis));
     const first = tf.min(tf.where(isLargest, indices, tf.scalar(extent)), axis, flagAttr(x.node, 'keepdims', true));
-    return tf.cast(first, 'int32');
+    // Nothing is larger than a NaN that comes first: no index is left then.
+    return tf.cast(tf.mod(first, tf.scalar(extent)), 'int32');
   },
 };
