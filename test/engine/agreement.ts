@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
 import type { CompiledGraph } from '../../src/engine/index.js';
 import { evaluateGraph } from '../../src/graph/evaluate.js';
-import { type Graph, getSpec } from '../../src/graph/graph.js';
+import { type Graph, getSpec, type TensorSpec } from '../../src/graph/graph.js';
 import { type DType, type RefTensor, type Tensor, toRef } from '../../src/graph/tensor.js';
-import type { Random, Wide } from './random.js';
+import type { Random } from './random.js';
 
 /**
  * `max|a−b| / max|b|`, or the absolute difference where the reference is zero. Equal infinities and NaNs agree.
@@ -31,7 +31,7 @@ export function expectClose(name: string, found: Tensor, expected: RefTensor, to
 }
 
 /**
- * Runs both sides on the same random feeds, of magnitude 1, and compares every output.
+ * Runs both sides on the same random feeds, of magnitude 1 where `feedOf` makes no others, and compares every output.
  * @param tolerance of floats of any width, or by dtype
  */
 export async function expectAgreement(
@@ -40,10 +40,10 @@ export async function expectAgreement(
   random: Random,
   batch: number,
   tolerance: number | Tolerances,
-  wide?: Wide,
+  feedOf: (random: Random, spec: TensorSpec, batch: number) => Tensor = (r, spec, n) => r.tensor(spec, n),
 ): Promise<void> {
   const tolerances = typeof tolerance === 'number' ? { float32: tolerance, float64: tolerance } : tolerance;
-  const feeds = new Map(graph.inputs.map((id) => [id, random.tensor(getSpec(graph, id), batch, wide)]));
+  const feeds = new Map(graph.inputs.map((id) => [id, feedOf(random, getSpec(graph, id), batch)]));
   const expected = evaluateGraph(graph, new Map([...feeds].map(([id, t]) => [id, toRef(t)])));
   const found = await compiled.run(feeds);
   for (const [name, t] of expected) expectClose(name, found.get(name)!, t, tolerances[t.dtype] ?? 0, 0.1);

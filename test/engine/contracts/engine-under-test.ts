@@ -9,6 +9,11 @@ export interface EngineUnderTest {
   readonly runs?: (graph: Graph) => boolean;
   /** Dtypes of an op's main operand that it refuses when compiling; it may still take some such graphs. */
   readonly refuses?: Readonly<Record<string, readonly DType[]>>;
+  /**
+   * Where it differs from the reference at the edges of a dtype, as what is no number: by op, or op and dtype, and why. Absent:
+   * it is not asked there.
+   */
+  readonly edges?: Readonly<Record<string, string>>;
   /** How far float64 results may be off: an engine may compute them in float32. */
   readonly float64Tolerance?: number;
   /** Bits of whole numbers that it holds of an int64. */

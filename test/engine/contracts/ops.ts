@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { DType } from '../../../src/graph/tensor.js';
 import { expectAgreement } from '../agreement.js';
+import { edgesOf, OPS_WITH_EDGES } from '../edges.js';
 import { OP_CASES, opGraph } from '../op-cases.js';
 import { Random, type Wide } from '../random.js';
 import { countTensors, type EngineUnderTest } from './engine-under-test.js';
@@ -14,18 +15,18 @@ const GRAPHS: Readonly<Record<string, number>> = {
   Resize: 150,
   ResizeGrad: 100,
 };
-const GRAPHS_OF_FLOATS = 40;
-const GRAPHS_OF_OTHERS = 10;
+const GRAPHS_OF_FLOATS = 25;
+const GRAPHS_OF_OTHERS = 5;
 
 const ROWS = Object.entries(OP_CASES).flatMap(([op, { dtypes }]) => dtypes.map((dtype) => ({ op, dtype })));
 
 /**
  * Random graphs of each op of the IR, of every dtype that it takes, agree with the float64 reference, at two batch sizes in
- * one session: floats within 1e-5, doubles within 1e-12, whole numbers and truths exactly.
+ * one session: floats within 1e-5, doubles within 1e-12, whole numbers and truths exactly. Once more at the edges of the dtype.
  * @param most graphs of one op, for engines that are slow
  */
 export function testOps(under: EngineUnderTest, { most = 200 } = {}): void {
-  const { refuses = {}, float64Tolerance = 1e-12, int64Bits = 54 } = under;
+  const { refuses = {}, edges, float64Tolerance = 1e-12, int64Bits = 54 } = under;
   const tolerances = { float32: 1e-5, float64: float64Tolerance };
   const wide: Wide = {
     uint8: [0, 255],
@@ -52,6 +53,10 @@ export function testOps(under: EngineUnderTest, { most = 200 } = {}): void {
     });
   });
 
+  function hasEdges(op: string, dtype: DType): boolean {
+    return edges !== undefined && OPS_WITH_EDGES.has(op) && !(op in edges) && !(`${op} ${dtype}` in edges);
+  }
+
   async function runSeed(op: string, dtype: DType, seed: number, mayRefuse: boolean): Promise<'ran' | 'refused'> {
     const random = new Random(seed);
     const graph = opGraph(op, `${op} of seed ${seed}`, random, dtype);
@@ -62,7 +67,10 @@ export function testOps(under: EngineUnderTest, { most = 200 } = {}): void {
       try {
         const large = random.pick([2, 3, 5, 9, 33]);
         for (const batch of [1, large]) await expectAgreement(graph, compiled, random, batch, tolerances);
-        if (OP_CASES[op].moves) await expectAgreement(graph, compiled, random, 2, tolerances, wide);
+        if (OP_CASES[op].moves) {
+          await expectAgreement(graph, compiled, random, 2, tolerances, (r, spec, n) => r.tensor(spec, n, wide));
+        }
+        if (hasEdges(op, dtype)) await expectAgreement(graph, compiled, random, 2, tolerances, edgesOf);
       } finally {
         await compiled.release();
       }

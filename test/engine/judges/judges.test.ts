@@ -5,9 +5,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { evaluateGraph } from '../../../src/graph/evaluate.js';
 import { type Graph, getSpec, type TensorSpec } from '../../../src/graph/graph.js';
-import { type DType, type RefTensor, type Tensor, tensor, toRef } from '../../../src/graph/tensor.js';
+import { type DType, type RefTensor, type Tensor, toRef } from '../../../src/graph/tensor.js';
 import { relativeError } from '../agreement.js';
-import { ELEMENTWISE_CASES } from '../elementwise-cases.js';
+import { edgesOf, OPS_WITH_EDGES } from '../edges.js';
 import { OP_CASES, opGraph } from '../op-cases.js';
 import { Random } from '../random.js';
 import { type Judge, judgePython, onnxReference, onnxruntime, type Verdict } from './judges.js';
@@ -32,32 +32,6 @@ const NOT_ONNX: Readonly<Record<string, string>> = {
 /** Float results are computed in the dtype, and attributes are float32. */
 const TOLERANCE: Partial<Record<DType, number>> = { float32: 1e-5, float64: 2e-7 };
 
-/** Feeds at the edges of a dtype: what is no number, or infinite, both zeros, and where whole numbers wrap around. */
-const EDGES: Readonly<Record<DType, readonly number[]>> = {
-  float32: [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0, 1, -2.5],
-  float64: [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0, 1, -2.5],
-  int32: [-(2 ** 31), 2 ** 31 - 1, -1, 0, 3],
-  // Products are exact in float64.
-  int64: [-(2 ** 26), 2 ** 26, -1, 0, 3],
-  uint8: [0, 255, 1, 128],
-  bool: [0, 1],
-};
-
-/**
- * Ops whose results at the edges ONNX settles: those that add products differ by the order in which they do, and the quotient
- * of the least whole number and -1 ends onnxruntime's process.
- */
-const WITH_EDGES = new Set([
-  ...Object.keys(ELEMENTWISE_CASES).filter((op) => op !== 'Div'),
-  'Softmax',
-  'LogSoftmax',
-  'ReduceMax',
-  'ReduceSum',
-  'ArgMax',
-  'MaxPool',
-  'GlobalMaxPool',
-]);
-
 type Kind = 'plain' | 'edges';
 
 interface Case {
@@ -69,20 +43,11 @@ interface Case {
   readonly feeds: ReadonlyMap<string, Tensor>;
 }
 
-function feedOf(random: Random, spec: TensorSpec, kind: Kind): Tensor {
-  const plain = random.tensor(spec, BATCH);
-  if (kind === 'plain') return plain;
-  return tensor(
-    spec.dtype,
-    plain.shape,
-    Array.from({ length: plain.data.length }, () => random.pick(EDGES[spec.dtype])),
-  );
-}
-
 function caseOf(op: string, dtype: DType, kind: Kind, seed: number): Case {
   const random = new Random(seed);
   const graph = opGraph(op, `${op} of seed ${seed}`, random, dtype);
-  const feeds = new Map(graph.inputs.map((id) => [id, feedOf(random, getSpec(graph, id), kind)]));
+  const feedOf = kind === 'edges' ? edgesOf : (r: Random, spec: TensorSpec, batch: number) => r.tensor(spec, batch);
+  const feeds = new Map(graph.inputs.map((id) => [id, feedOf(random, getSpec(graph, id), BATCH)]));
   return { op, dtype, kind, seed, graph, feeds };
 }
 
@@ -92,7 +57,7 @@ const ROWS = Object.entries(OP_CASES)
 const seeds = Array.from({ length: GRAPHS }, (_, seed) => seed);
 const CASES = ROWS.flatMap(({ op, dtype }) => [
   ...seeds.map((seed) => caseOf(op, dtype, 'plain', seed)),
-  ...(WITH_EDGES.has(op) ? seeds.map((seed) => caseOf(op, dtype, 'edges', seed)) : []),
+  ...(OPS_WITH_EDGES.has(op) ? seeds.map((seed) => caseOf(op, dtype, 'edges', seed)) : []),
 ]);
 
 /** Where the judge differs, undefined where it does not. */

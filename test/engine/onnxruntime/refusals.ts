@@ -19,3 +19,16 @@ export const ONNXRUNTIME_REFUSES: Readonly<Record<string, readonly DType[]>> = {
 
 /** Attributes are float32 in its models, so that doubles are off by what they are rounded by. */
 export const ATTRIBUTE_ROUNDING = 2e-7;
+
+/** Where onnxruntime differs at the edges of a dtype. */
+export const ONNXRUNTIME_EDGES: Readonly<Record<string, string>> = {
+  MaxPool: 'a NaN does not win',
+  GlobalMaxPool: 'a NaN does not win',
+  ReduceMax: 'a NaN does not win',
+  Cast: 'what is no number becomes the least whole one',
+  ReluGrad: 'gradients are multiplied by 0, infinite ones too',
+  LeakyReluGrad: 'gradients are multiplied by 0, infinite ones too',
+  ClipGrad: 'gradients are multiplied by 0, infinite ones too',
+  'LogSoftmax float64': 'of an infinity it makes other than of its difference from itself',
+  'ReduceSum int32': 'sums stop at the edge of the range rather than wrap around',
+};

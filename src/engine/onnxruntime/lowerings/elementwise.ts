@@ -6,8 +6,8 @@ import type { Lowering, LoweringTable } from '../lowering.js';
 import { sameOp } from './activation.js';
 
 /**
- * Division of whole numbers by 0, and of the least one by -1, ends onnxruntime's process: divisors that may be either are
- * replaced, and what they give is put in afterwards.
+ * Division of whole numbers by 0 is an error of onnxruntime's, and that of the least one by -1 ends its process: divisors that
+ * may be either are replaced, and what they give is put in afterwards.
  */
 const divide: Lowering = (x) => {
   const { dtype } = x.inputSpec(1);
