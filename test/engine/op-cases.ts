@@ -1,5 +1,5 @@
 import { GraphBuilder } from '../../src/graph/builder.js';
-import type { Graph, Shape } from '../../src/graph/graph.js';
+import type { Attrs, Graph, Shape } from '../../src/graph/graph.js';
 import type { DType } from '../../src/graph/tensor.js';
 import { type CaseTable, type Draw, floats, numbers, weight } from './case-parts.js';
 import { CONV_CASES } from './conv-cases.js';
@@ -10,19 +10,23 @@ import type { Random } from './random.js';
 import { SHAPE_CASES } from './shape-cases.js';
 import { anyAxis, anyShape, someAxes } from './shapes.js';
 
+/** Left out sometimes, as attributes that have a default may be. */
+const keepdims = (r: Random): Attrs => r.pick<Attrs>([{}, { keepdims: 0 }, { keepdims: 1 }]);
+
 const reduction =
   (op: string): Draw =>
   (b, r, dtype) => {
     const shape = anyShape(r, 0);
     const axes = someAxes(r, shape.length);
-    return b.op(op, [b.input('x', { dtype, shape })], { axes, keepdims: r.int(0, 1) });
+    return b.op(op, [b.input('x', { dtype, shape })], { axes, ...keepdims(r) });
   };
 
 const softmax =
   (op: string): Draw =>
   (b, r, dtype) => {
     const shape = anyShape(r);
-    return b.op(op, [b.input('x', { dtype, shape })], { axis: anyAxis(r, shape.length) });
+    const attrs: Attrs = r.int(0, 3) === 0 ? {} : { axis: anyAxis(r, shape.length) };
+    return b.op(op, [b.input('x', { dtype, shape })], attrs);
   };
 
 /** For each op of the IR one generator, and the dtypes that it takes. */
@@ -38,7 +42,8 @@ export const OP_CASES: CaseTable = {
     const a = b.input('a', { dtype, shape: transA ? [k, 'N'] : ['N', k] });
     const w = weight(b, r, 'b', { dtype, shape: transB ? [n, k] : [k, n] });
     const c = r.pick([[], [weight(b, r, 'c', { dtype, shape: r.pick([[n], [1, n], [1], []]) })]]);
-    return b.op('Gemm', [a, w, ...c], { transA, transB, alpha: r.unit() + 0.5, beta: r.unit() + 0.5 });
+    const scales = r.pick<Attrs>([{}, { alpha: r.unit() + 0.5, beta: r.unit() + 0.5 }]);
+    return b.op('Gemm', [a, w, ...c], { transA, transB, ...scales });
   }),
   MatMul: floats((b, r, dtype) => {
     const [m, k, n, g] = r.ints(4, 1, 4);
@@ -82,7 +87,7 @@ export const OP_CASES: CaseTable = {
     const shape = anyShape(r);
     const raw = b.input('x', { dtype, shape });
     const x = r.int(0, 1) === 0 || dtype === 'bool' ? raw : b.op('Relu', [raw]);
-    return b.op('ArgMax', [x], { axis: anyAxis(r, shape.length), keepdims: r.int(0, 1) });
+    return b.op('ArgMax', [x], { axis: anyAxis(r, shape.length), ...keepdims(r) });
   }),
 };
 

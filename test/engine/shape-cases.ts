@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../src/graph/builder.js';
-import type { Shape } from '../../src/graph/graph.js';
+import type { Attrs, Shape } from '../../src/graph/graph.js';
 import { tensor } from '../../src/graph/tensor.js';
 import { type CaseTable, DTYPES, floats, moving, weight } from './case-parts.js';
 import type { Random } from './random.js';
@@ -44,7 +44,8 @@ export const SHAPE_CASES: CaseTable = {
   }),
   Flatten: moving((b, r, dtype) => {
     const shape = anyShape(r, 0);
-    return b.op('Flatten', [b.input('x', { dtype, shape })], { axis: r.int(-shape.length, shape.length) });
+    const attrs: Attrs = shape.length > 0 && r.int(0, 3) === 0 ? {} : { axis: r.int(-shape.length, shape.length) };
+    return b.op('Flatten', [b.input('x', { dtype, shape })], attrs);
   }),
   Reshape: moving((b, r, dtype) => {
     const known = knownShape(r, 1, 9);
@@ -55,7 +56,11 @@ export const SHAPE_CASES: CaseTable = {
   }),
   Transpose: moving((b, r, dtype) => {
     const shape = anyShape(r, 0);
-    return b.op('Transpose', [b.input('x', { dtype, shape })], { perm: r.shuffled([...shape.keys()]) });
+    return b.op(
+      'Transpose',
+      [b.input('x', { dtype, shape })],
+      r.int(0, 3) === 0 ? {} : { perm: r.shuffled([...shape.keys()]) },
+    );
   }),
   Expand: moving((b, r, dtype) => {
     const shape: Shape = anyShape(r, 0);
@@ -99,9 +104,9 @@ export const SHAPE_CASES: CaseTable = {
   }),
   Gather: moving((b, r, dtype) => {
     const shape = knownShape(r, 1, 6);
-    const axis = anyAxis(r, shape.length);
+    const axis = r.int(0, 3) === 0 ? 0 : anyAxis(r, shape.length);
     const ids = smallIndices(b, r, shape.at(axis)!, 4);
-    return b.op('Gather', [weight(b, r, 'data', { dtype, shape }), ids], { axis });
+    return b.op('Gather', [weight(b, r, 'data', { dtype, shape }), ids], axis === 0 ? {} : { axis });
   }),
   GatherGrad: floats((b, r, dtype) => {
     const rows = r.int(1, 5);

@@ -158,7 +158,7 @@ export function chainGraph(plan: ChainPlan, all = false): Graph {
     values.push(result());
     if (!all && step.kept && i < plan.steps.length - 1) b.output(`step ${i}`, values.at(-1)!);
   });
-  if (all) values.forEach((value, i) => b.output(`step ${i - 1}`, value));
-  else b.output(`step ${plan.steps.length - 1}`, values.at(-1)!);
+  const outputs = all ? [...values.keys()] : [plan.steps.length];
+  for (const i of outputs) b.output(`step ${i - 1}`, values[i]);
   return b.build();
 }

@@ -23,7 +23,10 @@ export const SHAPES: LoweringTable = {
   Concat: (x) => x.result('Concat', x.inputs, { axis: intAttr(x.node, 'axis', 0) }),
   Flatten: (x) => x.result('Flatten', x.inputs, { axis: intAttr(x.node, 'axis', 1) }),
   Reshape: (x) => x.result('Reshape', [x.inputs[0], x.ints(intsAttr(x.node, 'shape'))]),
-  Transpose: (x) => x.result('Transpose', x.inputs, { perm: intsAttr(x.node, 'perm') }),
+  Transpose: (x) => {
+    const reversed = [...x.inputSpec(0).shape.keys()].reverse();
+    x.result('Transpose', x.inputs, { perm: intsAttr(x.node, 'perm', reversed) });
+  },
   Expand: (x) => x.result('Expand', [x.inputs[0], x.ints(intsAttr(x.node, 'shape'))]),
   ExpandBatch: (x) => {
     const [input, like] = x.inputs;
