@@ -127,9 +127,10 @@ export const ELEMENTWISE_CASES: CaseTable = {
     const condition = b.input('condition', { dtype: 'bool', shape: p });
     return b.op('Where', [condition, b.input('a', { dtype, shape: q }), b.input('b', { dtype, shape: p })]);
   }),
-  Cast: anyType((b, r, dtype) =>
-    b.op('Cast', [b.input('x', { dtype, shape: anyShape(r, 0) })], { to: r.pick<DType>(DTYPES) }),
-  ),
+  Cast: anyType((b, r, dtype) => {
+    const x = b.input('x', { dtype, shape: anyShape(r, 0) });
+    return DTYPES.map((to) => b.op('Cast', [x], { to }));
+  }),
   OneHot: integers((b, r, dtype) => {
     return b.op('OneHot', [b.input('labels', { dtype, shape: anyShape(r, 0, 9) })], { depth: r.int(1, 8) });
   }),
