@@ -91,7 +91,8 @@ export const OP_CASES: CaseTable = {
   }),
 };
 
-export function opGraph(op: string, name: string, r: Random, dtype: DType = 'float32'): Graph {
+/** @param dtype of the main operand; by default the first that the op takes, which mostly is float32 */
+export function opGraph(op: string, name: string, r: Random, dtype: DType = OP_CASES[op].dtypes[0]): Graph {
   const b = new GraphBuilder(name);
   [OP_CASES[op].draw(b, r, dtype)].flat().forEach((value, i) => {
     b.output(i === 0 ? 'result' : `result ${i}`, value);

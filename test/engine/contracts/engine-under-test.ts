@@ -9,6 +9,8 @@ export interface EngineUnderTest {
   readonly runs?: (graph: Graph) => boolean;
   /** Dtypes of an op's main operand that it refuses when compiling; it may still take some such graphs. */
   readonly refuses?: Readonly<Record<string, readonly DType[]>>;
+  /** The same, of which it may also take all such graphs. */
+  readonly mayRefuse?: Readonly<Record<string, readonly DType[]>>;
   /**
    * Where it differs from the reference at the edges of a dtype, as what is no number: by op, or op and dtype, and why. Absent:
    * it is not asked there.
