@@ -1,3 +1,5 @@
+import { heldBy } from './held.js';
+
 /** Element types of values. Names follow NumPy; ONNX's and Keras's are mapped by the readers. */
 export type DType = 'float32' | 'float64' | 'int32' | 'int64' | 'uint8' | 'bool';
 
@@ -98,7 +100,8 @@ export function toRef(t: Tensor): RefTensor {
 
 export function fromRef(t: RefTensor): Tensor {
   const data = allocate(t.dtype, t.data.length);
-  if (data instanceof BigInt64Array) for (let i = 0; i < data.length; i++) data[i] = BigInt(Math.trunc(t.data[i]));
+  const held = heldBy(t.dtype);
+  if (data instanceof BigInt64Array) for (let i = 0; i < data.length; i++) data[i] = BigInt(held(t.data[i]));
   else data.set(t.data);
   return { dtype: t.dtype, shape: t.shape, data };
 }

@@ -1,6 +1,6 @@
 import type { Attrs } from '../../src/graph/graph.js';
 import { resolveWindow } from '../../src/graph/ops/window.js';
-import { type Case, float, weight } from './case-parts.js';
+import { type CaseTable, floats, weight } from './case-parts.js';
 import type { Random } from './random.js';
 
 interface ConvCase {
@@ -44,35 +44,39 @@ function convCase(r: Random): ConvCase {
 }
 
 /** Convolutions, their transposes and their gradients. */
-export const CONV_CASES: Readonly<Record<string, Case>> = {
-  Conv: (b, r) => {
+export const CONV_CASES: CaseTable = {
+  Conv: floats((b, r, dtype) => {
     const c = convCase(r);
-    const x = b.input('x', float(['N', c.channels, ...c.spatial]));
-    const w = weight(b, r, 'W', [c.outputs, c.channels / c.group, ...c.kernel]);
-    return b.op('Conv', r.int(0, 1) === 0 ? [x, w] : [x, w, weight(b, r, 'b', [c.outputs])], c.attrs);
-  },
-  ConvTranspose: (b, r) => {
+    const x = b.input('x', { dtype, shape: ['N', c.channels, ...c.spatial] });
+    const w = weight(b, r, 'W', { dtype, shape: [c.outputs, c.channels / c.group, ...c.kernel] });
+    return b.op('Conv', r.int(0, 1) === 0 ? [x, w] : [x, w, weight(b, r, 'b', { dtype, shape: [c.outputs] })], c.attrs);
+  }),
+  ConvTranspose: floats((b, r, dtype) => {
     const c = convCase(r);
-    const x = b.input('x', float(['N', c.channels, ...c.spatial]));
-    const w = weight(b, r, 'W', [c.channels, c.outputs / c.group, ...c.kernel]);
+    const x = b.input('x', { dtype, shape: ['N', c.channels, ...c.spatial] });
+    const w = weight(b, r, 'W', { dtype, shape: [c.channels, c.outputs / c.group, ...c.kernel] });
     const attrs: Attrs = {
       ...c.attrs,
       // Enough is left of the smallest output to cut the pads off.
       ...(c.attrs.pads ? { pads: c.kernel.flatMap((k) => [r.int(0, Math.floor(k / 2)), 0]) } : {}),
       output_padding: (c.attrs.strides as number[]).map((stride) => r.int(0, stride - 1)),
     };
-    return b.op('ConvTranspose', r.int(0, 1) === 0 ? [x, w] : [x, w, weight(b, r, 'b', [c.outputs])], attrs);
-  },
-  ConvInputGrad: (b, r) => {
+    return b.op(
+      'ConvTranspose',
+      r.int(0, 1) === 0 ? [x, w] : [x, w, weight(b, r, 'b', { dtype, shape: [c.outputs] })],
+      attrs,
+    );
+  }),
+  ConvInputGrad: floats((b, r, dtype) => {
     const c = convCase(r);
-    const dy = b.input('dy', float(['N', c.outputs, ...c.out]));
-    const w = weight(b, r, 'W', [c.outputs, c.channels / c.group, ...c.kernel]);
+    const dy = b.input('dy', { dtype, shape: ['N', c.outputs, ...c.out] });
+    const w = weight(b, r, 'W', { dtype, shape: [c.outputs, c.channels / c.group, ...c.kernel] });
     return b.op('ConvInputGrad', [dy, w], { ...c.attrs, spatial: c.spatial });
-  },
-  ConvFilterGrad: (b, r) => {
+  }),
+  ConvFilterGrad: floats((b, r, dtype) => {
     const c = convCase(r);
-    const x = b.input('x', float(['N', c.channels, ...c.spatial]));
-    const dy = b.input('dy', float(['N', c.outputs, ...c.out]));
+    const x = b.input('x', { dtype, shape: ['N', c.channels, ...c.spatial] });
+    const dy = b.input('dy', { dtype, shape: ['N', c.outputs, ...c.out] });
     return b.op('ConvFilterGrad', [x, dy], { ...c.attrs, kernel_shape: c.kernel });
-  },
+  }),
 };

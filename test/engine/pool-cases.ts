@@ -1,8 +1,9 @@
-import type { Attrs } from '../../src/graph/graph.js';
+import type { Attrs, Shape } from '../../src/graph/graph.js';
 import { resizedShape } from '../../src/graph/ops/resampling.js';
 import { resolveWindow } from '../../src/graph/ops/window.js';
-import { type Case, float } from './case-parts.js';
+import { type AttrsOf, type CaseTable, type Draw, FLOATS, floats, moving, numbers } from './case-parts.js';
 import type { Random } from './random.js';
+import { anyShape } from './shapes.js';
 
 function poolCase(r: Random): { spatial: number[]; kernel: number[]; attrs: Attrs } {
   const rank = r.pick([1, 2, 2, 3]);
@@ -42,51 +43,73 @@ function resizeCase(r: Random): { shape: number[]; attrs: Attrs } {
   };
 }
 
+function pooledShape(shape: Shape, { spatial, kernel, attrs }: ReturnType<typeof poolCase>): Shape {
+  const node = { name: 'n', op: 'MaxPool', attrs, inputs: [], outputs: [] };
+  return [...shape.slice(0, 2), ...resolveWindow(node, spatial, kernel).output];
+}
+
 const pool =
-  (op: string, attrs: (r: Random) => Attrs = () => ({})): Case =>
-  (b, r) => {
+  (op: string, attrs: AttrsOf = () => ({})): Draw =>
+  (b, r, dtype) => {
     const c = poolCase(r);
-    return b.op(op, [b.input('x', float(['N', r.int(1, 3), ...c.spatial]))], { ...c.attrs, ...attrs(r) });
+    return b.op(op, [b.input('x', { dtype, shape: ['N', r.int(1, 3), ...c.spatial] })], { ...c.attrs, ...attrs(r) });
   };
+
+const globalPool =
+  (op: string): Draw =>
+  (b, r, dtype) =>
+    b.op(op, [b.input('x', { dtype, shape: ['N', ...r.ints(r.int(2, 4), 1, 5)] })]);
 
 const includePad = (r: Random): Attrs => ({ count_include_pad: r.int(0, 1) });
 
 /** Pools, pads, resizes and their gradients. */
-export const POOL_CASES: Readonly<Record<string, Case>> = {
-  MaxPool: pool('MaxPool'),
-  AveragePool: pool('AveragePool', includePad),
-  GlobalAveragePool: (b, r) => b.op('GlobalAveragePool', [b.input('x', float(['N', ...r.ints(r.int(2, 4), 1, 5)]))]),
-  GlobalMaxPool: (b, r) => b.op('GlobalMaxPool', [b.input('x', float(['N', ...r.ints(r.int(2, 4), 1, 5)]))]),
-  MaxPoolGrad: (b, r) => {
+export const POOL_CASES: CaseTable = {
+  MaxPool: numbers(pool('MaxPool')),
+  AveragePool: floats(pool('AveragePool', includePad)),
+  GlobalAveragePool: floats(globalPool('GlobalAveragePool')),
+  GlobalMaxPool: floats(globalPool('GlobalMaxPool')),
+  MaxPoolGrad: floats((b, r, dtype) => {
     const c = poolCase(r);
-    const raw = b.input('x', float(['N', r.int(1, 3), ...c.spatial]));
+    const raw = b.input('x', { dtype, shape: ['N', r.int(1, 3), ...c.spatial] });
     // A rectified input has windows of equal maxima, where only the first may receive.
-    const x = r.int(0, 1) === 0 ? raw : b.op('Relu', [raw]);
-    const y = b.op('MaxPool', [x], c.attrs);
+    const x = r.int(0, 1) === 0 || dtype === 'bool' ? raw : b.op('Relu', [raw]);
+    // Of other dtypes it is the gradient that is asked.
+    const isFloat = FLOATS.includes(dtype);
+    const y = isFloat ? b.op('MaxPool', [x], c.attrs) : b.input('y', { dtype, shape: pooledShape(b.spec(x).shape, c) });
     return b.op('MaxPoolGrad', [x, y, b.input('dy', b.spec(y))], c.attrs);
-  },
-  AveragePoolGrad: (b, r) => {
+  }),
+  AveragePoolGrad: floats((b, r, dtype) => {
     const c = poolCase(r);
     const attrs = { ...c.attrs, ...includePad(r) };
     const node = { name: 'n', op: 'AveragePool', attrs, inputs: [], outputs: [] };
-    const dy = b.input('dy', float(['N', r.int(1, 3), ...resolveWindow(node, c.spatial, c.kernel).output]));
+    const dy = b.input('dy', { dtype, shape: ['N', r.int(1, 3), ...resolveWindow(node, c.spatial, c.kernel).output] });
     return b.op('AveragePoolGrad', [dy], { ...attrs, spatial: c.spatial });
-  },
-  Pad: (b, r) => {
-    const rank = r.int(1, 3);
+  }),
+  Pad: moving((b, r, dtype) => {
+    const shape = anyShape(r, 0);
     const mode = r.pick(['constant', 'reflect', 'edge']);
-    const x = b.input('x', float(['N', ...r.ints(rank, 3, 4)]));
-    const side = () => [0, ...r.ints(rank, 0, 2)];
-    return b.op('Pad', [x], { pads: [...side(), ...side()], mode, value: r.unit() });
-  },
-  Resize: (b, r) => {
+    const sides = shape.map((extent, axis): [number, number] => {
+      if (axis === 0 || r.int(0, shape.length > 4 ? 2 : 0) > 0) return [0, 0];
+      const most = mode === 'reflect' ? Math.min(Number(extent) - 1, 2) : 2;
+      const [begin, end] = r.ints(2, -1, most);
+      return Number(extent) + begin + end > 0 ? [begin, end] : [0, 0];
+    });
+    const value = FLOATS.includes(dtype) ? r.unit() : dtype === 'bool' ? r.int(0, 1) : r.int(0, 9);
+    const attrs: Attrs = mode === 'constant' && r.int(0, 3) === 0 ? {} : { mode, value };
+    return b.op('Pad', [b.input('x', { dtype, shape })], {
+      pads: [...sides.map(([p]) => p), ...sides.map(([, p]) => p)],
+      ...attrs,
+    });
+  }),
+  Resize: moving((b, r, dtype) => {
     const { shape, attrs } = resizeCase(r);
-    return b.op('Resize', [b.input('x', float(['N', ...shape]))], attrs);
-  },
-  ResizeGrad: (b, r) => {
+    const mode = FLOATS.includes(dtype) ? attrs.mode : 'nearest';
+    return b.op('Resize', [b.input('x', { dtype, shape: ['N', ...shape] })], { ...attrs, mode });
+  }),
+  ResizeGrad: floats((b, r, dtype) => {
     const { shape, attrs } = resizeCase(r);
     const node = { name: 'n', op: 'Resize', attrs, inputs: [], outputs: [] };
-    const dy = b.input('dy', float(resizedShape(node, ['N', ...shape])));
+    const dy = b.input('dy', { dtype, shape: resizedShape(node, ['N', ...shape]) });
     return b.op('ResizeGrad', [dy], { ...attrs, shape: [0, ...shape] });
-  },
+  }),
 };

@@ -37,13 +37,17 @@ export class Random {
     return out;
   }
 
-  /** Floats in [-1, 1) and small whole numbers; symbolic dimensions take `batch`. */
-  tensor(spec: TensorSpec, batch: number): Tensor {
+  /** Floats in [-1, 1) and small whole numbers, or with `wide` large ones too; symbolic dimensions take `batch`. */
+  tensor(spec: TensorSpec, batch: number, wide?: Wide): Tensor {
     const shape = concrete(spec.shape, batch);
     const count = elementCount(shape);
-    return tensor(spec.dtype, shape, RANGES[spec.dtype](this, count));
+    const most = wide?.[spec.dtype];
+    return tensor(spec.dtype, shape, most ? this.ints(count, ...most) : RANGES[spec.dtype](this, count));
   }
 }
+
+/** Ranges of whole numbers, by dtype. */
+export type Wide = Partial<Readonly<Record<DType, readonly [least: number, most: number]>>>;
 
 const RANGES: Readonly<Record<DType, (random: Random, count: number) => number[]>> = {
   float32: (random, count) => random.floats(count, -1, 1),

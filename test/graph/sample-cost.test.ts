@@ -16,10 +16,10 @@ import { randomGraph } from '../support/random-graphs.js';
 const float = (...shape: Dim[]) => ({ dtype: 'float32' as const, shape });
 const weights = (...shape: number[]) => tensor('float32', shape, new Float32Array(shape.reduce((n, d) => n * d, 1)));
 
-/** The graph for a batch that is a number; undefined where an input has none, so that there is no saying which it is. */
+/** The graph for a batch that is a number; undefined where an input has none, or that alone, so that there is no saying which it is. */
 function inBatchesOf(graph: Graph, batch: number): Graph | undefined {
   const shapes = graph.inputs.map((id) => [id, getSpec(graph, id).shape] as const);
-  if (shapes.some(([, shape]) => shape[0] !== 'N')) return undefined;
+  if (shapes.some(([, shape]) => shape[0] !== 'N' || shape.length < 2)) return undefined;
   return bindShapes(graph, Object.fromEntries(shapes.map(([id, shape]) => [id, [batch, ...shape.slice(1)]])));
 }
 

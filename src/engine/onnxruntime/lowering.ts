@@ -1,7 +1,8 @@
 import { type Graph, getSpec, type Node, type TensorSpec } from '../../graph/graph.js';
-import { tensor } from '../../graph/tensor.js';
-import type { NodeProto } from '../../onnx-proto/index.js';
+import { type DType, type Tensor, tensor } from '../../graph/tensor.js';
+import { DATA_TYPES, type NodeProto } from '../../onnx-proto/index.js';
 import { CONTRIB, type OnnxAttrs, type OnnxModelBuilder } from './model-builder.js';
+import { standIn } from './stand-ins.js';
 
 /** Writes one IR node as ONNX nodes, ending with `x.result(...)`. */
 export type Lowering = (x: NodeLowering) => void;
@@ -12,19 +13,34 @@ export class NodeLowering {
   readonly node: Node;
   /** ONNX names of the node's inputs, in order; `''` is an absent optional input. */
   readonly inputs: readonly string[];
+  /** What the op is computed in, where onnxruntime lacks it for the dtype of its result. */
+  readonly #standIn: DType | undefined;
   readonly #graph: Graph;
   readonly #model: OnnxModelBuilder;
   readonly #computed = new Set<number>();
 
   constructor(graph: Graph, model: OnnxModelBuilder, node: Node) {
     this.node = node;
-    this.inputs = node.inputs;
     this.#graph = graph;
     this.#model = model;
+    const { dtype } = this.outputSpec();
+    this.#standIn = standIn(node.op, dtype);
+    // The condition of a Where is a truth that stays one.
+    const first = node.op === 'Where' ? 1 : 0;
+    this.inputs = node.inputs.map((id, i) => (this.#standIn && i >= first ? this.#cast(id, this.#standIn) : id));
+  }
+
+  #cast(value: string, dtype: DType): string {
+    return this.op('Cast', [value], { to: DATA_TYPES[dtype] });
   }
 
   inputSpec(i: number): TensorSpec {
     return getSpec(this.#graph, this.node.inputs[i]);
+  }
+
+  /** The data of input `i`, where they are known. */
+  constantInput(i: number): Tensor | undefined {
+    return this.#graph.constants.get(this.node.inputs[i])?.tensor;
   }
 
   outputSpec(): TensorSpec {
@@ -52,7 +68,13 @@ export class NodeLowering {
     this.#computed.add(i);
     const output = this.node.outputs[i];
     const name = i === 0 ? this.node.name : this.#model.freshName(`${this.node.name}/${opType}`);
-    this.#model.node({ name, opType, inputs, outputs: [output], attrs });
+    if (!this.#standIn) {
+      this.#model.node({ name, opType, inputs, outputs: [output], attrs });
+      return output;
+    }
+    const computed = this.op(opType, inputs, attrs);
+    const to = DATA_TYPES[this.outputSpec().dtype];
+    this.#model.node({ name, opType: 'Cast', inputs: [computed], outputs: [output], attrs: { to } });
     return output;
   }
 
@@ -87,7 +109,7 @@ export class NodeLowering {
 
   /** A constant of the dtype of input `i`. */
   constant(values: readonly number[], shape: readonly number[] = [], i = 0): string {
-    return this.#model.literal(tensor(this.inputSpec(i).dtype, shape, values));
+    return this.#model.literal(tensor(this.#standIn ?? this.inputSpec(i).dtype, shape, values));
   }
 
   reshape(value: string, shape: readonly number[]): string {

@@ -1,16 +1,17 @@
 import { countedElements } from '../dims.js';
 import type { Node } from '../graph.js';
+import { heldResults } from '../held.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { PASSED_ON, type Wanted } from '../value-range.js';
 import { choiceAttr, numberAttr, optionalNumberAttr } from './attributes.js';
-import { expectFloat, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { expectKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { erf } from './error-function.js';
 
 interface Unary {
   /** The function, once the node's attributes are read. */
   readonly map: (node: Node) => (x: number) => number;
-  /** Takes integers too. */
-  readonly anyType?: true;
+  /** What it takes; floats, where it does not say. `any` is bool too. */
+  readonly takes?: 'number' | 'signed' | 'any';
   /** What it wants of its input. */
   readonly wants?: Wanted;
   /** The original counts one operation an element. */
@@ -28,9 +29,9 @@ export const TANH_GELU_CUBE = 0.044715;
 
 /** Functions of one element, ONNX's but for `Pow`, whose exponent is an attribute. `Dropout` is one, as it is the identity when a model is evaluated. */
 const UNARY: Readonly<Record<string, Unary>> = {
-  Relu: { map: () => (x) => (x < 0 ? 0 : x), anyType: true, counted: always },
+  Relu: { map: () => (x) => (x < 0 ? 0 : x), takes: 'number', counted: always },
   LeakyRelu: { map: (node) => leakyRelu(numberAttr(node, 'alpha', 0.01)), counted: always },
-  Clip: { map: clip, anyType: true, counted: (node) => node.attrs.min === 0 && node.attrs.max === 6 },
+  Clip: { map: clip, takes: 'number', counted: (node) => node.attrs.min === 0 && node.attrs.max === 6 },
   Elu: { map: (node) => elu(numberAttr(node, 'alpha', 1)), counted: always },
   Selu: { map: selu },
   Gelu: { map: (node) => (geluForm(node) === 'tanh' ? tanhGelu : erfGelu) },
@@ -48,9 +49,9 @@ const UNARY: Readonly<Record<string, Unary>> = {
   Erf: { map: () => erf },
   Pow: { map: power },
   Reciprocal: { map: () => (x) => 1 / x },
-  Neg: { map: () => (x) => -x, anyType: true },
-  Abs: { map: () => Math.abs, anyType: true },
-  Identity: { map: () => (x) => x, anyType: true, wants: PASSED_ON },
+  Neg: { map: () => (x) => -x, takes: 'signed' },
+  Abs: { map: () => Math.abs, takes: 'number' },
+  Identity: { map: () => (x) => x, takes: 'any', wants: PASSED_ON },
   Dropout: { map: () => (x) => x, wants: PASSED_ON },
 };
 
@@ -116,7 +117,8 @@ function unarySpec(op: string, unary: Unary): OpSpec {
     infer(x) {
       const { node } = x;
       const input = requiredInput(x, 0, 'x');
-      if (!unary.anyType) expectFloat(node, input, 'x');
+      const { takes = 'float' } = unary;
+      if (takes !== 'any') expectKind(node, input, takes, 'x');
       if (op === 'Dropout') checkRatio(node);
       unary.map(node);
       return [outputSpec(node, input.dtype, input.shape)];
@@ -130,7 +132,7 @@ function unarySpec(op: string, unary: Unary): OpSpec {
     ...(unary.wants && { wants: () => unary.wants }),
     evaluate(node, inputs) {
       const x = requiredTensor(node, inputs, 0);
-      return [{ dtype: x.dtype, shape: x.shape, data: x.data.map(unary.map(node)) }];
+      return [{ dtype: x.dtype, shape: x.shape, data: x.data.map(heldResults(x.dtype, unary.map(node))) }];
     },
   };
 }

@@ -6,7 +6,16 @@ import type { DType, RefTensor } from '../tensor.js';
 /** Largest number of elements of one sample of any value. */
 export const MAX_ELEMENTS = 2 ** 31;
 
-const FLOATS: readonly DType[] = ['float32', 'float64'];
+/** The dtypes of numbers, by kind, and what they are called. */
+const KINDS = {
+  float: { called: 'float', dtypes: ['float32', 'float64'] },
+  integer: { called: 'integers', dtypes: ['int32', 'int64', 'uint8'] },
+  signed: { called: 'numbers with a sign', dtypes: ['float32', 'float64', 'int32', 'int64'] },
+  number: { called: 'numbers', dtypes: ['float32', 'float64', 'int32', 'int64', 'uint8'] },
+} as const satisfies Record<string, { called: string; dtypes: readonly DType[] }>;
+type Kind = keyof typeof KINDS;
+
+export const isKind = (dtype: DType, kind: Kind): boolean => (KINDS[kind].dtypes as readonly DType[]).includes(dtype);
 
 /** Input `i`, which must be there. `what` names it in the error. */
 export function requiredInput(x: InferInput, i: number, what: string): TensorSpec {
@@ -23,7 +32,12 @@ export function requiredTensor(node: Node, inputs: readonly (RefTensor | undefin
 }
 
 export function expectFloat(node: Node, spec: TensorSpec, what: string): void {
-  if (!FLOATS.includes(spec.dtype)) throw new OpError(node, `${what} must be float, got ${spec.dtype}`);
+  expectKind(node, spec, 'float', what);
+}
+
+/** That the op means something for elements of this dtype: a truth has no sum, a byte no negative. */
+export function expectKind(node: Node, spec: TensorSpec, kind: Kind, what: string): void {
+  if (!isKind(spec.dtype, kind)) throw new OpError(node, `${what} must be ${KINDS[kind].called}, got ${spec.dtype}`);
 }
 
 export function expectDType(node: Node, spec: TensorSpec, dtype: DType, what: string): void {

@@ -1,8 +1,8 @@
+import { heldResults } from '../held.js';
 import type { InferInput, OpSpec } from '../op-spec.js';
-import type { DType } from '../tensor.js';
 import type { Wanted } from '../value-range.js';
 import { broadcastChannels, broadcastShapes, mapBroadcast } from './broadcast.js';
-import { expectDType, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { expectDType, expectKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
 
 type Binary = (a: number, b: number) => number;
 
@@ -14,8 +14,6 @@ const ARITHMETIC: Readonly<Record<string, Binary>> = {
   Min: Math.min,
   Max: Math.max,
 };
-
-const INTEGERS: readonly DType[] = ['int32', 'int64', 'uint8'];
 
 /** Indices are often moved by a number before they are used. */
 function shifted({ node, constant }: InferInput, i: number): Wanted | undefined {
@@ -35,6 +33,7 @@ function binarySpec(op: string, f: Binary): OpSpec {
       const { node } = x;
       const a = requiredInput(x, 0, 'a');
       const b = requiredInput(x, 1, 'b');
+      expectKind(node, a, 'number', 'a');
       expectDType(node, b, a.dtype, 'b');
       return [outputSpec(node, a.dtype, broadcastShapes(node, [a.shape, b.shape]))];
     },
@@ -46,9 +45,9 @@ function binarySpec(op: string, f: Binary): OpSpec {
     evaluate(node, inputs) {
       const a = requiredTensor(node, inputs, 0);
       const b = requiredTensor(node, inputs, 1);
-      // Whole numbers divide towards zero; the other operations stay whole by themselves.
-      const whole = INTEGERS.includes(a.dtype);
-      return [mapBroadcast(node, a, b, a.dtype, whole ? (p, q) => Math.trunc(f(p, q)) : f)];
+      // Of two int32 the product may be more than float64 holds exactly.
+      const exact = op === 'Mul' && a.dtype === 'int32' ? Math.imul : f;
+      return [mapBroadcast(node, a, b, a.dtype, heldResults(a.dtype, exact))];
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Node } from '../graph.js';
 import type { OpSpec } from '../op-spec.js';
-import { numberAttr } from './attributes.js';
+import { numberAttr, optionalNumberAttr } from './attributes.js';
 import { expectDType, expectFloat, expectShape, outputSpec, requiredInput, requiredTensor } from './checks.js';
 
 /**
@@ -40,9 +40,9 @@ export const ACTIVATION_GRAD_OPS: readonly OpSpec[] = [
     return (dy, x) => (x > 0 ? dy : alpha * dy);
   }),
   activationGrad('ClipGrad', 'x', (node) => {
-    const min = numberAttr(node, 'min', -Infinity);
-    const max = numberAttr(node, 'max', Infinity);
-    return (dy, x) => (x > min && x < max ? dy : 0);
+    const [min, max] = [optionalNumberAttr(node, 'min'), optionalNumberAttr(node, 'max')];
+    // Without a bound an infinity passes too.
+    return (dy, x) => ((min === undefined || x > min) && (max === undefined || x < max) ? dy : 0);
   }),
   activationGrad('SigmoidGrad', 'y', () => (dy, y) => dy * y * (1 - y)),
   activationGrad('TanhGrad', 'y', () => (dy, y) => dy * (1 - y * y)),

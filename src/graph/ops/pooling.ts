@@ -3,7 +3,7 @@ import type { Node } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
 import { flagAttr, intsAttr } from './attributes.js';
-import { expectFloat, expectMinRank, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { expectFloat, expectKind, expectMinRank, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { spatialOutput } from './spatial.js';
 import { resolveWindow, type Window, windowTaps } from './window.js';
 
@@ -18,7 +18,7 @@ function poolSpec(op: string, pool: Pool): OpSpec {
     infer(x) {
       const { node } = x;
       const input = requiredInput(x, 0, 'x');
-      if (op === 'AveragePool') expectFloat(node, input, 'x');
+      expectKind(node, input, op === 'AveragePool' ? 'float' : 'number', 'x');
       expectMinRank(node, input, 3, 'x');
       const window = resolveWindow(node, input.shape.slice(2), intsAttr(node, 'kernel_shape'));
       const span = (i: number) => (window.kernel[i] - 1) * window.dilations[i] + 1;

@@ -1,10 +1,11 @@
 import { FIXED } from '../channels.js';
 import type { Node } from '../graph.js';
+import { heldResults } from '../held.js';
 import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { elementCount } from '../tensor.js';
 import { flagAttr, intAttr, intsAttr } from './attributes.js';
 import { broadcastOffsets } from './broadcast.js';
-import { normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { expectKind, normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
 
 /** The axes that a `ReduceSum`, `ReduceMean` or `ReduceMax` takes together, from the front. */
 export function reducedAxes(node: Node, rank: number): ReadonlySet<number> {
@@ -21,7 +22,9 @@ function reduceShape<D>(shape: readonly D[], axes: ReadonlySet<number>, keep: bo
 }
 
 function inferReduced(x: InferInput, axes: (node: Node, rank: number) => ReadonlySet<number>) {
-  const { dtype, shape } = requiredInput(x, 0, 'x');
+  const input = requiredInput(x, 0, 'x');
+  expectKind(x.node, input, 'number', 'x');
+  const { dtype, shape } = input;
   const keep = flagAttr(x.node, 'keepdims', true);
   return outputSpec(x.node, dtype, reduceShape(shape, axes(x.node, shape.length), keep));
 }
@@ -55,7 +58,8 @@ function reduction(
       const out = new Float64Array(elementCount(outShape)).fill(start);
       for (let i = 0; i < data.length; i++) out[offsets[i]] = fold(out[offsets[i]], data[i]);
       const count = elementCount(shape.filter((_, i) => axes.has(i)));
-      return [{ dtype, shape: outShape, data: out.map((acc) => finish(acc, count)) }];
+      const result = heldResults(dtype, (acc: number) => finish(acc, count));
+      return [{ dtype, shape: outShape, data: out.map((acc) => result(acc)) }];
     },
   };
 }

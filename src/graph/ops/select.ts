@@ -1,10 +1,11 @@
 import type { Node } from '../graph.js';
+import { heldBy } from '../held.js';
 import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { DTYPE_BYTES, type DType } from '../tensor.js';
 import { indicesInto, PASSED_ON, TRUTH_VALUES, type ValueRange } from '../value-range.js';
 import { choiceAttr, intAttr, intsAttr } from './attributes.js';
 import { broadcastChannels, broadcastOffsets, broadcastShapes, mapBroadcast } from './broadcast.js';
-import { expectDType, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { expectDType, expectKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { channelReason } from './reasons.js';
 
 /** Element by element over all inputs. */
@@ -26,7 +27,12 @@ function comparable(x: InferInput, i: number): ValueRange | undefined {
   };
 }
 
-function comparison(op: string, holds: (a: number, b: number) => boolean, wants?: OpSpec['wants']): OpSpec {
+function comparison(
+  op: string,
+  holds: (a: number, b: number) => boolean,
+  ordered: boolean,
+  wants?: OpSpec['wants'],
+): OpSpec {
   return {
     op,
     inputs: [2, 2],
@@ -34,6 +40,7 @@ function comparison(op: string, holds: (a: number, b: number) => boolean, wants?
     infer(x) {
       const a = requiredInput(x, 0, 'a');
       const b = requiredInput(x, 1, 'b');
+      if (ordered) expectKind(x.node, a, 'number', 'a');
       expectDType(x.node, b, a.dtype, 'b');
       return [outputSpec(x.node, 'bool', broadcastShapes(x.node, [a.shape, b.shape]))];
     },
@@ -70,16 +77,6 @@ const where: OpSpec = {
   },
 };
 
-/** What a number becomes when it is cast: integers are cut towards zero, bool is "not zero". */
-const CAST: Readonly<Record<DType, (value: number) => number>> = {
-  float32: (v) => v,
-  float64: (v) => v,
-  int32: Math.trunc,
-  int64: Math.trunc,
-  uint8: (v) => Math.trunc(v) & 255,
-  bool: (v) => (v !== 0 ? 1 : 0),
-};
-
 function castTarget(node: Node): DType {
   if (node.attrs.to === undefined) throw new OpError(node, 'the attribute to is missing');
   return choiceAttr(node, 'to', Object.keys(DTYPE_BYTES) as DType[], 'float32');
@@ -94,18 +91,16 @@ const cast: OpSpec = {
   evaluate(node, inputs) {
     const { shape, data } = requiredTensor(node, inputs, 0);
     const dtype = castTarget(node);
-    return [{ dtype, shape, data: data.map((v) => CAST[dtype](v)) }];
+    return [{ dtype, shape, data: data.map(heldBy(dtype)) }];
   },
 };
-
-const INTEGERS: readonly DType[] = ['int32', 'int64', 'uint8'];
 
 const oneHot: OpSpec = {
   op: 'OneHot',
   inputs: [1, 1],
   infer(x) {
     const labels = requiredInput(x, 0, 'labels');
-    if (!INTEGERS.includes(labels.dtype)) throw new OpError(x.node, `labels must be integers, got ${labels.dtype}`);
+    expectKind(x.node, labels, 'integer', 'labels');
     return [outputSpec(x.node, 'float32', [...labels.shape, intAttr(x.node, 'depth', 0)])];
   },
   wants: ({ node }) => indicesInto(intAttr(node, 'depth', 0)),
@@ -160,9 +155,9 @@ const expand: OpSpec = {
 };
 
 export const SELECTION_OPS: readonly OpSpec[] = [
-  comparison('Equal', (a, b) => a === b, comparable),
-  comparison('Greater', (a, b) => a > b),
-  comparison('Less', (a, b) => a < b),
+  comparison('Equal', (a, b) => a === b, false, comparable),
+  comparison('Greater', (a, b) => a > b, true),
+  comparison('Less', (a, b) => a < b, true),
   where,
   cast,
   oneHot,

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { GraphBuilder } from '../../../src/graph/builder.js';
-import type { Graph } from '../../../src/graph/graph.js';
+import type { Graph, Shape, TensorSpec } from '../../../src/graph/graph.js';
 import { resizedShape } from '../../../src/graph/ops/resampling.js';
 import { expectAgreement } from '../agreement.js';
-import { float } from '../case-parts.js';
 import { Random } from '../random.js';
 import type { EngineUnderTest } from './engine-under-test.js';
+
+const float = (shape: Shape): TensorSpec => ({ dtype: 'float32', shape });
 
 const COORDINATES = ['half_pixel', 'pytorch_half_pixel', 'asymmetric', 'align_corners'];
 

@@ -2,6 +2,7 @@
  * address and undefined-behaviour sanitizers; every operand has a block of its own, of exactly the bytes that the check asks for.
  *   words-check random SEED CASES SECONDS [ISA]   random instructions of every kind, CASES of each or as many as SECONDS take; then raw words
  *   words-check replay FILE [ISA]                 the programs of a file (see recording-addon.ts), instruction by instruction */
+#include "map.h"
 #include "program.h"
 
 #include <math.h>
@@ -88,7 +89,7 @@ static void plausible_map(const es_op *op, double *words) {
   }
   for (int i = 0; i < literals; i++) *word++ = pick(-3, 3);
   for (int i = 0; i < operations; i++) {
-    *word++ = pick(0, 28);
+    *word++ = pick(0, ES_MAP_CODES - 1);
     *word++ = pick(first, registers - 1);
     for (int k = 0; k < 3; k++) *word++ = pick(0, registers - 1);
   }

@@ -2,6 +2,7 @@ import type { Engine } from '../../../src/engine/index.js';
 import { createTensorFlowEngine } from '../../../src/engine/tensorflow/index.js';
 import { tf, useCpu, useWasm } from '../../support/tfjs.js';
 import type { EngineUnderTest } from '../contracts/engine-under-test.js';
+import { isWithinWasm } from './wasm-limits.js';
 
 /** The backends of TensorFlow.js that run anywhere: pure JavaScript, and WebAssembly. */
 export const BACKENDS = { cpu: useCpu, wasm: useWasm };
@@ -18,7 +19,20 @@ export function liveTensors(): number {
   return tf.memory().numTensors;
 }
 
+/** Where the pure JavaScript backend differs at the edges of a dtype. */
+const CPU_EDGES = {
+  MaxPool: 'a NaN does not win',
+  PRelu: 'zeros are multiplied by the slope, infinite ones too',
+  ReluGrad: 'gradients are multiplied by 0, infinite ones too',
+  ClipGrad: 'gradients are multiplied by 0, infinite ones too',
+  'Abs int32': 'the least number has no opposite',
+  'Mul int32': 'products are made in float64',
+  'Mul int64': 'int64 is held in int32',
+};
+
 /** The engine on a backend, for the contract suites. */
 export function onBackend(backend: BackendName): EngineUnderTest {
-  return { open: () => engineOn(backend), liveTensors };
+  const runs = backend === 'wasm' ? isWithinWasm : () => true;
+  const edges = backend === 'cpu' ? CPU_EDGES : undefined;
+  return { open: () => engineOn(backend), liveTensors, runs, edges, float64Tolerance: 1e-5, int64Bits: 32 };
 }

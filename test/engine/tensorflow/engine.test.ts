@@ -72,6 +72,14 @@ describe('types that TensorFlow.js lacks', () => {
   });
 });
 
+test('the index of the largest is one of the axis, whatever is no number', async () => {
+  const b = new GraphBuilder('largest');
+  b.output('y', b.op('ArgMax', [b.input('x', float('N', 3))], { axis: 1, keepdims: 0 }));
+  const rows = [1, Number.NaN, 2, Number.NaN, 1, 2, Number.NaN, Number.NaN, Number.NaN, Number.NEGATIVE_INFINITY, 1, 1];
+  const feeds = new Map([['x', tensor('float32', [4, 3], rows)]]);
+  expect((await run(b.build(), feeds)).get('y')).toEqual(tensor('int64', [4], [2, 0, 0, 1]));
+});
+
 describe('layouts', () => {
   /** Convolutions, norms and sums between them, and what reads their result in the IR's order. */
   function spatialGraph(): Graph {

@@ -63,6 +63,16 @@ describe('functions of one element', () => {
 });
 
 describe('arithmetic', () => {
+  test('whole numbers wrap around their range, and by zero they divide to 0', () => {
+    const bytes = [ref([2], [200, 3], 'uint8'), ref([2], [100, 5], 'uint8')];
+    expect([...runOp('Add', {}, bytes).data]).toEqual([44, 8]);
+    expect([...runOp('Sub', {}, bytes).data]).toEqual([100, 254]);
+    const words = [ref([2], [2 ** 31 - 1, 7], 'int32'), ref([2], [2 ** 31 - 1, 0], 'int32')];
+    expect([...runOp('Mul', {}, words).data]).toEqual([1, 0]);
+    expect([...runOp('Add', {}, words).data]).toEqual([-2, 7]);
+    expect([...runOp('Div', {}, words).data]).toEqual([1, 0]);
+  });
+
   test('broadcasts both ways', () => {
     const y = runOp('Sub', {}, [ref([2, 1], [10, 20]), ref([3], [1, 2, 3])]);
     expect(y).toEqual(ref([2, 3], [9, 8, 7, 19, 18, 17]));

@@ -10,6 +10,7 @@ describe('gradient primitives', () => {
     ['LeakyReluGrad', { alpha: 0.5 }, [-1, 0, 2], [5, 5, 10]],
     ['ClipGrad', { min: 0, max: 2 }, [0, 1, 2], [0, 10, 0]],
     ['ClipGrad', {}, [-1e9, 0, 1e9], [10, 10, 10]],
+    ['ClipGrad', { max: 2 }, [Number.NEGATIVE_INFINITY, 0, 3], [10, 10, 0]],
     ['SigmoidGrad', {}, [0, 0.5, 1], [0, 2.5, 0]],
     ['TanhGrad', {}, [-1, 0, 0.5], [0, 10, 7.5]],
   ])('%s %o', (op, attrs, saved, expected) => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Attrs } from '../../../src/graph/graph.js';
 import { OpError } from '../../../src/graph/op-spec.js';
+import { getOp } from '../../../src/graph/ops/index.js';
 import type { RefTensor } from '../../../src/graph/tensor.js';
 import { counting, inferOp, ref, runOp } from '../run-op.js';
 
@@ -75,6 +76,14 @@ describe('comparisons and selection', () => {
     expect(() => inferOp('Cast', {}, [[4]])).toThrow(/to/);
   });
 
+  test('Cast wraps around the range of whole numbers, and makes 0 of what is no number', () => {
+    const x = ref([6], [300, -1.5, 2 ** 31, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY], 'float64');
+    expect(values(runOp('Cast', { to: 'uint8' }, [x]))).toEqual([44, 255, 0, 0, 0, 0]);
+    expect(values(runOp('Cast', { to: 'int32' }, [x]))).toEqual([300, -1, -(2 ** 31), 0, 0, 0]);
+    expect(values(runOp('Cast', { to: 'int64' }, [x]))).toEqual([300, -1, 2 ** 31, 0, 0, 0]);
+    expect(values(runOp('Cast', { to: 'bool' }, [x]))).toEqual([1, 1, 1, 1, 1, 1]);
+  });
+
   test('OneHot: a label out of range is a row of zeros', () => {
     const result = runOp('OneHot', { depth: 3 }, [ref([4], [2, 0, 3, -1], 'int32')]);
     expect(result).toMatchObject({ dtype: 'float32', shape: [4, 3] });
@@ -90,6 +99,24 @@ describe('comparisons and selection', () => {
     expect(values(result)).toEqual([1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]);
     expect(inferOp('Expand', { shape: [1, 1, 4, 4] }, [['N', 3, 1, 1]]).shape).toEqual(['N', 3, 4, 4]);
     expect(() => inferOp('Expand', { shape: [2] }, [[3]])).toThrow(OpError);
+  });
+});
+
+describe('whole numbers', () => {
+  test('reductions wrap around, and means are cut towards zero', () => {
+    expect(values(runOp('ReduceSum', { axes: [0] }, [ref([2], [200, 100], 'uint8')]))).toEqual([44]);
+    expect(values(runOp('ReduceMean', { axes: [0] }, [ref([2], [-2, -1], 'int32')]))).toEqual([-1]);
+    expect(values(runOp('ReduceMean', { axes: [0] }, [ref([2], [2, 1], 'int64')]))).toEqual([1]);
+  });
+
+  test.each(['Add', 'Mul', 'Greater', 'Neg', 'Abs', 'Relu', 'Clip'])('%s is nothing of truths', (op) => {
+    const count = getOp(op).inputs[0];
+    const shapes = Array.from({ length: count }, () => [2]);
+    expect(() => inferOp(op, {}, shapes, ['bool', 'bool'])).toThrow(/must be numbers.*got bool/);
+  });
+
+  test.each(['ReduceSum', 'ReduceMax'])('%s is nothing of truths', (op) => {
+    expect(() => inferOp(op, { axes: [0] }, [[2]], ['bool'])).toThrow(/must be numbers, got bool/);
   });
 });
 

@@ -25,8 +25,10 @@
   X(abs, F(fabs)(a))                                                                                                 \
   X(sqrt, F(sqrt)(a))                                                                                                \
   X(reciprocal, 1 / a)                                                                                               \
-  X(trunc, F(trunc)(a))                                                                                              \
-  X(byte, (T)(uint8_t)(int64_t)a)                                                                                    \
+  X(uint8, (T)(uint8_t)es_whole(a))                                                                                  \
+  X(int32, (T)(int32_t)es_whole(a))                                                                                  \
+  X(int64, (T)es_whole(a))                                                                                           \
+  X(mul_int32, (T)(int32_t)((uint32_t)es_whole(a) * (uint32_t)es_whole(b)))                                          \
   X(truth, a != 0 ? (T)1 : (T)0)                                                                                     \
   X(exp, F(es_exp)(a))                                                                                               \
   X(tanh, F(es_tanh)(a))                                                                                             \
@@ -40,6 +42,9 @@
 #define ES_MAP_NAME(name, value) ES_MAP_##name,
 typedef enum { ES_MAP_OPERATIONS_TABLE(ES_MAP_NAME) ES_MAP_CODES } es_map_code;
 #undef ES_MAP_NAME
+
+/* Cut towards zero; 0 for what is no number, or beyond all. Narrower types wrap around when they are made of it. */
+static inline int64_t es_whole(double v) { return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : 0; }
 
 typedef struct {
   char *data;

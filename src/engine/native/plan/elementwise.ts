@@ -9,6 +9,16 @@ export type Elementwise = (e: Expression, inputs: readonly number[], node: Node,
 
 const INTEGERS: readonly DType[] = ['int32', 'int64', 'uint8'];
 
+/** Whole numbers that may have left their range, as the dtype holds them; doubles are an int64 as far as they are whole. */
+const held = (e: Expression, term: number, dtype: DType): number =>
+  dtype === 'int32' || dtype === 'uint8' ? e.op(dtype, term) : term;
+
+/** An operation whose results may leave the range of whole numbers. */
+const arithmetic =
+  (name: string): Elementwise =>
+  (e, inputs, _node, dtype) =>
+    held(e, e.op(name, ...inputs), dtype);
+
 const plain =
   (name: string): Elementwise =>
   (e, inputs) =>
@@ -57,13 +67,13 @@ const power: Elementwise = (e, [x], node) => {
   return POWERS.get(exponent)?.(e, x) ?? e.op('pow', x, e.literal(exponent));
 };
 
-/** What a cast adds to the conversion that storing does anyway. */
+/** What a cast does before its result is stored or read. */
 const CASTS: Readonly<Record<DType, string>> = {
   float32: 'copy',
   float64: 'copy',
-  int32: 'trunc',
-  int64: 'trunc',
-  uint8: 'byte',
+  int32: 'int32',
+  int64: 'int64',
+  uint8: 'uint8',
   bool: 'truth',
 };
 
@@ -76,12 +86,15 @@ const clipGrad: Elementwise = (e, [dy, x], node) => {
 
 /** Ops whose every output element is made of the elements of its inputs there, broadcast. */
 export const ELEMENTWISE: Readonly<Record<string, Elementwise>> = {
-  Add: plain('add'),
-  Sub: plain('sub'),
-  Mul: plain('mul'),
+  Add: arithmetic('add'),
+  Sub: arithmetic('sub'),
+  Mul: (e, inputs, _node, dtype) => {
+    // Of two int32 the product may be more than a double holds exactly.
+    return dtype === 'int32' ? e.op('mul_int32', ...inputs) : held(e, e.op('mul', ...inputs), dtype);
+  },
   Div: (e, [a, b], _node, dtype) => {
     const quotient = e.op('div', a, b);
-    return INTEGERS.includes(dtype) ? e.op('trunc', quotient) : quotient;
+    return INTEGERS.includes(dtype) ? held(e, e.op('int64', quotient), dtype) : quotient;
   },
   Min: plain('min'),
   Max: plain('max'),
@@ -91,8 +104,8 @@ export const ELEMENTWISE: Readonly<Record<string, Elementwise>> = {
   Where: plain('where'),
   Cast: (e, [x], node) => e.op(CASTS[node.attrs.to as DType], x),
   Relu: plain('relu'),
-  Neg: plain('neg'),
-  Abs: plain('abs'),
+  Neg: arithmetic('neg'),
+  Abs: arithmetic('abs'),
   Exp: plain('exp'),
   Log: plain('log'),
   Sqrt: plain('sqrt'),

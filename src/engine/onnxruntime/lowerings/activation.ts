@@ -1,5 +1,6 @@
 import { geluForm, hardSigmoidLine, seluScales, TANH_GELU_CUBE } from '../../../graph/ops/activations.js';
 import { intAttr, numberAttr, optionalNumberAttr } from '../../../graph/ops/attributes.js';
+import { isKind } from '../../../graph/ops/checks.js';
 import type { Lowering, LoweringTable, NodeLowering } from '../lowering.js';
 
 /** Functions of one element that ONNX has under the same name, without attributes. */
@@ -25,6 +26,8 @@ const GELU: Readonly<Record<'none' | 'tanh', Lowering>> = {
     halfOfOnePlus(x, x.op('Tanh', [x.op('Mul', [bent, x.constant([Math.sqrt(2 / Math.PI)])])]));
   },
 };
+
+const NO_BOUNDS: { min?: number; max?: number } = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
 
 export const ACTIVATIONS: LoweringTable = {
   Relu: sameOp('Relu'),
@@ -58,8 +61,10 @@ export const ACTIVATIONS: LoweringTable = {
   Dropout: sameOp('Identity'),
   LeakyRelu: (x) => x.result('LeakyRelu', x.inputs, { alpha: { float: numberAttr(x.node, 'alpha', 0.01) } }),
   Clip: (x) => {
+    // A float's bound that is left out would be the largest number, which is below infinity.
+    const absent = isKind(x.inputSpec(0).dtype, 'float') ? NO_BOUNDS : {};
     const bounds = (['min', 'max'] as const).map((name) => {
-      const bound = optionalNumberAttr(x.node, name);
+      const bound = optionalNumberAttr(x.node, name) ?? absent[name];
       return bound === undefined ? '' : x.constant([bound]);
     });
     x.result('Clip', [x.inputs[0], ...bounds]);

@@ -1,14 +1,41 @@
 import { choiceAttr, intAttr } from '../../../graph/ops/attributes.js';
+import { isKind } from '../../../graph/ops/checks.js';
 import { DTYPE_BYTES, type DType } from '../../../graph/tensor.js';
 import { DATA_TYPES } from '../../../onnx-proto/index.js';
-import type { LoweringTable } from '../lowering.js';
+import type { Lowering, LoweringTable } from '../lowering.js';
 import { sameOp } from './activation.js';
+
+/**
+ * Division of whole numbers by 0 is an error of onnxruntime's, and that of the least one by -1 ends its process: divisors that
+ * may be either are replaced, and what they give is put in afterwards.
+ */
+const divide: Lowering = (x) => {
+  const { dtype } = x.inputSpec(1);
+  const known = x.constantInput(1)?.data;
+  if (
+    isKind(dtype, 'float') ||
+    (known && !Array.from(known, Number).some((divisor) => divisor === 0 || divisor === -1))
+  ) {
+    x.result('Div', x.inputs);
+    return;
+  }
+  const [a, b] = x.inputs;
+  const [zero, one] = [x.constant([0]), x.constant([1])];
+  const isZero = x.op('Equal', [b, zero]);
+  if (!isKind(dtype, 'signed')) {
+    x.result('Where', [isZero, zero, x.op('Div', [a, x.op('Where', [isZero, one, b])])]);
+    return;
+  }
+  const negates = x.op('Equal', [b, x.constant([-1])]);
+  const quotient = x.op('Div', [a, x.op('Where', [x.op('Or', [isZero, negates]), one, b])]);
+  x.result('Where', [isZero, zero, x.op('Where', [negates, x.op('Neg', [a]), quotient])]);
+};
 
 export const ELEMENTWISE: LoweringTable = {
   Add: sameOp('Add'),
   Sub: sameOp('Sub'),
   Mul: sameOp('Mul'),
-  Div: sameOp('Div'),
+  Div: divide,
   Min: sameOp('Min'),
   Max: sameOp('Max'),
   Equal: sameOp('Equal'),

@@ -1,12 +1,32 @@
 import { choiceAttr, intAttr, intsAttr, numberAttr } from '../../../graph/ops/attributes.js';
+import { padSources } from '../../../graph/ops/pad.js';
 import { elementCount } from '../../../graph/tensor.js';
-import type { LoweringTable } from '../lowering.js';
+import type { LoweringTable, NodeLowering } from '../lowering.js';
+
+const isPadded = (pads: readonly number[], axis: number): boolean =>
+  pads[axis] !== 0 || pads[pads.length / 2 + axis] !== 0;
+
+const hasKnownAxes = (x: NodeLowering, pads: readonly number[]): boolean =>
+  x.inputSpec(0).shape.every((extent, axis) => typeof extent === 'number' || !isPadded(pads, axis));
+
+/** Each padded axis from the elements that it repeats. */
+function takeAxes(x: NodeLowering, pads: readonly number[]): void {
+  const { shape } = x.inputSpec(0);
+  const taken = shape.reduce<string>((value, extent, axis) => {
+    if (!isPadded(pads, axis)) return value;
+    return x.op('Gather', [value, x.ints([...padSources(x.node, axis, Number(extent))])], { axis });
+  }, x.inputs[0]);
+  x.result('Identity', [taken]);
+}
 
 export const SHAPES: LoweringTable = {
   Concat: (x) => x.result('Concat', x.inputs, { axis: intAttr(x.node, 'axis', 0) }),
   Flatten: (x) => x.result('Flatten', x.inputs, { axis: intAttr(x.node, 'axis', 1) }),
   Reshape: (x) => x.result('Reshape', [x.inputs[0], x.ints(intsAttr(x.node, 'shape'))]),
-  Transpose: (x) => x.result('Transpose', x.inputs, { perm: intsAttr(x.node, 'perm') }),
+  Transpose: (x) => {
+    const reversed = [...x.inputSpec(0).shape.keys()].reverse();
+    x.result('Transpose', x.inputs, { perm: intsAttr(x.node, 'perm', reversed) });
+  },
   Expand: (x) => x.result('Expand', [x.inputs[0], x.ints(intsAttr(x.node, 'shape'))]),
   ExpandBatch: (x) => {
     const [input, like] = x.inputs;
@@ -35,7 +55,10 @@ export const SHAPES: LoweringTable = {
   },
   Pad: (x) => {
     const mode = choiceAttr(x.node, 'mode', ['constant', 'reflect', 'edge'], 'constant');
+    const pads = intsAttr(x.node, 'pads');
+    // onnxruntime crops first, and does not see then what it cut off.
+    if (mode !== 'constant' && pads.some((pad) => pad < 0) && hasKnownAxes(x, pads)) return takeAxes(x, pads);
     const value = mode === 'constant' ? [x.constant([numberAttr(x.node, 'value', 0)])] : [];
-    x.result('Pad', [x.inputs[0], x.ints(intsAttr(x.node, 'pads')), ...value], { mode });
+    x.result('Pad', [x.inputs[0], x.ints(pads), ...value], { mode });
   },
 };

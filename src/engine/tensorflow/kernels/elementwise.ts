@@ -2,22 +2,20 @@ import { choiceAttr, intAttr } from '../../../graph/ops/attributes.js';
 import { DTYPE_BYTES, type DType } from '../../../graph/tensor.js';
 import { deviceType } from '../host-tensors.js';
 import { broadcast, elementwise, type Kernel, type KernelTable } from '../kernel.js';
-import type { DeviceTensor, TF } from '../value.js';
+import { divided, wrapped } from '../whole-numbers.js';
 
-const binary = (name: 'add' | 'sub' | 'mul' | 'minimum' | 'maximum' | 'equal' | 'greater' | 'less'): Kernel =>
-  broadcast(([a, b], { tf }) => tf[name](a, b));
+type Binary = 'add' | 'sub' | 'mul' | 'minimum' | 'maximum' | 'equal' | 'greater' | 'less';
 
-/** Whole numbers divide towards zero; TensorFlow's own division of them goes down. */
-function divided(tf: TF, a: DeviceTensor, b: DeviceTensor): DeviceTensor {
-  if (a.dtype === 'float32') return tf.div(a, b);
-  const size = tf.floorDiv(tf.abs(a), tf.abs(b));
-  return tf.where(tf.notEqual(tf.less(a, tf.zerosLike(a)), tf.less(b, tf.zerosLike(b))), tf.neg(size), size);
-}
+const binary = (name: Binary): Kernel => broadcast(([a, b], { tf }) => tf[name](a, b));
+
+/** Of bytes the result may leave their range. */
+const arithmetic = (name: Binary): Kernel =>
+  broadcast(([a, b], x) => wrapped(x.tf, x.tf[name](a, b), x.outputSpec().dtype));
 
 export const ELEMENTWISE: KernelTable = {
-  Add: binary('add'),
-  Sub: binary('sub'),
-  Mul: binary('mul'),
+  Add: arithmetic('add'),
+  Sub: arithmetic('sub'),
+  Mul: arithmetic('mul'),
   Div: broadcast(([a, b], { tf }) => divided(tf, a, b)),
   Min: binary('minimum'),
   Max: binary('maximum'),
@@ -29,8 +27,7 @@ export const ELEMENTWISE: KernelTable = {
     const to = choiceAttr(node, 'to', Object.keys(DTYPE_BYTES) as DType[], 'float32');
     if (to === 'bool') return t.dtype === 'bool' ? t : tf.notEqual(t, tf.zerosLike(t));
     const cast = tf.cast(t, deviceType(to));
-    // What the type that holds it doesn't do by itself: a byte wraps around.
-    return to === 'uint8' && t.dtype !== 'bool' ? tf.mod(cast, tf.scalar(256, 'int32')) : cast;
+    return t.dtype === 'bool' ? cast : wrapped(tf, cast, to);
   }),
   /** Not tfjs-core's, which wants two classes or more. */
   OneHot: (x) => {

@@ -1,11 +1,25 @@
 import { flagAttr, intAttr, intsAttr } from '../../../graph/ops/attributes.js';
 import { normalizeAxis } from '../../../graph/ops/checks.js';
+import type { DType } from '../../../graph/tensor.js';
+import { takeStrided } from '../axis.js';
 import { axisPlaces, type Kernel, type KernelTable, ownLayout } from '../kernel.js';
-import { permToFirst } from '../value.js';
+import { type DeviceTensor, permToFirst, type TF } from '../value.js';
+import { divided, wrapped } from '../whole-numbers.js';
+
+type Reduce = (tf: TF, t: DeviceTensor, axes: number[], dtype: DType) => DeviceTensor;
+
+const sum: Reduce = (tf, t, axes, dtype) => wrapped(tf, tf.sum(t, axes, true), dtype);
+
+/** Of whole numbers the whole part; tfjs-core's own mean of them is a float. */
+const mean: Reduce = (tf, t, axes) => {
+  if (t.dtype === 'float32') return tf.mean(t, axes, true);
+  const total = tf.sum(t, axes, true);
+  return divided(tf, total, tf.fill(total.shape, t.size / total.size, 'int32'));
+};
 
 /** Reduces the input as it stands. No axes means that nothing is reduced; tfjs-core would then reduce everything. */
 const reduction =
-  (name: 'sum' | 'mean' | 'max'): Kernel =>
+  (reduce: Reduce): Kernel =>
   (x) => {
     const { tf } = x;
     const layout = ownLayout(x, 0);
@@ -13,11 +27,8 @@ const reduction =
     const axes = intsAttr(x.node, 'axes').map((axis) => normalizeAxis(x.node, axis, input.rank));
     if (axes.length === 0) return { tensor: input, layout };
     const places = axisPlaces(input.rank, layout);
-    const reduced = tf[name](
-      input,
-      axes.map((axis) => places[axis]),
-      true,
-    );
+    const standing = axes.map((axis) => places[axis]);
+    const reduced = reduce(tf, input, standing, x.outputSpec().dtype);
     if (flagAttr(x.node, 'keepdims', true)) return { tensor: reduced, layout };
     const inOrder = layout === 'channels-last' ? tf.transpose(reduced, permToFirst(input.rank)) : reduced;
     return tf.reshape(
@@ -26,10 +37,18 @@ const reduction =
     );
   };
 
+/** The largest along an axis: a NaN where the first is one, else of what is none. */
+function largest(tf: TF, t: DeviceTensor, axis: number): DeviceTensor {
+  if (t.dtype !== 'float32') return tf.max(t, axis, true);
+  const numbers = tf.where(tf.equal(t, t), t, tf.scalar(Number.NEGATIVE_INFINITY));
+  const first = takeStrided(tf, t, axis, 0, 1, 1);
+  return tf.where(tf.equal(first, first), tf.max(numbers, axis, true), first);
+}
+
 export const REDUCTIONS: KernelTable = {
-  ReduceSum: reduction('sum'),
-  ReduceMean: reduction('mean'),
-  ReduceMax: reduction('max'),
+  ReduceSum: reduction(sum),
+  ReduceMean: reduction(mean),
+  ReduceMax: reduction((tf, t, axes) => tf.max(t, axes, true)),
   /**
    * The least index of a largest element: devices differ in which of equals their own kernel finds. Indices are float32,
    * exact below 2^24, as not every device has kernels for whole numbers.
@@ -43,8 +62,9 @@ export const REDUCTIONS: KernelTable = {
       tf.range(0, extent),
       input.shape.map((d, i) => (i === axis ? d : 1)),
     );
-    const isLargest = tf.equal(input, tf.max(input, axis, true));
+    const isLargest = tf.equal(input, largest(tf, input, axis));
     const first = tf.min(tf.where(isLargest, indices, tf.scalar(extent)), axis, flagAttr(x.node, 'keepdims', true));
-    return tf.cast(first, 'int32');
+    // Nothing is larger than a NaN that comes first: no index is left then.
+    return tf.cast(tf.mod(first, tf.scalar(extent)), 'int32');
   },
 };

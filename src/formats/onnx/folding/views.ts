@@ -1,4 +1,5 @@
 import type { Dim } from '../../../graph/graph.js';
+import { heldBy } from '../../../graph/held.js';
 import { elementCount, transposeTensor } from '../../../graph/tensor.js';
 import { computedDType } from '../element-types.js';
 import { Known } from '../known.js';
@@ -11,12 +12,8 @@ const cast: Fold = (x) => {
   if (from.dtype === to) return from.as(from.shape);
   const { entries } = from;
   if (!entries) return undefined;
-  const whole = to !== 'float32' && to !== 'float64';
-  const convert = (entry: Dim): Dim => {
-    if (typeof entry === 'string') return entry;
-    if (to === 'bool') return entry === 0 ? 0 : 1;
-    return whole ? Math.trunc(entry) : Math.fround(entry);
-  };
+  const held = to === 'float32' || to === 'float64' ? Math.fround : heldBy(to);
+  const convert = (entry: Dim): Dim => (typeof entry === 'string' ? entry : held(entry));
   return Known.entries(to, from.shape, entries.map(convert));
 };
 

@@ -59,9 +59,9 @@ static void NAME(copy_out)(const T *from, char *data, es_dtype dtype, int64_t ro
   switch (dtype) {
     case ES_FLOAT32: ES_COPY_OUT(float, (float)v)
     case ES_FLOAT64: ES_COPY_OUT(double, (double)v)
-    case ES_INT32: ES_COPY_OUT(int32_t, (int32_t)(int64_t)v)
-    case ES_INT64: ES_COPY_OUT(int64_t, (int64_t)v)
-    case ES_UINT8: ES_COPY_OUT(uint8_t, (uint8_t)(int64_t)v)
+    case ES_INT32: ES_COPY_OUT(int32_t, (int32_t)es_whole(v))
+    case ES_INT64: ES_COPY_OUT(int64_t, es_whole(v))
+    case ES_UINT8: ES_COPY_OUT(uint8_t, (uint8_t)es_whole(v))
     case ES_BOOL: ES_COPY_OUT(uint8_t, v != 0)
   }
 }
@@ -122,6 +122,8 @@ static void NAME(run)(void *arg, int thread, int threads) {
       if (down == 0 || r == 1) {
         if (held[i] == data && held_rows[i] >= r && held_columns[i] == c) continue;
         held[i] = data, held_rows[i] = r, held_columns[i] = c;
+      } else {
+        held[i] = NULL;
       }
       NAME(copy_in)(own[i], data, x->dtype, r, c, down, across);
     }

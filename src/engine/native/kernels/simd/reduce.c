@@ -1,3 +1,4 @@
+#include "../map.h"
 #include "../reduce.h"
 
 #include <math.h>
@@ -75,10 +76,10 @@ void ES_FN(es_reduce_run)(const es_reduce *r, es_pool *pool) {
     switch (r->fields.dtype) {
       case ES_FLOAT32: ((float *)r->y)[i] = (float)value; break;
       case ES_FLOAT64: ((double *)r->y)[i] = value; break;
-      case ES_INT32: ((int32_t *)r->y)[i] = (int32_t)value; break;
-      case ES_INT64: ((int64_t *)r->y)[i] = (int64_t)value; break;
+      case ES_INT32: ((int32_t *)r->y)[i] = (int32_t)es_whole(value); break;
+      case ES_INT64: ((int64_t *)r->y)[i] = es_whole(value); break;
       case ES_UINT8:
-      case ES_BOOL: ((uint8_t *)r->y)[i] = (uint8_t)value; break;
+      case ES_BOOL: ((uint8_t *)r->y)[i] = (uint8_t)es_whole(value); break;
     }
   }
 }
