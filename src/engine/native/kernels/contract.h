@@ -6,13 +6,12 @@
 #ifndef ES_CONTRACT_H
 #define ES_CONTRACT_H
 
-#include <limits.h>
 #include <stdint.h>
 
 /* Axes of a strided operand once neighbours are joined. */
 #define ES_MAX_DIMS 8
-/* Elements of a tensor of a kernel that counts in int. */
-#define ES_MOST_INT INT_MAX
+/* Elements of a tensor of a kernel that counts in int, with room to round up to whole tiles. */
+#define ES_MOST_INT (1 << 30)
 /* Strides, dilations and pads of windows. */
 #define ES_MOST_STEP (1 << 20)
 /* Columns of a matrix whose rows are summed or normalized: they are worked on in multiples of a vector. */
