@@ -11,8 +11,8 @@
 
 /* Axes of a strided operand once neighbours are joined. */
 #define ES_MAX_DIMS 8
-/* Elements of a tensor of a kernel that counts in int. */
-#define ES_MOST_INT INT_MAX
+/* Elements of a tensor of a kernel that counts in int: below INT_MAX by what counts are rounded up to, several vectors or a tile. */
+#define ES_MOST_INT (INT_MAX - 255)
 /* Strides, dilations and pads of windows. */
 #define ES_MOST_STEP (1 << 20)
 /* Columns of a matrix whose rows are summed or normalized: they are worked on in multiples of a vector. */
