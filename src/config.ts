@@ -16,6 +16,8 @@ export interface Limits {
   readonly uploadBytes: number;
   /** Of a JSON body or a `config` part. */
   readonly jsonBytes: number;
+  /** Jobs that may wait at once. */
+  readonly queuedJobs: number;
   /** Of all runs of a job together. */
   readonly jobDeadlineMs: number;
   /** Resident memory of one job. */
@@ -94,6 +96,7 @@ export function readConfig(env: Environment): Config {
       ...worker.limits,
       uploadBytes: variables.whole('UPLOAD_LIMIT', 512 * MIB, 1, 2 ** 40),
       jsonBytes: variables.whole('JSON_LIMIT', MIB, 1024, 64 * MIB),
+      queuedJobs: variables.whole('QUEUE_LIMIT', 1000, 1, 1_000_000),
     },
   });
 }

@@ -18,6 +18,7 @@ Environment:
   CHECKPOINT_INTERVAL  seconds of an epoch that a job which is killed loses at most (300)
   UPLOAD_LIMIT         bytes of one upload (512 MiB)
   JSON_LIMIT           bytes of a JSON body (1 MiB)
+  QUEUE_LIMIT          jobs that may be queued at once (1000)
   UNPACKED_LIMIT       bytes that one upload may unpack to (2 GiB)
   COMPRESSION_LIMIT    unpacked bytes for each byte of an archive (200)
   ENTRIES_LIMIT        files in one upload (2000)

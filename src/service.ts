@@ -36,7 +36,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
   const { store, blobs } = await openDataDir(dataDir, logger);
   const folders = jobFolders(dataDir);
   const { queue, transport } = redisUrl ? openRedisQueue({ url: redisUrl, onError }) : openMemoryQueue({ onError });
-  const jobs = new JobService({ store, queue, folders, log: logger });
+  const jobs = new JobService({ store, queue, folders, log: logger, mostQueued: limits.queuedJobs });
   const uploads = new UploadService({ store, blobs, queue, log: logger });
   const app = await createServer({ store, jobs, uploads, folders, queue, limits, apiKey, installed }, logger);
   const worker = redisUrl ? undefined : await startWorker({ transport, config, blobs, logger });

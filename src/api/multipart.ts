@@ -33,7 +33,7 @@ export async function readParts(request: FastifyRequest, limits: Services['limit
     for await (const part of parts) {
       if (part.type === 'field') {
         if (part.valueTruncated) throw new EspalierError('PAYLOAD_TOO_LARGE', `part "${part.fieldname}" is too long`);
-        handlers.value(part.fieldname, fieldText(part.value));
+        handlers.value(part.fieldname, fieldText(part.fieldname, part.value));
         continue;
       }
       if (!part.filename) throw new EspalierError('BAD_REQUEST', `part "${part.fieldname}" is a file without a name`);
@@ -68,8 +68,13 @@ const BROKEN_OFF =
   /ERR_STREAM_PREMATURE_CLOSE|ECONNRESET|premature|unexpected end|terminated early|boundary|malformed part header/i;
 
 /** Fields that say that they are JSON are parsed by the plugin: back to text, so that there is one way on. */
-function fieldText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+function fieldText(field: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw new EspalierError('BAD_REQUEST', `part "${field}" is nested too deeply`, { cause });
+  }
 }
 
 function tooLarge(limit: number): EspalierError {

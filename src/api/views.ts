@@ -1,5 +1,5 @@
 /** Records as the wire shows them. */
-import type { Job } from '../jobs/job.js';
+import type { Job, JobSummary } from '../jobs/job.js';
 import type { StoredArtifact } from '../jobs/job-store.js';
 import type { Upload } from '../jobs/upload.js';
 
@@ -39,6 +39,16 @@ export function datasetView({ id, blob, sizeBytes, createdAt, inspection: i }: U
 }
 
 export function jobView(job: Job) {
+  return {
+    ...jobSummaryView(job),
+    config: job.config,
+    warnings: job.warnings,
+    result: job.result,
+  };
+}
+
+/** A job as lists have it. */
+export function jobSummaryView(job: JobSummary) {
   const self = `/jobs/${job.id}`;
   return {
     id: job.id,
@@ -47,13 +57,11 @@ export function jobView(job: Job) {
     progress: job.progress,
     model: job.model,
     dataset: job.dataset,
-    config: job.config,
     created_at: job.createdAt,
     started_at: job.startedAt,
     finished_at: job.finishedAt,
-    warnings: job.warnings,
+    warnings: job.warnings.map(({ code }) => ({ code })),
     error: job.error,
-    result: job.result,
     links: {
       self,
       events: `${self}/events`,

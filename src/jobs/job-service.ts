@@ -34,8 +34,16 @@ export class JobService {
   readonly #inFlight = new Set<Promise<void>>();
   readonly #delivery: Delivery;
   readonly #closing = new AbortController();
+  readonly #mostQueued: number | undefined;
 
-  constructor(parts: { store: JobStore; queue: JobQueue; folders: JobFolders; log: Log }) {
+  constructor(parts: {
+    store: JobStore;
+    queue: JobQueue;
+    folders: JobFolders;
+    log: Log /** Absent: any number. */;
+    mostQueued?: number;
+  }) {
+    this.#mostQueued = parts.mostQueued;
     this.#store = parts.store;
     this.#queue = parts.queue;
     this.#folders = parts.folders;
@@ -47,7 +55,8 @@ export class JobService {
   /**
    * Records a job and hands it to the queue. The same idempotency key and request again give the same job. When the queue
    * goes away meanwhile, nobody knows whether it has the job: the job stays recorded, and is queued when it is back.
-   * @throws EspalierError UNAVAILABLE when the queue is known to be away (no job is left behind); IDEMPOTENCY_CONFLICT
+   * @throws EspalierError UNAVAILABLE when the queue is known to be away (no job is left behind); IDEMPOTENCY_CONFLICT;
+   *   QUEUE_FULL
    */
   async create(request: NewJob): Promise<{ job: Job; created: boolean }> {
     const ready = await this.#queue.ready();
@@ -74,7 +83,7 @@ export class JobService {
       key: request.idempotencyKey,
       requestSha256: requestSha256(job, request.configAsSent),
     };
-    const added = await this.#store.addJob(job, idempotency || undefined);
+    const added = await this.#store.addJob(job, idempotency || undefined, this.#mostQueued);
     if (!added.created) return added;
     this.#events.add(job.id, 'status', statusOf(job));
     try {

@@ -1,6 +1,7 @@
 /**
  * The config of a job: TypeBox schema, aliases, defaults, cross-field checks. A leaf: api, jobs, pipeline and CLI use it.
  */
+export * from './bounds.js';
 export { type ConfigFault, checkConfigAgainstModel } from './check-model.js';
 export { bucketsAreShares, choiceFault, keepsAll, unitArgsOf } from './choices.js';
 export { algorithmInCode } from './in-code.js';

@@ -98,7 +98,7 @@ export interface Harness {
 export interface HarnessOptions {
   readonly dataDir?: string;
   readonly apiKey?: string;
-  readonly limits?: { uploadBytes?: number; jsonBytes?: number };
+  readonly limits?: { uploadBytes?: number; jsonBytes?: number; queuedJobs?: number };
 }
 
 export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
@@ -109,9 +109,9 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
   const blobs = await openFileBlobStore(dataDir);
   const folders = jobFolders(dataDir);
   const queue = new PlayedQueue();
-  const jobs = new JobService({ store, queue, folders, log });
-  const uploads = new UploadService({ store, blobs, queue, log });
   const limits = { ...readConfig({}).limits, ...options.limits };
+  const jobs = new JobService({ store, queue, folders, log, mostQueued: limits.queuedJobs });
+  const uploads = new UploadService({ store, blobs, queue, log });
   const app = await createServer({ store, jobs, uploads, folders, queue, limits, apiKey: options.apiKey }, log);
   await app.ready();
   let stopped = false;

@@ -18,6 +18,9 @@ const FRAMEWORK_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_FIELDS_LIMIT: 'PAYLOAD_TOO_LARGE',
 };
 
+/** When to come again. */
+const RETRY_AFTER_S: Readonly<Partial<Record<ErrorCode, number>>> = { UNAVAILABLE: 5, QUEUE_FULL: 30 };
+
 export interface ProblemBody {
   readonly type: string;
   readonly title: string;
@@ -54,7 +57,8 @@ export function sendProblem(error: FastifyError | EspalierError, request: Fastif
   const known = inOurWords(error, request);
   if (known.status >= 500) request.log.error({ err: error }, 'request failed');
   if (known.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer');
-  if (known.code === 'UNAVAILABLE') reply.header('retry-after', '5');
+  const retryAfter = RETRY_AFTER_S[known.code];
+  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter));
   return reply
     .code(known.status)
     .type(MEDIA_TYPE)

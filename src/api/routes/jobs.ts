@@ -2,14 +2,14 @@ import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { JOB_STATUSES } from '../../jobs/job.js';
 import { readJobRequest } from '../job-request.js';
-import { closed, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
-import { Job, NewJob, NewJobForm } from '../schemas/jobs.js';
+import { closed, Id, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
+import { Job, JobSummary, NewJob, NewJobForm } from '../schemas/jobs.js';
 import type { Services } from '../services.js';
-import { jobView } from '../views.js';
+import { jobSummaryView, jobView } from '../views.js';
 import { checkedByHand, type TypedApp } from './route.js';
 
 const tags = ['jobs'];
-const Params = Type.Object({ id: Type.String({ description: 'Id of a job.' }) });
+const Params = Type.Object({ id: Id({ description: 'Id of a job.' }) });
 const LONGEST_WAIT_S = 60;
 
 export function jobRoutes(app: TypedApp, services: Services): void {
@@ -40,7 +40,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
             'multipart/form-data': { schema: NewJobForm },
           },
         },
-        response: { 202: Job.ref, ...problems(400, 409, 413, 415, 422, 503) },
+        response: { 202: Job.ref, ...problems(400, 409, 413, 415, 422, 429, 503) },
       },
     },
     async (request, reply) => {
@@ -66,17 +66,17 @@ export function jobRoutes(app: TypedApp, services: Services): void {
         tags,
         operationId: 'listJobs',
         summary: 'List jobs',
-        description: 'Newest first.',
+        description: 'Newest first, without configs, results and texts of warnings: those stand in each job.',
         querystring: Type.Object(
           { ...PageQuery, status: Type.Optional(Type.Enum([...JOB_STATUSES], { description: 'Only these.' })) },
           closed,
         ),
-        response: { 200: pageOf(Job.ref), ...problems(422) },
+        response: { 200: pageOf(JobSummary.ref), ...problems(422) },
       },
     },
     async ({ query }) => {
       const page = await store.listJobs(pageQuery(query));
-      return { data: page.data.map(jobView), next_cursor: page.nextCursor };
+      return { data: page.data.map(jobSummaryView), next_cursor: page.nextCursor };
     },
   );
 
