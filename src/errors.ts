@@ -11,6 +11,7 @@ export const ERRORS = {
   NOT_FOUND: { status: 404, title: 'No such resource' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed' },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The upload is too large' },
+  EXPECTATION_FAILED: { status: 417, title: 'An expectation that can not be met' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported media type' },
   QUEUE_FULL: { status: 429, title: 'Too many jobs are queued' },
   INTERNAL: { status: 500, title: 'Internal error' },

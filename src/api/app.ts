@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { parseJson } from './parse-json.js';
 import { useAuth } from './plugins/auth.js';
 import { useDocs } from './plugins/docs.js';
+import { useHttpRules } from './plugins/http-rules.js';
 import { useLocalOnly } from './plugins/local-only.js';
 import { useMethodNotAllowed } from './plugins/methods.js';
 import { useProblems } from './plugins/problems.js';
@@ -32,6 +33,7 @@ export async function addApi(root: FastifyInstance, services: Services): Promise
 
   useProblems(root);
   useRequestLog(root);
+  useHttpRules(root);
   useAuth(root, services.apiKey);
   useLocalOnly(root, services.apiKey);
   const addMethodNotAllowed = useMethodNotAllowed(root);

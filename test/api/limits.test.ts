@@ -49,12 +49,13 @@ describe('lists', () => {
     h.queue.inspection = async () => ({ ...INSPECTION, outputs });
     const ids = [await upload('a'), await upload('b'), await upload('c')];
     const found: string[] = [];
-    for (let cursor: string | null = ''; cursor !== null; ) {
-      const answer = await h.app.inject(`/models?limit=100${cursor && `&cursor=${cursor}`}`);
-      const page = answer.json();
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const answer: { body: string } = await h.app.inject(`/models?limit=100${cursor && `&cursor=${cursor}`}`);
+      const page: { data: { id: string }[]; next_cursor: string | null } = JSON.parse(answer.body);
       expect(answer.body.length).toBeLessThan(2 * 2 ** 20);
       expect(page.data).toHaveLength(1);
-      found.push(...page.data.map((m: { id: string }) => m.id));
+      found.push(...page.data.map(({ id }) => id));
       cursor = page.next_cursor;
     }
     expect(found).toEqual(ids.reverse());

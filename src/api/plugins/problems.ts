@@ -1,4 +1,5 @@
 /** Every error as application/problem+json (RFC 9457). */
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
@@ -101,6 +102,17 @@ const MALFORMED: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: 'the address and the headers are too long: 16 KiB together are taken',
   ERR_HTTP_REQUEST_TIMEOUT: 'the headers did not come in time',
 };
+
+/** Answers where Fastify has not been asked, and ends the connection. */
+export function sendRaw(error: EspalierError, requestId: string, response: ServerResponse): void {
+  const body = JSON.stringify(problemBody(error, requestId));
+  response.writeHead(error.status, {
+    'content-type': MEDIA_TYPE,
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  });
+  response.end(body);
+}
 
 /** Answers what isn't HTTP. */
 export function answerMalformed(error: Error & { code?: string }, socket: Socket, requestId: string): void {
