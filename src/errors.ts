@@ -90,6 +90,11 @@ export class EspalierError extends Error {
 /** What the file system and SQLite say when there is no room left. */
 const DISK_FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
 
+/** What the system says of files, memory and connections, as against a fault of a program: it has a name like ENOENT. */
+export function isSystemFault(error: unknown): boolean {
+  return error instanceof Error && typeof (error as { syscall?: unknown }).syscall === 'string';
+}
+
 /**
  * Any error as one that a caller may read. What has no code of ours may name paths and other things of the inside: it
  * becomes `internal`, and its own message is for the log.

@@ -1,7 +1,10 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { setPriority } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import type { CodedError } from '../src/queue/payloads.js';
+import { CHANNEL_FD, encodeFrame, type Frame, FrameReader, LONGEST_EVENT } from './frames.js';
 import { forEachLine } from './lines.js';
 import { watchMemory } from './memory-watch.js';
 import type { Parse } from './protocol.js';
@@ -78,13 +81,13 @@ export interface ChildRun<V> {
 export function runChild<E extends { type: string }, V>(options: ChildOptions<E, V>): ChildRun<V> {
   const { limits } = options;
   const heapMiB = Math.floor(limits.memoryBytes / 2 ** 20);
-  const child = fork(options.entry, [String(process.pid)], {
-    execArgv: [`--max-old-space-size=${heapMiB}`, '--enable-source-maps'],
+  const flags = [`--max-old-space-size=${heapMiB}`, '--enable-source-maps'];
+  const child = spawn(process.execPath, [...flags, fileURLToPath(options.entry), String(process.pid)], {
     env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (name in process.env ? [[name, process.env[name]]] : []))),
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // Keeps NaN and undefined as they are, so that the protocol's check sees them.
-    serialization: 'advanced',
+    // Not Node's own channel: what a child writes there that is no message of Node's ends the process that reads it.
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
+  const channel = child.stdio[CHANNEL_FD] as Socket;
   let ending: ChildEnding<V> | undefined;
   let heapExhausted = false;
   const timers: NodeJS.Timeout[] = [];
@@ -99,15 +102,28 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
       : watchMemory(child.pid, limits.memoryBytes, 200, (bytes) => kill({ type: 'memory', bytes }));
   timers.push(setTimeout(() => kill({ type: 'deadline' }), Math.min(limits.deadlineMs, LONGEST_TIMER_MS)));
 
-  child.on('message', (raw) => {
-    if (ending !== undefined) return;
+  const take = ({ message: raw, sizeBytes }: Frame): void => {
     const message = options.parse(raw);
-    if (message === undefined) kill({ type: 'crashed', detail: 'it sent a message that is not in the protocol' });
-    else if (message.type === 'done' || message.type === 'error') {
+    if (message === undefined) throw new Error('a message is not in the protocol');
+    if (message.type === 'done' || message.type === 'error') {
       ending = message as ChildEnding<V>;
       timers.push(setTimeout(() => child.kill('SIGKILL'), EXIT_MS));
-    } else options.onEvent(message as E);
+    } else if (sizeBytes > LONGEST_EVENT) throw new Error(`an event has ${sizeBytes} bytes`);
+    else options.onEvent(message as E);
+  };
+  const reader = new FrameReader();
+  channel.on('data', (chunk: Buffer) => {
+    // After the last word, or once it is to be killed, nothing that it says counts.
+    if (ending !== undefined) return;
+    try {
+      for (const frame of reader.push(chunk)) if (ending === undefined) take(frame);
+    } catch (error) {
+      kill({ type: 'crashed', detail: `it does not keep to the protocol: ${(error as Error).message}` });
+    }
   });
+  // A child that is gone hears nothing; its exit tells the rest.
+  channel.on('error', () => {});
+  const say = (message: object): void => void (channel.writable && channel.write(encodeFrame(message)));
   forEachLine(child.stdout!, (line) => options.onOutput('stdout', line));
   forEachLine(child.stderr!, (line) => {
     heapExhausted ||= line.includes('JavaScript heap out of memory');
@@ -131,12 +147,12 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
   });
 
   yieldTo(child, options.niceness);
-  say(child, options.request);
+  say(options.request);
   return {
     pid: child.pid,
     ended,
     cancel: () => {
-      say(child, { type: 'cancel' });
+      say({ type: 'cancel' });
       timers.push(setTimeout(() => kill({ type: 'canceled' }), limits.cancelGraceMs));
     },
     stop: () => kill({ type: 'stopped' }),
@@ -149,13 +165,8 @@ export function childEntry(name: string): URL {
   return new URL(`${folder}${name}.js`, import.meta.url);
 }
 
-/** A child that is gone hears nothing; its exit tells the rest. */
-function say(child: ChildProcess, message: object): void {
-  if (child.connected) child.send(message, () => {});
-}
-
 /** The service must answer while a job trains, and when memory runs out the kernel should take the job, not the service. */
-function yieldTo(child: ChildProcess, niceness: number): void {
+function yieldTo(child: { readonly pid?: number | undefined }, niceness: number): void {
   if (child.pid === undefined) return;
   try {
     setPriority(child.pid, niceness);
