@@ -1,6 +1,8 @@
 /** `npm start`: the API, with an embedded worker when REDIS_URL is unset. */
 import { ConfigError, readConfig, requireWebGpu } from './config.js';
 import { createLogger } from './logger.js';
+import { makeFilesPrivate } from './private-files.js';
+import { forgetSecrets, secretsOf } from './secrets.js';
 import { startService } from './service.js';
 
 const HELP = `espalier: pruning as a service
@@ -50,9 +52,12 @@ try {
 }
 
 async function main(): Promise<void> {
+  makeFilesPrivate();
   const config = readConfig(process.env);
+  const secrets = secretsOf(process.env);
   if (config.redisUrl === undefined) await requireWebGpu(config);
-  const logger = createLogger(config.logLevel);
+  const logger = createLogger(config.logLevel, secrets);
+  forgetSecrets((err) => logger.warn({ err }, 'jobs of this process can read its keys in /proc'));
   const service = await startService(config, logger);
 
   let stopping = false;

@@ -8,6 +8,7 @@ import type { Config } from './config.js';
 import { JobService } from './jobs/job-service.js';
 import { openSqliteJobStore } from './jobs/sql-job-store.js';
 import { UploadService } from './jobs/upload-service.js';
+import { makePrivateFolder } from './private-files.js';
 import { openMemoryQueue, openRedisQueue } from './queue/index.js';
 import { openFileBlobStore, removeUnfinishedUploads } from './storage/file-blob-store.js';
 import { jobFolders } from './storage/job-folders.js';
@@ -68,6 +69,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
 /** @throws Error naming the folder, when it can't be used. */
 async function openDataDir(dataDir: string, logger: Logger) {
   try {
+    await makePrivateFolder(dataDir);
     const store = await openSqliteJobStore(join(dataDir, 'record.db'));
     await removeUnfinishedUploads(dataDir, (blob) => store.isBlobUsed(blob));
     const removed = await sweepUnrecorded(dataDir, {
