@@ -10,6 +10,7 @@ export const ERRORS = {
   FOREIGN_REQUEST: { status: 403, title: 'Without an API key only this machine is served' },
   NOT_FOUND: { status: 404, title: 'No such resource' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed' },
+  REQUEST_TIMEOUT: { status: 408, title: 'The request came too slowly' },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The upload is too large' },
   EXPECTATION_FAILED: { status: 417, title: 'An expectation that can not be met' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported media type' },

@@ -19,6 +19,8 @@ Environment:
   THREADS              compute threads of one job; 0: the cores, shared by WORKER_CONCURRENCY (0)
   CHECKPOINT_INTERVAL  seconds of an epoch that a job which is killed loses at most (300)
   UPLOAD_LIMIT         bytes of one upload (512 MiB)
+  UPLOAD_DEADLINE      seconds that a request's body may take (3600)
+  UPLOAD_FLOOR         bytes a second that it must come at, over 15 s (1024)
   JSON_LIMIT           bytes of a JSON body (1 MiB)
   QUEUE_LIMIT          jobs that may be queued at once (1000)
   UNPACKED_LIMIT       bytes that one upload may unpack to (2 GiB)

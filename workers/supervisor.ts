@@ -42,7 +42,7 @@ export type WorkerConfig = Pick<
 > & {
   /** Absent: none. */
   readonly plugins?: Config['plugins'];
-  readonly limits: Omit<Config['limits'], 'uploadBytes' | 'jsonBytes' | 'queuedJobs'>;
+  readonly limits: Omit<Config['limits'], 'uploadBytes' | 'jsonBytes' | 'queuedJobs' | 'body'>;
 };
 
 export interface WorkerOptions {

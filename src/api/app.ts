@@ -4,6 +4,7 @@ import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { parseJson } from './parse-json.js';
 import { useAuth } from './plugins/auth.js';
+import { useBodyPace } from './plugins/body-pace.js';
 import { useDocs } from './plugins/docs.js';
 import { useHttpRules } from './plugins/http-rules.js';
 import { useLocalOnly } from './plugins/local-only.js';
@@ -34,6 +35,7 @@ export async function addApi(root: FastifyInstance, services: Services): Promise
   useProblems(root);
   useRequestLog(root);
   useHttpRules(root);
+  useBodyPace(root, services.limits.body);
   useAuth(root, services.apiKey);
   useLocalOnly(root, services.apiKey);
   const addMethodNotAllowed = useMethodNotAllowed(root);

@@ -4,6 +4,7 @@ import type { Multipart } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { EspalierError } from '../errors.js';
 import { clip } from '../prune-config/index.js';
+import { findBodyFault } from './plugins/body-pace.js';
 import { MOST_FILES } from './schemas/uploads.js';
 import type { Services } from './services.js';
 
@@ -57,7 +58,8 @@ export async function readParts(request: FastifyRequest, limits: Services['limit
       await handlers.file(part.fieldname, part.filename, counted);
       if (size === 0) throw new EspalierError('BAD_REQUEST', `file "${part.filename}" is empty`);
     }
-  } catch (error) {
+  } catch (caught) {
+    const error = findBodyFault(request) ?? caught;
     if (error instanceof EspalierError) throw error;
     if ((error as { code?: string }).code === 'FST_INVALID_JSON_FIELD_ERROR') {
       throw new EspalierError('BAD_REQUEST', 'a part that says that it is application/json is not JSON');
@@ -74,6 +76,7 @@ async function* partsOf(request: FastifyRequest, limits: object): AsyncGenerator
   try {
     yield* request.parts({ limits });
   } catch (error) {
+    if (error instanceof EspalierError) throw error;
     // The plugin's own faults are known by their code.
     if (/^FST_/.test(String((error as { code?: unknown }).code))) throw error;
     const why = clip((error as Error).message, 200);

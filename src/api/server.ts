@@ -25,7 +25,7 @@ export async function createServer(services: Services, logger: FastifyBaseLogger
     routerOptions: { maxParamLength: 300 },
     // Requests on open connections are answered to the end; Fastify's own 503 would be no problem+json.
     return503OnClosing: false,
-    // An upload may take its time, as long as something comes.
+    // Bodies have a clock of their own (plugins/body-pace.ts).
     requestTimeout: 0,
     connectionTimeout: IDLE_MS,
     frameworkErrors: (error, request, reply) => void sendProblem(error as FastifyError, request, reply),

@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { expect } from 'vitest';
+import type { BodyPace } from '../../src/api/plugins/body-pace.js';
 import { createServer } from '../../src/api/server.js';
 import { readConfig } from '../../src/config.js';
 import { ERRORS } from '../../src/errors.js';
@@ -98,7 +99,7 @@ export interface Harness {
 export interface HarnessOptions {
   readonly dataDir?: string;
   readonly apiKey?: string;
-  readonly limits?: { uploadBytes?: number; jsonBytes?: number; queuedJobs?: number };
+  readonly limits?: { uploadBytes?: number; jsonBytes?: number; queuedJobs?: number; body?: BodyPace };
 }
 
 export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {

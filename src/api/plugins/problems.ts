@@ -1,5 +1,5 @@
 /** Every error as application/problem+json (RFC 9457). */
-import type { ServerResponse } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
@@ -98,9 +98,9 @@ function validationError(error: FastifyError, request: FastifyRequest): Espalier
   return new EspalierError('VALIDATION_FAILED', errors.map((e) => `${e.pointer}: ${e.message}`).join('; '), { errors });
 }
 
-const MALFORMED: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: 'the address and the headers are too long: 16 KiB together are taken',
-  ERR_HTTP_REQUEST_TIMEOUT: 'the headers did not come in time',
+const MALFORMED: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  HPE_HEADER_OVERFLOW: ['BAD_REQUEST', 'the address and the headers are too long: 16 KiB together are taken'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['REQUEST_TIMEOUT', 'the headers did not come in time'],
 };
 
 /** Answers where Fastify has not been asked, and ends the connection. */
@@ -117,9 +117,11 @@ export function sendRaw(error: EspalierError, requestId: string, response: Serve
 /** Answers what isn't HTTP. */
 export function answerMalformed(error: Error & { code?: string }, socket: Socket, requestId: string): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
-  const detail = MALFORMED[error.code ?? ''] ?? `the request is not valid HTTP (${error.code})`;
-  const body = JSON.stringify(problemBody(new EspalierError('BAD_REQUEST', detail), requestId));
+  const other = ['BAD_REQUEST', `the request is not valid HTTP (${error.code})`] as const;
+  const [code, detail] = MALFORMED[error.code ?? ''] ?? other;
+  const problem = new EspalierError(code, detail);
+  const body = JSON.stringify(problemBody(problem, requestId));
   socket.end(
-    `HTTP/1.1 400 Bad Request\r\ncontent-type: ${MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: ${MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }
