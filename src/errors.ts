@@ -16,6 +16,7 @@ export const ERRORS = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported media type' },
   QUEUE_FULL: { status: 429, title: 'Too many jobs are queued' },
   INTERNAL: { status: 500, title: 'Internal error' },
+  NO_WORKER: { status: 503, title: 'No worker is there to read uploads' },
   UNAVAILABLE: { status: 503, title: 'The service can not do this right now' },
   // archives and model files
   ARCHIVE_INVALID: { status: 422, title: 'The archive can not be read' },

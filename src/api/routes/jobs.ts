@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { JOB_STATUSES } from '../../jobs/job.js';
@@ -11,6 +12,15 @@ import { checkedByHand, type TypedApp } from './route.js';
 const tags = ['jobs'];
 const Params = Type.Object({ id: Id({ description: 'Id of a job.' }) });
 const LONGEST_WAIT_S = 60;
+
+/** Says whether the connection that the answer goes to was closed. */
+function clientLeft(reply: FastifyReply): () => boolean {
+  let left = reply.raw.destroyed;
+  reply.raw.once('close', () => {
+    left = true;
+  });
+  return () => left;
+}
 
 export function jobRoutes(app: TypedApp, services: Services): void {
   const { store, jobs } = services;
@@ -48,12 +58,19 @@ export function jobRoutes(app: TypedApp, services: Services): void {
       if (key !== undefined && (key === '' || key.length > 255)) {
         throw new EspalierError('BAD_REQUEST', 'Idempotency-Key must have 1 to 255 characters');
       }
+      const left = clientLeft(reply);
       const parts = await readJobRequest(request, services);
+      // Who is gone doesn't know the job's id and can't cancel it. With a key it comes again, and finds the job.
+      if (key === undefined && left()) throw new EspalierError('BAD_REQUEST', 'the client left before the answer');
       const { job } = await jobs.create({
         ...parts,
         ...(key !== undefined && { idempotencyKey: key }),
         requestId: request.id,
       });
+      if (key === undefined && left()) {
+        await jobs.cancel(job.id);
+        throw new EspalierError('BAD_REQUEST', `the client left before the answer; ${job.id} is canceled`);
+      }
       reply.code(202).header('location', `/jobs/${job.id}`);
       return jobView(job);
     },
