@@ -24,7 +24,7 @@ export interface Limits {
   readonly jobDeadlineMs: number;
   /** Resident memory of one job. */
   readonly jobMemoryBytes: number;
-  /** Of reading one upload. */
+  /** Processor time of reading one upload. */
   readonly inspectionDeadlineMs: number;
   /** Resident memory of reading one upload. */
   readonly inspectionMemoryBytes: number;

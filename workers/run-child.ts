@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { CodedError } from '../src/queue/payloads.js';
 import { CHANNEL_FD, encodeFrame, type Frame, FrameReader, LONGEST_EVENT } from './frames.js';
 import { forEachLine } from './lines.js';
-import { watchMemory } from './memory-watch.js';
+import { processorMs, residentBytes, watchProcess } from './process-watch.js';
 import type { Parse } from './protocol.js';
 
 /** A child that has said its last word may take this long to go. */
@@ -14,6 +14,9 @@ const EXIT_MS = 5000;
 
 /** After a child's exit, how long to wait for what it had still written to its pipes. */
 const DRAIN_MS = 2000;
+
+/** How often to look at what a child takes. */
+const LOOK_MS = 200;
 
 /** A longer one fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -34,6 +37,8 @@ const ENVIRONMENT = [
 export interface ChildLimits {
   readonly memoryBytes: number;
   readonly deadlineMs: number;
+  /** Of the processor, all threads together; absent: any. */
+  readonly processorMs?: number;
   /** How long a child may take to stop by itself after a cancel. */
   readonly cancelGraceMs: number;
 }
@@ -47,6 +52,7 @@ export type ChildEnding<V> =
   | { readonly type: 'error'; readonly error: CodedError }
   | { readonly type: 'memory'; readonly bytes: number }
   | { readonly type: 'deadline' }
+  | { readonly type: 'processor' }
   | { readonly type: 'canceled' }
   | { readonly type: 'stopped' }
   | { readonly type: 'crashed'; readonly detail: string };
@@ -96,10 +102,16 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
     ending ??= why;
     child.kill('SIGKILL');
   };
-  const memory =
-    child.pid === undefined
-      ? undefined
-      : watchMemory(child.pid, limits.memoryBytes, 200, (bytes) => kill({ type: 'memory', bytes }));
+  const watches: { stop(): void }[] = [];
+  if (child.pid !== undefined) {
+    const inMemory = (bytes: number) => kill({ type: 'memory', bytes });
+    watches.push(watchProcess(child.pid, residentBytes, limits.memoryBytes, LOOK_MS, inMemory));
+    if (limits.processorMs !== undefined) {
+      watches.push(
+        watchProcess(child.pid, processorMs, limits.processorMs, LOOK_MS, () => kill({ type: 'processor' })),
+      );
+    }
+  }
   timers.push(setTimeout(() => kill({ type: 'deadline' }), Math.min(limits.deadlineMs, LONGEST_TIMER_MS)));
 
   const take = ({ message: raw, sizeBytes }: Frame): void => {
@@ -132,7 +144,7 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
 
   const ended = new Promise<ChildEnding<V>>((resolve) => {
     const gone = (detail: string): void => {
-      memory?.stop();
+      for (const watch of watches) watch.stop();
       for (const timer of timers) clearTimeout(timer);
       const crash: ChildEnding<V> = { type: 'crashed', detail };
       resolve(ending ?? (heapExhausted ? { type: 'memory', bytes: limits.memoryBytes } : crash));

@@ -33,6 +33,12 @@ const CLOSE_MS = 5000;
 /** Uploads are read while a job trains: a few at once, none waits for a job. */
 const INSPECTIONS_AT_ONCE = 2;
 
+/** By the clock an inspection may take so much longer than by the processor: jobs and other inspections run beside it. */
+const BUSY_FACTOR = 2.5;
+
+/** Who asked waits 90 s. */
+const LONGEST_INSPECTION_MS = 80_000;
+
 /** How long a canceled job may take to come to the end of its step and write its best point. */
 const CANCEL_GRACE_MS = 60_000;
 
@@ -136,7 +142,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       },
       inspection: {
         memoryBytes: config.limits.inspectionMemoryBytes,
-        deadlineMs: config.limits.inspectionDeadlineMs,
+        processorMs: config.limits.inspectionDeadlineMs,
+        deadlineMs: Math.min(BUSY_FACTOR * config.limits.inspectionDeadlineMs, LONGEST_INSPECTION_MS),
         cancelGraceMs: 0,
       },
     },
