@@ -1,11 +1,13 @@
 /**
  * `GET /jobs/{id}` against a bare Fastify route that sends the same answer, in turns in one run: requests a second of
- * each, and their ratio. Both are processes of their own. Usage: node dist/bench/job-polls.js [seconds a turn] [turns]
+ * each, processor time a request, and their ratios. Both are processes of their own; the client here reads no more of
+ * an answer than its length, so that it takes little of what they run on. Usage: node dist/bench/job-polls.js [seconds a turn] [turns]
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { Agent, get } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -28,67 +30,103 @@ async function serveBare(): Promise<void> {
   console.log(await app.listen({ port: 0, host: '127.0.0.1' }));
 }
 
+interface Server {
+  readonly url: string;
+  readonly pid: number;
+  stop(): void;
+}
+
 async function compare(seconds: number, turns: number): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
   const api = await startApi({ DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'info' });
-  const bare = { url: '', stop: () => {} };
+  let bare: Server | undefined;
   try {
     const client = createClient({ url: api.url });
     const model = join(folder, 'net');
     await saveLayersModel(buildResidualNet([8, 8, 1], 3), model);
     const { id } = await client.uploadModel(['model.json', 'weights.bin'].map((name) => join(model, name)));
     const job = await client.waitForJob((await client.createJob({ model: id })).id);
-    Object.assign(bare, await startBare(JSON.stringify(job)));
+    const answer = JSON.stringify(job);
+    bare = await startBare(answer);
     const path = `/jobs/${job.id}`;
-    const bytes = JSON.stringify(job).length;
     // Both have compiled what they run before anything counts.
-    await Promise.all([poll(api.url + path, 1), poll(bare.url + path, 1)]);
-    const ratios: number[] = [];
+    for (const server of [api, bare]) await poll(server, path, 2);
+    const [rates, times]: [number[], number[]] = [[], []];
     for (let turn = 0; turn < turns; turn++) {
-      const [own, other] = [await poll(api.url + path, seconds), await poll(bare.url + path, seconds)];
-      ratios.push(own / other);
-      console.log(`GET /jobs/{id} ${own.toFixed(0)}/s  bare ${other.toFixed(0)}/s  ratio ${(own / other).toFixed(2)}`);
+      const [own, other] = [await poll(api, path, seconds), await poll(bare, path, seconds)];
+      rates.push(own.perSecond / other.perSecond);
+      times.push(other.processorUs / own.processorUs);
+      const show = ({ perSecond, processorUs }: Turn) => `${perSecond.toFixed(0)}/s, ${processorUs.toFixed(0)} us each`;
+      console.log(`GET /jobs/{id} ${show(own)}; bare ${show(other)}`);
     }
-    ratios.sort((a, b) => a - b);
-    const [low, middle, high] = [ratios[0], ratios[Math.floor(turns / 2)], ratios[turns - 1]].map((r) => r.toFixed(2));
-    console.log(`${bytes} bytes, ${CLIENTS} clients: ratio ${middle} (${low} to ${high} over ${turns} turns)`);
+    console.log(`${answer.length} bytes, ${CLIENTS} clients, ${turns} turns, share of a bare route:`);
+    console.log(`requests a second ${median(rates)}, processor time ${median(times)}`);
   } finally {
-    bare.stop();
+    bare?.stop();
     await api.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function startBare(answer: string): Promise<{ url: string; stop(): void }> {
+async function startBare(answer: string): Promise<Server> {
   const child = spawn(process.execPath, [new URL(import.meta.url).pathname, '--bare'], {
     env: { PATH: process.env.PATH, ANSWER: answer },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  return { url: line.toString().trim(), stop: () => void child.kill() };
+  return { url: line.toString().trim(), pid: child.pid!, stop: () => void child.kill() };
 }
 
-/** Requests a second that all clients together got answered. */
-async function poll(url: string, seconds: number): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
+interface Turn {
+  readonly perSecond: number;
+  /** Of the server, for each request. */
+  readonly processorUs: number;
+}
+
+/** Has all clients ask again and again, each as soon as it has its answer. */
+async function poll({ url, pid }: Server, path: string, seconds: number): Promise<Turn> {
+  const before = processorUs(pid);
   const begin = performance.now();
-  let answered = 0;
-  const one = async (): Promise<void> => {
-    while (performance.now() - begin < seconds * 1000) {
-      await request(url, agent);
-      answered += 1;
-    }
+  const endMs = begin + seconds * 1000;
+  const counts = await Promise.all(Array.from({ length: CLIENTS }, () => askUntil(endMs, new URL(path, url))));
+  const answered = counts.reduce((sum, count) => sum + count, 0);
+  return {
+    perSecond: answered / ((performance.now() - begin) / 1000),
+    processorUs: (processorUs(pid) - before) / answered,
   };
-  await Promise.all(Array.from({ length: CLIENTS }, one));
-  agent.destroy();
-  return answered / ((performance.now() - begin) / 1000);
 }
 
-function request(url: string, agent: Agent): Promise<void> {
+function askUntil(endMs: number, { hostname, port, pathname }: URL): Promise<number> {
   return new Promise((resolve, reject) => {
-    get(url, { agent }, (response) => {
-      response.resume();
-      response.on('end', () => (response.statusCode === 200 ? resolve() : reject(new Error(`${response.statusCode}`))));
-    }).on('error', reject);
+    const socket = connect(Number(port), hostname, () => socket.write(request));
+    const request = `GET ${pathname} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
+    let text = '';
+    let answered = 0;
+    socket.on('error', reject);
+    socket.on('data', (data) => {
+      text += data.toString('latin1');
+      const head = text.indexOf('\r\n\r\n');
+      const length = Number(/content-length: (\d+)/i.exec(text)?.[1]);
+      if (head < 0 || text.length < head + 4 + length) return;
+      if (!text.startsWith('HTTP/1.1 200')) return reject(new Error(text.slice(0, 200)));
+      text = '';
+      answered += 1;
+      if (performance.now() < endMs) return socket.write(request);
+      socket.destroy();
+      resolve(answered);
+    });
   });
+}
+
+/** What a process has had of the processor; ticks of 10 ms. */
+function processorUs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}
+
+function median(values: readonly number[]): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  const [low, middle, high] = [sorted[0], sorted[Math.floor(sorted.length / 2)], sorted[sorted.length - 1]];
+  return `${middle.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 }

@@ -5,6 +5,7 @@ import { readInstalledNames } from '../workers/installed-names.js';
 import { startWorker } from '../workers/supervisor.js';
 import { createServer } from './api/server.js';
 import type { Config } from './config.js';
+import { cacheJobs } from './jobs/cached-job-store.js';
 import { JobService } from './jobs/job-service.js';
 import { openSqliteJobStore } from './jobs/sql-job-store.js';
 import { UploadService } from './jobs/upload-service.js';
@@ -70,7 +71,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
 async function openDataDir(dataDir: string, logger: Logger) {
   try {
     await makePrivateFolder(dataDir);
-    const store = await openSqliteJobStore(join(dataDir, 'record.db'));
+    const store = cacheJobs(await openSqliteJobStore(join(dataDir, 'record.db')));
     await removeUnfinishedUploads(dataDir, (blob) => store.isBlobUsed(blob));
     const removed = await sweepUnrecorded(dataDir, {
       blob: (blob) => store.isBlobUsed(blob),

@@ -47,6 +47,15 @@ export function jobView(job: Job) {
   };
 }
 
+const texts = new WeakMap<Job, string>();
+
+/** The view as JSON. Records never change, so one that is asked for again and again is written once. */
+export function jobText(job: Job): string {
+  const known = texts.get(job) ?? JSON.stringify(jobView(job));
+  texts.set(job, known);
+  return known;
+}
+
 /** A job as lists have it. */
 export function jobSummaryView(job: JobSummary) {
   const self = `/jobs/${job.id}`;

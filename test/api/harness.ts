@@ -12,6 +12,7 @@ import type { BodyPace } from '../../src/api/plugins/body-pace.js';
 import { createServer } from '../../src/api/server.js';
 import { readConfig } from '../../src/config.js';
 import { ERRORS } from '../../src/errors.js';
+import { cacheJobs } from '../../src/jobs/cached-job-store.js';
 import { JobService } from '../../src/jobs/job-service.js';
 import type { JobStore } from '../../src/jobs/job-store.js';
 import type { CancelAnswer, Inspections, JobMessage, JobQueue, WorkerReport } from '../../src/jobs/messages.js';
@@ -106,7 +107,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'espalier-')));
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
-  const store = await openSqliteJobStore(join(dataDir, 'record.db'));
+  const store = cacheJobs(await openSqliteJobStore(join(dataDir, 'record.db')));
   const blobs = await openFileBlobStore(dataDir);
   const folders = jobFolders(dataDir);
   const queue = new PlayedQueue();

@@ -6,12 +6,13 @@ import { readJobRequest } from '../job-request.js';
 import { closed, Id, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
 import { Job, JobSummary, NewJob, NewJobForm } from '../schemas/jobs.js';
 import type { Services } from '../services.js';
-import { jobSummaryView, jobView } from '../views.js';
+import { jobSummaryView, jobText, jobView } from '../views.js';
 import { checkedByHand, type TypedApp } from './route.js';
 
 const tags = ['jobs'];
 const Params = Type.Object({ id: Id({ description: 'Id of a job.' }) });
 const LONGEST_WAIT_S = 60;
+const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** Says whether the connection that the answer goes to was closed. */
 function clientLeft(reply: FastifyReply): () => boolean {
@@ -119,9 +120,10 @@ export function jobRoutes(app: TypedApp, services: Services): void {
       },
     },
     async ({ params, query }, reply) => {
-      const gone = new AbortController();
       const waitMs = (query.wait ?? 0) * 1000;
-      if (waitMs > 0) reply.raw.once('close', () => gone.abort());
+      if (waitMs === 0) return reply.type(JSON_TYPE).send(jobText(await jobs.get(params.id)));
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
       return jobView(await jobs.wait(params.id, waitMs, gone.signal));
     },
   );
