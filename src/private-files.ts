@@ -9,5 +9,8 @@ export function makeFilesPrivate(): void {
 /** Makes the folder where need be. One that others could look into, as older versions left it, is closed to them. */
 export async function makePrivateFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true });
-  await chmod(path, 0o700);
+  await chmod(path, 0o700).catch((error: NodeJS.ErrnoException) => {
+    // A volume that is another user's: its rights are that user's choice, what we write there is private all the same.
+    if (error.code !== 'EPERM') throw error;
+  });
 }
