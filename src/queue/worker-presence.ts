@@ -25,15 +25,21 @@ export class WorkerPresence {
    * @throws EspalierError NO_WORKER
    */
   watch(what: string): { readonly absent: Promise<never>; stop(): void } {
-    const sinceMs = performance.now();
+    let sinceMs = performance.now();
     let timer: NodeJS.Timeout;
     const absent = new Promise<never>((_, reject) => {
-      const look = (): void => {
-        const leftMs = Math.max(sinceMs, this.#heardMs) + SILENCE_MS - performance.now();
-        if (leftMs > 0) timer = setTimeout(look, leftMs);
-        else reject(noWorker(what));
+      const lookIn = (ms: number): void => {
+        const dueMs = performance.now() + ms;
+        timer = setTimeout(() => {
+          const now = performance.now();
+          // A process that stood still itself has not read what came meanwhile.
+          if (now - dueMs > BEAT_MS / 2) sinceMs = now - SILENCE_MS + BEAT_MS;
+          const leftMs = Math.max(sinceMs, this.#heardMs) + SILENCE_MS - now;
+          if (leftMs > 0) lookIn(leftMs);
+          else reject(noWorker(what));
+        }, ms);
       };
-      look();
+      lookIn(SILENCE_MS);
     });
     return { absent, stop: () => clearTimeout(timer) };
   }
