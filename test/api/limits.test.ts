@@ -79,6 +79,22 @@ describe('queued jobs', () => {
   });
 });
 
+test('many jobs with long configs are a short list, and not more than the queue has room for', async () => {
+  const model = await upload();
+  const config = { ignore: Array.from({ length: 980 }, (_, i) => `${i}`.padEnd(1000, 'x')) };
+  let refused = false;
+  let made = 0;
+  for (; made < 80 && !refused; made++) {
+    const answer = await post({ model, config });
+    refused = answer.statusCode !== 202;
+    if (refused) expect(expectProblem(answer, 'QUEUE_FULL').detail).toMatch(/67108864 bytes are taken/);
+  }
+  expect(refused).toBe(true);
+  const answer = await h.app.inject('/jobs?limit=100');
+  expect(answer.json().data).toHaveLength(made - 1);
+  expect(answer.body.length).toBeLessThan(100_000);
+});
+
 describe('JSON', () => {
   test.each<[string, string, RegExp]>([
     ['nested deeply', `${'['.repeat(5000)}${']'.repeat(5000)}`, /nested deeper than 64 levels/],
