@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { expectProblem, file, type Harness, multipart, openHarness } from './harness.js';
+import { Problem } from '../../src/api/schemas/common.js';
+import { expectProblem, expectSchema, file, type Harness, multipart, openHarness } from './harness.js';
 
 let h: Harness;
 beforeEach(async () => {
@@ -207,6 +208,16 @@ describe('headers', () => {
     });
     expect([400, 415, 422], answer.body).toContain(answer.statusCode);
     expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+  });
+
+  test('what is wrong with a request is told in a bounded text, however long it is', async () => {
+    const long = 'x'.repeat(15_000);
+    const headers = { 'content-type': `${long}/y`, 'content-encoding': long };
+    const answer = await h.app.inject({ method: 'POST', url: '/jobs', payload: '{}', headers });
+    expectSchema(Problem.schema, expectProblem(answer, 'UNSUPPORTED_MEDIA_TYPE'));
+    const config = { ignore: Array.from({ length: 900 }, () => 3), [long.repeat(20)]: 1 };
+    const faulty = await h.app.inject({ method: 'POST', url: '/jobs', payload: { model: 'mdl_x', config } });
+    expectSchema(Problem.schema, expectProblem(faulty, 'CONFIG_INVALID'));
   });
 
   test('an Idempotency-Key of any bytes is only a key', async () => {

@@ -4,7 +4,8 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
 import { ERRORS, type ErrorCode, EspalierError, type FieldError, toEspalierError } from '../../errors.js';
-import { fieldErrors, type SchemaFault } from '../../prune-config/index.js';
+import { clip, fieldErrors, LONGEST_DETAIL, type SchemaFault } from '../../prune-config/index.js';
+import { MOST_ERRORS } from '../schemas/common.js';
 
 const MEDIA_TYPE = 'application/problem+json';
 
@@ -37,11 +38,16 @@ export function problemBody(error: EspalierError, requestId: string): ProblemBod
     type: `urn:espalier:error:${error.code}`,
     title: ERRORS[error.code].title,
     status: error.status,
-    detail: error.message,
+    detail: clip(error.message, LONGEST_DETAIL),
     code: error.code,
     request_id: requestId,
-    ...(error.errors.length > 0 && { errors: error.errors }),
+    ...(error.errors.length > 0 && { errors: error.errors.slice(0, MOST_ERRORS).map(fitted) }),
   };
+}
+
+/** What a client sent may be long, and is named in what is wrong with it. */
+function fitted({ pointer, message }: FieldError): FieldError {
+  return { pointer: clip(pointer, LONGEST_DETAIL), message: clip(message, LONGEST_DETAIL) };
 }
 
 /** Registers the error handler and the handler of unknown addresses. */

@@ -77,6 +77,9 @@ export const pageOf = <T extends TSchema>(entry: T) =>
     next_cursor: Nullable(Id({ description: 'Ask for the next page with it; null on the last page.' })),
   });
 
+/** Of one answer. */
+export const MOST_ERRORS = 1000;
+
 export const Problem = named(
   'Problem',
   Type.Object(
@@ -94,7 +97,7 @@ export const Problem = named(
             message: Type.String({ maxLength: LONGEST_DETAIL }),
           }),
           {
-            maxItems: 1000,
+            maxItems: MOST_ERRORS,
             description: 'One entry for each fault of bad input.',
           },
         ),
