@@ -16,11 +16,15 @@ export interface Limits {
   readonly uploadBytes: number;
   /** Of a JSON body or a `config` part. */
   readonly jsonBytes: number;
+  /** Jobs that may wait at once. */
+  readonly queuedJobs: number;
+  /** How slowly a request's body may come. */
+  readonly body: { readonly deadlineMs: number; readonly floorBytes: number };
   /** Of all runs of a job together. */
   readonly jobDeadlineMs: number;
   /** Resident memory of one job. */
   readonly jobMemoryBytes: number;
-  /** Of reading one upload. */
+  /** Processor time of reading one upload. */
   readonly inspectionDeadlineMs: number;
   /** Resident memory of reading one upload. */
   readonly inspectionMemoryBytes: number;
@@ -94,6 +98,11 @@ export function readConfig(env: Environment): Config {
       ...worker.limits,
       uploadBytes: variables.whole('UPLOAD_LIMIT', 512 * MIB, 1, 2 ** 40),
       jsonBytes: variables.whole('JSON_LIMIT', MIB, 1024, 64 * MIB),
+      body: {
+        deadlineMs: variables.whole('UPLOAD_DEADLINE', 3600, 1, 7 * 86400) * 1000,
+        floorBytes: variables.whole('UPLOAD_FLOOR', 1024, 0, 2 ** 30),
+      },
+      queuedJobs: variables.whole('QUEUE_LIMIT', 1000, 1, 1_000_000),
     },
   });
 }

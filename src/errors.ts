@@ -10,9 +10,13 @@ export const ERRORS = {
   FOREIGN_REQUEST: { status: 403, title: 'Without an API key only this machine is served' },
   NOT_FOUND: { status: 404, title: 'No such resource' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed' },
+  REQUEST_TIMEOUT: { status: 408, title: 'The request came too slowly' },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The upload is too large' },
+  EXPECTATION_FAILED: { status: 417, title: 'An expectation that can not be met' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported media type' },
+  QUEUE_FULL: { status: 429, title: 'Too many jobs are queued' },
   INTERNAL: { status: 500, title: 'Internal error' },
+  NO_WORKER: { status: 503, title: 'No worker is there to read uploads' },
   UNAVAILABLE: { status: 503, title: 'The service can not do this right now' },
   // archives and model files
   ARCHIVE_INVALID: { status: 422, title: 'The archive can not be read' },
@@ -89,6 +93,11 @@ export class EspalierError extends Error {
 
 /** What the file system and SQLite say when there is no room left. */
 const DISK_FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
+
+/** What the system says of files, memory and connections, as against a fault of a program: it has a name like ENOENT. */
+export function isSystemFault(error: unknown): boolean {
+  return error instanceof Error && typeof (error as { syscall?: unknown }).syscall === 'string';
+}
 
 /**
  * Any error as one that a caller may read. What has no code of ours may name paths and other things of the inside: it

@@ -1,6 +1,8 @@
 /** `npm start`: the API, with an embedded worker when REDIS_URL is unset. */
 import { ConfigError, readConfig, requireWebGpu } from './config.js';
 import { createLogger } from './logger.js';
+import { makeFilesPrivate } from './private-files.js';
+import { forgetSecrets, secretsOf } from './secrets.js';
 import { startService } from './service.js';
 
 const HELP = `espalier: pruning as a service
@@ -17,12 +19,15 @@ Environment:
   THREADS              compute threads of one job; 0: the cores, shared by WORKER_CONCURRENCY (0)
   CHECKPOINT_INTERVAL  seconds of an epoch that a job which is killed loses at most (300)
   UPLOAD_LIMIT         bytes of one upload (512 MiB)
+  UPLOAD_DEADLINE      seconds that a request's body may take (3600)
+  UPLOAD_FLOOR         bytes a second that it must come at, over 15 s (1024)
   JSON_LIMIT           bytes of a JSON body (1 MiB)
+  QUEUE_LIMIT          jobs that may be queued at once (1000)
   UNPACKED_LIMIT       bytes that one upload may unpack to (2 GiB)
   COMPRESSION_LIMIT    unpacked bytes for each byte of an archive (200)
   ENTRIES_LIMIT        files in one upload (2000)
   INSPECTION_MEMORY_LIMIT  bytes of memory that reading an upload may take (1 GiB)
-  INSPECTION_DEADLINE  seconds that reading an upload may take (30)
+  INSPECTION_DEADLINE  seconds of the processor that reading an upload may take (30)
   JOB_MEMORY_LIMIT     bytes of memory that one job may hold (8 GiB)
   JOB_DEADLINE         seconds that a job may run, over all attempts (7200)
   ESPALIER_PLUGINS     modules of your own algorithms, units and criteria, between commas (docs/plugins.md)
@@ -49,9 +54,12 @@ try {
 }
 
 async function main(): Promise<void> {
+  makeFilesPrivate();
   const config = readConfig(process.env);
+  const secrets = secretsOf(process.env);
   if (config.redisUrl === undefined) await requireWebGpu(config);
-  const logger = createLogger(config.logLevel);
+  const logger = createLogger(config.logLevel, secrets);
+  forgetSecrets((err) => logger.warn({ err }, 'jobs of this process can read its keys in /proc'));
   const service = await startService(config, logger);
 
   let stopping = false;

@@ -5,9 +5,11 @@ import { readInstalledNames } from '../workers/installed-names.js';
 import { startWorker } from '../workers/supervisor.js';
 import { createServer } from './api/server.js';
 import type { Config } from './config.js';
+import { cacheJobs } from './jobs/cached-job-store.js';
 import { JobService } from './jobs/job-service.js';
 import { openSqliteJobStore } from './jobs/sql-job-store.js';
 import { UploadService } from './jobs/upload-service.js';
+import { makePrivateFolder } from './private-files.js';
 import { openMemoryQueue, openRedisQueue } from './queue/index.js';
 import { openFileBlobStore, removeUnfinishedUploads } from './storage/file-blob-store.js';
 import { jobFolders } from './storage/job-folders.js';
@@ -36,7 +38,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
   const { store, blobs } = await openDataDir(dataDir, logger);
   const folders = jobFolders(dataDir);
   const { queue, transport } = redisUrl ? openRedisQueue({ url: redisUrl, onError }) : openMemoryQueue({ onError });
-  const jobs = new JobService({ store, queue, folders, log: logger });
+  const jobs = new JobService({ store, queue, folders, log: logger, mostQueued: limits.queuedJobs });
   const uploads = new UploadService({ store, blobs, queue, log: logger });
   const app = await createServer({ store, jobs, uploads, folders, queue, limits, apiKey, installed }, logger);
   const worker = redisUrl ? undefined : await startWorker({ transport, config, blobs, logger });
@@ -68,7 +70,8 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
 /** @throws Error naming the folder, when it can't be used. */
 async function openDataDir(dataDir: string, logger: Logger) {
   try {
-    const store = await openSqliteJobStore(join(dataDir, 'record.db'));
+    await makePrivateFolder(dataDir);
+    const store = cacheJobs(await openSqliteJobStore(join(dataDir, 'record.db')));
     await removeUnfinishedUploads(dataDir, (blob) => store.isBlobUsed(blob));
     const removed = await sweepUnrecorded(dataDir, {
       blob: (blob) => store.isBlobUsed(blob),

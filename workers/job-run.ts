@@ -55,6 +55,13 @@ const VERDICTS: { readonly [T in ChildEnding<JobOutcome>['type']]: Judge<T> } = 
       phase,
       retryable: false,
     }),
+  processor: (_, phase, { processorMs = 0 }) =>
+    failed({
+      code: 'DEADLINE_EXCEEDED',
+      message: `the job took more than ${Math.round(processorMs / 1000)} s of the processor`,
+      phase,
+      retryable: false,
+    }),
   canceled: () => ({ type: 'ended', event: { type: 'finished', outcome: CANCELED } }),
   stopped: () => ({ type: 'given-back' }),
   crashed: ({ detail, lastWords }) => ({ type: 'crashed', detail, lastWords }),

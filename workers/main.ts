@@ -16,7 +16,7 @@ Environment:
   COMPRESSION_LIMIT    unpacked bytes for each byte of an archive (200)
   ENTRIES_LIMIT        files in one upload (2000)
   INSPECTION_MEMORY_LIMIT  bytes of memory that reading an upload may take (1 GiB)
-  INSPECTION_DEADLINE  seconds that reading an upload may take (30)
+  INSPECTION_DEADLINE  seconds of the processor that reading an upload may take (30)
   JOB_MEMORY_LIMIT     bytes of memory that one job may hold (8 GiB)
   JOB_DEADLINE         seconds that a job may run, over all attempts (7200)
   ESPALIER_PLUGINS     modules of your own algorithms, units and criteria, between commas (docs/plugins.md)

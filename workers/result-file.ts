@@ -1,6 +1,8 @@
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobOutcome } from '../src/pipeline/contract.js';
+import { LONGEST_FRAME } from './frames.js';
+import { parseJobChildMessage } from './protocol.js';
 
 const FILE = 'result.json';
 
@@ -17,12 +19,15 @@ export async function writeResult(outDir: string, outcome: JobOutcome): Promise<
   await rename(temporary, join(outDir, FILE));
 }
 
-/** What {@link writeResult} wrote, if the attempt came that far. */
+/** What {@link writeResult} wrote, if the attempt came that far. What is there and is no outcome was not written by it. */
 export async function findResult(outDir: string): Promise<JobOutcome | undefined> {
+  const path = join(outDir, FILE);
   try {
-    return JSON.parse(await readFile(join(outDir, FILE), 'utf8'));
+    if ((await stat(path)).size > LONGEST_FRAME) return undefined;
+    const message = parseJobChildMessage({ type: 'done', value: JSON.parse(await readFile(path, 'utf8')) });
+    return message?.type === 'done' ? message.value : undefined;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }

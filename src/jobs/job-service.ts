@@ -34,8 +34,16 @@ export class JobService {
   readonly #inFlight = new Set<Promise<void>>();
   readonly #delivery: Delivery;
   readonly #closing = new AbortController();
+  readonly #mostQueued: number | undefined;
 
-  constructor(parts: { store: JobStore; queue: JobQueue; folders: JobFolders; log: Log }) {
+  constructor(parts: {
+    store: JobStore;
+    queue: JobQueue;
+    folders: JobFolders;
+    log: Log /** Absent: any number. */;
+    mostQueued?: number;
+  }) {
+    this.#mostQueued = parts.mostQueued;
     this.#store = parts.store;
     this.#queue = parts.queue;
     this.#folders = parts.folders;
@@ -47,7 +55,8 @@ export class JobService {
   /**
    * Records a job and hands it to the queue. The same idempotency key and request again give the same job. When the queue
    * goes away meanwhile, nobody knows whether it has the job: the job stays recorded, and is queued when it is back.
-   * @throws EspalierError UNAVAILABLE when the queue is known to be away (no job is left behind); IDEMPOTENCY_CONFLICT
+   * @throws EspalierError UNAVAILABLE when the queue is known to be away (no job is left behind); IDEMPOTENCY_CONFLICT;
+   *   QUEUE_FULL
    */
   async create(request: NewJob): Promise<{ job: Job; created: boolean }> {
     const ready = await this.#queue.ready();
@@ -74,7 +83,7 @@ export class JobService {
       key: request.idempotencyKey,
       requestSha256: requestSha256(job, request.configAsSent),
     };
-    const added = await this.#store.addJob(job, idempotency || undefined);
+    const added = await this.#store.addJob(job, idempotency || undefined, this.#mostQueued);
     if (!added.created) return added;
     this.#events.add(job.id, 'status', statusOf(job));
     try {
@@ -93,7 +102,7 @@ export class JobService {
    * @throws EspalierError NOT_FOUND
    */
   async cancel(id: string): Promise<Job> {
-    const job = await this.#get(id);
+    const job = await this.get(id);
     if (isFinished(job)) return job;
     await this.#store.updateJob(id, (j) => (isFinished(j) ? undefined : { job: { ...j, cancelRequested: true } }));
     try {
@@ -105,7 +114,7 @@ export class JobService {
       this.#log.warn({ job_id: id, err }, 'the queue may not have heard of the cancel');
       this.#delivery.deliverLater(id);
     }
-    return this.#get(id);
+    return this.get(id);
   }
 
   /** Removes a finished job and what it wrote. @throws EspalierError NOT_FOUND; JOB_NOT_FINISHED */
@@ -117,13 +126,13 @@ export class JobService {
 
   /** The job once its status is another than now, or once the time is up or the signal fires. @throws EspalierError NOT_FOUND */
   async wait(id: string, timeoutMs: number, signal: AbortSignal): Promise<Job> {
-    const first = await this.#get(id);
+    const first = await this.get(id);
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const left = deadline - Date.now();
       // Listens before it reads: a change between the two is not missed.
       const change = this.#waiters.listen(id, Math.max(0, left), signal);
-      const job = await this.#get(id);
+      const job = await this.get(id);
       const over = left <= 0 || signal.aborted || this.#closing.signal.aborted;
       if (over || isFinished(job) || job.status !== first.status) {
         change.stop();
@@ -141,7 +150,7 @@ export class JobService {
     jobId: string,
     options: { last: string | undefined; quietMs: number; signal: AbortSignal },
   ): Promise<AsyncGenerator<Watched>> {
-    await this.#get(jobId);
+    await this.get(jobId);
     const signal = AbortSignal.any([options.signal, this.#closing.signal]);
     const find = () => this.#store.findJob(jobId);
     return watchJob({ ...options, find, events: this.#events, jobId, signal });
@@ -234,7 +243,8 @@ export class JobService {
     await this.#queue.forget(id);
   }
 
-  async #get(id: string): Promise<Job> {
+  /** @throws EspalierError NOT_FOUND */
+  async get(id: string): Promise<Job> {
     const job = await this.#store.findJob(id);
     if (!job) throw new EspalierError('NOT_FOUND', `there is no job ${id}`);
     return job;

@@ -1,9 +1,9 @@
 import type { Artifact } from '../pipeline/contract.js';
 import type { UnitsTemplate } from '../prune-config/index.js';
-import type { Job, JobChange, JobStatus } from './job.js';
+import type { Job, JobChange, JobStatus, JobSummary } from './job.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 
-/** One page, newest first. `cursor` is what the page before gave as `nextCursor`. */
+/** One page, newest first; shorter than `limit` where its entries are long. `cursor` is what the page before gave as `nextCursor`. */
 export interface PageQuery {
   readonly limit: number;
   readonly cursor?: string;
@@ -42,11 +42,12 @@ export interface JobStore {
 
   /**
    * Adds a job, or gives the job that the same idempotency key made before.
-   * @throws EspalierError NOT_FOUND when an upload that it names is gone; IDEMPOTENCY_CONFLICT when the key came with another request.
+   * @throws EspalierError NOT_FOUND when an upload that it names is gone; IDEMPOTENCY_CONFLICT when the key came with another request;
+   *   QUEUE_FULL when `mostQueued` jobs wait already, or their configs are too long together.
    */
-  addJob(job: Job, idempotency?: Idempotency): Promise<{ job: Job; created: boolean }>;
+  addJob(job: Job, idempotency?: Idempotency, mostQueued?: number): Promise<{ job: Job; created: boolean }>;
   findJob(id: string): Promise<Job | undefined>;
-  listJobs(page: PageQuery & { readonly status?: JobStatus }): Promise<Page<Job>>;
+  listJobs(page: PageQuery & { readonly status?: JobStatus }): Promise<Page<JobSummary>>;
   /** Queued and running jobs, oldest first. */
   unfinishedJobs(): Promise<Job[]>;
   /**

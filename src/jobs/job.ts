@@ -19,7 +19,14 @@
  * The three states on the right and `canceled` are final: nothing leads out of them.
  */
 import type { Artifact, JobResult, Phase } from '../pipeline/contract.js';
-import type { PruneConfig } from '../prune-config/index.js';
+import {
+  clip,
+  LONGEST_DETAIL,
+  LONGEST_ID,
+  LONGEST_TEXT,
+  MOST_WARNINGS,
+  type PruneConfig,
+} from '../prune-config/index.js';
 import type { JobFailure, WorkerReport } from './messages.js';
 
 export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
@@ -46,6 +53,9 @@ export interface Job {
   readonly result: JobResult | null;
   readonly requestId: string | null;
 }
+
+/** What lists tell of a job: all but what may be long. */
+export type JobSummary = Omit<Job, 'config' | 'result'>;
 
 /** What a report changes. `artifacts` come with the end. */
 export interface JobChange {
@@ -83,20 +93,34 @@ const CHANGES: { [T in WorkerReport['type']]: (job: Job, report: ReportOf<T>, no
     metric: () => undefined,
     log: () => undefined,
     progress: (job, { phase, progress }) => ({ job: { ...job, phase, progress: Math.max(job.progress, progress) } }),
-    warning: (job, { code, message }) => ({ job: { ...job, warnings: [...job.warnings, { code, message }] } }),
+    warning: (job, { code, message }) => ({ job: { ...job, warnings: bounded([...job.warnings, { code, message }]) } }),
     finished: (job, { outcome }, now) => ({
       job: {
         ...job,
         status: outcome.status,
         progress: outcome.status === 'succeeded' ? 1 : job.progress,
         finishedAt: now,
-        warnings: outcome.warnings,
+        warnings: bounded(outcome.warnings),
         result: outcome.result,
       },
       artifacts: outcome.artifacts,
     }),
-    failed: (job, { error }, now) => ({ job: { ...job, status: 'failed', finishedAt: now, error } }),
+    failed: (job, { error }, now) => ({
+      job: {
+        ...job,
+        status: 'failed',
+        finishedAt: now,
+        error: { ...error, message: clip(error.message, LONGEST_DETAIL) },
+      },
+    }),
   };
+
+/** The first warnings, with texts that a list of jobs has room for. */
+function bounded(warnings: Job['warnings']): Job['warnings'] {
+  return warnings
+    .slice(0, MOST_WARNINGS)
+    .map(({ code, message }) => ({ code: clip(code, LONGEST_ID), message: clip(message, LONGEST_TEXT) }));
+}
 
 /** The record of a job that no worker has or will have; undefined when it is finished. */
 export function cancelIdle(job: Job, now: string): JobChange | undefined {

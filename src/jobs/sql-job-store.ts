@@ -2,12 +2,23 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { EspalierError } from '../errors.js';
 import type { Phase } from '../pipeline/contract.js';
-import { isFinished, type Job, type JobStatus } from './job.js';
-import type { JobStore, Page } from './job-store.js';
+import { isFinished, type Job, type JobStatus, type JobSummary } from './job.js';
+import type { JobStore } from './job-store.js';
 import { openSqlite, type Tables } from './sqlite.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 
 const UPLOAD_COLUMNS = ['id', 'kind', 'blob', 'sha256', 'file_name', 'size_bytes', 'created_at', 'inspection'] as const;
+
+const SUMMARY_COLUMNS = [
+  ...['id', 'status', 'phase', 'progress', 'model_id', 'dataset_id', 'attempt', 'cancel_requested'],
+  ...['created_at', 'started_at', 'finished_at', 'warnings', 'error', 'request_id'],
+] as const satisfies readonly (keyof Tables['jobs'])[];
+
+/** Text that one page of a list may hold, beyond its first entry: pages of long entries are short. */
+const PAGE_CHARACTERS = 2 ** 20;
+
+/** Configs of queued jobs, all together: the queue keeps them in memory. */
+const QUEUED_CONFIG_BYTES = 64 * 2 ** 20;
 
 const UNFINISHED: readonly JobStatus[] = ['queued', 'running'];
 const NAMES: Readonly<Record<UploadKind, string>> = { model: 'model', dataset: 'data set' };
@@ -45,13 +56,16 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
       return row?.units ? JSON.parse(row.units) : undefined;
     },
     listUploads: async <K extends UploadKind>(kind: K, { limit, cursor }: { limit: number; cursor?: string }) => {
-      let query = db.selectFrom('uploads').select(UPLOAD_COLUMNS).where('kind', '=', kind);
+      let query = db.selectFrom('uploads').where('kind', '=', kind);
       if (cursor) query = query.where('id', '<', cursor);
-      const rows = await query
+      const lengths = await query
+        .select(['id', sql<number>`length(inspection)`.as('length')])
         .orderBy('id', 'desc')
         .limit(limit + 1)
         .execute();
-      return page(rows, limit, (row) => toUpload(row) as Upload<K>);
+      const { ids, nextCursor } = pageOf(lengths, limit);
+      const rows = await db.selectFrom('uploads').select(UPLOAD_COLUMNS).where('id', 'in', ids).execute();
+      return { data: newestFirst(rows).map((row) => toUpload(row) as Upload<K>), nextCursor };
     },
     removeUpload: (kind, id) =>
       db.transaction().execute(async (tx) => {
@@ -69,7 +83,7 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
       }),
     isBlobUsed: (blob) => blobUsed(db, blob),
 
-    addJob: (job, idempotency) =>
+    addJob: (job, idempotency, mostQueued) =>
       db.transaction().execute(async (tx) => {
         if (idempotency) {
           const { key, requestSha256 } = idempotency;
@@ -80,6 +94,7 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
           const before = used && (await findJob(used.job_id, tx));
           if (before) return { job: before, created: false };
         }
+        if (mostQueued !== undefined) await checkQueued(tx, mostQueued);
         for (const [kind, id] of [['model', job.model] as const, ['dataset', job.dataset] as const]) {
           if (id !== null && !(await find(kind, 'id', id, tx))) {
             throw new EspalierError('NOT_FOUND', `there is no ${NAMES[kind]} ${id}`);
@@ -94,14 +109,17 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
       }),
     findJob: (id) => findJob(id),
     listJobs: async ({ limit, cursor, status }) => {
-      let query = db.selectFrom('jobs').selectAll();
+      let query = db.selectFrom('jobs');
       if (status) query = query.where('status', '=', status);
       if (cursor) query = query.where('id', '<', cursor);
-      const rows = await query
+      const lengths = await query
+        .select(['id', sql<number>`length(warnings) + coalesce(length(error), 0)`.as('length')])
         .orderBy('id', 'desc')
         .limit(limit + 1)
         .execute();
-      return page(rows, limit, toJob);
+      const { ids, nextCursor } = pageOf(lengths, limit);
+      const rows = await db.selectFrom('jobs').select(SUMMARY_COLUMNS).where('id', 'in', ids).execute();
+      return { data: newestFirst(rows).map(toSummary), nextCursor };
     },
     unfinishedJobs: async () => {
       const query = db.selectFrom('jobs').selectAll().where('status', 'in', UNFINISHED);
@@ -147,10 +165,45 @@ async function blobUsed(on: Source, blob: string): Promise<boolean> {
   return row !== undefined;
 }
 
-/** `rows` may hold one more than `limit`: then there is a next page, which starts below the last row of this one. */
-function page<R extends { id: string }, T>(rows: readonly R[], limit: number, read: (row: R) => T): Page<T> {
-  const data = rows.slice(0, limit);
-  return { data: data.map(read), nextCursor: rows.length > limit ? data[data.length - 1].id : null };
+/**
+ * What of these rows one page holds: at most `limit`, and no more than {@link PAGE_CHARACTERS} beyond the first. `rows`
+ * may be one more than `limit`: then there is a next page, which starts below the last row of this one.
+ */
+function pageOf(
+  rows: readonly { readonly id: string; readonly length: number }[],
+  limit: number,
+): { ids: string[]; nextCursor: string | null } {
+  const ids: string[] = [];
+  let left = PAGE_CHARACTERS;
+  for (const { id, length } of rows.slice(0, limit)) {
+    left -= length;
+    if (left < 0 && ids.length > 0) break;
+    ids.push(id);
+  }
+  return { ids, nextCursor: rows.length > ids.length ? (ids.at(-1) ?? null) : null };
+}
+
+function newestFirst<R extends { id: string }>(rows: readonly R[]): R[] {
+  return rows.toSorted((a, b) => (a.id < b.id ? 1 : -1));
+}
+
+/** @throws EspalierError QUEUE_FULL */
+async function checkQueued(on: Source, mostQueued: number): Promise<void> {
+  const { jobs, bytes } = await on
+    .selectFrom('jobs')
+    .select([sql<number>`count(*)`.as('jobs'), sql<number>`coalesce(sum(octet_length(config)), 0)`.as('bytes')])
+    .where('status', '=', 'queued')
+    .executeTakeFirstOrThrow();
+  if (jobs < mostQueued && bytes < QUEUED_CONFIG_BYTES) return;
+  const found = jobs < mostQueued ? `${jobs} jobs with ${bytes} bytes of configs` : `${jobs} jobs`;
+  const most = jobs < mostQueued ? `${QUEUED_CONFIG_BYTES} bytes are` : `${mostQueued} are`;
+  throw new EspalierError(
+    'QUEUE_FULL',
+    `${found} are queued, and at most ${most} taken; try again when some have run`,
+    {
+      retryable: true,
+    },
+  );
 }
 
 function uploadRow({ blob, inspection, units, ...upload }: NewUpload<UploadKind>): Tables['uploads'] {
@@ -201,13 +254,20 @@ function jobRow(job: Job): Tables['jobs'] {
 
 function toJob(row: Selectable<Tables['jobs']>): Job {
   return {
+    ...toSummary(row),
+    config: JSON.parse(row.config),
+    result: row.result === null ? null : JSON.parse(row.result),
+  };
+}
+
+function toSummary(row: Pick<Selectable<Tables['jobs']>, (typeof SUMMARY_COLUMNS)[number]>): JobSummary {
+  return {
     id: row.id,
     status: row.status as JobStatus,
     phase: row.phase as Phase | null,
     progress: row.progress,
     model: row.model_id,
     dataset: row.dataset_id,
-    config: JSON.parse(row.config),
     attempt: row.attempt,
     cancelRequested: row.cancel_requested === 1,
     createdAt: row.created_at,
@@ -215,7 +275,6 @@ function toJob(row: Selectable<Tables['jobs']>): Job {
     finishedAt: row.finished_at,
     warnings: JSON.parse(row.warnings),
     error: row.error === null ? null : JSON.parse(row.error),
-    result: row.result === null ? null : JSON.parse(row.result),
     requestId: row.request_id,
   };
 }

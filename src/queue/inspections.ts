@@ -1,9 +1,11 @@
+import { EspalierError } from '../errors.js';
 import type { Inspections } from '../jobs/messages.js';
 import type { BlobRef } from '../storage/blob-store.js';
 import { unavailable, whileAvailable } from './availability.js';
 import { fromCodedError } from './coded-error.js';
 import { INSPECTIONS_QUEUE, type InspectionAnswer, type InspectionPayload } from './payloads.js';
 import type { Transport, TransportEvents } from './transport.js';
+import { ALIVE_EVENT, WorkerPresence } from './worker-presence.js';
 
 /** How long an upload waits for its verdict: the child's own limit of 30 s, and a queue before it. */
 const VERDICT_MS = 90_000;
@@ -22,12 +24,14 @@ export function openInspections(transport: Transport): InspectionQueue {
   // One listener for each upload that waits.
   queue.setMaxListeners(0);
   let listening: Promise<TransportEvents> | undefined;
+  const presence = new WorkerPresence();
 
   const listen = async (): Promise<TransportEvents> => {
     await queue.waitUntilReady();
     const from = await queue.getBackend().publishEvent({ event: 'opened' }, 10_000);
     const events = transport.events(INSPECTIONS_QUEUE, from);
     events.setMaxListeners(0);
+    events.on(ALIVE_EVENT as 'waiting', () => presence.heard());
     return events;
   };
 
@@ -45,11 +49,18 @@ export function openInspections(transport: Transport): InspectionQueue {
           return { job: await queue.add('inspect', { kind, upload }, options), events };
         },
       );
-      const answer = await job.waitUntilFinished(events as never, VERDICT_MS).catch(async (error: Error) => {
-        // Nobody waits for the answer any more, so no worker should look for it.
-        await whileAvailable(transport, 'an inspection could not be withdrawn', () => queue.remove(job.id ?? ''));
-        throw unavailable(`the ${kind} could not be inspected: ${error.message}`, error);
-      });
+      const what = `the ${kind} could not be inspected`;
+      const workers = presence.watch(what);
+      const verdict = job.waitUntilFinished(events as never, VERDICT_MS);
+      const answer = await Promise.race([verdict, workers.absent])
+        .catch(async (error: Error) => {
+          verdict.catch(() => {});
+          // Nobody waits for the answer any more, so no worker should look for it.
+          await whileAvailable(transport, 'an inspection could not be withdrawn', () => queue.remove(job.id ?? ''));
+          if (error instanceof EspalierError) throw error;
+          throw unavailable(`${what}: no worker has read it in ${VERDICT_MS / 1000} s`, error);
+        })
+        .finally(() => workers.stop());
       if ('error' in answer) throw fromCodedError(answer.error);
       return answer.ok as Inspections[K];
     },

@@ -22,8 +22,9 @@ export function openRedisTransport(url: string, onError: (error: Error) => void)
   let reported = false;
 
   producer.on('error', (error: Error) => {
-    away = `Redis can not be reached: ${error.message || (error as NodeJS.ErrnoException).code || error.name}`;
-    if (!reported) onError(new Error(away, { cause: error }));
+    // Who asks the API hears no address; the log has it.
+    away = `Redis can not be reached (${(error as NodeJS.ErrnoException).code ?? error.name})`;
+    if (!reported) onError(new Error(`${away}: ${error.message}`, { cause: error }));
     reported = true;
   });
   // The consumer's errors are the producer's: both go to the same server.

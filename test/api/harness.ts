@@ -8,9 +8,11 @@ import { pino } from 'pino';
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { expect } from 'vitest';
+import type { BodyPace } from '../../src/api/plugins/body-pace.js';
 import { createServer } from '../../src/api/server.js';
 import { readConfig } from '../../src/config.js';
 import { ERRORS } from '../../src/errors.js';
+import { cacheJobs } from '../../src/jobs/cached-job-store.js';
 import { JobService } from '../../src/jobs/job-service.js';
 import type { JobStore } from '../../src/jobs/job-store.js';
 import type { CancelAnswer, Inspections, JobMessage, JobQueue, WorkerReport } from '../../src/jobs/messages.js';
@@ -99,7 +101,7 @@ export interface HarnessOptions {
   readonly dataDir?: string;
   readonly apiKey?: string;
   readonly logLevel?: string;
-  readonly limits?: { uploadBytes?: number; jsonBytes?: number };
+  readonly limits?: { uploadBytes?: number; jsonBytes?: number; queuedJobs?: number; body?: BodyPace };
 }
 
 export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
@@ -109,13 +111,13 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     { level: options.logLevel ?? 'info' },
     { write: (line: string) => void logged.push(JSON.parse(line)) },
   );
-  const store = await openSqliteJobStore(join(dataDir, 'record.db'));
+  const store = cacheJobs(await openSqliteJobStore(join(dataDir, 'record.db')));
   const blobs = await openFileBlobStore(dataDir);
   const folders = jobFolders(dataDir);
   const queue = new PlayedQueue();
-  const jobs = new JobService({ store, queue, folders, log });
-  const uploads = new UploadService({ store, blobs, queue, log });
   const limits = { ...readConfig({}).limits, ...options.limits };
+  const jobs = new JobService({ store, queue, folders, log, mostQueued: limits.queuedJobs });
+  const uploads = new UploadService({ store, blobs, queue, log });
   const app = await createServer({ store, jobs, uploads, folders, queue, limits, apiKey: options.apiKey }, log);
   await app.ready();
   let stopped = false;

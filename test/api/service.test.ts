@@ -172,6 +172,7 @@ test('capabilities, docs and the way there', async () => {
     limits: {
       upload_bytes: 512 * 2 ** 20,
       json_bytes: 2 ** 20,
+      queued_jobs: 1000,
       job_deadline_seconds: 7200,
       job_memory_bytes: 8 * 2 ** 30,
       inspection_seconds: 30,

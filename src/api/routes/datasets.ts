@@ -1,14 +1,14 @@
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { receiveUpload } from '../receive-upload.js';
-import { closed, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
+import { closed, Id, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
 import { Dataset, FilesForm } from '../schemas/uploads.js';
 import type { Services } from '../services.js';
 import { datasetView } from '../views.js';
 import { checkedByHand, type TypedApp } from './route.js';
 
 const tags = ['datasets'];
-const Params = Type.Object({ id: Type.String({ description: 'Id of a data set.' }) });
+const Params = Type.Object({ id: Id({ description: 'Id of a data set.' }) });
 
 export function datasetRoutes(app: TypedApp, services: Services): void {
   const { store, uploads } = services;

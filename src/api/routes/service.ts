@@ -4,13 +4,13 @@ import { installedEngines } from '../../installed-engines.js';
 import { BUILT_IN_NAMES } from '../../prune-config/index.js';
 import { VERSION } from '../../version.js';
 import { findWebGpuFault } from '../../webgpu.js';
-import { problems } from '../schemas/common.js';
+import { Code, Name, problems } from '../schemas/common.js';
 import type { Services } from '../services.js';
 import type { TypedApp } from './route.js';
 
 const tags = ['service'];
-const Status = Type.Object({ status: Type.String() });
-const Names = Type.Array(Type.String());
+const Status = Type.Object({ status: Code() });
+const Names = Type.Array(Name(), { maxItems: 1000 });
 
 /** What is installed doesn't change while the process runs. */
 const engines = installedEngines();
@@ -66,7 +66,7 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
           'Formats, engines and devices, algorithms, criteria and limits. Engines are those whose packages are installed beside this process; the device `cuda` means that the one for GPUs is, `webgpu` that an adapter answers here.',
         response: {
           200: Type.Object({
-            version: Type.String(),
+            version: Code(),
             formats: Names,
             engines: Names,
             devices: Names,
@@ -78,6 +78,7 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
             limits: Type.Object({
               upload_bytes: Type.Integer(),
               json_bytes: Type.Integer(),
+              queued_jobs: Type.Integer(),
               job_deadline_seconds: Type.Integer(),
               job_memory_bytes: Type.Integer(),
               inspection_seconds: Type.Number(),
@@ -103,6 +104,7 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
       limits: {
         upload_bytes: limits.uploadBytes,
         json_bytes: limits.jsonBytes,
+        queued_jobs: limits.queuedJobs,
         job_deadline_seconds: limits.jobDeadlineMs / 1000,
         job_memory_bytes: limits.jobMemoryBytes,
         inspection_seconds: limits.inspectionDeadlineMs / 1000,
