@@ -33,6 +33,8 @@ export interface Config {
   readonly port: number;
   readonly dataDir: string;
   readonly redisUrl: string | undefined;
+  /** Of every key in Redis. */
+  readonly queuePrefix: string;
   readonly engine: EngineName;
   readonly device: DeviceName;
   readonly logLevel: string;
@@ -152,6 +154,10 @@ function workerVariables(variables: Variables) {
   if (redisUrl !== undefined && !isUrl(redisUrl, ['redis:', 'rediss:'])) {
     variables.problems.push('REDIS_URL must be a redis:// or rediss:// address');
   }
+  const queuePrefix = variables.text('QUEUE_PREFIX') ?? 'espalier';
+  if (!/^[\w.{}-]{1,64}$/.test(queuePrefix)) {
+    variables.problems.push(`QUEUE_PREFIX may have 1 to 64 letters, digits and ".-_{}", found "${queuePrefix}"`);
+  }
   for (const [name, instead] of Object.entries(NOT_SUPPORTED_YET)) {
     if (variables.text(name) !== undefined) {
       variables.problems.push(`${name} is not supported yet: ${instead}; unset it`);
@@ -161,6 +167,7 @@ function workerVariables(variables: Variables) {
   return {
     dataDir: resolve(variables.text('DATA_DIR') ?? './data'),
     redisUrl,
+    queuePrefix,
     engine,
     device: variables.oneOf<DeviceName>('DEVICE', ENGINE_DEVICES[engine], 'auto', `with ENGINE "${engine}" `),
     logLevel: variables.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),

@@ -11,6 +11,7 @@ Environment:
   API_KEY              where set, requests must bring it as "Authorization: Bearer KEY"
   DATA_DIR             record, uploads and results (./data)
   REDIS_URL            redis://…: jobs go to worker processes (npm run worker); unset: a worker runs in here
+  QUEUE_PREFIX         what every key in Redis begins with (espalier); another one for each service that shares a Redis
   ENGINE               auto, native, onnxruntime or tensorflow (auto)
   DEVICE               auto, cpu, cuda or webgpu (auto; docs/gpu.md)
   WORKER_CONCURRENCY   jobs at a time (1)

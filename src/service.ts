@@ -29,13 +29,25 @@ export interface RunningService {
  * @example const service = await startService(readConfig({ PORT: '0' }), pino()); await fetch(service.url);
  */
 export async function startService(config: Config, logger: Logger): Promise<RunningService> {
-  const { dataDir, redisUrl, limits, apiKey } = config;
+  const { dataDir, redisUrl, queuePrefix, limits, apiKey } = config;
   const installed = await readInstalledNames(config.plugins);
   const onError = (err: Error) => logger.error({ err }, err.message);
 
   const { store, blobs } = await openDataDir(dataDir, logger);
   const folders = jobFolders(dataDir);
-  const { queue, transport } = redisUrl ? openRedisQueue({ url: redisUrl, onError }) : openMemoryQueue({ onError });
+  const { queue, transport } = redisUrl
+    ? openRedisQueue({ url: redisUrl, prefix: queuePrefix, owner: store.recordId, onError })
+    : openMemoryQueue({ onError });
+  const { foreign } = await transport.firstLook;
+  if (foreign !== undefined) {
+    await queue.close();
+    await store.close();
+    throw new Error(
+      `REDIS_URL holds the jobs of another Espalier service (record ${foreign}; this DATA_DIR has ${store.recordId}): ` +
+        `set QUEUE_PREFIX to another name than "${queuePrefix}" here and for its workers, or, if that service is gone for good, ` +
+        `delete the key "${queuePrefix}:owner"`,
+    );
+  }
   const jobs = new JobService({ store, queue, folders, log: logger });
   const uploads = new UploadService({ store, blobs, queue, log: logger });
   const app = await createServer({ store, jobs, uploads, folders, queue, limits, apiKey, installed }, logger);

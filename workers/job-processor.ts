@@ -22,14 +22,20 @@ const JOB_NICENESS = 10;
 interface HeldJob {
   end: 'cancel' | 'stop' | undefined;
   child: ChildRun<JobOutcome> | undefined;
+  /** Resolves when this run of it is. */
+  readonly over: Promise<void>;
 }
 
 export interface JobProcessor {
   readonly process: Processor<JobPayload, JobEnding>;
   /** A cancel that came in: nothing happens when the job is not here. */
   cancel(jobId: string): void;
-  /** Ends one job's child, or all of them, so that the job can be run elsewhere or later. */
+  /** Ends one job's child, or all of them for good, so that the job can be run elsewhere or later. */
   stop(jobId?: string): void;
+  /** The queue has lost its jobs: the children of all end, and the jobs may come again. */
+  letGo(): void;
+  /** Looks for cancels that were not heard while the queue was away. */
+  hearCancels(): Promise<void>;
 }
 
 /** Runs queued jobs, each in a child, and turns whatever happens to the child into reports and an ending. */
@@ -51,13 +57,25 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
       stopping ||= jobId === undefined;
       for (const id of jobId === undefined ? [...held.keys()] : [jobId]) end(id, 'stop');
     },
+    letGo: () => {
+      for (const id of held.keys()) end(id, 'stop');
+    },
+    hearCancels: async () => {
+      for (const id of [...held.keys()]) if (await isCanceled(context, id)) end(id, 'cancel');
+    },
     process: async (job, token) => {
       const { message } = job.data;
-      const mine: HeldJob = { end: stopping ? 'stop' : undefined, child: undefined };
+      // The queue may hand out a job again that it took from us, before its child is gone.
+      await held.get(message.job_id)?.over;
+      let tellOver = (): void => {};
+      const over = new Promise<void>((resolve) => {
+        tellOver = resolve;
+      });
+      const mine: HeldJob = { end: stopping ? 'stop' : undefined, child: undefined, over };
       held.set(message.job_id, mine);
       try {
         // Read again, now that a cancel event would find the job here: no cancel falls between the two.
-        if (await isCanceled(context, job)) mine.end ??= 'cancel';
+        if (await isCanceled(context, message.job_id)) mine.end ??= 'cancel';
         const earlier = await findFinishedAttempt(context.folders, message.job_id);
         if (earlier !== undefined) {
           return { attempt: earlier.attempt, event: { type: 'finished', outcome: earlier.outcome } };
@@ -70,6 +88,7 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
         throw new WaitingError();
       } finally {
         held.delete(message.job_id);
+        tellOver();
       }
     },
   };
@@ -177,7 +196,7 @@ async function specOf(context: WorkerContext, message: JobMessage, attempt: Atte
   };
 }
 
-async function isCanceled(context: WorkerContext, job: Job): Promise<boolean> {
-  const stored = await context.jobs.getJob(job.id ?? '');
+async function isCanceled(context: WorkerContext, jobId: string): Promise<boolean> {
+  const stored = await context.jobs.getJob(jobId);
   return stored?.data.canceled ?? false;
 }

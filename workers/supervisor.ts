@@ -4,6 +4,7 @@ import type { Config } from '../src/config.js';
 import { EspalierError } from '../src/errors.js';
 import type { JobSpec } from '../src/pipeline/contract.js';
 import { closeWithin } from '../src/queue/closing.js';
+import { openEventStream } from '../src/queue/event-stream.js';
 import { MAX_ATTEMPTS, type Transport } from '../src/queue/index.js';
 import {
   CANCEL_EVENT,
@@ -146,10 +147,18 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     { concurrency: INSPECTIONS_AT_ONCE, lockDuration: LOCK_MS, stalledInterval: LOOK_FOR_DEAD_WORKERS_MS },
   );
 
-  await jobs.waitUntilReady();
-  const from = await jobs.getBackend().publishEvent({ event: 'worker started' }, 10_000);
-  const events = transport.events(JOBS_QUEUE, from);
-  events.on(CANCEL_EVENT as 'waiting', ({ jobId }) => jobProcessor.cancel(jobId));
+  const onError = (err: Error) => logger.error({ err }, err.message);
+  const stream = openEventStream({
+    transport,
+    name: JOBS_QUEUE,
+    queue: jobs as unknown as TransportQueue<unknown, unknown>,
+    listen: (events) => events.on(CANCEL_EVENT as 'waiting', ({ jobId }) => jobProcessor.cancel(jobId)),
+    onReopened: () => void jobProcessor.hearCancels().catch(onError),
+    onError,
+  });
+  // The API puts them back, and another worker may take them: two runs of one job would share its checkpoint.
+  transport.onEmptied(() => jobProcessor.letGo());
+  await stream.open;
   // Cancels are heard before the first job is taken.
   const running = [jobWorker.run(), inspectionWorker.run()];
   for (const loop of running) loop.catch((err: Error) => logger.error({ err }, 'a worker loop ended'));
@@ -160,7 +169,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       const closing = [jobWorker.close(), inspectionWorker.close()];
       jobProcessor.stop();
       inspectionProcessor.stop();
-      if (!(await closeWithin(CLOSE_MS, [...closing, events.close()]))) {
+      if (!(await closeWithin(CLOSE_MS, [...closing, stream.close()]))) {
         logger.warn('jobs could not be given back in time; they come back when their locks run out');
       }
       await jobs.close();

@@ -11,7 +11,11 @@ const STOP_MS = 10_000;
 /** A worker as a process of its own, until SIGTERM or SIGINT. A second signal ends it at once. */
 export async function runWorkerProcess(config: WorkerEnvironment, children?: WorkerOptions['children']): Promise<void> {
   const logger = createLogger(config.logLevel);
-  const transport = openRedisTransport(config.redisUrl, (err) => logger.error({ err }, err.message));
+  const transport = openRedisTransport({
+    url: config.redisUrl,
+    prefix: config.queuePrefix,
+    onError: (err) => logger.error({ err }, err.message),
+  });
   const blobs = await openFileBlobStore(config.dataDir);
   let worker: RunningWorker | undefined;
   onFirstSignal(logger, async () => {

@@ -27,6 +27,8 @@ export interface StoredArtifact extends Artifact {
 
 /** The record of truth. What a resolved call wrote is there after a crash. Only API processes have one. */
 export interface JobStore {
+  /** Made with the record, and never another: what marks things outside of it as this record's. */
+  readonly recordId: string;
   /** Adds it, or gives the one of the same kind and bytes that is there already. */
   addUpload<K extends UploadKind>(upload: NewUpload<K>): Promise<{ upload: Upload<K>; created: boolean }>;
   findUpload<K extends UploadKind>(kind: K, id: string): Promise<Upload<K> | undefined>;

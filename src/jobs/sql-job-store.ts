@@ -15,10 +15,11 @@ const NAMES: Readonly<Record<UploadKind, string>> = { model: 'model', dataset: '
 /** Opens the record in a SQLite file. */
 export async function openSqliteJobStore(path: string): Promise<JobStore> {
   const { db, close } = await openSqlite(path);
-  return sqlJobStore(db, close);
+  const { id } = await db.selectFrom('record').select('id').executeTakeFirstOrThrow();
+  return sqlJobStore(id, db, close);
 }
 
-function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
+function sqlJobStore(recordId: string, db: Kysely<Tables>, close: () => Promise<void>): JobStore {
   const find = async <K extends UploadKind>(kind: K, column: 'id' | 'sha256', value: string, on: Source = db) => {
     const query = on.selectFrom('uploads').select(UPLOAD_COLUMNS).where('kind', '=', kind).where(column, '=', value);
     const row = await query.executeTakeFirst();
@@ -30,6 +31,7 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
   };
 
   return {
+    recordId,
     addUpload: <K extends UploadKind>(upload: NewUpload<K>) =>
       db.transaction().execute(async (tx) => {
         const there = await find(upload.kind, 'sha256', upload.blob.sha256, tx);

@@ -1,4 +1,5 @@
 /** The SQLite database of the record: tables, migrations, opening. */
+import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
@@ -59,6 +60,8 @@ export interface Tables {
     sha256: string;
   };
   idempotency: { key: string; request_sha256: string; job_id: string };
+  /** One row. */
+  record: { id: string };
 }
 
 /** Applied in order of their names, each once. Never change one that was released: add another. */
@@ -88,6 +91,12 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
         job_id text not null references jobs (id) on delete cascade
       )`.execute(db);
       await sql`create index idempotency_by_job on idempotency (job_id)`.execute(db);
+    },
+  },
+  '0002_identity': {
+    async up(db) {
+      await sql`create table record (id text primary key)`.execute(db);
+      await sql`insert into record values (${randomUUID()})`.execute(db);
     },
   },
 };
