@@ -78,10 +78,12 @@ export function bindTransport<B extends IQueueBackend, C>(
   return {
     queue: <D, R>(name: string) =>
       heard(
-        new classes.Queue<D, R>(name, { ...common, connection: connections.producer }) as unknown as TransportQueue<
-          D,
-          R
-        >,
+        new classes.Queue<D, R>(name, {
+          // Its one write before we know whose datastore it is.
+          skipMetasUpdate: true,
+          ...common,
+          connection: connections.producer,
+        }) as unknown as TransportQueue<D, R>,
       ),
     worker: <D, R>(name: string, process: Processor<D, R>, options: Omit<WorkerOptions, 'connection'>) => {
       const base = { ...common, autorun: false, runRetryDelay: RETRY_MS, connection: connections.consumer };
