@@ -32,6 +32,8 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly dataDir: string;
+  /** After so long files that no record names are deleted. */
+  readonly quarantineMs: number;
   readonly redisUrl: string | undefined;
   /** Of every key in Redis. */
   readonly queuePrefix: string;
@@ -91,6 +93,7 @@ export function readConfig(env: Environment): Config {
     ...worker,
     host,
     port: variables.whole('PORT', 3000, 0, 65535),
+    quarantineMs: variables.whole('QUARANTINE_DAYS', 7, 0, 3650) * 86_400_000,
     apiKey,
     limits: {
       ...worker.limits,

@@ -227,10 +227,9 @@ export class JobService {
     await this.#queue.cancel(report.job_id);
   }
 
-  /** Of a job that has ended only what the record lists stays. */
+  /** Of a job that has ended only what the record lists stays. One that is not on it is left to the sweep: the record may be an older one. */
   async #tidy(id: string, job: Job | undefined): Promise<void> {
     if (job) await this.#folders.removeAllBut(id, job.attempt);
-    else await this.#folders.remove(id);
     await this.#queue.forget(id);
   }
 

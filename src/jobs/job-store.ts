@@ -29,6 +29,9 @@ export interface StoredArtifact extends Artifact {
 export interface JobStore {
   /** Made with the record, and never another: what marks things outside of it as this record's. */
   readonly recordId: string;
+  /** Files that are not younger than this belong here, named or not. */
+  readonly adoptedAt: string | null;
+  adoptFiles(now: string): Promise<void>;
   /** Adds it, or gives the one of the same kind and bytes that is there already. */
   addUpload<K extends UploadKind>(upload: NewUpload<K>): Promise<{ upload: Upload<K>; created: boolean }>;
   findUpload<K extends UploadKind>(kind: K, id: string): Promise<Upload<K> | undefined>;
@@ -48,6 +51,8 @@ export interface JobStore {
    */
   addJob(job: Job, idempotency?: Idempotency): Promise<{ job: Job; created: boolean }>;
   findJob(id: string): Promise<Job | undefined>;
+  /** Whether there is a record of it, damaged or not. */
+  hasJob(id: string): Promise<boolean>;
   listJobs(page: PageQuery & { readonly status?: JobStatus }): Promise<Page<Job>>;
   /** Queued and running jobs, oldest first. */
   unfinishedJobs(): Promise<Job[]>;

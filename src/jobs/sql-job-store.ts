@@ -4,7 +4,7 @@ import { EspalierError } from '../errors.js';
 import type { Phase } from '../pipeline/contract.js';
 import { isFinished, type Job, type JobStatus } from './job.js';
 import type { JobStore, Page } from './job-store.js';
-import { openSqlite, type Tables } from './sqlite.js';
+import { type OpenOptions, openSqlite, type Tables } from './sqlite.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 
 const UPLOAD_COLUMNS = ['id', 'kind', 'blob', 'sha256', 'file_name', 'size_bytes', 'created_at', 'inspection'] as const;
@@ -13,13 +13,14 @@ const UNFINISHED: readonly JobStatus[] = ['queued', 'running'];
 const NAMES: Readonly<Record<UploadKind, string>> = { model: 'model', dataset: 'data set' };
 
 /** Opens the record in a SQLite file. */
-export async function openSqliteJobStore(path: string): Promise<JobStore> {
-  const { db, close } = await openSqlite(path);
-  const { id } = await db.selectFrom('record').select('id').executeTakeFirstOrThrow();
-  return sqlJobStore(id, db, close);
+export async function openSqliteJobStore(path: string, options: OpenOptions = {}): Promise<JobStore> {
+  const { db, close } = await openSqlite(path, options);
+  const record = await db.selectFrom('record').selectAll().executeTakeFirstOrThrow();
+  return sqlJobStore(record, db, close);
 }
 
-function sqlJobStore(recordId: string, db: Kysely<Tables>, close: () => Promise<void>): JobStore {
+function sqlJobStore(record: Tables['record'], db: Kysely<Tables>, close: () => Promise<void>): JobStore {
+  let adoptedAt = record.adopted_at;
   const find = async <K extends UploadKind>(kind: K, column: 'id' | 'sha256', value: string, on: Source = db) => {
     const query = on.selectFrom('uploads').select(UPLOAD_COLUMNS).where('kind', '=', kind).where(column, '=', value);
     const row = await query.executeTakeFirst();
@@ -31,7 +32,14 @@ function sqlJobStore(recordId: string, db: Kysely<Tables>, close: () => Promise<
   };
 
   return {
-    recordId,
+    recordId: record.id,
+    get adoptedAt() {
+      return adoptedAt;
+    },
+    adoptFiles: async (now) => {
+      await db.updateTable('record').set({ adopted_at: now }).execute();
+      adoptedAt = now;
+    },
     addUpload: <K extends UploadKind>(upload: NewUpload<K>) =>
       db.transaction().execute(async (tx) => {
         const there = await find(upload.kind, 'sha256', upload.blob.sha256, tx);
@@ -95,6 +103,10 @@ function sqlJobStore(recordId: string, db: Kysely<Tables>, close: () => Promise<
         return { job, created: true };
       }),
     findJob: (id) => findJob(id),
+    hasJob: async (id) => {
+      const row = await db.selectFrom('jobs').select('id').where('id', '=', id).executeTakeFirst();
+      return row !== undefined;
+    },
     listJobs: async ({ limit, cursor, status }) => {
       let query = db.selectFrom('jobs').selectAll();
       if (status) query = query.where('status', '=', status);

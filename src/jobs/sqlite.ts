@@ -61,7 +61,7 @@ export interface Tables {
   };
   idempotency: { key: string; request_sha256: string; job_id: string };
   /** One row. */
-  record: { id: string };
+  record: { id: string; adopted_at: string | null };
 }
 
 /** Applied in order of their names, each once. Never change one that was released: add another. */
@@ -95,8 +95,8 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   },
   '0002_identity': {
     async up(db) {
-      await sql`create table record (id text primary key)`.execute(db);
-      await sql`insert into record values (${randomUUID()})`.execute(db);
+      await sql`create table record (id text primary key, adopted_at text)`.execute(db);
+      await sql`insert into record values (${randomUUID()}, null)`.execute(db);
     },
   },
 };
@@ -106,12 +106,17 @@ export interface OpenDatabase {
   close(): Promise<void>;
 }
 
+export interface OpenOptions {
+  /** Called before anything is made in a database that is new or empty. What it throws, opening throws. */
+  readonly onNew?: () => Promise<void>;
+}
+
 /**
  * Opens the database file, making it and bringing it up to date as need be. The file is this process's alone: two
  * services on one record would run every job twice.
  * @throws Error when another process has it, or when it was written by a newer version.
  */
-export async function openSqlite(path: string): Promise<OpenDatabase> {
+export async function openSqlite(path: string, { onNew }: OpenOptions = {}): Promise<OpenDatabase> {
   await mkdir(dirname(path), { recursive: true });
   const release = lock(path);
   const database = new Database(path);
@@ -121,9 +126,18 @@ export async function openSqlite(path: string): Promise<OpenDatabase> {
   database.pragma('foreign_keys = ON');
   const db = new Kysely<Tables>({ dialect: new Dialect(database) });
   const close = async () => {
+    // So that the file alone is the whole record, for who copies it.
+    await sql`pragma wal_checkpoint(truncate)`.execute(db);
     await db.destroy();
     release();
   };
+  try {
+    const { rows } = await sql`select 1 from sqlite_master limit 1`.execute(db);
+    if (rows.length === 0) await onNew?.();
+  } catch (error) {
+    await close();
+    throw error;
+  }
   const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
   const { error } = await migrator.migrateToLatest();
   if (error) {

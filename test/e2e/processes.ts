@@ -15,8 +15,8 @@ export interface RunningProcess {
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-export function startProcess(script: string, env: Record<string, string>): RunningProcess {
-  const child = spawn(process.execPath, [resolve('dist', script)], {
+export function startProcess(script: string, env: Record<string, string>, given: string[] = []): RunningProcess {
+  const child = spawn(process.execPath, [resolve('dist', script), ...given], {
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -57,8 +57,8 @@ export interface ServiceProcess extends RunningProcess {
 }
 
 /** `npm start`, on a free port. */
-export async function startApi(env: Record<string, string>): Promise<ServiceProcess> {
-  const running = startProcess('src/main.js', { PORT: '0', LOG_LEVEL: 'info', ...env });
+export async function startApi(env: Record<string, string>, given: string[] = []): Promise<ServiceProcess> {
+  const running = startProcess('src/main.js', { PORT: '0', LOG_LEVEL: 'info', ...env }, given);
   const ready = await running.line(({ msg }) => msg === 'espalier is ready');
   return { ...running, url: String(ready.url) };
 }
