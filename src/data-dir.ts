@@ -42,6 +42,7 @@ export async function openDataDir(dataDir: string, options: DataDirOptions, log:
       onNew: async () => {
         if (options.unnamed === 'refuse' && (await holdsFiles(dataDir))) throw stranger('is new');
       },
+      onDamaged: (err) => log.error({ err }, err.message),
     });
     await settleOwnership(dataDir, store, options.unnamed);
     await removeUnfinishedUploads(dataDir, store.isBlobUsed);

@@ -13,6 +13,7 @@ export const ERRORS = {
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The upload is too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported media type' },
   INTERNAL: { status: 500, title: 'Internal error' },
+  RECORD_DAMAGED: { status: 500, title: 'The record of it is damaged' },
   UNAVAILABLE: { status: 503, title: 'The service can not do this right now' },
   // archives and model files
   ARCHIVE_INVALID: { status: 422, title: 'The archive can not be read' },

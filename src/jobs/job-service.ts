@@ -10,6 +10,7 @@ import { messageOf, requestSha256 } from './job-message.js';
 import type { JobStore } from './job-store.js';
 import type { Log } from './log.js';
 import type { JobQueue, WorkerReport } from './messages.js';
+import { isDamage } from './rows.js';
 import type { Upload } from './upload.js';
 import { Waiters } from './waiters.js';
 import { eventOf, statusOf, type Watched, watchJob } from './watch-job.js';
@@ -153,7 +154,12 @@ export class JobService {
    */
   async requeueUnfinished(): Promise<number> {
     const jobs = await this.#store.unfinishedJobs();
-    for (const { id } of jobs) await this.#delivery.deliver(id);
+    for (const { id } of jobs) {
+      // One that can't be queued (its model's record is damaged, say) holds nobody else up.
+      await this.#delivery
+        .deliver(id)
+        .catch((err: unknown) => this.#log.error({ job_id: id, err }, 'the queue could not be told of a job'));
+    }
     return jobs.length;
   }
 
@@ -196,7 +202,7 @@ export class JobService {
         });
         return { before, job };
       } catch (err) {
-        if (!isEnding(report) || this.#closing.signal.aborted) throw err;
+        if (!isEnding(report) || isDamage(err) || this.#closing.signal.aborted) throw err;
         this.#log.error({ job_id: report.job_id, err }, 'the end of a job could not be recorded; trying again');
         await pause(RETRY_MS, this.#closing.signal);
       }
@@ -227,9 +233,10 @@ export class JobService {
     await this.#queue.cancel(report.job_id);
   }
 
-  /** Of a job that has ended only what the record lists stays. One that is not on it is left to the sweep: the record may be an older one. */
+  /** Of a job that has ended only what the record lists stays. One that is not on it goes to quarantine: it may be the record that is wrong. */
   async #tidy(id: string, job: Job | undefined): Promise<void> {
     if (job) await this.#folders.removeAllBut(id, job.attempt);
+    else await this.#folders.setAside(id);
     await this.#queue.forget(id);
   }
 

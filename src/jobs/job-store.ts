@@ -31,6 +31,8 @@ export interface JobStore {
   readonly recordId: string;
   /** Files that are not younger than this belong here, named or not. */
   readonly adoptedAt: string | null;
+  /** Rows that lists have left out since they can't be read. Asked for by name, each is RECORD_DAMAGED. */
+  damagedRows(): number;
   adoptFiles(now: string): Promise<void>;
   /** Adds it, or gives the one of the same kind and bytes that is there already. */
   addUpload<K extends UploadKind>(upload: NewUpload<K>): Promise<{ upload: Upload<K>; created: boolean }>;

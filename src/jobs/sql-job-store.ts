@@ -1,9 +1,9 @@
 /** The record in SQL, through Kysely. */
-import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import { EspalierError } from '../errors.js';
-import type { Phase } from '../pipeline/contract.js';
 import { isFinished, type Job, type JobStatus } from './job.js';
 import type { JobStore, Page } from './job-store.js';
+import { isDamage, jobRow, toJob, toUnits, toUpload, uploadRow } from './rows.js';
 import { type OpenOptions, openSqlite, type Tables } from './sqlite.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 
@@ -13,13 +13,36 @@ const UNFINISHED: readonly JobStatus[] = ['queued', 'running'];
 const NAMES: Readonly<Record<UploadKind, string>> = { model: 'model', dataset: 'data set' };
 
 /** Opens the record in a SQLite file. */
-export async function openSqliteJobStore(path: string, options: OpenOptions = {}): Promise<JobStore> {
+export async function openSqliteJobStore(path: string, options: StoreOptions = {}): Promise<JobStore> {
   const { db, close } = await openSqlite(path, options);
   const record = await db.selectFrom('record').selectAll().executeTakeFirstOrThrow();
-  return sqlJobStore(record, db, close);
+  return sqlJobStore(record, db, close, createDamage(options.onDamaged));
 }
 
-function sqlJobStore(record: Tables['record'], db: Kysely<Tables>, close: () => Promise<void>): JobStore {
+export interface StoreOptions extends OpenOptions {
+  /** Hears of each damaged row, once. */
+  readonly onDamaged?: (error: EspalierError) => void;
+}
+
+/** What is known of damaged rows, by what is said of them. */
+function createDamage(onDamaged: (error: EspalierError) => void = () => {}) {
+  const known = new Set<string>();
+  return {
+    known,
+    skip: (error: EspalierError) => {
+      if (known.has(error.message)) return;
+      known.add(error.message);
+      onDamaged(error);
+    },
+  };
+}
+
+function sqlJobStore(
+  record: Tables['record'],
+  db: Kysely<Tables>,
+  close: () => Promise<void>,
+  damage: ReturnType<typeof createDamage>,
+): JobStore {
   let adoptedAt = record.adopted_at;
   const find = async <K extends UploadKind>(kind: K, column: 'id' | 'sha256', value: string, on: Source = db) => {
     const query = on.selectFrom('uploads').select(UPLOAD_COLUMNS).where('kind', '=', kind).where(column, '=', value);
@@ -36,6 +59,7 @@ function sqlJobStore(record: Tables['record'], db: Kysely<Tables>, close: () => 
     get adoptedAt() {
       return adoptedAt;
     },
+    damagedRows: () => damage.known.size,
     adoptFiles: async (now) => {
       await db.updateTable('record').set({ adopted_at: now }).execute();
       adoptedAt = now;
@@ -52,7 +76,7 @@ function sqlJobStore(record: Tables['record'], db: Kysely<Tables>, close: () => 
     findUploadBySha256: (kind, sha256) => find(kind, 'sha256', sha256),
     findUnits: async (id) => {
       const row = await db.selectFrom('uploads').select('units').where('id', '=', id).executeTakeFirst();
-      return row?.units ? JSON.parse(row.units) : undefined;
+      return row?.units ? toUnits({ id, units: row.units }) : undefined;
     },
     listUploads: async <K extends UploadKind>(kind: K, { limit, cursor }: { limit: number; cursor?: string }) => {
       let query = db.selectFrom('uploads').select(UPLOAD_COLUMNS).where('kind', '=', kind);
@@ -61,7 +85,7 @@ function sqlJobStore(record: Tables['record'], db: Kysely<Tables>, close: () => 
         .orderBy('id', 'desc')
         .limit(limit + 1)
         .execute();
-      return page(rows, limit, (row) => toUpload(row) as Upload<K>);
+      return page(rows, limit, (row) => toUpload(row) as Upload<K>, damage.skip);
     },
     removeUpload: (kind, id) =>
       db.transaction().execute(async (tx) => {
@@ -115,11 +139,11 @@ function sqlJobStore(record: Tables['record'], db: Kysely<Tables>, close: () => 
         .orderBy('id', 'desc')
         .limit(limit + 1)
         .execute();
-      return page(rows, limit, toJob);
+      return page(rows, limit, toJob, damage.skip);
     },
     unfinishedJobs: async () => {
       const query = db.selectFrom('jobs').selectAll().where('status', 'in', UNFINISHED);
-      return (await query.orderBy('id').execute()).map(toJob);
+      return readable(await query.orderBy('id').execute(), toJob, damage.skip);
     },
     updateJob: (id, change) =>
       db.transaction().execute(async (tx) => {
@@ -161,75 +185,28 @@ async function blobUsed(on: Source, blob: string): Promise<boolean> {
   return row !== undefined;
 }
 
+type Skip = (error: EspalierError) => void;
+
+/** The rows that can be read: one that is damaged is told, and holds nobody else up. */
+function readable<R, T>(rows: readonly R[], read: (row: R) => T, skip: Skip): T[] {
+  return rows.flatMap((row) => {
+    try {
+      return [read(row)];
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      skip(error);
+      return [];
+    }
+  });
+}
+
 /** `rows` may hold one more than `limit`: then there is a next page, which starts below the last row of this one. */
-function page<R extends { id: string }, T>(rows: readonly R[], limit: number, read: (row: R) => T): Page<T> {
+function page<R extends { id: string }, T>(
+  rows: readonly R[],
+  limit: number,
+  read: (row: R) => T,
+  skip: Skip,
+): Page<T> {
   const data = rows.slice(0, limit);
-  return { data: data.map(read), nextCursor: rows.length > limit ? data[data.length - 1].id : null };
-}
-
-function uploadRow({ blob, inspection, units, ...upload }: NewUpload<UploadKind>): Tables['uploads'] {
-  return {
-    id: upload.id,
-    kind: upload.kind,
-    blob: blob.blob,
-    sha256: blob.sha256,
-    file_name: blob.name,
-    size_bytes: upload.sizeBytes,
-    created_at: upload.createdAt,
-    inspection: JSON.stringify(inspection),
-    units: units && JSON.stringify(units),
-  };
-}
-
-function toUpload(row: Omit<Tables['uploads'], 'units'>): Upload {
-  return {
-    id: row.id,
-    kind: row.kind as UploadKind,
-    blob: { blob: row.blob, name: row.file_name, sha256: row.sha256 },
-    sizeBytes: row.size_bytes,
-    createdAt: row.created_at,
-    inspection: JSON.parse(row.inspection),
-  };
-}
-
-function jobRow(job: Job): Tables['jobs'] {
-  return {
-    id: job.id,
-    status: job.status,
-    phase: job.phase,
-    progress: job.progress,
-    model_id: job.model,
-    dataset_id: job.dataset,
-    config: JSON.stringify(job.config),
-    attempt: job.attempt,
-    cancel_requested: Number(job.cancelRequested),
-    created_at: job.createdAt,
-    started_at: job.startedAt,
-    finished_at: job.finishedAt,
-    warnings: JSON.stringify(job.warnings),
-    error: job.error && JSON.stringify(job.error),
-    result: job.result && JSON.stringify(job.result),
-    request_id: job.requestId,
-  };
-}
-
-function toJob(row: Selectable<Tables['jobs']>): Job {
-  return {
-    id: row.id,
-    status: row.status as JobStatus,
-    phase: row.phase as Phase | null,
-    progress: row.progress,
-    model: row.model_id,
-    dataset: row.dataset_id,
-    config: JSON.parse(row.config),
-    attempt: row.attempt,
-    cancelRequested: row.cancel_requested === 1,
-    createdAt: row.created_at,
-    startedAt: row.started_at,
-    finishedAt: row.finished_at,
-    warnings: JSON.parse(row.warnings),
-    error: row.error === null ? null : JSON.parse(row.error),
-    result: row.result === null ? null : JSON.parse(row.result),
-    requestId: row.request_id,
-  };
+  return { data: readable(data, read, skip), nextCursor: rows.length > limit ? data[data.length - 1].id : null };
 }

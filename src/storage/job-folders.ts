@@ -6,6 +6,7 @@ import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { EspalierError } from '../errors.js';
+import { setJobAside } from './sweep.js';
 
 export interface ByteRange {
   readonly start: number;
@@ -22,6 +23,8 @@ export interface JobFolders {
   removeAllBut(jobId: string, attempt: number): Promise<void>;
   /** Removes everything that the job wrote. */
   remove(jobId: string): Promise<void>;
+  /** Moves it to quarantine, from where it is deleted days later. */
+  setAside(jobId: string): Promise<void>;
 }
 
 const JOB_ID = /^job_[0-9A-Z]{26}$/;
@@ -55,6 +58,10 @@ export function jobFolders(dataDir: string): JobFolders {
       });
       const others = found.filter((name) => name !== String(attempt));
       await Promise.all(others.map((name) => rm(join(attempts, name), { recursive: true, force: true })));
+    },
+    setAside: async (jobId) => {
+      root(jobId);
+      await setJobAside(dataDir, jobId);
     },
     remove: async (jobId) => rm(root(jobId), { recursive: true, force: true }),
   };

@@ -32,16 +32,34 @@ export async function sweepUnrecorded(
   folder: string,
   { recorded, olderThanMs, keptUntilMs = -Infinity, now = Date.now() }: SweepOptions,
 ): Promise<{ moved: number; to: string }> {
-  const to = join(folder, QUARANTINE, new Date(now).toISOString().replaceAll(':', '-'));
+  const to = quarantineFolder(folder, now);
   let moved = 0;
   for await (const { path, kind, name } of storedThings(folder)) {
     const { mtimeMs } = await stat(join(folder, path));
     if (now - mtimeMs < olderThanMs || mtimeMs <= keptUntilMs || (await recorded[kind](name))) continue;
-    await mkdir(dirname(join(to, path)), { recursive: true });
-    await rename(join(folder, path), join(to, path));
+    await moveTo(join(folder, path), join(to, path));
     moved += 1;
   }
   return { moved, to };
+}
+
+/** Moves the folder of one job to quarantine. Nothing happens when there is none. */
+export async function setJobAside(folder: string, jobId: string, now = Date.now()): Promise<void> {
+  try {
+    await moveTo(join(folder, 'jobs', jobId), join(quarantineFolder(folder, now), 'jobs', jobId));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+function quarantineFolder(folder: string, now: number): string {
+  return join(folder, QUARANTINE, new Date(now).toISOString().replaceAll(':', '-'));
+}
+
+async function moveTo(from: string, to: string): Promise<void> {
+  await stat(from);
+  await mkdir(dirname(to), { recursive: true });
+  await rename(from, to);
 }
 
 /** Deletes what was moved to quarantine longer ago than this. @returns the folders */

@@ -10,6 +10,12 @@ import type { TypedApp } from './route.js';
 
 const tags = ['service'];
 const Status = Type.Object({ status: Type.String() });
+const Readiness = Type.Object({
+  status: Type.String(),
+  damaged_records: Type.Optional(
+    Type.Integer({ description: 'Records that can not be read, and are left out of lists; the log names them.' }),
+  ),
+});
 const Names = Type.Array(Type.String());
 
 /** What is installed doesn't change while the process runs. */
@@ -44,14 +50,15 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
         operationId: 'getReadiness',
         summary: 'Can the service take jobs?',
         description: 'Asks the record and the queue.',
-        response: { 200: Status, 503: problems(503)[503] },
+        response: { 200: Readiness, 503: problems(503)[503] },
       },
     },
     async () => {
       await store.listJobs({ limit: 1 });
       const ready = await queue.ready();
       if (ready !== true) throw new EspalierError('UNAVAILABLE', ready, { retryable: true });
-      return { status: 'ready' };
+      const damaged = store.damagedRows();
+      return { status: 'ready', ...(damaged > 0 && { damaged_records: damaged }) };
     },
   );
 
