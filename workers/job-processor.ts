@@ -1,12 +1,13 @@
 import { type Processor, WaitingError } from 'bullmq';
 import type { Logger } from 'pino';
 import type { JobMessage } from '../src/jobs/messages.js';
-import type { JobOutcome, JobSpec } from '../src/pipeline/contract.js';
+import type { JobOutcome, JobSpec, Phase } from '../src/pipeline/contract.js';
 import { toCodedError } from '../src/queue/coded-error.js';
-import { MAX_ATTEMPTS } from '../src/queue/index.js';
 import type { JobEnding, JobPayload } from '../src/queue/payloads.js';
 import { type Attempt, claimAttempt, findFinishedAttempt } from './attempt.js';
+import { MAX_STARTS, readStarts } from './fruitless-starts.js';
 import { CANCELED, createTranslator, judge, type Verdict } from './job-run.js';
+import { createLastLines } from './last-lines.js';
 import { type JobEvent, parseJobChildMessage } from './protocol.js';
 import { ReportBatcher } from './report-batcher.js';
 import { type ChildLimits, type ChildRun, runChild } from './run-child.js';
@@ -83,7 +84,6 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
         const attempt = await claimAttempt(context.folders, message.job_id, message.attempt);
         const verdict = await runAttempt(context, job, attempt, mine);
         if (verdict.type === 'ended') return { attempt: attempt.attempt, event: verdict.event };
-        if (verdict.type === 'crashed') throw new Error(verdict.detail);
         await job.moveToWait(token);
         throw new WaitingError();
       } finally {
@@ -108,6 +108,7 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
   reports.push({ type: 'started' });
   const translator = createTranslator();
   const limits = context.limits.job;
+  const lastLines = createLastLines();
   let time: RunningTime | undefined;
   try {
     time = await startRunningTime(attempt.checkpointDir, attempt.attempt, (err) =>
@@ -115,15 +116,31 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
     );
     const deadlineMs = limits.deadlineMs - time.spentMs;
     const spec = await specOf(context, message, attempt);
+    const starts = await readStarts(attempt.checkpointDir);
+    if (deadlineMs <= 0) return judge({ type: 'deadline' }, translator.phase, limits);
+    if (starts.before >= MAX_STARTS) return gaveUp('its worker died with it', starts.before, starts.lastLines, null);
+    if (mine.end === undefined) await starts.begin();
     // Nothing is awaited from here to the child's start: an end that is asked for finds one or the other.
     if (mine.end === 'cancel') return { type: 'ended', event: { type: 'finished', outcome: CANCELED } };
-    if (mine.end === 'stop') return { type: 'given-back' };
-    if (deadlineMs <= 0) return judge({ type: 'deadline' }, translator.phase, limits);
-    const onEvent = (event: JobEvent) => reports.push(translator.translate(event));
-    const child = startChild(context, spec, { ...limits, deadlineMs }, log, onEvent);
+    if (mine.end === 'stop') {
+      await starts.takeBack();
+      return { type: 'given-back' };
+    }
+    const onEvent = (event: JobEvent) => {
+      if (event.type === 'log') lastLines.add(event.message);
+      reports.push(translator.translate(event));
+    };
+    const child = startChild(context, spec, { ...limits, deadlineMs }, log, onEvent, lastLines.add);
     mine.child = child;
     const verdict = judge(await child.ended, translator.phase, limits);
-    return verdict.type === 'crashed' ? afterCrash(job, verdict, translator.phase, log, reports) : verdict;
+    if (verdict.type === 'given-back') await starts.takeBack();
+    if (verdict.type !== 'crashed') return verdict;
+    const count = await starts.countNow();
+    log.error({ starts: count }, `the job's process died: ${verdict.detail}`);
+    if (count >= MAX_STARTS) return gaveUp(verdict.detail, count, lastLines.lines, translator.phase);
+    await starts.remember(lastLines.lines);
+    reports.push({ type: 'log', message: `the job's process died (${verdict.detail}); trying again` });
+    return verdict;
   } catch (error) {
     const { code, message: text, retryable } = toCodedError(error);
     log.error({ err: error }, 'the job could not be run');
@@ -134,23 +151,14 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
   }
 }
 
-/** A crash is tried again from the last checkpoint, as long as the job has attempts left. */
-function afterCrash(
-  job: Job,
-  crash: Extract<Verdict, { type: 'crashed' }>,
-  phase: ReturnType<typeof createTranslator>['phase'],
-  log: Logger,
-  reports: ReportBatcher,
-): Verdict {
-  const runs = job.attemptsMade + job.stalledCounter + 1;
-  log.error({ runs }, `the job's process died: ${crash.detail}`);
-  if (runs < MAX_ATTEMPTS) {
-    reports.push({ type: 'log', message: `the job's process died (${crash.detail}); trying again` });
-    return crash;
-  }
-  const message = `the job's process died in each of ${runs} runs; in the last one ${crash.detail}`;
-  const error = { code: 'WORKER_CRASHED', message, phase, retryable: true };
-  return { type: 'ended', event: { type: 'failed', error } };
+/** Once more would end as the last times did. */
+function gaveUp(detail: string, starts: number, lines: readonly string[], phase: Phase | null): Verdict {
+  const last = lines.length === 0 ? 'it printed nothing' : `its last lines:\n${lines.join('\n')}`;
+  const message = `the job's process died in each of ${starts} starts without a new checkpoint; at last ${detail}; ${last}`;
+  return {
+    type: 'ended',
+    event: { type: 'failed', error: { code: 'WORKER_CRASHED', message, phase, retryable: false } },
+  };
 }
 
 function startChild(
@@ -159,13 +167,17 @@ function startChild(
   limits: ChildLimits,
   log: Logger,
   onEvent: (event: JobEvent) => void,
+  onLine: (line: string) => void,
 ): ChildRun<JobOutcome> {
   const child = runChild<JobEvent, JobOutcome>({
     entry: context.entries.job,
     request: { type: 'run', spec },
     parse: parseJobChildMessage,
     onEvent,
-    onOutput: (stream, line) => log.info({ stream }, line),
+    onOutput: (stream, line) => {
+      log.info({ stream }, line);
+      onLine(line);
+    },
     limits,
     niceness: JOB_NICENESS,
   });

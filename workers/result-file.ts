@@ -1,12 +1,11 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobOutcome } from '../src/pipeline/contract.js';
-
-const FILE = 'result.json';
+import { RESULT_FILE } from '../src/storage/job-folders.js';
 
 /** The last write of an attempt: once it is there, everything that it names is. Durable when this resolves. */
 export async function writeResult(outDir: string, outcome: JobOutcome): Promise<void> {
-  const temporary = join(outDir, `${FILE}.tmp`);
+  const temporary = join(outDir, `${RESULT_FILE}.tmp`);
   const file = await open(temporary, 'w');
   try {
     await file.writeFile(JSON.stringify(outcome));
@@ -14,13 +13,13 @@ export async function writeResult(outDir: string, outcome: JobOutcome): Promise<
   } finally {
     await file.close();
   }
-  await rename(temporary, join(outDir, FILE));
+  await rename(temporary, join(outDir, RESULT_FILE));
 }
 
 /** What {@link writeResult} wrote, if the attempt came that far. */
 export async function findResult(outDir: string): Promise<JobOutcome | undefined> {
   try {
-    return JSON.parse(await readFile(join(outDir, FILE), 'utf8'));
+    return JSON.parse(await readFile(join(outDir, RESULT_FILE), 'utf8'));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -5,7 +5,7 @@ import { EspalierError } from '../src/errors.js';
 import type { JobSpec } from '../src/pipeline/contract.js';
 import { closeWithin } from '../src/queue/closing.js';
 import { openEventStream } from '../src/queue/event-stream.js';
-import { MAX_ATTEMPTS, type Transport } from '../src/queue/index.js';
+import type { Transport } from '../src/queue/index.js';
 import {
   CANCEL_EVENT,
   INSPECTIONS_QUEUE,
@@ -134,7 +134,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     concurrency: config.workerConcurrency,
     lockDuration: LOCK_MS,
     stalledInterval: LOOK_FOR_DEAD_WORKERS_MS,
-    maxStalledCount: MAX_ATTEMPTS - 1,
+    // How often a job is started is counted beside its checkpoints (fruitless-starts.ts).
+    maxStalledCount: Number.MAX_SAFE_INTEGER,
   });
   // Another worker has it by now, or soon: two runs of one job would share its checkpoint.
   jobWorker.on('lockRenewalFailed', (jobIds) => {

@@ -15,6 +15,8 @@ export type Step =
   /** Dies as if the kernel had killed it, the first time it comes here. */
   | 'die-once'
   | 'die'
+  | 'die-twice'
+  | 'print-and-die'
   | 'exit'
   | 'fail'
   | 'throw'
@@ -38,6 +40,23 @@ const STEPS: Readonly<Record<Step, (context: Parameters<JobRunner>) => Promise<v
     const mark = join(spec.checkpointDir, 'died');
     if (existsSync(mark)) return;
     writeFileSync(mark, '');
+    process.kill(process.pid, 'SIGKILL');
+    await sleep(60_000);
+  },
+  /** Twice in each place of the list where it stands; leaves nothing beside the checkpoint. */
+  'die-twice': async ([spec]) => {
+    const done = readFileSync(join(spec.checkpointDir, 'steps-done'), 'utf8');
+    const mark = join(spec.checkpointDir, '..', `died-at-${done}`);
+    const times = existsSync(mark) ? Number(readFileSync(mark, 'utf8')) : 0;
+    if (times === 2) return;
+    writeFileSync(mark, String(times + 1));
+    process.kill(process.pid, 'SIGKILL');
+    await sleep(60_000);
+  },
+  'print-and-die': async () => {
+    for (let i = 1; i <= 30; i++) process.stdout.write(`line ${i}\n`);
+    // Written, as far as the pipe is: it is ended from outside of JavaScript.
+    await new Promise((resolve) => void process.stdout.write('', resolve));
     process.kill(process.pid, 'SIGKILL');
     await sleep(60_000);
   },
