@@ -43,6 +43,7 @@ export const ERRORS = {
   // jobs
   JOB_NOT_FINISHED: { status: 409, title: 'The job has not finished' },
   JOB_NO_RESULT: { status: 409, title: 'The job has no result' },
+  JOB_SUCCEEDED: { status: 409, title: 'The job has succeeded' },
   RESOURCE_IN_USE: { status: 409, title: 'The resource is in use by a job' },
   IDEMPOTENCY_CONFLICT: { status: 409, title: 'The idempotency key was used with another request' },
   CERTIFICATE_FAILED: { status: 500, title: 'The pruned model does not compute what the masked model computes' },

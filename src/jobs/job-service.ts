@@ -4,7 +4,7 @@ import type { PruneConfig } from '../prune-config/index.js';
 import type { JobFolders } from '../storage/job-folders.js';
 import { Delivery, isUnavailable, pause, RETRY_MS } from './delivery.js';
 import { createId } from './ids.js';
-import { applyReport, cancelIdle, isFinished, type Job } from './job.js';
+import { applyReport, cancelIdle, isFinished, type Job, retryFinished } from './job.js';
 import { JobEvents } from './job-events.js';
 import { messageOf, requestSha256 } from './job-message.js';
 import type { JobStore } from './job-store.js';
@@ -78,14 +78,53 @@ export class JobService {
     const added = await this.#store.addJob(job, idempotency || undefined);
     if (!added.created) return added;
     this.#events.add(job.id, 'status', statusOf(job));
+    await this.#hand(job, request.model, request.dataset);
+    return added;
+  }
+
+  /**
+   * Queues a failed or canceled job again; it goes on from its last checkpoint, with a new deadline. What it had kept of a
+   * result goes.
+   * @throws EspalierError NOT_FOUND, also of a model or data set that was deleted since; JOB_NOT_FINISHED; JOB_SUCCEEDED;
+   *   UNAVAILABLE
+   */
+  async retry(id: string): Promise<Job> {
+    const job = await this.#get(id);
+    const inputs = await this.#inputsOf(job);
+    if (!isFinished(job))
+      throw new EspalierError('JOB_NOT_FINISHED', `${id} is ${job.status}: there is nothing to retry`);
+    if (job.status === 'succeeded') throw new EspalierError('JOB_SUCCEEDED', `${id} has succeeded; start a new job`);
+    // The queue keeps the ending of a job until it is told to forget it, and would tell it again in place of a run.
+    await this.#queue.forget(id);
+    await this.#folders.startAfresh(id);
+    const queued = await this.#store.updateJob(id, retryFinished);
+    // Another retry was first.
+    if (!queued) return this.#get(id);
+    this.#tellStatus(queued);
+    await this.#hand(queued, inputs.model, inputs.dataset);
+    return queued;
+  }
+
+  /** Gives a job that is on the record to the queue: now, or once the queue is there. */
+  async #hand(job: Job, model: Upload<'model'>, dataset: Upload<'dataset'> | undefined): Promise<void> {
+    const fields = { job_id: job.id, request_id: job.requestId };
     try {
-      await this.#queue.enqueue(messageOf(job, request.model, request.dataset));
-      this.#log.info({ job_id: job.id, request_id: request.requestId }, 'job queued');
+      await this.#queue.enqueue(messageOf(job, model, dataset));
+      this.#log.info(fields, 'job queued');
     } catch (err) {
-      this.#log.warn({ job_id: job.id, request_id: request.requestId, err }, 'the queue may not have the job');
+      this.#log.warn({ ...fields, err }, 'the queue may not have the job');
       this.#delivery.deliverLater(job.id);
     }
-    return added;
+  }
+
+  async #inputsOf({ id, model: modelId, dataset: datasetId }: Job) {
+    const model = await this.#store.findUpload('model', modelId);
+    const dataset = datasetId === null ? undefined : await this.#store.findUpload('dataset', datasetId);
+    const missing = model === undefined ? modelId : datasetId !== null && dataset === undefined ? datasetId : undefined;
+    if (model === undefined || missing !== undefined) {
+      throw new EspalierError('NOT_FOUND', `${missing}, which ${id} needs, was deleted`);
+    }
+    return { model, dataset };
   }
 
   /**
@@ -185,7 +224,7 @@ export class JobService {
     const ended = await this.#store.updateJob(id, (job) => cancelIdle(job, new Date().toISOString()));
     if (!ended) return;
     this.#tellStatus(ended);
-    await this.#folders.remove(id);
+    await this.#folders.removeAllBut(id, ended.attempt, { keepCheckpoints: true });
   }
 
   /**
@@ -235,7 +274,7 @@ export class JobService {
 
   /** Of a job that has ended only what the record lists stays. One that is not on it goes to quarantine: it may be the record that is wrong. */
   async #tidy(id: string, job: Job | undefined): Promise<void> {
-    if (job) await this.#folders.removeAllBut(id, job.attempt);
+    if (job) await this.#folders.removeAllBut(id, job.attempt, { keepCheckpoints: job.status !== 'succeeded' });
     else await this.#folders.setAside(id);
     await this.#queue.forget(id);
   }

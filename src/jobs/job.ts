@@ -16,7 +16,8 @@
  *       nobody runs it   finished, status canceled
  * ```
  *
- * The three states on the right and `canceled` are final: nothing leads out of them.
+ * The three states on the right and `canceled` are final: no report leads out of them. A retry does: a failed or canceled job
+ * is queued again, and goes on from its last checkpoint.
  */
 import type { Artifact, JobResult, Phase } from '../pipeline/contract.js';
 import type { PruneConfig } from '../prune-config/index.js';
@@ -47,7 +48,7 @@ export interface Job {
   readonly requestId: string | null;
 }
 
-/** What a report changes. `artifacts` come with the end. */
+/** What a report changes. `artifacts` come with the end, and replace those that are there. */
 export interface JobChange {
   readonly job: Job;
   readonly artifacts?: readonly Artifact[];
@@ -97,6 +98,16 @@ const CHANGES: { [T in WorkerReport['type']]: (job: Job, report: ReportOf<T>, no
     }),
     failed: (job, { error }, now) => ({ job: { ...job, status: 'failed', finishedAt: now, error } }),
   };
+
+/**
+ * The record of a failed or canceled job that is queued again; undefined for any other. Its attempt counts on, so that
+ * nothing which is still told of an earlier one is taken for news.
+ */
+export function retryFinished(job: Job): JobChange | undefined {
+  if (job.status !== 'failed' && job.status !== 'canceled') return undefined;
+  const fresh = { cancelRequested: false, finishedAt: null, warnings: [], error: null, result: null };
+  return { job: { ...job, ...fresh, status: 'queued', attempt: job.attempt + 1 }, artifacts: [] };
+}
 
 /** The record of a job that no worker has or will have; undefined when it is finished. */
 export function cancelIdle(job: Job, now: string): JobChange | undefined {

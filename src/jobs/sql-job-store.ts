@@ -152,6 +152,7 @@ function sqlJobStore(
         if (!changed) return undefined;
         const { id: _, ...row } = jobRow(changed.job);
         await tx.updateTable('jobs').set(row).where('id', '=', id).execute();
+        if (changed.artifacts) await tx.deleteFrom('artifacts').where('job_id', '=', id).execute();
         for (const { name, content_type, size_bytes, sha256 } of changed.artifacts ?? []) {
           const values = { job_id: id, attempt: changed.job.attempt, name, content_type, size_bytes, sha256 };
           await tx.insertInto('artifacts').values(values).execute();

@@ -8,6 +8,10 @@ import { type RunningProcess, type ServiceProcess, startApi, startProcess } from
 export const WORKS = 0;
 /** Works, and goes on once {@link HttpService.goOn} lets it. */
 export const WAITS = 1;
+/** Works, fails the first time, works. */
+export const FAILS_ONCE = 2;
+/** Works, hangs the first time, works. */
+export const HANGS_ONCE = 3;
 
 /** What is promised after Redis can be used again. */
 export const RECOVERY_MS = 5000;

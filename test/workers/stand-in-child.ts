@@ -19,6 +19,7 @@ export type Step =
   | 'print-and-die'
   | 'exit'
   | 'fail'
+  | 'fail-once'
   | 'throw'
   /** Goes on until it is canceled or killed. */
   | 'hang'
@@ -64,6 +65,12 @@ const STEPS: Readonly<Record<Step, (context: Parameters<JobRunner>) => Promise<v
   exit: async () => process.exit(3),
   fail: async () => {
     throw new EspalierError('LAYER_UNSUPPORTED', 'layer "x" is odd');
+  },
+  'fail-once': async ([spec]) => {
+    const mark = join(spec.checkpointDir, '..', 'failed');
+    if (existsSync(mark)) return;
+    writeFileSync(mark, '');
+    throw new EspalierError('TRAINING_DIVERGED', 'loss is NaN');
   },
   throw: async () => {
     throw new Error('a bug');
@@ -112,7 +119,12 @@ const STEPS: Readonly<Record<Step, (context: Parameters<JobRunner>) => Promise<v
 };
 
 /** What jobs do that came over HTTP, where a config has no steps: its `seed` is an index of this. */
-export const STEPS_OF_SEED: readonly (readonly Step[])[] = [['work'], ['work', 'wait-for-file', 'work']];
+export const STEPS_OF_SEED: readonly (readonly Step[])[] = [
+  ['work'],
+  ['work', 'wait-for-file', 'work'],
+  ['work', 'fail-once', 'work'],
+  ['work', 'hang-once', 'work'],
+];
 
 const run: JobRunner = async (spec, listener, signal) => {
   const { seed, steps = STEPS_OF_SEED[seed] } = spec.config as unknown as { seed: number; steps?: readonly Step[] };

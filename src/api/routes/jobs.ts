@@ -128,6 +128,25 @@ export function jobRoutes(app: TypedApp, services: Services): void {
     },
   );
 
+  app.post(
+    '/jobs/:id/retry',
+    {
+      schema: {
+        tags,
+        operationId: 'retryJob',
+        summary: 'Retry a failed or canceled job',
+        description:
+          'It is queued again, and goes on from its last checkpoint with a new deadline. A result that it had kept goes. A job that has not finished, or has succeeded: 409.',
+        params: Params,
+        response: { 202: Job.ref, ...problems(404, 409, 503) },
+      },
+    },
+    async ({ params }, reply) => {
+      reply.code(202);
+      return jobView(await jobs.retry(params.id));
+    },
+  );
+
   app.delete(
     '/jobs/:id',
     {
