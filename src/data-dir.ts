@@ -5,6 +5,7 @@ import type { JobStore } from './jobs/job-store.js';
 import type { Log } from './jobs/log.js';
 import { openSqliteJobStore } from './jobs/sql-job-store.js';
 import type { BlobStore } from './storage/blob-store.js';
+import { type DiskSpace, openDiskSpace } from './storage/disk-space.js';
 import { openFileBlobStore, removeUnfinishedUploads } from './storage/file-blob-store.js';
 import { emptyQuarantine, holdsFiles, sweepUnrecorded } from './storage/sweep.js';
 
@@ -29,6 +30,7 @@ export interface DataDirOptions {
 export interface DataDir {
   readonly store: JobStore;
   readonly blobs: BlobStore;
+  readonly disk: DiskSpace;
 }
 
 /**
@@ -47,7 +49,7 @@ export async function openDataDir(dataDir: string, options: DataDirOptions, log:
     await settleOwnership(dataDir, store, options.unnamed);
     await removeUnfinishedUploads(dataDir, store.isBlobUsed);
     await sweep(dataDir, store, options, log);
-    return { store, blobs: await openFileBlobStore(dataDir) };
+    return { store, blobs: await openFileBlobStore(dataDir), disk: await openDiskSpace(dataDir) };
   } catch (cause) {
     await store?.close();
     throw new Error(`DATA_DIR ${dataDir} can not be used: ${(cause as Error).message}`, { cause });

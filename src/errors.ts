@@ -14,6 +14,7 @@ export const ERRORS = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported media type' },
   INTERNAL: { status: 500, title: 'Internal error' },
   RECORD_DAMAGED: { status: 500, title: 'The record of it is damaged' },
+  DISK_FULL: { status: 507, title: 'The disk is full' },
   UNAVAILABLE: { status: 503, title: 'The service can not do this right now' },
   // archives and model files
   ARCHIVE_INVALID: { status: 422, title: 'The archive can not be read' },
@@ -88,7 +89,11 @@ export class EspalierError extends Error {
 }
 
 /** What the file system and SQLite say when there is no room left. */
-const DISK_FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
+const DISK_FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'DISK_FULL']);
+
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && DISK_FULL.has(String((error as { code?: unknown }).code));
+}
 
 /**
  * Any error as one that a caller may read. What has no code of ours may name paths and other things of the inside: it
@@ -96,7 +101,8 @@ const DISK_FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
  */
 export function toEspalierError(error: unknown, internal: string): EspalierError {
   if (error instanceof EspalierError) return error;
-  const full = error instanceof Error && DISK_FULL.has(String((error as { code?: unknown }).code));
-  if (full) return new EspalierError('UNAVAILABLE', "the service's disk is full", { retryable: true, cause: error });
+  if (isDiskFull(error)) {
+    return new EspalierError('DISK_FULL', "the service's disk is full", { retryable: true, cause: error });
+  }
   return new EspalierError('INTERNAL', internal, { cause: error });
 }

@@ -35,7 +35,7 @@ export async function startService(
   const installed = await readInstalledNames(config.plugins);
   const onError = (err: Error) => logger.error({ err }, err.message);
 
-  const { store, blobs } = await openDataDir(dataDir, { unnamed, quarantineMs }, logger);
+  const { store, blobs, disk } = await openDataDir(dataDir, { unnamed, quarantineMs }, logger);
   const folders = jobFolders(dataDir);
   const { queue, transport } = redisUrl
     ? openRedisQueue({ url: redisUrl, prefix: queuePrefix, owner: store.recordId, onError })
@@ -50,9 +50,9 @@ export async function startService(
         `delete the key "${queuePrefix}:owner"`,
     );
   }
-  const jobs = new JobService({ store, queue, folders, log: logger });
-  const uploads = new UploadService({ store, blobs, queue, log: logger });
-  const app = await createServer({ store, jobs, uploads, folders, queue, limits, apiKey, installed }, logger);
+  const jobs = new JobService({ store, queue, folders, disk, log: logger });
+  const uploads = new UploadService({ store, blobs, queue, disk, log: logger });
+  const app = await createServer({ store, jobs, uploads, folders, queue, disk, limits, apiKey, installed }, logger);
   const worker = redisUrl ? undefined : await startWorker({ transport, config, blobs, logger });
   const requeued = jobs.requeueUnfinished().catch(onError);
 

@@ -22,8 +22,6 @@ export interface FruitlessStarts {
   countNow(): Promise<number>;
   /** One more, from here on: whatever kills the process or the worker, it was counted. */
   begin(): Promise<void>;
-  /** The run was ended from outside: it doesn't count. */
-  takeBack(): Promise<void>;
   /** What it printed at last, for whoever gives up. */
   remember(lastLines: readonly string[]): Promise<void>;
 }
@@ -34,18 +32,25 @@ export async function readStarts(checkpointDir: string): Promise<FruitlessStarts
   const found = await read(path);
   const before = found?.checkpoints === at ? found.count : 0;
   const lastLines = found?.lastLines ?? [];
-  const write = async (starts: Starts): Promise<void> => {
-    await writeFile(`${path}.tmp`, JSON.stringify(starts), { flush: true });
-    await rename(`${path}.tmp`, path);
-  };
   return {
     before,
     lastLines,
     countNow: async () => ((await signatureOf(checkpointDir)) === at ? before + 1 : 1),
-    begin: () => write({ count: before + 1, checkpoints: at, lastLines }),
-    takeBack: () => write({ count: before, checkpoints: at, lastLines }),
-    remember: (lines) => write({ count: before + 1, checkpoints: at, lastLines: lines }),
+    begin: () => write(path, { count: before + 1, checkpoints: at, lastLines }),
+    remember: (lines) => write(path, { count: before + 1, checkpoints: at, lastLines: lines }),
   };
+}
+
+/** The last start was ended by something outside of the job: it doesn't count. */
+export async function takeBackStart(checkpointDir: string): Promise<void> {
+  const path = join(checkpointDir, STARTS_FILE);
+  const found = await read(path);
+  if (found !== undefined) await write(path, { ...found, count: Math.max(0, found.count - 1) });
+}
+
+async function write(path: string, starts: Starts): Promise<void> {
+  await writeFile(`${path}.tmp`, JSON.stringify(starts), { flush: true });
+  await rename(`${path}.tmp`, path);
 }
 
 const OWN = new Set<string>([STARTS_FILE, TIME_FILE]);

@@ -1,15 +1,17 @@
 import { type Processor, WaitingError } from 'bullmq';
 import type { Logger } from 'pino';
+import { isDiskFull } from '../src/errors.js';
 import type { JobMessage } from '../src/jobs/messages.js';
 import type { JobOutcome, JobSpec, Phase } from '../src/pipeline/contract.js';
 import { toCodedError } from '../src/queue/coded-error.js';
 import type { JobEnding, JobPayload } from '../src/queue/payloads.js';
 import { type Attempt, claimAttempt, findFinishedAttempt } from './attempt.js';
-import { MAX_STARTS, readStarts } from './fruitless-starts.js';
+import { MAX_STARTS, readStarts, takeBackStart } from './fruitless-starts.js';
 import { CANCELED, createTranslator, judge, type Verdict } from './job-run.js';
 import { createLastLines } from './last-lines.js';
 import { type JobEvent, parseJobChildMessage } from './protocol.js';
 import { ReportBatcher } from './report-batcher.js';
+import { removeHalfWritten, untilRoom } from './room.js';
 import { type ChildLimits, type ChildRun, runChild } from './run-child.js';
 import { type RunningTime, startRunningTime } from './running-time.js';
 import type { WorkerContext } from './supervisor.js';
@@ -23,6 +25,8 @@ const JOB_NICENESS = 10;
 interface HeldJob {
   end: 'cancel' | 'stop' | undefined;
   child: ChildRun<JobOutcome> | undefined;
+  /** Fires when an end is asked for. */
+  readonly asked: AbortController;
   /** Resolves when this run of it is. */
   readonly over: Promise<void>;
 }
@@ -49,6 +53,7 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
     const job = held.get(jobId);
     if (job === undefined) return;
     job.end = how;
+    job.asked.abort();
     job.child?.[how]();
   };
 
@@ -72,7 +77,12 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
       const over = new Promise<void>((resolve) => {
         tellOver = resolve;
       });
-      const mine: HeldJob = { end: stopping ? 'stop' : undefined, child: undefined, over };
+      const mine: HeldJob = {
+        end: stopping ? 'stop' : undefined,
+        child: undefined,
+        asked: new AbortController(),
+        over,
+      };
       held.set(message.job_id, mine);
       try {
         // Read again, now that a cancel event would find the job here: no cancel falls between the two.
@@ -81,17 +91,35 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
         if (earlier !== undefined) {
           return { attempt: earlier.attempt, event: { type: 'finished', outcome: earlier.outcome } };
         }
-        const attempt = await claimAttempt(context.folders, message.job_id, message.attempt);
-        const verdict = await runAttempt(context, job, attempt, mine);
-        if (verdict.type === 'ended') return { attempt: attempt.attempt, event: verdict.event };
-        await job.moveToWait(token);
-        throw new WaitingError();
+        for (;;) {
+          const attempt = await claimWithRoom(context, message, mine);
+          const verdict = await runAttempt(context, job, attempt, mine);
+          if (verdict.type === 'ended') return { attempt: attempt.attempt, event: verdict.event };
+          // Here, and not in the queue: there is no room for any other job either.
+          if (verdict.type === 'no-room') await untilRoom(context.dataDir, mine.asked.signal);
+          if (verdict.type !== 'crashed') await takeBackStart(attempt.checkpointDir);
+          if (verdict.type === 'no-room' && mine.end !== 'stop') continue;
+          await job.moveToWait(token);
+          throw new WaitingError();
+        }
       } finally {
         held.delete(message.job_id);
         tellOver();
       }
     },
   };
+}
+
+/** Even a folder needs room. */
+async function claimWithRoom(context: WorkerContext, message: JobMessage, { asked }: HeldJob): Promise<Attempt> {
+  for (;;) {
+    try {
+      return await claimAttempt(context.folders, message.job_id, message.attempt);
+    } catch (error) {
+      if (!isDiskFull(error) || asked.signal.aborted) throw error;
+      await untilRoom(context.dataDir, asked.signal);
+    }
+  }
 }
 
 async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mine: HeldJob): Promise<Verdict> {
@@ -122,10 +150,7 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
     if (mine.end === undefined) await starts.begin();
     // Nothing is awaited from here to the child's start: an end that is asked for finds one or the other.
     if (mine.end === 'cancel') return { type: 'ended', event: { type: 'finished', outcome: CANCELED } };
-    if (mine.end === 'stop') {
-      await starts.takeBack();
-      return { type: 'given-back' };
-    }
+    if (mine.end === 'stop') return { type: 'given-back' };
     const onEvent = (event: JobEvent) => {
       if (event.type === 'log') lastLines.add(event.message);
       reports.push(translator.translate(event));
@@ -133,7 +158,7 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
     const child = startChild(context, spec, { ...limits, deadlineMs }, log, onEvent, lastLines.add);
     mine.child = child;
     const verdict = judge(await child.ended, translator.phase, limits);
-    if (verdict.type === 'given-back') await starts.takeBack();
+    if (verdict.type === 'no-room') return await withoutRoom(verdict.detail, attempt, reports, log);
     if (verdict.type !== 'crashed') return verdict;
     const count = await starts.countNow();
     log.error({ starts: count }, `the job's process died: ${verdict.detail}`);
@@ -144,11 +169,21 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
   } catch (error) {
     const { code, message: text, retryable } = toCodedError(error);
     log.error({ err: error }, 'the job could not be run');
+    if (code === 'DISK_FULL') return withoutRoom(text, attempt, reports, log);
     return { type: 'ended', event: { type: 'failed', error: { code, message: text, phase: null, retryable } } };
   } finally {
     await time?.stop();
     await reports.flush();
   }
+}
+
+/** Ends a run for which the disk has no room; what it could not write to its end takes none any more. */
+async function withoutRoom(detail: string, attempt: Attempt, reports: ReportBatcher, log: Logger): Promise<Verdict> {
+  log.warn({ detail }, 'the disk is full; the job waits');
+  await removeHalfWritten(attempt);
+  const message = `${detail}; the job waits, and goes on from its last checkpoint once there is room`;
+  reports.push({ type: 'waiting', code: 'DISK_FULL', message });
+  return { type: 'no-room', detail };
 }
 
 /** Once more would end as the last times did. */

@@ -64,6 +64,7 @@ export interface WorkerOptions {
 export interface WorkerContext {
   readonly logger: Logger;
   readonly jobs: TransportQueue<JobPayload, JobEnding>;
+  readonly dataDir: string;
   readonly folders: JobFolders;
   readonly blobs: Pick<BlobStore, 'localPath'>;
   readonly engine: JobSpec['engine'];
@@ -102,6 +103,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const context: WorkerContext = {
     logger,
     jobs,
+    dataDir: config.dataDir,
     folders: jobFolders(config.dataDir),
     blobs: seenFromHere(options.blobs),
     engine: config.engine,

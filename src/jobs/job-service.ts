@@ -1,6 +1,7 @@
 /** Jobs from request to end: the record on one side, the queue on the other. */
-import { EspalierError } from '../errors.js';
+import { EspalierError, isDiskFull } from '../errors.js';
 import type { PruneConfig } from '../prune-config/index.js';
+import { type DiskSpace, diskFull } from '../storage/disk-space.js';
 import type { JobFolders } from '../storage/job-folders.js';
 import { Delivery, isUnavailable, pause, RETRY_MS } from './delivery.js';
 import { createId } from './ids.js';
@@ -29,6 +30,7 @@ export class JobService {
   readonly #store: JobStore;
   readonly #queue: JobQueue;
   readonly #folders: JobFolders;
+  readonly #disk: DiskSpace | undefined;
   readonly #log: Log;
   readonly #waiters = new Waiters();
   readonly #events = new JobEvents();
@@ -36,10 +38,11 @@ export class JobService {
   readonly #delivery: Delivery;
   readonly #closing = new AbortController();
 
-  constructor(parts: { store: JobStore; queue: JobQueue; folders: JobFolders; log: Log }) {
+  constructor(parts: { store: JobStore; queue: JobQueue; folders: JobFolders; disk?: DiskSpace; log: Log }) {
     this.#store = parts.store;
     this.#queue = parts.queue;
     this.#folders = parts.folders;
+    this.#disk = parts.disk;
     this.#log = parts.log;
     this.#delivery = new Delivery({ ...parts, closing: this.#closing.signal, endIdle: (id) => this.#endIdle(id) });
     this.#queue.on('report', (report) => this.#track(this.#take(report), report.job_id));
@@ -53,6 +56,8 @@ export class JobService {
   async create(request: NewJob): Promise<{ job: Job; created: boolean }> {
     const ready = await this.#queue.ready();
     if (ready !== true) throw new EspalierError('UNAVAILABLE', ready, { retryable: true });
+    const fault = await this.#disk?.findFault();
+    if (fault !== undefined) throw diskFull(fault);
     const job: Job = {
       id: createId('job'),
       status: 'queued',
@@ -97,7 +102,7 @@ export class JobService {
     // The queue keeps the ending of a job until it is told to forget it, and would tell it again in place of a run.
     await this.#queue.forget(id);
     await this.#folders.startAfresh(id);
-    const queued = await this.#store.updateJob(id, retryFinished);
+    const queued = await this.#update(id, retryFinished);
     // Another retry was first.
     if (!queued) return this.#get(id);
     this.#tellStatus(queued);
@@ -135,7 +140,7 @@ export class JobService {
   async cancel(id: string): Promise<Job> {
     const job = await this.#get(id);
     if (isFinished(job)) return job;
-    await this.#store.updateJob(id, (j) => (isFinished(j) ? undefined : { job: { ...j, cancelRequested: true } }));
+    await this.#update(id, (j) => (isFinished(j) ? undefined : { job: { ...j, cancelRequested: true } }));
     try {
       const answer = await this.#queue.cancel(id);
       this.#log.info({ job_id: id, answer }, 'job canceled');
@@ -221,7 +226,7 @@ export class JobService {
   }
 
   async #endIdle(id: string): Promise<void> {
-    const ended = await this.#store.updateJob(id, (job) => cancelIdle(job, new Date().toISOString()));
+    const ended = await this.#update(id, (job) => cancelIdle(job, new Date().toISOString()));
     if (!ended) return;
     this.#tellStatus(ended);
     await this.#folders.removeAllBut(id, ended.attempt, { keepCheckpoints: true });
@@ -235,16 +240,27 @@ export class JobService {
     for (;;) {
       try {
         let before: Job | undefined;
-        const job = await this.#store.updateJob(report.job_id, (current) => {
+        const job = await this.#update(report.job_id, (current) => {
           before = current;
           return applyReport(current, report, new Date().toISOString());
         });
         return { before, job };
       } catch (err) {
-        if (!isEnding(report) || isDamage(err) || this.#closing.signal.aborted) throw err;
+        if (!mustBeRecorded(report) || isDamage(err) || this.#closing.signal.aborted) throw err;
         this.#log.error({ job_id: report.job_id, err }, 'the end of a job could not be recorded; trying again');
         await pause(RETRY_MS, this.#closing.signal);
       }
+    }
+  }
+
+  /** On a full disk with what is kept for it. */
+  async #update(id: string, change: Parameters<JobStore['updateJob']>[1]): Promise<Job | undefined> {
+    try {
+      return await this.#store.updateJob(id, change);
+    } catch (err) {
+      if (!isDiskFull(err) || !(await this.#disk?.release())) throw err;
+      this.#log.warn({ job_id: id, err }, 'the disk is full; the record takes what was kept for it');
+      return await this.#store.updateJob(id, change);
     }
   }
 
@@ -301,6 +317,11 @@ export class JobService {
     this.#waiters.wake(job.id);
     this.#events.add(job.id, 'status', statusOf(job));
   }
+}
+
+/** What comes once, and must not be lost to a record that can't be written just then. */
+function mustBeRecorded(report: WorkerReport): boolean {
+  return isEnding(report) || report.type === 'waiting';
 }
 
 function isEnding(report: WorkerReport): boolean {

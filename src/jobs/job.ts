@@ -12,7 +12,7 @@
  *              a report                finished
  *   queued ───────────────► running ───────────────► succeeded
  *     │                      │  │  └────────────────► failed        failed
- *     └──────► canceled ◄────┘  └ a newer attempt: running again
+ *     └──────► canceled ◄────┘  └ a newer attempt: running again; no room on the disk: queued
  *       nobody runs it   finished, status canceled
  * ```
  *
@@ -85,6 +85,9 @@ const CHANGES: { [T in WorkerReport['type']]: (job: Job, report: ReportOf<T>, no
     log: () => undefined,
     progress: (job, { phase, progress }) => ({ job: { ...job, phase, progress: Math.max(job.progress, progress) } }),
     warning: (job, { code, message }) => ({ job: { ...job, warnings: [...job.warnings, { code, message }] } }),
+    waiting: (job, { code, message }) => {
+      return { job: { ...job, status: 'queued', warnings: [...job.warnings, { code, message }] } };
+    },
     finished: (job, { outcome }, now) => ({
       job: {
         ...job,

@@ -1,6 +1,7 @@
 /** Uploads from stream to record: stored, inspected by a child, recorded. */
 import { EspalierError } from '../errors.js';
 import type { BlobStore, BlobUpload } from '../storage/blob-store.js';
+import { type DiskSpace, diskFull } from '../storage/disk-space.js';
 import { createId } from './ids.js';
 import type { JobStore } from './job-store.js';
 import type { Log } from './log.js';
@@ -13,17 +14,28 @@ export class UploadService {
   readonly #store: JobStore;
   readonly #blobs: BlobStore;
   readonly #queue: JobQueue;
+  readonly #disk: Pick<DiskSpace, 'findFault'> | undefined;
   readonly #log: Log;
   readonly #busy = new Map<string, Promise<unknown>>();
 
-  constructor(parts: { store: JobStore; blobs: BlobStore; queue: JobQueue; log: Log }) {
+  constructor(parts: {
+    store: JobStore;
+    blobs: BlobStore;
+    queue: JobQueue;
+    disk?: Pick<DiskSpace, 'findFault'>;
+    log: Log;
+  }) {
     this.#store = parts.store;
     this.#blobs = parts.blobs;
     this.#queue = parts.queue;
+    this.#disk = parts.disk;
     this.#log = parts.log;
   }
 
-  start(): Promise<BlobUpload> {
+  /** @throws EspalierError DISK_FULL before anything of it is read */
+  async start(): Promise<BlobUpload> {
+    const fault = await this.#disk?.findFault();
+    if (fault !== undefined) throw diskFull(fault);
     return this.#blobs.startUpload();
   }
 

@@ -12,6 +12,8 @@ export const WAITS = 1;
 export const FAILS_ONCE = 2;
 /** Works, hangs the first time, works. */
 export const HANGS_ONCE = 3;
+/** As {@link WAITS}, then writes 8 MiB. */
+export const WAITS_AND_WRITES = 4;
 
 /** What is promised after Redis can be used again. */
 export const RECOVERY_MS = 5000;

@@ -30,6 +30,8 @@ export type Step =
   /** Never hears of a cancel. */
   | 'block'
   | 'allocate'
+  /** 8 MiB. */
+  | 'write-much'
   | 'print'
   /** Logs what uploads may unpack to. */
   | 'limits'
@@ -101,6 +103,7 @@ const STEPS: Readonly<Record<Step, (context: Parameters<JobRunner>) => Promise<v
       await sleep(10);
     }
   },
+  'write-much': async ([spec]) => writeFileSync(join(spec.outDir, 'much'), Buffer.alloc(8 * 2 ** 20, 1)),
   print: async () => {
     console.log('a line on stdout');
     console.error('a line on stderr');
@@ -124,6 +127,7 @@ export const STEPS_OF_SEED: readonly (readonly Step[])[] = [
   ['work', 'wait-for-file', 'work'],
   ['work', 'fail-once', 'work'],
   ['work', 'hang-once', 'work'],
+  ['work', 'wait-for-file', 'write-much', 'work'],
 ];
 
 const run: JobRunner = async (spec, listener, signal) => {

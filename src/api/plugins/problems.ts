@@ -54,7 +54,7 @@ export function sendProblem(error: FastifyError | EspalierError, request: Fastif
   const known = inOurWords(error, request);
   if (known.status >= 500) request.log.error({ err: error }, 'request failed');
   if (known.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer');
-  if (known.code === 'UNAVAILABLE') reply.header('retry-after', '5');
+  if (known.code === 'UNAVAILABLE' || known.code === 'DISK_FULL') reply.header('retry-after', '5');
   return reply
     .code(known.status)
     .type(MEDIA_TYPE)

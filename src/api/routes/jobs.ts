@@ -40,7 +40,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
             'multipart/form-data': { schema: NewJobForm },
           },
         },
-        response: { 202: Job.ref, ...problems(400, 409, 413, 415, 422, 503) },
+        response: { 202: Job.ref, ...problems(400, 409, 413, 415, 422, 503, 507) },
       },
     },
     async (request, reply) => {
@@ -119,7 +119,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
         description:
           'A running job stops at its next step and keeps its best result so far. Again, or on a finished job: nothing happens. With the queue away the cancel is kept, and told when it is back.',
         params: Params,
-        response: { 202: Job.ref, ...problems(404) },
+        response: { 202: Job.ref, ...problems(404, 507) },
       },
     },
     async ({ params }, reply) => {
@@ -138,7 +138,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
         description:
           'It is queued again, and goes on from its last checkpoint with a new deadline. A result that it had kept goes. A job that has not finished, or has succeeded: 409.',
         params: Params,
-        response: { 202: Job.ref, ...problems(404, 409, 503) },
+        response: { 202: Job.ref, ...problems(404, 409, 503, 507) },
       },
     },
     async ({ params }, reply) => {

@@ -84,7 +84,8 @@ const PROBLEMS = {
   413: 'The upload or the body is too large.',
   415: 'The body is of another media type.',
   422: 'What was sent is not valid; `errors` point to it where it has fields.',
-  503: 'Not now: the queue is away or the disk is full. Try again after `Retry-After` seconds.',
+  503: 'Not now: the queue is away. Try again after `Retry-After` seconds.',
+  507: 'The disk is full. Try again after `Retry-After` seconds.',
   default: 'Any other error.',
 } as const;
 
