@@ -18,6 +18,7 @@ import { openSqliteJobStore } from '../../src/jobs/sql-job-store.js';
 import { UploadService } from '../../src/jobs/upload-service.js';
 import type { DatasetInspection } from '../../src/pipeline/contract.js';
 import type { BlobRef, BlobStore } from '../../src/storage/blob-store.js';
+import type { DiskSpace } from '../../src/storage/disk-space.js';
 import { openFileBlobStore } from '../../src/storage/file-blob-store.js';
 import { type JobFolders, jobFolders } from '../../src/storage/job-folders.js';
 import { INSPECTION, OUTCOME } from '../jobs/samples.js';
@@ -99,6 +100,7 @@ export interface HarnessOptions {
   readonly dataDir?: string;
   readonly apiKey?: string;
   readonly limits?: { uploadBytes?: number; jsonBytes?: number };
+  readonly disk?: DiskSpace;
 }
 
 export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
@@ -109,10 +111,14 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
   const blobs = await openFileBlobStore(dataDir);
   const folders = jobFolders(dataDir);
   const queue = new PlayedQueue();
-  const jobs = new JobService({ store, queue, folders, log });
-  const uploads = new UploadService({ store, blobs, queue, log });
+  const disk = options.disk && { disk: options.disk };
+  const jobs = new JobService({ store, queue, folders, log, ...disk });
+  const uploads = new UploadService({ store, blobs, queue, log, ...disk });
   const limits = { ...readConfig({}).limits, ...options.limits };
-  const app = await createServer({ store, jobs, uploads, folders, queue, limits, apiKey: options.apiKey }, log);
+  const app = await createServer(
+    { store, jobs, uploads, folders, queue, limits, apiKey: options.apiKey, ...disk },
+    log,
+  );
   await app.ready();
   let stopped = false;
   const stop = async () => {
