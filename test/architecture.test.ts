@@ -31,8 +31,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   queue: [...SERVICE_LEAVES, 'config', 'jobs', 'storage'],
   api: [...SERVICE_LEAVES, 'installed-engines', 'webgpu', 'config', 'jobs', 'queue', 'storage'],
   client: SERVICE_LEAVES,
-  service: [...SERVICE_LEAVES, 'config', 'jobs', 'queue', 'storage', 'api', 'workers'],
-  main: ['config', 'logger', 'service'],
+  'data-dir': ['jobs', 'storage'],
+  backup: ['data-dir', 'jobs'],
+  service: [...SERVICE_LEAVES, 'config', 'jobs', 'queue', 'storage', 'data-dir', 'api', 'workers'],
+  main: ['config', 'data-dir', 'logger', 'service'],
   workers: [...SERVICE_LEAVES, 'config', 'logger', 'jobs', 'queue', 'storage', 'pipeline'],
 };
 

@@ -97,6 +97,8 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
           if (verdict.type === 'ended') return { attempt: attempt.attempt, event: verdict.event };
           // Here, and not in the queue: there is no room for any other job either.
           if (verdict.type === 'no-room') await untilRoom(context.dataDir, mine.asked.signal);
+          if (mine.end === 'cancel')
+            return { attempt: attempt.attempt, event: { type: 'finished', outcome: CANCELED } };
           if (verdict.type !== 'crashed') await takeBackStart(attempt.checkpointDir);
           if (verdict.type === 'no-room' && mine.end !== 'stop') continue;
           await job.moveToWait(token);

@@ -1,13 +1,9 @@
 import { access, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import Database from 'libsql';
 import { RECORD, RECORD_ID } from '../data-dir.js';
-import { openSqlite } from '../jobs/sqlite.js';
+import { copySqlite, openSqlite } from '../jobs/sqlite.js';
 import { bringTree, linkOrCopy } from './copy-tree.js';
 import { type NamedFile, namedFiles } from './stored-files.js';
-
-/** The service may be writing. */
-const BUSY_MS = 30_000;
 
 export interface BackupReport {
   readonly files: number;
@@ -29,21 +25,11 @@ export async function backUp(dataDir: string, to: string): Promise<BackupReport>
   const partial = `${to}.partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true });
-  snapshot(join(dataDir, RECORD), join(partial, RECORD));
+  copySqlite(join(dataDir, RECORD), join(partial, RECORD));
   const report = await bringFiles(dataDir, partial);
   await mkdir(dirname(to), { recursive: true });
   await rename(partial, to);
   return report;
-}
-
-/** One transaction's view of the record, with what is still in its WAL. */
-function snapshot(from: string, to: string): void {
-  const database = new Database(from, { timeout: BUSY_MS });
-  try {
-    database.prepare('vacuum into ?').run(to);
-  } finally {
-    database.close();
-  }
 }
 
 async function bringFiles(dataDir: string, to: string): Promise<BackupReport> {

@@ -147,6 +147,19 @@ export async function openSqlite(path: string, { onNew }: OpenOptions = {}): Pro
   return { db, close };
 }
 
+/** A process that copies a database waits so long for one that writes it. */
+const BUSY_MS = 30_000;
+
+/** Copies a database to a new file: as one transaction sees it, with what is still in its WAL, whoever writes it meanwhile. */
+export function copySqlite(from: string, to: string): void {
+  const database = new Database(from, { timeout: BUSY_MS });
+  try {
+    database.prepare('vacuum into ?').run(to);
+  } finally {
+    database.close();
+  }
+}
+
 /** Some faults (a full disk) end a transaction by themselves: a rollback after them would fail and hide the fault. */
 class Dialect extends SqliteDialect {
   readonly #database: Database.Database;
