@@ -240,7 +240,8 @@ export class JobService {
     for (;;) {
       try {
         let before: Job | undefined;
-        const job = await this.#update(report.job_id, (current) => {
+        const update = mustBeRecorded(report) ? this.#update.bind(this) : this.#store.updateJob;
+        const job = await update(report.job_id, (current) => {
           before = current;
           return applyReport(current, report, new Date().toISOString());
         });
@@ -253,7 +254,7 @@ export class JobService {
     }
   }
 
-  /** On a full disk with what is kept for it. */
+  /** What must be on the record: on a full disk, with what is kept for it. Progress that can't be told is no loss. */
   async #update(id: string, change: Parameters<JobStore['updateJob']>[1]): Promise<Job | undefined> {
     try {
       return await this.#store.updateJob(id, change);
