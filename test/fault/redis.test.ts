@@ -192,8 +192,8 @@ describeRedis('a queue whose Redis is not there yet', () => {
 
 const BLOB = '0'.repeat(64);
 
-/** As the workers have it, which read the environment. */
-const QUEUE = { prefix: 'espalier' };
+/** The prefix is that of the workers, which read the environment. */
+const QUEUE = { prefix: 'espalier', owner: 'record-of-the-test' };
 
 async function kill(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
