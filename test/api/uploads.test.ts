@@ -160,17 +160,16 @@ describe('POST /models', () => {
     await h.app.listen({ port: 0, host: '127.0.0.1' });
     const { port } = h.app.server.address() as AddressInfo;
     const finished = new Promise<void>((resolve) => h.app.server.once('request', (_q, r) => r.once('close', resolve)));
-    await new Promise<void>((resolve) => {
-      const request = httpRequest({
-        port,
-        method: 'POST',
-        path: '/models',
-        headers: { 'content-type': 'multipart/form-data; boundary=B', 'content-length': '900' },
-      });
-      request.on('error', () => resolve());
-      request.write('--B\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\nhalf of the file');
-      setTimeout(() => request.destroy(), 50);
+    const request = httpRequest({
+      port,
+      method: 'POST',
+      path: '/models',
+      headers: { 'content-type': 'multipart/form-data; boundary=B', 'content-length': '900' },
     });
+    request.on('error', () => {});
+    request.write('--B\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\nhalf of the file');
+    await expect.poll(() => h.files(), { timeout: 30_000 }).toHaveLength(1);
+    request.destroy();
     await finished;
     await expect.poll(() => h.files(), { timeout: 5000 }).toEqual([]);
     expect((await h.app.inject('/healthz')).statusCode).toBe(200);
