@@ -36,7 +36,11 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly dataDir: string;
+  /** After so long files that no record names are deleted. */
+  readonly quarantineMs: number;
   readonly redisUrl: string | undefined;
+  /** Of every key in Redis. */
+  readonly queuePrefix: string;
   readonly engine: EngineName;
   readonly device: DeviceName;
   readonly logLevel: string;
@@ -93,6 +97,7 @@ export function readConfig(env: Environment): Config {
     ...worker,
     host,
     port: variables.whole('PORT', 3000, 0, 65535),
+    quarantineMs: variables.whole('QUARANTINE_DAYS', 7, 0, 3650) * 86_400_000,
     apiKey,
     limits: {
       ...worker.limits,
@@ -161,6 +166,10 @@ function workerVariables(variables: Variables) {
   if (redisUrl !== undefined && !isUrl(redisUrl, ['redis:', 'rediss:'])) {
     variables.problems.push('REDIS_URL must be a redis:// or rediss:// address');
   }
+  const queuePrefix = variables.text('QUEUE_PREFIX') ?? 'espalier';
+  if (!/^[\w.{}-]{1,64}$/.test(queuePrefix)) {
+    variables.problems.push(`QUEUE_PREFIX may have 1 to 64 letters, digits and ".-_{}", found "${queuePrefix}"`);
+  }
   for (const [name, instead] of Object.entries(NOT_SUPPORTED_YET)) {
     if (variables.text(name) !== undefined) {
       variables.problems.push(`${name} is not supported yet: ${instead}; unset it`);
@@ -170,6 +179,7 @@ function workerVariables(variables: Variables) {
   return {
     dataDir: resolve(variables.text('DATA_DIR') ?? './data'),
     redisUrl,
+    queuePrefix,
     engine,
     device: variables.oneOf<DeviceName>('DEVICE', ENGINE_DEVICES[engine], 'auto', `with ENGINE "${engine}" `),
     logLevel: variables.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),

@@ -17,6 +17,8 @@ export const ERRORS = {
   QUEUE_FULL: { status: 429, title: 'Too many jobs are queued' },
   INTERNAL: { status: 500, title: 'Internal error' },
   NO_WORKER: { status: 503, title: 'No worker is there to read uploads' },
+  RECORD_DAMAGED: { status: 500, title: 'The record of it is damaged' },
+  DISK_FULL: { status: 507, title: 'The disk is full' },
   UNAVAILABLE: { status: 503, title: 'The service can not do this right now' },
   // archives and model files
   ARCHIVE_INVALID: { status: 422, title: 'The archive can not be read' },
@@ -47,6 +49,7 @@ export const ERRORS = {
   // jobs
   JOB_NOT_FINISHED: { status: 409, title: 'The job has not finished' },
   JOB_NO_RESULT: { status: 409, title: 'The job has no result' },
+  JOB_SUCCEEDED: { status: 409, title: 'The job has succeeded' },
   RESOURCE_IN_USE: { status: 409, title: 'The resource is in use by a job' },
   IDEMPOTENCY_CONFLICT: { status: 409, title: 'The idempotency key was used with another request' },
   CERTIFICATE_FAILED: { status: 500, title: 'The pruned model does not compute what the masked model computes' },
@@ -92,7 +95,11 @@ export class EspalierError extends Error {
 }
 
 /** What the file system and SQLite say when there is no room left. */
-const DISK_FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
+const DISK_FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'DISK_FULL']);
+
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && DISK_FULL.has(String((error as { code?: unknown }).code));
+}
 
 /** What the system says of files, memory and connections, as against a fault of a program: it has a name like ENOENT. */
 export function isSystemFault(error: unknown): boolean {
@@ -105,7 +112,8 @@ export function isSystemFault(error: unknown): boolean {
  */
 export function toEspalierError(error: unknown, internal: string): EspalierError {
   if (error instanceof EspalierError) return error;
-  const full = error instanceof Error && DISK_FULL.has(String((error as { code?: unknown }).code));
-  if (full) return new EspalierError('UNAVAILABLE', "the service's disk is full", { retryable: true, cause: error });
+  if (isDiskFull(error)) {
+    return new EspalierError('DISK_FULL', "the service's disk is full", { retryable: true, cause: error });
+  }
   return new EspalierError('INTERNAL', internal, { cause: error });
 }

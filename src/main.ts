@@ -1,5 +1,6 @@
 /** `npm start`: the API, with an embedded worker when REDIS_URL is unset. */
 import { ConfigError, readConfig, requireWebGpu } from './config.js';
+import type { Unnamed } from './data-dir.js';
 import { createLogger } from './logger.js';
 import { makeFilesPrivate } from './private-files.js';
 import { forgetSecrets, secretsOf } from './secrets.js';
@@ -7,12 +8,18 @@ import { startService } from './service.js';
 
 const HELP = `espalier: pruning as a service
 
+Options, for a DATA_DIR whose record.db is new or another than that of its files (they decide about files that it does not name):
+  --quarantine         move them to DATA_DIR/quarantine, as at every start
+  --adopt              leave them where they are
+
 Environment:
   HOST                 address to listen on (127.0.0.1); others than loopback need API_KEY
   PORT                 (3000)
   API_KEY              where set, requests must bring it as "Authorization: Bearer KEY"
   DATA_DIR             record, uploads and results (./data)
+  QUARANTINE_DAYS      days after which files that the record does not name are deleted; until then they are in DATA_DIR/quarantine (7)
   REDIS_URL            redis://…: jobs go to worker processes (npm run worker); unset: a worker runs in here
+  QUEUE_PREFIX         what every key in Redis begins with (espalier); another one for each service that shares a Redis
   ENGINE               auto, native, onnxruntime or tensorflow (auto)
   DEVICE               auto, cpu, cuda or webgpu (auto; docs/gpu.md)
   WORKER_CONCURRENCY   jobs at a time (1)
@@ -37,14 +44,21 @@ Environment:
 /** A stop that takes longer than this has gone wrong. */
 const STOP_MS = 30_000;
 
-const [argument] = process.argv.slice(2);
-if (argument !== undefined) {
-  const help = argument === '--help' || argument === '-h';
-  (help ? process.stdout : process.stderr).write(
-    help ? HELP : `unknown argument "${argument}"; there is only --help\n`,
-  );
-  process.exit(help ? 0 : 2);
+const OPTIONS: Readonly<Record<string, Unnamed>> = { '--adopt': 'adopt', '--quarantine': 'quarantine' };
+
+const given = process.argv.slice(2);
+if (given.includes('--help') || given.includes('-h')) {
+  process.stdout.write(HELP);
+  process.exit(0);
 }
+const [argument] = given;
+if (given.length > 1 || (argument !== undefined && !(argument in OPTIONS))) {
+  process.stderr.write(
+    `unknown argument "${given.join(' ')}"; there are --help, ${Object.keys(OPTIONS).join(' or ')}\n`,
+  );
+  process.exit(2);
+}
+const unnamed = argument === undefined ? 'refuse' : OPTIONS[argument];
 
 try {
   await main();
@@ -60,7 +74,7 @@ async function main(): Promise<void> {
   if (config.redisUrl === undefined) await requireWebGpu(config);
   const logger = createLogger(config.logLevel, secrets);
   forgetSecrets((err) => logger.warn({ err }, 'jobs of this process can read its keys in /proc'));
-  const service = await startService(config, logger);
+  const service = await startService(config, logger, unnamed);
 
   let stopping = false;
   const stop = async (signal: string) => {

@@ -33,8 +33,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   queue: [...SERVICE_LEAVES, 'config', 'jobs', 'storage'],
   api: [...SERVICE_LEAVES, 'installed-engines', 'webgpu', 'config', 'jobs', 'queue', 'storage'],
   client: SERVICE_LEAVES,
-  service: [...SERVICE_LEAVES, 'config', 'private-files', 'jobs', 'queue', 'storage', 'api', 'workers'],
-  main: ['config', 'logger', 'private-files', 'secrets', 'service'],
+  'data-dir': ['jobs', 'private-files', 'storage'],
+  backup: ['data-dir', 'jobs', 'private-files'],
+  service: [...SERVICE_LEAVES, 'config', 'jobs', 'queue', 'storage', 'data-dir', 'api', 'workers'],
+  main: ['config', 'data-dir', 'logger', 'private-files', 'secrets', 'service'],
   workers: [...SERVICE_LEAVES, 'config', 'logger', 'private-files', 'secrets', 'jobs', 'queue', 'storage', 'pipeline'],
 };
 

@@ -6,6 +6,7 @@ const HELP = `espalier worker: runs pruning jobs and reads uploads, for an API t
 
 Environment:
   REDIS_URL            redis://[user:password@]host:port[/db]; required
+  QUEUE_PREFIX         what every key in Redis begins with, as the API has it (espalier)
   DATA_DIR             the API's folder of uploads and results (./data)
   WORKER_CONCURRENCY   jobs at a time; one for each device (1)
   ENGINE               auto, native, onnxruntime or tensorflow (auto)

@@ -4,7 +4,8 @@ import type { Config } from '../src/config.js';
 import { EspalierError } from '../src/errors.js';
 import type { JobSpec } from '../src/pipeline/contract.js';
 import { closeWithin } from '../src/queue/closing.js';
-import { MAX_ATTEMPTS, type Transport } from '../src/queue/index.js';
+import { openEventStream } from '../src/queue/event-stream.js';
+import type { Transport } from '../src/queue/index.js';
 import {
   CANCEL_EVENT,
   INSPECTIONS_QUEUE,
@@ -70,6 +71,7 @@ export interface WorkerOptions {
 export interface WorkerContext {
   readonly logger: Logger;
   readonly jobs: TransportQueue<JobPayload, JobEnding>;
+  readonly dataDir: string;
   readonly folders: JobFolders;
   readonly blobs: Pick<BlobStore, 'localPath'>;
   readonly engine: JobSpec['engine'];
@@ -122,6 +124,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const context: WorkerContext = {
     logger,
     jobs,
+    dataDir: config.dataDir,
     folders: jobFolders(config.dataDir),
     blobs: seenFromHere(options.blobs),
     engine: config.engine,
@@ -155,7 +158,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     concurrency: config.workerConcurrency,
     lockDuration: LOCK_MS,
     stalledInterval: LOOK_FOR_DEAD_WORKERS_MS,
-    maxStalledCount: MAX_ATTEMPTS - 1,
+    // How often a job is started is counted beside its checkpoints (fruitless-starts.ts).
+    maxStalledCount: Number.MAX_SAFE_INTEGER,
   });
   // Another worker has it by now, or soon: two runs of one job would share its checkpoint.
   jobWorker.on('lockRenewalFailed', (jobIds) => {
@@ -169,10 +173,18 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   );
 
   const heartbeat = startHeartbeat(transport);
-  await jobs.waitUntilReady();
-  const from = await jobs.getBackend().publishEvent({ event: 'worker started' }, 10_000);
-  const events = transport.events(JOBS_QUEUE, from);
-  events.on(CANCEL_EVENT as 'waiting', ({ jobId }) => jobProcessor.cancel(jobId));
+  const onError = (err: Error) => logger.error({ err }, err.message);
+  const stream = openEventStream({
+    transport,
+    name: JOBS_QUEUE,
+    queue: jobs as unknown as TransportQueue<unknown, unknown>,
+    listen: (events) => events.on(CANCEL_EVENT as 'waiting', ({ jobId }) => jobProcessor.cancel(jobId)),
+    onReopened: () => void jobProcessor.hearCancels().catch(onError),
+    onError,
+  });
+  // The API puts them back, and another worker may take them: two runs of one job would share its checkpoint.
+  transport.onEmptied(() => jobProcessor.letGo());
+  await stream.open;
   // Cancels are heard before the first job is taken.
   const running = [jobWorker.run(), inspectionWorker.run()];
   for (const loop of running) loop.catch((err: Error) => logger.error({ err }, 'a worker loop ended'));
@@ -184,7 +196,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       const closing = [jobWorker.close(), inspectionWorker.close()];
       jobProcessor.stop();
       inspectionProcessor.stop();
-      if (!(await closeWithin(CLOSE_MS, [...closing, events.close()]))) {
+      if (!(await closeWithin(CLOSE_MS, [...closing, stream.close()]))) {
         logger.warn('jobs could not be given back in time; they come back when their locks run out');
       }
       await Promise.all([jobs.close(), heartbeat.close()]);

@@ -15,7 +15,11 @@ export async function runWorkerProcess(config: WorkerEnvironment, children?: Wor
   makeFilesPrivate();
   const logger = createLogger(config.logLevel, secretsOf(process.env));
   forgetSecrets((err) => logger.warn({ err }, 'jobs of this process can read its keys in /proc'));
-  const transport = openRedisTransport(config.redisUrl, (err) => logger.error({ err }, err.message));
+  const transport = openRedisTransport({
+    url: config.redisUrl,
+    prefix: config.queuePrefix,
+    onError: (err) => logger.error({ err }, err.message),
+  });
   const blobs = await openFileBlobStore(config.dataDir);
   let worker: RunningWorker | undefined;
   onFirstSignal(logger, async () => {

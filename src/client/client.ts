@@ -120,6 +120,8 @@ export function createClient({ url, apiKey }: ClientOptions) {
         `/jobs?${new URLSearchParams(Object.entries(query).map(([k, v]): [string, string] => [k, String(v)]))}`,
       ),
     cancel: (id: string) => read<JobView>(job(id, '/cancel'), { method: 'POST' }),
+    /** Of a failed or canceled job: it goes on from its last checkpoint. */
+    retry: (id: string) => read<JobView>(job(id, '/retry'), { method: 'POST' }),
     deleteJob: async (id: string): Promise<void> => {
       await call(job(id), { method: 'DELETE' });
     },

@@ -30,6 +30,10 @@ export function cacheJobs(store: JobStore): JobStore {
   };
   return {
     ...store,
+    // It changes, and a copy of it would not.
+    get adoptedAt() {
+      return store.adoptedAt;
+    },
     findJob: async (id) => {
       const known = jobs.find(id);
       if (known !== undefined) return known;
@@ -38,10 +42,10 @@ export function cacheJobs(store: JobStore): JobStore {
       if (job !== undefined && changes === before) jobs.keep(job);
       return job;
     },
-    updateJob: (id, change) =>
+    updateJob: (id, ...change) =>
       changing(
         id,
-        () => store.updateJob(id, change),
+        () => store.updateJob(id, ...change),
         (job) => job !== undefined && jobs.keep(job),
       ),
     removeJob: (id) =>

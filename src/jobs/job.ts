@@ -12,11 +12,12 @@
  *              a report                finished
  *   queued ───────────────► running ───────────────► succeeded
  *     │                      │  │  └────────────────► failed        failed
- *     └──────► canceled ◄────┘  └ a newer attempt: running again
+ *     └──────► canceled ◄────┘  └ a newer attempt: running again; no room on the disk: queued
  *       nobody runs it   finished, status canceled
  * ```
  *
- * The three states on the right and `canceled` are final: nothing leads out of them.
+ * The three states on the right and `canceled` are final: no report leads out of them. A retry does: a failed or canceled job
+ * is queued again, and goes on from its last checkpoint.
  */
 import type { Artifact, JobResult, Phase } from '../pipeline/contract.js';
 import {
@@ -57,7 +58,7 @@ export interface Job {
 /** What lists tell of a job: all but what may be long. */
 export type JobSummary = Omit<Job, 'config' | 'result'>;
 
-/** What a report changes. `artifacts` come with the end. */
+/** What a report changes. `artifacts` come with the end, and replace those that are there. */
 export interface JobChange {
   readonly job: Job;
   readonly artifacts?: readonly Artifact[];
@@ -93,7 +94,8 @@ const CHANGES: { [T in WorkerReport['type']]: (job: Job, report: ReportOf<T>, no
     metric: () => undefined,
     log: () => undefined,
     progress: (job, { phase, progress }) => ({ job: { ...job, phase, progress: Math.max(job.progress, progress) } }),
-    warning: (job, { code, message }) => ({ job: { ...job, warnings: bounded([...job.warnings, { code, message }]) } }),
+    warning: (job, warning) => ({ job: withWarning(job, warning) }),
+    waiting: (job, warning) => ({ job: { ...withWarning(job, warning), status: 'queued' } }),
     finished: (job, { outcome }, now) => ({
       job: {
         ...job,
@@ -115,11 +117,25 @@ const CHANGES: { [T in WorkerReport['type']]: (job: Job, report: ReportOf<T>, no
     }),
   };
 
+function withWarning(job: Job, { code, message }: Job['warnings'][number]): Job {
+  return { ...job, warnings: bounded([...job.warnings, { code, message }]) };
+}
+
 /** The first warnings, with texts that a list of jobs has room for. */
 function bounded(warnings: Job['warnings']): Job['warnings'] {
   return warnings
     .slice(0, MOST_WARNINGS)
     .map(({ code, message }) => ({ code: clip(code, LONGEST_ID), message: clip(message, LONGEST_TEXT) }));
+}
+
+/**
+ * The record of a failed or canceled job that is queued again; undefined for any other. Its attempt counts on, so that
+ * nothing which is still told of an earlier one is taken for news.
+ */
+export function retryFinished(job: Job): JobChange | undefined {
+  if (job.status !== 'failed' && job.status !== 'canceled') return undefined;
+  const fresh = { cancelRequested: false, finishedAt: null, warnings: [], error: null, result: null };
+  return { job: { ...job, ...fresh, status: 'queued', attempt: job.attempt + 1 }, artifacts: [] };
 }
 
 /** The record of a job that no worker has or will have; undefined when it is finished. */

@@ -1,18 +1,13 @@
 /** The record in SQL, through Kysely. */
-import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import { EspalierError } from '../errors.js';
-import type { Phase } from '../pipeline/contract.js';
-import { isFinished, type Job, type JobStatus, type JobSummary } from './job.js';
+import { isFinished, type Job, type JobStatus } from './job.js';
 import type { JobStore } from './job-store.js';
-import { openSqlite, type Tables } from './sqlite.js';
+import { isDamage, jobRow, SUMMARY_COLUMNS, toJob, toSummary, toUnits, toUpload, uploadRow } from './rows.js';
+import { type OpenOptions, openSqlite, type Tables } from './sqlite.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 
 const UPLOAD_COLUMNS = ['id', 'kind', 'blob', 'sha256', 'file_name', 'size_bytes', 'created_at', 'inspection'] as const;
-
-const SUMMARY_COLUMNS = [
-  ...['id', 'status', 'phase', 'progress', 'model_id', 'dataset_id', 'attempt', 'cancel_requested'],
-  ...['created_at', 'started_at', 'finished_at', 'warnings', 'error', 'request_id'],
-] as const satisfies readonly (keyof Tables['jobs'])[];
 
 /** Text that one page of a list may hold, beyond its first entry: pages of long entries are short. */
 const PAGE_CHARACTERS = 2 ** 20;
@@ -24,12 +19,37 @@ const UNFINISHED: readonly JobStatus[] = ['queued', 'running'];
 const NAMES: Readonly<Record<UploadKind, string>> = { model: 'model', dataset: 'data set' };
 
 /** Opens the record in a SQLite file. */
-export async function openSqliteJobStore(path: string): Promise<JobStore> {
-  const { db, close } = await openSqlite(path);
-  return sqlJobStore(db, close);
+export async function openSqliteJobStore(path: string, options: StoreOptions = {}): Promise<JobStore> {
+  const { db, close } = await openSqlite(path, options);
+  const record = await db.selectFrom('record').selectAll().executeTakeFirstOrThrow();
+  return sqlJobStore(record, db, close, createDamage(options.onDamaged));
 }
 
-function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
+export interface StoreOptions extends OpenOptions {
+  /** Hears of each damaged row, once. */
+  readonly onDamaged?: (error: EspalierError) => void;
+}
+
+/** The damaged rows that were come across, each told once. */
+function createDamage(onDamaged: (error: EspalierError) => void = () => {}) {
+  const ids = new Set<string>();
+  return {
+    ids,
+    skip: (error: EspalierError, id: string) => {
+      if (ids.has(id)) return;
+      ids.add(id);
+      onDamaged(error);
+    },
+  };
+}
+
+function sqlJobStore(
+  record: Tables['record'],
+  db: Kysely<Tables>,
+  close: () => Promise<void>,
+  damage: ReturnType<typeof createDamage>,
+): JobStore {
+  let adoptedAt = record.adopted_at;
   const find = async <K extends UploadKind>(kind: K, column: 'id' | 'sha256', value: string, on: Source = db) => {
     const query = on.selectFrom('uploads').select(UPLOAD_COLUMNS).where('kind', '=', kind).where(column, '=', value);
     const row = await query.executeTakeFirst();
@@ -37,10 +57,24 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
   };
   const findJob = async (id: string, on: Source = db): Promise<Job | undefined> => {
     const row = await on.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();
-    return row && toJob(row);
+    try {
+      return row && toJob(row);
+    } catch (error) {
+      if (isDamage(error)) damage.skip(error, id);
+      throw error;
+    }
   };
 
   return {
+    recordId: record.id,
+    get adoptedAt() {
+      return adoptedAt;
+    },
+    damagedRows: () => damage.ids.size,
+    adoptFiles: async (now) => {
+      await db.updateTable('record').set({ adopted_at: now }).execute();
+      adoptedAt = now;
+    },
     addUpload: <K extends UploadKind>(upload: NewUpload<K>) =>
       db.transaction().execute(async (tx) => {
         const there = await find(upload.kind, 'sha256', upload.blob.sha256, tx);
@@ -53,7 +87,7 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
     findUploadBySha256: (kind, sha256) => find(kind, 'sha256', sha256),
     findUnits: async (id) => {
       const row = await db.selectFrom('uploads').select('units').where('id', '=', id).executeTakeFirst();
-      return row?.units ? JSON.parse(row.units) : undefined;
+      return row?.units ? toUnits({ id, units: row.units }) : undefined;
     },
     listUploads: async <K extends UploadKind>(kind: K, { limit, cursor }: { limit: number; cursor?: string }) => {
       let query = db.selectFrom('uploads').where('kind', '=', kind);
@@ -65,7 +99,7 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
         .execute();
       const { ids, nextCursor } = pageOf(lengths, limit);
       const rows = await db.selectFrom('uploads').select(UPLOAD_COLUMNS).where('id', 'in', ids).execute();
-      return { data: newestFirst(rows).map((row) => toUpload(row) as Upload<K>), nextCursor };
+      return { data: readable(newestFirst(rows), (row) => toUpload(row) as Upload<K>, damage.skip), nextCursor };
     },
     removeUpload: (kind, id) =>
       db.transaction().execute(async (tx) => {
@@ -108,6 +142,10 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
         return { job, created: true };
       }),
     findJob: (id) => findJob(id),
+    hasJob: async (id) => {
+      const row = await db.selectFrom('jobs').select('id').where('id', '=', id).executeTakeFirst();
+      return row !== undefined;
+    },
     listJobs: async ({ limit, cursor, status }) => {
       let query = db.selectFrom('jobs');
       if (status) query = query.where('status', '=', status);
@@ -119,19 +157,24 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
         .execute();
       const { ids, nextCursor } = pageOf(lengths, limit);
       const rows = await db.selectFrom('jobs').select(SUMMARY_COLUMNS).where('id', 'in', ids).execute();
-      return { data: newestFirst(rows).map(toSummary), nextCursor };
+      // What is damaged may be one of the columns that lists leave out.
+      const whole = newestFirst(rows).filter(({ id }) => !damage.ids.has(id));
+      return { data: readable(whole, toSummary, damage.skip), nextCursor };
     },
     unfinishedJobs: async () => {
       const query = db.selectFrom('jobs').selectAll().where('status', 'in', UNFINISHED);
-      return (await query.orderBy('id').execute()).map(toJob);
+      return readable(await query.orderBy('id').execute(), toJob, damage.skip);
     },
-    updateJob: (id, change) =>
+    updateJob: (id, change, mostQueued) =>
       db.transaction().execute(async (tx) => {
         const job = await findJob(id, tx);
         const changed = job && change(job);
         if (!changed) return undefined;
+        const queues = changed.job.status === 'queued' && isFinished(job);
+        if (queues && mostQueued !== undefined) await checkQueued(tx, mostQueued);
         const { id: _, ...row } = jobRow(changed.job);
         await tx.updateTable('jobs').set(row).where('id', '=', id).execute();
+        if (changed.artifacts) await tx.deleteFrom('artifacts').where('job_id', '=', id).execute();
         for (const { name, content_type, size_bytes, sha256 } of changed.artifacts ?? []) {
           const values = { job_id: id, attempt: changed.job.attempt, name, content_type, size_bytes, sha256 };
           await tx.insertInto('artifacts').values(values).execute();
@@ -197,84 +240,21 @@ async function checkQueued(on: Source, mostQueued: number): Promise<void> {
   if (jobs < mostQueued && bytes < QUEUED_CONFIG_BYTES) return;
   const found = jobs < mostQueued ? `${jobs} jobs with ${bytes} bytes of configs` : `${jobs} jobs`;
   const most = jobs < mostQueued ? `${QUEUED_CONFIG_BYTES} bytes are` : `${mostQueued} are`;
-  throw new EspalierError(
-    'QUEUE_FULL',
-    `${found} are queued, and at most ${most} taken; try again when some have run`,
-    {
-      retryable: true,
-    },
-  );
+  const detail = `${found} are queued, and at most ${most} taken; try again when some have run`;
+  throw new EspalierError('QUEUE_FULL', detail, { retryable: true });
 }
 
-function uploadRow({ blob, inspection, units, ...upload }: NewUpload<UploadKind>): Tables['uploads'] {
-  return {
-    id: upload.id,
-    kind: upload.kind,
-    blob: blob.blob,
-    sha256: blob.sha256,
-    file_name: blob.name,
-    size_bytes: upload.sizeBytes,
-    created_at: upload.createdAt,
-    inspection: JSON.stringify(inspection),
-    units: units && JSON.stringify(units),
-  };
-}
+type Skip = (error: EspalierError, id: string) => void;
 
-function toUpload(row: Omit<Tables['uploads'], 'units'>): Upload {
-  return {
-    id: row.id,
-    kind: row.kind as UploadKind,
-    blob: { blob: row.blob, name: row.file_name, sha256: row.sha256 },
-    sizeBytes: row.size_bytes,
-    createdAt: row.created_at,
-    inspection: JSON.parse(row.inspection),
-  };
-}
-
-function jobRow(job: Job): Tables['jobs'] {
-  return {
-    id: job.id,
-    status: job.status,
-    phase: job.phase,
-    progress: job.progress,
-    model_id: job.model,
-    dataset_id: job.dataset,
-    config: JSON.stringify(job.config),
-    attempt: job.attempt,
-    cancel_requested: Number(job.cancelRequested),
-    created_at: job.createdAt,
-    started_at: job.startedAt,
-    finished_at: job.finishedAt,
-    warnings: JSON.stringify(job.warnings),
-    error: job.error && JSON.stringify(job.error),
-    result: job.result && JSON.stringify(job.result),
-    request_id: job.requestId,
-  };
-}
-
-function toJob(row: Selectable<Tables['jobs']>): Job {
-  return {
-    ...toSummary(row),
-    config: JSON.parse(row.config),
-    result: row.result === null ? null : JSON.parse(row.result),
-  };
-}
-
-function toSummary(row: Pick<Selectable<Tables['jobs']>, (typeof SUMMARY_COLUMNS)[number]>): JobSummary {
-  return {
-    id: row.id,
-    status: row.status as JobStatus,
-    phase: row.phase as Phase | null,
-    progress: row.progress,
-    model: row.model_id,
-    dataset: row.dataset_id,
-    attempt: row.attempt,
-    cancelRequested: row.cancel_requested === 1,
-    createdAt: row.created_at,
-    startedAt: row.started_at,
-    finishedAt: row.finished_at,
-    warnings: JSON.parse(row.warnings),
-    error: row.error === null ? null : JSON.parse(row.error),
-    requestId: row.request_id,
-  };
+/** The rows that can be read: one that is damaged is told, and holds nobody else up. */
+function readable<R extends { id: string }, T>(rows: readonly R[], read: (row: R) => T, skip: Skip): T[] {
+  return rows.flatMap((row) => {
+    try {
+      return [read(row)];
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      skip(error, row.id);
+      return [];
+    }
+  });
 }

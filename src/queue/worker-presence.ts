@@ -15,6 +15,12 @@ export const SILENCE_MS = 6000;
 
 export class WorkerPresence {
   #heardMs = Number.NEGATIVE_INFINITY;
+  readonly #canHear: () => boolean;
+
+  /** @param canHear whether events come at all: while the datastore is away, silence says nothing of workers */
+  constructor(canHear: () => boolean = () => true) {
+    this.#canHear = canHear;
+  }
 
   heard(): void {
     this.#heardMs = performance.now();
@@ -34,6 +40,7 @@ export class WorkerPresence {
           const now = performance.now();
           // A process that stood still itself has not read what came meanwhile.
           if (now - dueMs > BEAT_MS / 2) sinceMs = now - SILENCE_MS + BEAT_MS;
+          if (!this.#canHear()) sinceMs = now;
           const leftMs = Math.max(sinceMs, this.#heardMs) + SILENCE_MS - now;
           if (leftMs > 0) lookIn(leftMs);
           else reject(noWorker(what));

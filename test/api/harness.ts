@@ -20,6 +20,7 @@ import { openSqliteJobStore } from '../../src/jobs/sql-job-store.js';
 import { UploadService } from '../../src/jobs/upload-service.js';
 import type { DatasetInspection } from '../../src/pipeline/contract.js';
 import type { BlobRef, BlobStore } from '../../src/storage/blob-store.js';
+import type { DiskSpace } from '../../src/storage/disk-space.js';
 import { openFileBlobStore } from '../../src/storage/file-blob-store.js';
 import { type JobFolders, jobFolders } from '../../src/storage/job-folders.js';
 import { INSPECTION, OUTCOME } from '../jobs/samples.js';
@@ -102,6 +103,7 @@ export interface HarnessOptions {
   readonly apiKey?: string;
   readonly logLevel?: string;
   readonly limits?: { uploadBytes?: number; jsonBytes?: number; queuedJobs?: number; body?: BodyPace };
+  readonly disk?: DiskSpace;
 }
 
 export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
@@ -115,10 +117,14 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
   const blobs = await openFileBlobStore(dataDir);
   const folders = jobFolders(dataDir);
   const queue = new PlayedQueue();
+  const disk = options.disk && { disk: options.disk };
   const limits = { ...readConfig({}).limits, ...options.limits };
-  const jobs = new JobService({ store, queue, folders, log, mostQueued: limits.queuedJobs });
-  const uploads = new UploadService({ store, blobs, queue, log });
-  const app = await createServer({ store, jobs, uploads, folders, queue, limits, apiKey: options.apiKey }, log);
+  const jobs = new JobService({ store, queue, folders, log, mostQueued: limits.queuedJobs, ...disk });
+  const uploads = new UploadService({ store, blobs, queue, log, ...disk });
+  const app = await createServer(
+    { store, jobs, uploads, folders, queue, limits, apiKey: options.apiKey, ...disk },
+    log,
+  );
   await app.ready();
   let stopped = false;
   const stop = async () => {

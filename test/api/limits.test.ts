@@ -77,6 +77,22 @@ describe('queued jobs', () => {
     await h.report({ job_id: jobs[0].json().id, attempt: 1, type: 'started' });
     expect((await post({ model })).statusCode).toBe(202);
   });
+
+  test('are as many with retries: what is over stays as it is while the queue is full', async () => {
+    await h.close();
+    await open({ limits: { queuedJobs: 1 } });
+    const model = await upload();
+    const { id } = (await post({ model })).json();
+    const error = { code: 'INTERNAL', message: '', phase: null, retryable: false };
+    await h.report({ job_id: id, attempt: 1, type: 'failed', error });
+    const next = (await post({ model })).json();
+    const retry = () => h.app.inject({ method: 'POST', url: `/jobs/${id}/retry` });
+    expectProblem(await retry(), 'QUEUE_FULL');
+    expect((await h.app.inject(`/jobs/${id}`)).json()).toMatchObject({ status: 'failed' });
+    await h.report({ job_id: next.id, attempt: 1, type: 'started' });
+    expect((await retry()).json()).toMatchObject({ status: 'queued' });
+    expect((await h.app.inject(`/jobs/${id}`)).json()).toMatchObject({ status: 'queued' });
+  });
 });
 
 test('many jobs with long configs are a short list, and not more than the queue has room for', async () => {

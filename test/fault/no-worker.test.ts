@@ -59,7 +59,7 @@ describeRedis('over Redis', () => {
   test('what is said of a Redis that is away names no address', async () => {
     const errors: string[] = [];
     await redis.kill();
-    const open = openRedisQueue({ url: redis.url, onError: ({ message }) => errors.push(message) });
+    const open = openRedisQueue({ url: redis.url, prefix: 'espalier', onError: ({ message }) => errors.push(message) });
     const port = new URL(redis.url).port;
     await expect.poll(() => errors.join()).toContain(port);
     expect(await open.queue.ready()).toMatch(/^Redis can not be reached/);

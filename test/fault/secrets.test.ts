@@ -51,8 +51,17 @@ test.runIf(process.platform === 'linux')('the API forgets its key, and all that 
   expect(environOf(api.child.pid)).toContain('DATA_DIR=');
   expect(environOf(api.child.pid)).not.toContain('nobody-sees');
 
-  const open = pathsIn(dataDir).filter((path) => (statSync(path).mode & 0o077) !== 0);
-  expect(open).toEqual([]);
+  const [backup, restored] = [join(folder.path, 'backup'), join(folder.path, 'restored')];
+  for (const [command, dir] of [
+    ['backup', dataDir],
+    ['restore', restored],
+  ] as const) {
+    const run = startProcess('src/backup/main.js', { DATA_DIR: dir }, [command, backup]);
+    running.push(run);
+    expect(await run.ended()).toBe(0);
+  }
+  const written = [dataDir, backup, restored].flatMap(pathsIn);
+  expect(written.filter((path) => (statSync(path).mode & 0o077) !== 0)).toEqual([]);
 });
 
 test.runIf(process.platform === 'linux')("a child's environment is made of what it needs", async () => {

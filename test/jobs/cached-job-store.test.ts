@@ -22,6 +22,16 @@ jobStoreContract('SQLite with the last jobs in memory', async () => {
   };
 });
 
+test('what the store says of itself is as new as the store', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'record-'));
+  const store = await openSqliteJobStore(join(folder, 'record.db'));
+  const cached = cacheJobs(store);
+  await store.adoptFiles('2026-01-01T00:00:00.000Z');
+  expect(cached.adoptedAt).toBe('2026-01-01T00:00:00.000Z');
+  await store.close();
+  await rm(folder, { recursive: true });
+});
+
 /** A store of one job that counts how often it is read. */
 function storeOf(job: Job) {
   const state = { job: job as Job | undefined, reads: 0, beforeAnswer: async () => {} };

@@ -19,8 +19,11 @@ export type Step =
   /** Dies as if the kernel had killed it, the first time it comes here. */
   | 'die-once'
   | 'die'
+  | 'die-twice'
+  | 'print-and-die'
   | 'exit'
   | 'fail'
+  | 'fail-once'
   | 'throw'
   /** Has an engine look up a row that its table hasn't. */
   | 'look-up'
@@ -35,6 +38,8 @@ export type Step =
   /** Never hears of a cancel. */
   | 'block'
   | 'allocate'
+  /** 8 MiB. */
+  | 'write-much'
   | 'print'
   /** Logs what uploads may unpack to. */
   | 'limits'
@@ -66,10 +71,33 @@ const STEPS: Readonly<Record<Step, (context: Parameters<JobRunner>) => Promise<v
     process.kill(process.pid, 'SIGKILL');
     await sleep(60_000);
   },
+  /** Twice in each place of the list where it stands; leaves nothing beside the checkpoint. */
+  'die-twice': async ([spec]) => {
+    const done = readFileSync(join(spec.checkpointDir, 'steps-done'), 'utf8');
+    const mark = join(spec.checkpointDir, '..', `died-at-${done}`);
+    const times = existsSync(mark) ? Number(readFileSync(mark, 'utf8')) : 0;
+    if (times === 2) return;
+    writeFileSync(mark, String(times + 1));
+    process.kill(process.pid, 'SIGKILL');
+    await sleep(60_000);
+  },
+  'print-and-die': async () => {
+    for (let i = 1; i <= 30; i++) process.stdout.write(`line ${i}\n`);
+    // Written, as far as the pipe is: it is ended from outside of JavaScript.
+    await new Promise((resolve) => void process.stdout.write('', resolve));
+    process.kill(process.pid, 'SIGKILL');
+    await sleep(60_000);
+  },
   die: async () => void process.kill(process.pid, 'SIGKILL'),
   exit: async () => process.exit(3),
   fail: async () => {
     throw new EspalierError('LAYER_UNSUPPORTED', 'layer "x" is odd');
+  },
+  'fail-once': async ([spec]) => {
+    const mark = join(spec.checkpointDir, '..', 'failed');
+    if (existsSync(mark)) return;
+    writeFileSync(mark, '');
+    throw new EspalierError('TRAINING_DIVERGED', 'loss is NaN');
   },
   throw: async () => {
     throw new Error('a bug', { cause: new Error('its cause') });
@@ -137,6 +165,7 @@ const STEPS: Readonly<Record<Step, (context: Parameters<JobRunner>) => Promise<v
     const held: ArrayBuffer[] = [];
     for (;;) held.push(new ArrayBuffer(2 ** 46));
   },
+  'write-much': async ([spec]) => writeFileSync(join(spec.outDir, 'much'), Buffer.alloc(8 * 2 ** 20, 1)),
   print: async () => {
     console.log('a line on stdout');
     console.error('a line on stderr');
@@ -172,9 +201,17 @@ async function writeAndHang(data: string | Buffer): Promise<void> {
   await write(data);
   await sleep(600_000);
 }
+/** What jobs do that came over HTTP, where a config has no steps: its `seed` is an index of this. */
+export const STEPS_OF_SEED: readonly (readonly Step[])[] = [
+  ['work'],
+  ['work', 'wait-for-file', 'work'],
+  ['work', 'fail-once', 'work'],
+  ['work', 'hang-once', 'work'],
+  ['work', 'wait-for-file', 'write-much', 'work'],
+];
 
 const run: JobRunner = async (spec, listener, signal) => {
-  const { steps } = spec.config as unknown as { steps: readonly Step[] };
+  const { seed, steps = STEPS_OF_SEED[seed] } = spec.config as unknown as { seed: number; steps?: readonly Step[] };
   const counter = join(spec.checkpointDir, 'steps-done');
   listener.phase('pruning');
   let ran = 0;

@@ -21,7 +21,12 @@ const FRAMEWORK_CODES: Readonly<Record<string, ErrorCode>> = {
 };
 
 /** When to come again. */
-const RETRY_AFTER_S: Readonly<Partial<Record<ErrorCode, number>>> = { UNAVAILABLE: 5, NO_WORKER: 10, QUEUE_FULL: 30 };
+const RETRY_AFTER_S: Readonly<Partial<Record<ErrorCode, number>>> = {
+  UNAVAILABLE: 5,
+  DISK_FULL: 5,
+  NO_WORKER: 10,
+  QUEUE_FULL: 30,
+};
 
 export interface ProblemBody {
   readonly type: string;

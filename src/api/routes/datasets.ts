@@ -24,7 +24,7 @@ export function datasetRoutes(app: TypedApp, services: Services): void {
         description:
           'One `file` part: an `.npz` with `x_train`, `y_train` and perhaps `x_test`, `y_test`, or with `x` and `y`. Answers once the data have been read. The same bytes again answer 200 with the same id.',
         body: { content: { 'multipart/form-data': { schema: FilesForm } } },
-        response: { 200: Dataset.ref, 201: Dataset.ref, ...problems(400, 413, 415, 422, 503) },
+        response: { 200: Dataset.ref, 201: Dataset.ref, ...problems(400, 413, 415, 422, 503, 507) },
       },
     },
     async (request, reply) => {

@@ -51,7 +51,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
             'multipart/form-data': { schema: NewJobForm },
           },
         },
-        response: { 202: Job.ref, ...problems(400, 409, 413, 415, 422, 429, 503) },
+        response: { 202: Job.ref, ...problems(400, 409, 413, 415, 422, 429, 503, 507) },
       },
     },
     async (request, reply) => {
@@ -138,12 +138,31 @@ export function jobRoutes(app: TypedApp, services: Services): void {
         description:
           'A running job stops at its next step and keeps its best result so far. Again, or on a finished job: nothing happens. With the queue away the cancel is kept, and told when it is back.',
         params: Params,
-        response: { 202: Job.ref, ...problems(404) },
+        response: { 202: Job.ref, ...problems(404, 507) },
       },
     },
     async ({ params }, reply) => {
       reply.code(202);
       return jobView(await jobs.cancel(params.id));
+    },
+  );
+
+  app.post(
+    '/jobs/:id/retry',
+    {
+      schema: {
+        tags,
+        operationId: 'retryJob',
+        summary: 'Retry a failed or canceled job',
+        description:
+          'It is queued again, and goes on from its last checkpoint with a new deadline. A result that it had kept goes. A job that has not finished, or has succeeded: 409.',
+        params: Params,
+        response: { 202: Job.ref, ...problems(404, 409, 429, 503, 507) },
+      },
+    },
+    async ({ params }, reply) => {
+      reply.code(202);
+      return jobView(await jobs.retry(params.id));
     },
   );
 

@@ -30,7 +30,7 @@ export function modelRoutes(app: TypedApp, services: Services): void {
         description:
           'A `.zip` of a model folder, or `model.json` with its weight shards as several `file` parts, or one file of a single-file format. Answers once the model has been read. The same bytes again answer 200 with the same id.',
         body: { content: { 'multipart/form-data': { schema: FilesForm } } },
-        response: { 200: Model.ref, 201: Model.ref, ...problems(400, 413, 415, 422, 503) },
+        response: { 200: Model.ref, 201: Model.ref, ...problems(400, 413, 415, 422, 503, 507) },
       },
     },
     async (request, reply) => {

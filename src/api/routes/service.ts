@@ -10,6 +10,12 @@ import type { TypedApp } from './route.js';
 
 const tags = ['service'];
 const Status = Type.Object({ status: Code() });
+const Readiness = Type.Object({
+  status: Code(),
+  damaged_records: Type.Optional(
+    Type.Integer({ description: 'Records that can not be read, and are left out of lists; the log names them.' }),
+  ),
+});
 const Names = Type.Array(Name(), { maxItems: 1000 });
 
 /** What is installed doesn't change while the process runs. */
@@ -21,7 +27,10 @@ async function devices(): Promise<string[]> {
   return (await findWebGpuFault()) === undefined ? [...deviceNames, 'webgpu'] : deviceNames;
 }
 
-export function serviceRoutes(app: TypedApp, { queue, store, limits, installed = BUILT_IN_NAMES }: Services): void {
+export function serviceRoutes(
+  app: TypedApp,
+  { queue, store, disk, limits, installed = BUILT_IN_NAMES }: Services,
+): void {
   app.get(
     '/healthz',
     {
@@ -43,15 +52,18 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
         tags,
         operationId: 'getReadiness',
         summary: 'Can the service take jobs?',
-        description: 'Asks the record and the queue.',
-        response: { 200: Status, 503: problems(503)[503] },
+        description: 'Asks the record, the disk and the queue.',
+        response: { 200: Readiness, 503: problems(503)[503] },
       },
     },
     async () => {
       await store.listJobs({ limit: 1 });
       const ready = await queue.ready();
+      const diskFault = await disk?.findFault();
+      if (diskFault !== undefined) throw new EspalierError('UNAVAILABLE', diskFault, { retryable: true });
       if (ready !== true) throw new EspalierError('UNAVAILABLE', ready, { retryable: true });
-      return { status: 'ready' };
+      const damaged = store.damagedRows();
+      return { status: 'ready', ...(damaged > 0 && { damaged_records: damaged }) };
     },
   );
 
