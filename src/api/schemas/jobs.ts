@@ -66,7 +66,7 @@ export const Result = Type.Object({
         ),
         engines: Type.Optional(
           Type.Object({
-            names: Type.Array(Type.String(), {
+            names: Type.Array(Code(), {
               minItems: 2,
               maxItems: 2,
               description: 'What computed the masked original, and what the delivered file.',
@@ -82,7 +82,7 @@ export const Result = Type.Object({
                 "`file`: onnxruntime ran the delivered file's own bytes. `graph`: what was read from them was run.",
             }),
             reason: Type.Optional(
-              Type.String({ description: 'Why the file itself was not run, or why there was but one engine.' }),
+              Text({ description: 'Why the file itself was not run, or why there was but one engine.' }),
             ),
           }),
         ),
