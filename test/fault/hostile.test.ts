@@ -61,7 +61,8 @@ test('each is refused with a code, and nothing is left of it', { timeout: 1_200_
   }
 
   const files = readdirSync(folder.path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  expect(files.map(({ name }) => name).filter((name) => !name.startsWith('record.db'))).toEqual([]);
+  const own = /^(record\.(db|id).*|reserve)$/;
+  expect(files.map(({ name }) => name).filter((name) => !own.test(name))).toEqual([]);
   expect((await fetch(`${api.url}/readyz`)).status).toBe(200);
   if (process.platform !== 'linux') return;
   const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${api.child.pid}/status`, 'utf8'));
