@@ -6,14 +6,13 @@
 #ifndef ES_CONTRACT_H
 #define ES_CONTRACT_H
 
-#include <limits.h>
 #include <stdint.h>
 
 /* Axes of a strided operand once neighbours are joined. */
 #define ES_MAX_DIMS 8
-/* Elements of a tensor of a kernel that counts in int. */
-#define ES_MOST_INT INT_MAX
-/* Strides, dilations and pads of windows. */
+/* Elements of a tensor of a kernel that counts in int, with room to round up to whole tiles. */
+#define ES_MOST_INT (1 << 30)
+/* Strides, dilations and pads of windows, and the extents of filters. */
 #define ES_MOST_STEP (1 << 20)
 /* Columns of a matrix whose rows are summed or normalized: they are worked on in multiples of a vector. */
 #define ES_MOST_COLUMNS (1 << 24)
@@ -32,7 +31,7 @@ enum { ES_DTYPES = ES_BOOL + 1 };
 #define ES_CONV_FIELDS(X)                                                                                                   \
   X(int, n, 1, ES_MOST_INT) X(int, h, 1, ES_MOST_INT) X(int, w, 1, ES_MOST_INT) X(int, c, 1, ES_MOST_INT)                   \
   X(int, oh, 1, ES_MOST_INT) X(int, ow, 1, ES_MOST_INT) X(int, oc, 1, ES_MOST_INT)                                          \
-  X(int, kh, 1, ES_MOST_INT) X(int, kw, 1, ES_MOST_INT) X(int, sh, 1, ES_MOST_STEP) X(int, sw, 1, ES_MOST_STEP)               \
+  X(int, kh, 1, ES_MOST_STEP) X(int, kw, 1, ES_MOST_STEP) X(int, sh, 1, ES_MOST_STEP) X(int, sw, 1, ES_MOST_STEP)               \
   X(int, dh, 1, ES_MOST_STEP) X(int, dw, 1, ES_MOST_STEP) X(int, pt, 0, ES_MOST_STEP) X(int, pl, 0, ES_MOST_STEP)               \
   X(int, groups, 1, ES_MOST_INT) X(int, precise, 0, 1) X(int, packed, 0, 1)
 

@@ -1,7 +1,6 @@
 /* Convolutions and pools: windows that slide over planes. */
 #include "operators.h"
 
-
 static es_conv_shape read_shape(es_reader *r) {
   es_conv_shape s;
   ES_CONV_FIELDS(ES_READ_FIELD)
@@ -18,7 +17,7 @@ static double area(double n, double h, double w, double c) { return n * h * w * 
 
 /* Windows over one axis: their reach and what lies under them are counted in int. */
 static int counts(double extent, double outputs, double stride, double taps, double dilation, double pads) {
-  return (outputs - 1) * stride + (taps - 1) * dilation + pads < ES_MOST_INT / 2 && extent + stride + pads < ES_MOST_INT / 2;
+  return (outputs - 1) * stride + (taps - 1) * dilation + pads < ES_MOST_INT && extent + stride + pads < ES_MOST_INT;
 }
 
 static void check_conv(es_reader *r, const es_conv_shape *s) {
