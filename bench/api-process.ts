@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 
 export interface ApiProcess {
   readonly url: string;
+  readonly pid: number;
   /** Resident memory now, from /proc. */
   residentBytes(): number;
   /** The most there was. */
@@ -36,6 +37,7 @@ export async function startApi(env: Record<string, string>): Promise<ApiProcess>
   };
   return {
     url,
+    pid: child.pid!,
     residentBytes: () => memory('VmRSS'),
     peakBytes: () => memory('VmHWM'),
     stop: async () => {

@@ -16,11 +16,15 @@ export interface Limits {
   readonly uploadBytes: number;
   /** Of a JSON body or a `config` part. */
   readonly jsonBytes: number;
+  /** Jobs that may wait at once. */
+  readonly queuedJobs: number;
+  /** How slowly a request's body may come. */
+  readonly body: { readonly deadlineMs: number; readonly floorBytes: number };
   /** Of all runs of a job together. */
   readonly jobDeadlineMs: number;
   /** Resident memory of one job. */
   readonly jobMemoryBytes: number;
-  /** Of reading one upload. */
+  /** Processor time of reading one upload. */
   readonly inspectionDeadlineMs: number;
   /** Resident memory of reading one upload. */
   readonly inspectionMemoryBytes: number;
@@ -32,7 +36,11 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly dataDir: string;
+  /** After so long files that no record names are deleted. */
+  readonly quarantineMs: number;
   readonly redisUrl: string | undefined;
+  /** Of every key in Redis. */
+  readonly queuePrefix: string;
   readonly engine: EngineName;
   readonly device: DeviceName;
   readonly logLevel: string;
@@ -89,11 +97,17 @@ export function readConfig(env: Environment): Config {
     ...worker,
     host,
     port: variables.whole('PORT', 3000, 0, 65535),
+    quarantineMs: variables.whole('QUARANTINE_DAYS', 7, 0, 3650) * 86_400_000,
     apiKey,
     limits: {
       ...worker.limits,
       uploadBytes: variables.whole('UPLOAD_LIMIT', 512 * MIB, 1, 2 ** 40),
       jsonBytes: variables.whole('JSON_LIMIT', MIB, 1024, 64 * MIB),
+      body: {
+        deadlineMs: variables.whole('UPLOAD_DEADLINE', 3600, 1, 7 * 86400) * 1000,
+        floorBytes: variables.whole('UPLOAD_FLOOR', 1024, 0, 2 ** 30),
+      },
+      queuedJobs: variables.whole('QUEUE_LIMIT', 1000, 1, 1_000_000),
     },
   });
 }
@@ -152,6 +166,10 @@ function workerVariables(variables: Variables) {
   if (redisUrl !== undefined && !isUrl(redisUrl, ['redis:', 'rediss:'])) {
     variables.problems.push('REDIS_URL must be a redis:// or rediss:// address');
   }
+  const queuePrefix = variables.text('QUEUE_PREFIX') ?? 'espalier';
+  if (!/^[\w.{}-]{1,64}$/.test(queuePrefix)) {
+    variables.problems.push(`QUEUE_PREFIX may have 1 to 64 letters, digits and ".-_{}", found "${queuePrefix}"`);
+  }
   for (const [name, instead] of Object.entries(NOT_SUPPORTED_YET)) {
     if (variables.text(name) !== undefined) {
       variables.problems.push(`${name} is not supported yet: ${instead}; unset it`);
@@ -161,6 +179,7 @@ function workerVariables(variables: Variables) {
   return {
     dataDir: resolve(variables.text('DATA_DIR') ?? './data'),
     redisUrl,
+    queuePrefix,
     engine,
     device: variables.oneOf<DeviceName>('DEVICE', ENGINE_DEVICES[engine], 'auto', `with ENGINE "${engine}" `),
     logLevel: variables.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),

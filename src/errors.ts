@@ -10,9 +10,15 @@ export const ERRORS = {
   FOREIGN_REQUEST: { status: 403, title: 'Without an API key only this machine is served' },
   NOT_FOUND: { status: 404, title: 'No such resource' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed' },
+  REQUEST_TIMEOUT: { status: 408, title: 'The request came too slowly' },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The upload is too large' },
+  EXPECTATION_FAILED: { status: 417, title: 'An expectation that can not be met' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported media type' },
+  QUEUE_FULL: { status: 429, title: 'Too many jobs are queued' },
   INTERNAL: { status: 500, title: 'Internal error' },
+  NO_WORKER: { status: 503, title: 'No worker is there to read uploads' },
+  RECORD_DAMAGED: { status: 500, title: 'The record of it is damaged' },
+  DISK_FULL: { status: 507, title: 'The disk is full' },
   UNAVAILABLE: { status: 503, title: 'The service can not do this right now' },
   // archives and model files
   ARCHIVE_INVALID: { status: 422, title: 'The archive can not be read' },
@@ -43,6 +49,7 @@ export const ERRORS = {
   // jobs
   JOB_NOT_FINISHED: { status: 409, title: 'The job has not finished' },
   JOB_NO_RESULT: { status: 409, title: 'The job has no result' },
+  JOB_SUCCEEDED: { status: 409, title: 'The job has succeeded' },
   RESOURCE_IN_USE: { status: 409, title: 'The resource is in use by a job' },
   IDEMPOTENCY_CONFLICT: { status: 409, title: 'The idempotency key was used with another request' },
   CERTIFICATE_FAILED: { status: 500, title: 'The pruned model does not compute what the masked model computes' },
@@ -88,7 +95,16 @@ export class EspalierError extends Error {
 }
 
 /** What the file system and SQLite say when there is no room left. */
-const DISK_FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
+const DISK_FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'DISK_FULL']);
+
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && DISK_FULL.has(String((error as { code?: unknown }).code));
+}
+
+/** What the system says of files, memory and connections, as against a fault of a program: it has a name like ENOENT. */
+export function isSystemFault(error: unknown): boolean {
+  return error instanceof Error && typeof (error as { syscall?: unknown }).syscall === 'string';
+}
 
 /**
  * Any error as one that a caller may read. What has no code of ours may name paths and other things of the inside: it
@@ -96,7 +112,8 @@ const DISK_FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
  */
 export function toEspalierError(error: unknown, internal: string): EspalierError {
   if (error instanceof EspalierError) return error;
-  const full = error instanceof Error && DISK_FULL.has(String((error as { code?: unknown }).code));
-  if (full) return new EspalierError('UNAVAILABLE', "the service's disk is full", { retryable: true, cause: error });
+  if (isDiskFull(error)) {
+    return new EspalierError('DISK_FULL', "the service's disk is full", { retryable: true, cause: error });
+  }
   return new EspalierError('INTERNAL', internal, { cause: error });
 }

@@ -1,28 +1,40 @@
 /** `npm start`: the API, with an embedded worker when REDIS_URL is unset. */
 import { ConfigError, readConfig, requireWebGpu } from './config.js';
+import type { Unnamed } from './data-dir.js';
 import { createLogger } from './logger.js';
+import { makeFilesPrivate } from './private-files.js';
+import { forgetSecrets, secretsOf } from './secrets.js';
 import { startService } from './service.js';
 
 const HELP = `espalier: pruning as a service
+
+Options, for a DATA_DIR whose record.db is new or another than that of its files (they decide about files that it does not name):
+  --quarantine         move them to DATA_DIR/quarantine, as at every start
+  --adopt              leave them where they are
 
 Environment:
   HOST                 address to listen on (127.0.0.1); others than loopback need API_KEY
   PORT                 (3000)
   API_KEY              where set, requests must bring it as "Authorization: Bearer KEY"
   DATA_DIR             record, uploads and results (./data)
+  QUARANTINE_DAYS      days after which files that the record does not name are deleted; until then they are in DATA_DIR/quarantine (7)
   REDIS_URL            redis://…: jobs go to worker processes (npm run worker); unset: a worker runs in here
+  QUEUE_PREFIX         what every key in Redis begins with (espalier); another one for each service that shares a Redis
   ENGINE               auto, native, onnxruntime or tensorflow (auto)
   DEVICE               auto, cpu, cuda or webgpu (auto; docs/gpu.md)
   WORKER_CONCURRENCY   jobs at a time (1)
   THREADS              compute threads of one job; 0: the cores, shared by WORKER_CONCURRENCY (0)
   CHECKPOINT_INTERVAL  seconds of an epoch that a job which is killed loses at most (300)
   UPLOAD_LIMIT         bytes of one upload (512 MiB)
+  UPLOAD_DEADLINE      seconds that a request's body may take (3600)
+  UPLOAD_FLOOR         bytes a second that it must come at, over 15 s (1024)
   JSON_LIMIT           bytes of a JSON body (1 MiB)
+  QUEUE_LIMIT          jobs that may be queued at once (1000)
   UNPACKED_LIMIT       bytes that one upload may unpack to (2 GiB)
   COMPRESSION_LIMIT    unpacked bytes for each byte of an archive (200)
   ENTRIES_LIMIT        files in one upload (2000)
   INSPECTION_MEMORY_LIMIT  bytes of memory that reading an upload may take (1 GiB)
-  INSPECTION_DEADLINE  seconds that reading an upload may take (30)
+  INSPECTION_DEADLINE  seconds of the processor that reading an upload may take (30)
   JOB_MEMORY_LIMIT     bytes of memory that one job may hold (8 GiB)
   JOB_DEADLINE         seconds that a job may run, over all attempts (7200)
   ESPALIER_PLUGINS     modules of your own algorithms, units and criteria, between commas (docs/plugins.md)
@@ -32,14 +44,21 @@ Environment:
 /** A stop that takes longer than this has gone wrong. */
 const STOP_MS = 30_000;
 
-const [argument] = process.argv.slice(2);
-if (argument !== undefined) {
-  const help = argument === '--help' || argument === '-h';
-  (help ? process.stdout : process.stderr).write(
-    help ? HELP : `unknown argument "${argument}"; there is only --help\n`,
-  );
-  process.exit(help ? 0 : 2);
+const OPTIONS: Readonly<Record<string, Unnamed>> = { '--adopt': 'adopt', '--quarantine': 'quarantine' };
+
+const given = process.argv.slice(2);
+if (given.includes('--help') || given.includes('-h')) {
+  process.stdout.write(HELP);
+  process.exit(0);
 }
+const [argument] = given;
+if (given.length > 1 || (argument !== undefined && !(argument in OPTIONS))) {
+  process.stderr.write(
+    `unknown argument "${given.join(' ')}"; there are --help, ${Object.keys(OPTIONS).join(' or ')}\n`,
+  );
+  process.exit(2);
+}
+const unnamed = argument === undefined ? 'refuse' : OPTIONS[argument];
 
 try {
   await main();
@@ -49,10 +68,13 @@ try {
 }
 
 async function main(): Promise<void> {
+  makeFilesPrivate();
   const config = readConfig(process.env);
+  const secrets = secretsOf(process.env);
   if (config.redisUrl === undefined) await requireWebGpu(config);
-  const logger = createLogger(config.logLevel);
-  const service = await startService(config, logger);
+  const logger = createLogger(config.logLevel, secrets);
+  forgetSecrets((err) => logger.warn({ err }, 'jobs of this process can read its keys in /proc'));
+  const service = await startService(config, logger, unnamed);
 
   let stopping = false;
   const stop = async (signal: string) => {

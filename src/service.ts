@@ -1,17 +1,14 @@
 /** The service in one process: record, files, queue, HTTP, and a worker where there is no Redis. Wiring only. */
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { readInstalledNames } from '../workers/installed-names.js';
 import { startWorker } from '../workers/supervisor.js';
 import { createServer } from './api/server.js';
 import type { Config } from './config.js';
+import { openDataDir, type Unnamed } from './data-dir.js';
 import { JobService } from './jobs/job-service.js';
-import { openSqliteJobStore } from './jobs/sql-job-store.js';
 import { UploadService } from './jobs/upload-service.js';
 import { openMemoryQueue, openRedisQueue } from './queue/index.js';
-import { openFileBlobStore, removeUnfinishedUploads } from './storage/file-blob-store.js';
 import { jobFolders } from './storage/job-folders.js';
-import { sweepUnrecorded } from './storage/sweep.js';
 
 /** Requests that have not ended this long after a stop began are cut off. */
 const END_REQUESTS_MS = 10_000;
@@ -25,20 +22,37 @@ export interface RunningService {
 
 /**
  * Starts everything and listens. Jobs that were not finished go back into the queue.
- * @throws Error when a plugin can't be loaded, when the port is taken, or when another service uses the same DATA_DIR.
+ * @throws Error when a plugin can't be loaded, when the port is taken, or when another service uses the same DATA_DIR or Redis,
+ *   when DATA_DIR holds files and its record is new or another (`unnamed` decides about them).
  * @example const service = await startService(readConfig({ PORT: '0' }), pino()); await fetch(service.url);
  */
-export async function startService(config: Config, logger: Logger): Promise<RunningService> {
-  const { dataDir, redisUrl, limits, apiKey } = config;
+export async function startService(
+  config: Config,
+  logger: Logger,
+  unnamed: Unnamed = 'refuse',
+): Promise<RunningService> {
+  const { dataDir, redisUrl, queuePrefix, quarantineMs, limits, apiKey } = config;
   const installed = await readInstalledNames(config.plugins);
   const onError = (err: Error) => logger.error({ err }, err.message);
 
-  const { store, blobs } = await openDataDir(dataDir, logger);
+  const { store, blobs, disk } = await openDataDir(dataDir, { unnamed, quarantineMs }, logger);
   const folders = jobFolders(dataDir);
-  const { queue, transport } = redisUrl ? openRedisQueue({ url: redisUrl, onError }) : openMemoryQueue({ onError });
-  const jobs = new JobService({ store, queue, folders, log: logger });
-  const uploads = new UploadService({ store, blobs, queue, log: logger });
-  const app = await createServer({ store, jobs, uploads, folders, queue, limits, apiKey, installed }, logger);
+  const { queue, transport } = redisUrl
+    ? openRedisQueue({ url: redisUrl, prefix: queuePrefix, owner: store.recordId, onError })
+    : openMemoryQueue({ onError });
+  const { foreign } = await transport.firstLook;
+  if (foreign !== undefined) {
+    await queue.close();
+    await store.close();
+    throw new Error(
+      `REDIS_URL holds the jobs of another Espalier service (record ${foreign}; this DATA_DIR has ${store.recordId}): ` +
+        `set QUEUE_PREFIX to another name than "${queuePrefix}" here and for its workers, or, if that service is gone for good, ` +
+        `delete the key "${queuePrefix}:owner"`,
+    );
+  }
+  const jobs = new JobService({ store, queue, folders, disk, log: logger, mostQueued: limits.queuedJobs });
+  const uploads = new UploadService({ store, blobs, queue, disk, log: logger });
+  const app = await createServer({ store, jobs, uploads, folders, queue, disk, limits, apiKey, installed }, logger);
   const worker = redisUrl ? undefined : await startWorker({ transport, config, blobs, logger });
   const requeued = jobs.requeueUnfinished().catch(onError);
 
@@ -62,21 +76,5 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     throw new Error(`${config.host}:${config.port} is taken: something listens there already; choose another PORT`, {
       cause: error,
     });
-  }
-}
-
-/** @throws Error naming the folder, when it can't be used. */
-async function openDataDir(dataDir: string, logger: Logger) {
-  try {
-    const store = await openSqliteJobStore(join(dataDir, 'record.db'));
-    await removeUnfinishedUploads(dataDir, (blob) => store.isBlobUsed(blob));
-    const removed = await sweepUnrecorded(dataDir, {
-      blob: (blob) => store.isBlobUsed(blob),
-      job: async (id) => (await store.findJob(id)) !== undefined,
-    });
-    if (removed.length > 0) logger.info({ removed }, 'removed files that no record names');
-    return { store, blobs: await openFileBlobStore(dataDir) };
-  } catch (cause) {
-    throw new Error(`DATA_DIR ${dataDir} can not be used: ${(cause as Error).message}`, { cause });
   }
 }

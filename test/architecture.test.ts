@@ -26,14 +26,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pipeline: [...LEAVES, 'version', 'formats', 'autodiff', 'pruning', 'engine', 'data', 'report'],
   config: [...SERVICE_LEAVES, 'installed-engines', 'webgpu'],
   logger: [],
+  secrets: [],
+  'private-files': [],
   storage: [...SERVICE_LEAVES, 'config'],
   jobs: [...SERVICE_LEAVES, 'config', 'storage'],
   queue: [...SERVICE_LEAVES, 'config', 'jobs', 'storage'],
   api: [...SERVICE_LEAVES, 'installed-engines', 'webgpu', 'config', 'jobs', 'queue', 'storage'],
   client: SERVICE_LEAVES,
-  service: [...SERVICE_LEAVES, 'config', 'jobs', 'queue', 'storage', 'api', 'workers'],
-  main: ['config', 'logger', 'service'],
-  workers: [...SERVICE_LEAVES, 'config', 'logger', 'jobs', 'queue', 'storage', 'pipeline'],
+  'data-dir': ['jobs', 'private-files', 'storage'],
+  backup: ['data-dir', 'jobs', 'private-files'],
+  service: [...SERVICE_LEAVES, 'config', 'jobs', 'queue', 'storage', 'data-dir', 'api', 'workers'],
+  main: ['config', 'data-dir', 'logger', 'private-files', 'secrets', 'service'],
+  workers: [...SERVICE_LEAVES, 'config', 'logger', 'private-files', 'secrets', 'jobs', 'queue', 'storage', 'pipeline'],
 };
 
 /** Types of these files may be imported by anyone: they are the contracts between processes. */

@@ -1,4 +1,5 @@
 import type { Processor } from 'bullmq';
+import { EspalierError } from '../src/errors.js';
 import type { DatasetInspection, ModelInspection } from '../src/pipeline/contract.js';
 import { toCodedError } from '../src/queue/coded-error.js';
 import type { InspectionAnswer, InspectionPayload } from '../src/queue/payloads.js';
@@ -16,7 +17,7 @@ const INSPECTION_NICENESS = 3;
 /** What it says of an upload that its child could not be done with. */
 const COMPLAINTS: Readonly<Record<string, (limits: ChildLimits, ending: ChildEnding<Inspection>) => string>> = {
   memory: ({ memoryBytes }) => `reading it needs more than ${mebibytes(memoryBytes)} MiB of memory`,
-  deadline: ({ deadlineMs }) => `reading it takes longer than ${deadlineMs / 1000} s`,
+  processor: ({ processorMs = 0 }) => `reading it takes more than ${processorMs / 1000} s of the processor`,
   crashed: (_, ending) => `reading it broke the reader: ${ending.type === 'crashed' ? ending.detail : ending.type}`,
 };
 
@@ -58,6 +59,13 @@ export function createInspectionProcessor(context: WorkerContext): InspectionPro
       if (ending.type === 'error') {
         logFault(log, ending);
         return { error: ending.error };
+      }
+      if (ending.type === 'deadline') {
+        // Most of that time it did not run: what it takes of the processor has a limit of its own.
+        const seconds = context.limits.inspection.deadlineMs / 1000;
+        log.warn(`${upload.name} was not read in ${seconds} s: this machine is too busy`);
+        const why = `${upload.name} could not be read in ${seconds} s: the machine is busy; try again`;
+        return { error: toCodedError(new EspalierError('UNAVAILABLE', why, { retryable: true })) };
       }
       const complaint = COMPLAINTS[ending.type];
       if (complaint === undefined) throw new Error('the worker was stopped');

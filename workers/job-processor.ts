@@ -1,15 +1,18 @@
 import { type Processor, WaitingError } from 'bullmq';
 import type { Logger } from 'pino';
+import { isDiskFull } from '../src/errors.js';
 import type { JobMessage } from '../src/jobs/messages.js';
-import type { JobOutcome, JobSpec } from '../src/pipeline/contract.js';
+import type { JobOutcome, JobSpec, Phase } from '../src/pipeline/contract.js';
 import { toCodedError } from '../src/queue/coded-error.js';
-import { MAX_ATTEMPTS } from '../src/queue/index.js';
 import type { JobEnding, JobPayload } from '../src/queue/payloads.js';
 import { type Attempt, claimAttempt, findFinishedAttempt } from './attempt.js';
+import { MAX_STARTS, readStarts, takeBackStart } from './fruitless-starts.js';
 import { CANCELED, createTranslator, judge, type Verdict } from './job-run.js';
+import { createLastLines } from './last-lines.js';
 import { logFault } from './log-fault.js';
 import { type JobEvent, parseJobChildMessage } from './protocol.js';
 import { ReportBatcher } from './report-batcher.js';
+import { removeHalfWritten, untilRoom } from './room.js';
 import { type ChildLimits, type ChildRun, runChild } from './run-child.js';
 import { type RunningTime, startRunningTime } from './running-time.js';
 import type { WorkerContext } from './supervisor.js';
@@ -23,14 +26,22 @@ const JOB_NICENESS = 10;
 interface HeldJob {
   end: 'cancel' | 'stop' | undefined;
   child: ChildRun<JobOutcome> | undefined;
+  /** Fires when an end is asked for. */
+  readonly asked: AbortController;
+  /** Resolves when this run of it is. */
+  readonly over: Promise<void>;
 }
 
 export interface JobProcessor {
   readonly process: Processor<JobPayload, JobEnding>;
   /** A cancel that came in: nothing happens when the job is not here. */
   cancel(jobId: string): void;
-  /** Ends one job's child, or all of them, so that the job can be run elsewhere or later. */
+  /** Ends one job's child, or all of them for good, so that the job can be run elsewhere or later. */
   stop(jobId?: string): void;
+  /** The queue has lost its jobs: the children of all end, and the jobs may come again. */
+  letGo(): void;
+  /** Looks for cancels that were not heard while the queue was away. */
+  hearCancels(): Promise<void>;
 }
 
 /** Runs queued jobs, each in a child, and turns whatever happens to the child into reports and an ending. */
@@ -43,6 +54,7 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
     const job = held.get(jobId);
     if (job === undefined) return;
     job.end = how;
+    job.asked.abort();
     job.child?.[how]();
   };
 
@@ -52,33 +64,82 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
       stopping ||= jobId === undefined;
       for (const id of jobId === undefined ? [...held.keys()] : [jobId]) end(id, 'stop');
     },
+    letGo: () => {
+      for (const id of held.keys()) end(id, 'stop');
+    },
+    hearCancels: async () => {
+      for (const id of [...held.keys()]) if (await isCanceled(context, id)) end(id, 'cancel');
+    },
     process: async (job, token) => {
       const { message } = job.data;
-      const mine: HeldJob = { end: stopping ? 'stop' : undefined, child: undefined };
+      // The queue may hand out a job again that it took from us, before its child is gone.
+      await held.get(message.job_id)?.over;
+      let tellOver = (): void => {};
+      const over = new Promise<void>((resolve) => {
+        tellOver = resolve;
+      });
+      const mine: HeldJob = {
+        end: stopping ? 'stop' : undefined,
+        child: undefined,
+        asked: new AbortController(),
+        over,
+      };
       held.set(message.job_id, mine);
       try {
         // Read again, now that a cancel event would find the job here: no cancel falls between the two.
-        if (await isCanceled(context, job)) mine.end ??= 'cancel';
-        let attempt: Attempt;
-        try {
-          const earlier = await findFinishedAttempt(context.folders, message.job_id);
-          if (earlier !== undefined) {
-            return { attempt: earlier.attempt, event: { type: 'finished', outcome: earlier.outcome } };
-          }
-          attempt = await claimAttempt(context.folders, message.job_id, message.attempt);
-        } catch (error) {
-          return { attempt: message.attempt, event: notRun(context.logger.child({ job_id: message.job_id }), error) };
-        }
-        const verdict = await runAttempt(context, job, attempt, mine);
-        if (verdict.type === 'ended') return { attempt: attempt.attempt, event: verdict.event };
-        if (verdict.type === 'crashed') throw new Error(verdict.detail);
+        if (await isCanceled(context, message.job_id)) mine.end ??= 'cancel';
+        const ending = await runToEnd(context, job, mine);
+        if (ending !== undefined) return ending;
         await job.moveToWait(token);
         throw new WaitingError();
       } finally {
         held.delete(message.job_id);
+        tellOver();
       }
     },
   };
+}
+
+/** Runs a job until it has ended, as often as that takes; undefined when another run of it is for the queue to give out. */
+async function runToEnd(context: WorkerContext, job: Job, mine: HeldJob): Promise<JobEnding | undefined> {
+  const { message } = job.data;
+  for (;;) {
+    let attempt: Attempt | undefined;
+    try {
+      const earlier = await findFinishedAttempt(context.folders, message.job_id);
+      if (earlier !== undefined) {
+        return { attempt: earlier.attempt, event: { type: 'finished', outcome: earlier.outcome } };
+      }
+      attempt = await claimWithRoom(context, message, mine);
+    } catch (error) {
+      return { attempt: message.attempt, event: notRun(context.logger.child({ job_id: message.job_id }), error) };
+    }
+    if (attempt === undefined) return mine.end === 'cancel' ? canceled(message.attempt) : undefined;
+    const verdict = await runAttempt(context, job, attempt, mine);
+    if (verdict.type === 'ended') return { attempt: attempt.attempt, event: verdict.event };
+    // Here, and not in the queue: there is no room for any other job either.
+    if (verdict.type === 'no-room' && mine.end === undefined) await untilRoom(context.dataDir, mine.asked.signal);
+    if (mine.end === 'cancel') return canceled(attempt.attempt);
+    if (verdict.type !== 'crashed') await takeBackStart(attempt.checkpointDir);
+    if (verdict.type !== 'no-room' || mine.end === 'stop') return undefined;
+  }
+}
+
+function canceled(attempt: number): JobEnding {
+  return { attempt, event: { type: 'finished', outcome: CANCELED } };
+}
+
+/** Even a folder needs room. Undefined when an end is asked for before there is any. */
+async function claimWithRoom(context: WorkerContext, message: JobMessage, mine: HeldJob): Promise<Attempt | undefined> {
+  for (;;) {
+    try {
+      return await claimAttempt(context.folders, message.job_id, message.attempt);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      if (mine.end !== undefined) return undefined;
+      await untilRoom(context.dataDir, mine.asked.signal);
+    }
+  }
 }
 
 async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mine: HeldJob): Promise<Verdict> {
@@ -95,6 +156,7 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
   reports.push({ type: 'started' });
   const translator = createTranslator();
   const limits = context.limits.job;
+  const lastLines = createLastLines();
   let time: RunningTime | undefined;
   try {
     time = await startRunningTime(attempt.checkpointDir, attempt.attempt, (err) =>
@@ -102,22 +164,36 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
     );
     const deadlineMs = limits.deadlineMs - time.spentMs;
     const spec = await specOf(context, message, attempt);
+    const starts = await readStarts(attempt.checkpointDir);
+    if (deadlineMs <= 0) return judge({ type: 'deadline' }, translator.phase, limits);
+    if (starts.before >= MAX_STARTS) return gaveUp('its worker died with it', starts.before, starts.lastLines, null);
+    if (mine.end === undefined) await starts.begin();
     // Nothing is awaited from here to the child's start: an end that is asked for finds one or the other.
     if (mine.end === 'cancel') return { type: 'ended', event: { type: 'finished', outcome: CANCELED } };
     if (mine.end === 'stop') return { type: 'given-back' };
-    if (deadlineMs <= 0) return judge({ type: 'deadline' }, translator.phase, limits);
-    const onEvent = (event: JobEvent) => reports.push(translator.translate(event));
-    const child = startChild(context, spec, { ...limits, deadlineMs }, log, onEvent);
+    const onEvent = (event: JobEvent) => {
+      if (event.type === 'log') lastLines.add(event.message);
+      reports.push(translator.translate(event));
+    };
+    const child = startChild(context, spec, { ...limits, deadlineMs }, log, onEvent, lastLines.add);
     mine.child = child;
     const ending = await child.ended;
     const verdict = judge(ending, translator.phase, limits);
+    if (verdict.type === 'no-room') return await withoutRoom(verdict.detail, attempt, reports, log);
     if (ending.type === 'error') logFault(log, ending);
     else if (verdict.type === 'ended' && verdict.event.type === 'failed') {
       const { code, message: text } = verdict.event.error;
       log.error({ code }, `the job's process was killed: ${text}`);
     }
-    return verdict.type === 'crashed' ? afterCrash(job, verdict, translator.phase, log, reports) : verdict;
+    if (verdict.type !== 'crashed') return verdict;
+    const count = await starts.countNow();
+    log.error({ starts: count, stderr: verdict.lastWords }, `the job's process died: ${verdict.detail}`);
+    if (count >= MAX_STARTS) return gaveUp(verdict.detail, count, lastLines.lines, translator.phase);
+    await starts.remember(lastLines.lines);
+    reports.push({ type: 'log', message: `the job's process died (${verdict.detail}); trying again` });
+    return verdict;
   } catch (error) {
+    if (isDiskFull(error)) return await withoutRoom(toCodedError(error).message, attempt, reports, log);
     return { type: 'ended', event: notRun(log, error) };
   } finally {
     await time?.stop();
@@ -125,30 +201,30 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
   }
 }
 
-/** The end of a job that came to no child: a disk that is full, a folder that can't be written. */
+/** The end of a job that came to no child: a folder that can't be written, say. */
 function notRun(log: Logger, error: unknown): JobEnding['event'] {
   log.error({ err: error }, 'the job could not be run');
   const { code, message, retryable } = toCodedError(error);
   return { type: 'failed', error: { code, message, phase: null, retryable } };
 }
 
-/** A crash is tried again from the last checkpoint, as long as the job has attempts left. */
-function afterCrash(
-  job: Job,
-  crash: Extract<Verdict, { type: 'crashed' }>,
-  phase: ReturnType<typeof createTranslator>['phase'],
-  log: Logger,
-  reports: ReportBatcher,
-): Verdict {
-  const runs = job.attemptsMade + job.stalledCounter + 1;
-  log.error({ runs, stderr: crash.lastWords }, `the job's process died: ${crash.detail}`);
-  if (runs < MAX_ATTEMPTS) {
-    reports.push({ type: 'log', message: `the job's process died (${crash.detail}); trying again` });
-    return crash;
-  }
-  const message = `the job's process died in each of ${runs} runs; in the last one ${crash.detail}`;
-  const error = { code: 'WORKER_CRASHED', message, phase, retryable: true };
-  return { type: 'ended', event: { type: 'failed', error } };
+/** Ends a run for which the disk has no room; what it could not write to its end takes none any more. */
+async function withoutRoom(detail: string, attempt: Attempt, reports: ReportBatcher, log: Logger): Promise<Verdict> {
+  log.warn({ detail }, 'the disk is full; the job waits');
+  await removeHalfWritten(attempt);
+  const message = `${detail}; the job waits, and goes on from its last checkpoint once there is room`;
+  reports.push({ type: 'waiting', code: 'DISK_FULL', message });
+  return { type: 'no-room', detail };
+}
+
+/** Once more would end as the last times did. */
+function gaveUp(detail: string, starts: number, lines: readonly string[], phase: Phase | null): Verdict {
+  const last = lines.length === 0 ? 'it printed nothing' : `its last lines:\n${lines.join('\n')}`;
+  const message = `the job's process died in each of ${starts} starts without a new checkpoint; at last ${detail}; ${last}`;
+  return {
+    type: 'ended',
+    event: { type: 'failed', error: { code: 'WORKER_CRASHED', message, phase, retryable: false } },
+  };
 }
 
 function startChild(
@@ -157,13 +233,17 @@ function startChild(
   limits: ChildLimits,
   log: Logger,
   onEvent: (event: JobEvent) => void,
+  onLine: (line: string) => void,
 ): ChildRun<JobOutcome> {
   const child = runChild<JobEvent, JobOutcome>({
     entry: context.entries.job,
     request: { type: 'run', spec },
     parse: parseJobChildMessage,
     onEvent,
-    onOutput: (stream, line) => log.info({ stream }, line),
+    onOutput: (stream, line) => {
+      log.info({ stream }, line);
+      onLine(line);
+    },
     limits,
     niceness: JOB_NICENESS,
   });
@@ -194,7 +274,7 @@ async function specOf(context: WorkerContext, message: JobMessage, attempt: Atte
   };
 }
 
-async function isCanceled(context: WorkerContext, job: Job): Promise<boolean> {
-  const stored = await context.jobs.getJob(job.id ?? '');
+async function isCanceled(context: WorkerContext, jobId: string): Promise<boolean> {
+  const stored = await context.jobs.getJob(jobId);
   return stored?.data.canceled ?? false;
 }

@@ -28,6 +28,8 @@ export const CANCELED: JobOutcome = { status: 'canceled', result: null, artifact
 export type Verdict =
   | { readonly type: 'ended'; readonly event: JobEnding['event'] }
   | { readonly type: 'given-back' }
+  /** It can go on once the disk has room. */
+  | { readonly type: 'no-room'; readonly detail: string }
   | { readonly type: 'crashed'; readonly detail: string; readonly lastWords: readonly string[] };
 
 type Judge<T extends ChildEnding<JobOutcome>['type']> = (
@@ -40,7 +42,8 @@ const failed = (error: JobFailure): Verdict => ({ type: 'ended', event: { type: 
 
 const VERDICTS: { readonly [T in ChildEnding<JobOutcome>['type']]: Judge<T> } = {
   done: ({ value }) => ({ type: 'ended', event: { type: 'finished', outcome: value } }),
-  error: ({ error: { code, message, retryable } }, phase) => failed({ code, message, phase, retryable }),
+  error: ({ error: { code, message, retryable } }, phase) =>
+    code === 'DISK_FULL' ? { type: 'no-room', detail: message } : failed({ code, message, phase, retryable }),
   memory: ({ bytes }, phase, { memoryBytes }) =>
     failed({
       code: 'OUT_OF_MEMORY',
@@ -52,6 +55,13 @@ const VERDICTS: { readonly [T in ChildEnding<JobOutcome>['type']]: Judge<T> } = 
     failed({
       code: 'DEADLINE_EXCEEDED',
       message: `the job ran for longer than ${Math.round(deadlineMs / 1000)} s`,
+      phase,
+      retryable: false,
+    }),
+  processor: (_, phase, { processorMs = 0 }) =>
+    failed({
+      code: 'DEADLINE_EXCEEDED',
+      message: `the job took more than ${Math.round(processorMs / 1000)} s of the processor`,
       phase,
       retryable: false,
     }),

@@ -6,6 +6,7 @@ const HELP = `espalier worker: runs pruning jobs and reads uploads, for an API t
 
 Environment:
   REDIS_URL            redis://[user:password@]host:port[/db]; required
+  QUEUE_PREFIX         what every key in Redis begins with, as the API has it (espalier)
   DATA_DIR             the API's folder of uploads and results (./data)
   WORKER_CONCURRENCY   jobs at a time; one for each device (1)
   ENGINE               auto, native, onnxruntime or tensorflow (auto)
@@ -16,7 +17,7 @@ Environment:
   COMPRESSION_LIMIT    unpacked bytes for each byte of an archive (200)
   ENTRIES_LIMIT        files in one upload (2000)
   INSPECTION_MEMORY_LIMIT  bytes of memory that reading an upload may take (1 GiB)
-  INSPECTION_DEADLINE  seconds that reading an upload may take (30)
+  INSPECTION_DEADLINE  seconds of the processor that reading an upload may take (30)
   JOB_MEMORY_LIMIT     bytes of memory that one job may hold (8 GiB)
   JOB_DEADLINE         seconds that a job may run, over all attempts (7200)
   ESPALIER_PLUGINS     modules of your own algorithms, units and criteria, between commas (docs/plugins.md)

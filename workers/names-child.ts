@@ -1,6 +1,7 @@
 /** The process that loads the operator's modules to say which parts they bring, so that the API never does. */
 import { installedNames } from '../src/pipeline/index.js';
 import { openChildChannel } from './child-channel.js';
+import { fitError } from './fit.js';
 import { parseNamesRequest } from './protocol.js';
 
 const channel = openChildChannel(parseNamesRequest, ({ plugins }) => {
@@ -10,7 +11,7 @@ const channel = openChildChannel(parseNamesRequest, ({ plugins }) => {
     (error: Error) =>
       channel.finish({
         type: 'error',
-        error: { code: 'INTERNAL', message: error.message, errors: [], retryable: false },
+        error: fitError({ code: 'INTERNAL', message: error.message, errors: [], retryable: false }),
       }),
   );
 });

@@ -9,7 +9,6 @@ const EVERY_MS = 500;
  * @param parentPid the parent's, as it told us when it started us (it may be gone by now)
  */
 export function exitWithParent(parentPid: number): void {
-  process.once('disconnect', () => process.exit(1));
   const look = `setInterval(() => {
     if (process.ppid !== ${parentPid}) process.kill(process.pid, 'SIGKILL');
   }, ${EVERY_MS})`;

@@ -1,5 +1,5 @@
 /**
- * What a worker and its child processes say to each other, over Node's IPC channel. Both sides check what they get:
+ * What a worker and its child processes say to each other, in frames (frames.ts). Both sides check what they get:
  * a child has read bytes of strangers, so nothing that it says is taken on trust.
  *
  * A child starts, gets one request, sends any number of events, then one `done` or `error`, and exits.
@@ -7,6 +7,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { DatasetInspection, JobOutcome, JobSpec, ModelInspection, Phase } from '../src/pipeline/contract.js';
+import { MOST_WARNINGS } from '../src/prune-config/index.js';
 
 const Text = Type.String({ maxLength: 16_384 });
 const Code = Type.String({ maxLength: 64 });
@@ -59,8 +60,9 @@ const Outcome = Type.Unsafe<JobOutcome>(
         size_bytes: Type.Integer({ minimum: 0 }),
         sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
       }),
+      { maxItems: 1000 },
     ),
-    warnings: Type.Array(Type.Object({ code: Code, message: Text })),
+    warnings: Type.Array(Type.Object({ code: Code, message: Text }), { maxItems: MOST_WARNINGS }),
   }),
 );
 

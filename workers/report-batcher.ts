@@ -6,12 +6,18 @@ const EVERY_MS = 500;
 /** While the queue is away, no more than this is kept; the oldest go first. */
 const MOST_EVENTS = 1000;
 
+/** Of one batch, as JSON: a child may say long things fast. */
+const MOST_CHARACTERS = 2 ** 20;
+
 /**
  * Collects a run's events into batches. Of progress only the newest in a row is kept; the first event goes out at once, and
  * `flush` sends the rest, so that the last one always arrives.
  */
 export class ReportBatcher {
   private pending: WorkerEvent[] = [];
+  /** Of each pending event, as JSON. */
+  private lengths: number[] = [];
+  private characters = 0;
   private sending: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
   private lastSentMs = 0;
@@ -22,9 +28,18 @@ export class ReportBatcher {
   ) {}
 
   push(event: WorkerEvent): void {
-    if (event.type === 'progress' && this.pending.at(-1)?.type === 'progress') this.pending.pop();
+    if (event.type === 'progress' && this.pending.at(-1)?.type === 'progress') {
+      this.pending.pop();
+      this.characters -= this.lengths.pop() ?? 0;
+    }
+    const { length } = JSON.stringify(event);
     this.pending.push(event);
-    if (this.pending.length > MOST_EVENTS) this.pending.shift();
+    this.lengths.push(length);
+    this.characters += length;
+    while (this.pending.length > MOST_EVENTS || this.characters > MOST_CHARACTERS) {
+      this.pending.shift();
+      this.characters -= this.lengths.shift() ?? 0;
+    }
     const wait = Math.max(0, this.lastSentMs + EVERY_MS - Date.now());
     this.timer ??= setTimeout(() => void this.flush(), wait);
   }
@@ -37,6 +52,8 @@ export class ReportBatcher {
       const events = this.pending;
       if (events.length === 0) return;
       this.pending = [];
+      this.lengths = [];
+      this.characters = 0;
       this.lastSentMs = Date.now();
       await this.send(events).catch(this.onError);
     });

@@ -1,9 +1,12 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { setPriority } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import type { CodedError } from '../src/queue/payloads.js';
+import { CHANNEL_FD, encodeFrame, type Frame, FrameReader, LONGEST_EVENT } from './frames.js';
 import { forEachLine } from './lines.js';
-import { watchMemory } from './memory-watch.js';
+import { processorMs, residentBytes, watchProcess } from './process-watch.js';
 import type { Parse } from './protocol.js';
 
 /** A child that has said its last word may take this long to go. */
@@ -14,6 +17,9 @@ const DRAIN_MS = 2000;
 
 /** Lines of stderr that are kept for a crash. */
 const LAST_WORDS = 30;
+
+/** How often to look at what a child takes. */
+const LOOK_MS = 200;
 
 /** A longer one fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -34,6 +40,8 @@ const ENVIRONMENT = [
 export interface ChildLimits {
   readonly memoryBytes: number;
   readonly deadlineMs: number;
+  /** Of the processor, all threads together; absent: any. */
+  readonly processorMs?: number;
   /** How long a child may take to stop by itself after a cancel. */
   readonly cancelGraceMs: number;
 }
@@ -47,6 +55,7 @@ export type ChildEnding<V> =
   | { readonly type: 'error'; readonly error: CodedError; readonly trace?: string }
   | { readonly type: 'memory'; readonly bytes: number }
   | { readonly type: 'deadline' }
+  | { readonly type: 'processor' }
   | { readonly type: 'canceled' }
   | { readonly type: 'stopped' }
   /** `lastWords`: the last lines that it wrote to stderr. */
@@ -82,13 +91,13 @@ export interface ChildRun<V> {
 export function runChild<E extends { type: string }, V>(options: ChildOptions<E, V>): ChildRun<V> {
   const { limits } = options;
   const heapMiB = Math.floor(limits.memoryBytes / 2 ** 20);
-  const child = fork(options.entry, [String(process.pid)], {
-    execArgv: [`--max-old-space-size=${heapMiB}`, '--enable-source-maps'],
+  const flags = [`--max-old-space-size=${heapMiB}`, '--enable-source-maps'];
+  const child = spawn(process.execPath, [...flags, fileURLToPath(options.entry), String(process.pid)], {
     env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (name in process.env ? [[name, process.env[name]]] : []))),
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // Keeps NaN and undefined as they are, so that the protocol's check sees them.
-    serialization: 'advanced',
+    // Not Node's own channel: what a child writes there that is no message of Node's ends the process that reads it.
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
+  const channel = child.stdio[CHANNEL_FD] as Socket;
   let ending: ChildEnding<V> | undefined;
   let heapExhausted = false;
   const lastWords: string[] = [];
@@ -98,22 +107,40 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
     ending ??= why;
     child.kill('SIGKILL');
   };
-  const memory =
-    child.pid === undefined
-      ? undefined
-      : watchMemory(child.pid, limits.memoryBytes, 200, (bytes) => kill({ type: 'memory', bytes }));
+  const watches: { stop(): void }[] = [];
+  if (child.pid !== undefined) {
+    const inMemory = (bytes: number) => kill({ type: 'memory', bytes });
+    watches.push(watchProcess(child.pid, residentBytes, limits.memoryBytes, LOOK_MS, inMemory));
+    if (limits.processorMs !== undefined) {
+      watches.push(
+        watchProcess(child.pid, processorMs, limits.processorMs, LOOK_MS, () => kill({ type: 'processor' })),
+      );
+    }
+  }
   timers.push(setTimeout(() => kill({ type: 'deadline' }), Math.min(limits.deadlineMs, LONGEST_TIMER_MS)));
 
-  child.on('message', (raw) => {
-    if (ending !== undefined) return;
+  const take = ({ message: raw, sizeBytes }: Frame): void => {
     const message = options.parse(raw);
-    if (message === undefined)
-      kill({ type: 'crashed', detail: 'it sent a message that is not in the protocol', lastWords });
-    else if (message.type === 'done' || message.type === 'error') {
+    if (message === undefined) throw new Error('a message is not in the protocol');
+    if (message.type === 'done' || message.type === 'error') {
       ending = message as ChildEnding<V>;
       timers.push(setTimeout(() => child.kill('SIGKILL'), EXIT_MS));
-    } else options.onEvent(message as E);
+    } else if (sizeBytes > LONGEST_EVENT) throw new Error(`an event has ${sizeBytes} bytes`);
+    else options.onEvent(message as E);
+  };
+  const reader = new FrameReader();
+  channel.on('data', (chunk: Buffer) => {
+    // After the last word, or once it is to be killed, nothing that it says counts.
+    if (ending !== undefined) return;
+    try {
+      for (const frame of reader.push(chunk)) if (ending === undefined) take(frame);
+    } catch (error) {
+      kill({ type: 'crashed', detail: `it does not keep to the protocol: ${(error as Error).message}`, lastWords });
+    }
   });
+  // A child that is gone hears nothing; its exit tells the rest.
+  channel.on('error', () => {});
+  const say = (message: object): void => void (channel.writable && channel.write(encodeFrame(message)));
   forEachLine(child.stdout!, (line) => options.onOutput('stdout', line));
   forEachLine(child.stderr!, (line) => {
     heapExhausted ||= line.includes('JavaScript heap out of memory');
@@ -124,7 +151,7 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
 
   const ended = new Promise<ChildEnding<V>>((resolve) => {
     const gone = (detail: string): void => {
-      memory?.stop();
+      for (const watch of watches) watch.stop();
       for (const timer of timers) clearTimeout(timer);
       const crash: ChildEnding<V> = { type: 'crashed', detail, lastWords };
       resolve(ending ?? (heapExhausted ? { type: 'memory', bytes: limits.memoryBytes } : crash));
@@ -139,12 +166,12 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
   });
 
   yieldTo(child, options.niceness);
-  say(child, options.request);
+  say(options.request);
   return {
     pid: child.pid,
     ended,
     cancel: () => {
-      say(child, { type: 'cancel' });
+      say({ type: 'cancel' });
       timers.push(setTimeout(() => kill({ type: 'canceled' }), limits.cancelGraceMs));
     },
     stop: () => kill({ type: 'stopped' }),
@@ -157,13 +184,8 @@ export function childEntry(name: string): URL {
   return new URL(`${folder}${name}.js`, import.meta.url);
 }
 
-/** A child that is gone hears nothing; its exit tells the rest. */
-function say(child: ChildProcess, message: object): void {
-  if (child.connected) child.send(message, () => {});
-}
-
 /** The service must answer while a job trains, and when memory runs out the kernel should take the job, not the service. */
-function yieldTo(child: ChildProcess, niceness: number): void {
+function yieldTo(child: { readonly pid?: number | undefined }, niceness: number): void {
   if (child.pid === undefined) return;
   try {
     setPriority(child.pid, niceness);

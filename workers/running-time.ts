@@ -1,7 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
-const FILE = 'running-time';
+import { TIME_FILE } from '../src/storage/job-folders.js';
 
 /** A worker that dies without a word takes this much of its job's time with it. */
 const EVERY_MS = 5000;
@@ -20,7 +19,7 @@ export async function startRunningTime(
   attempt: number,
   onError: (error: Error) => void,
 ): Promise<RunningTime> {
-  const path = join(checkpointDir, FILE);
+  const path = join(checkpointDir, TIME_FILE);
   const spentMs = await readSpent(path);
   const startedAt = performance.now();
   const write = async (): Promise<void> => {

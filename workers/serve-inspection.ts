@@ -1,6 +1,8 @@
 import type { ArchiveLimits } from '../src/archive/index.js';
+import { EspalierError, isSystemFault } from '../src/errors.js';
 import type { DatasetInspection, ModelInspection } from '../src/pipeline/contract.js';
 import { openChildChannel } from './child-channel.js';
+import { fitNames, fitWarnings } from './fit.js';
 import { parseInspectRequest } from './protocol.js';
 
 export interface Inspectors {
@@ -8,12 +10,30 @@ export interface Inspectors {
   dataset(path: string, name: string, limits: ArchiveLimits): Promise<DatasetInspection>;
 }
 
+/** What an upload is that its reader can't make sense of. */
+const INVALID = { model: 'MODEL_INVALID', dataset: 'DATASET_INVALID' } as const;
+
 /** The life of an inspection's child: waits for one upload, reads it, answers, exits. */
 export function serveInspection(inspectors: Inspectors): void {
   const channel = openChildChannel(parseInspectRequest, ({ kind, path, name, limits }) => {
-    inspectors[kind](path, name, limits).then(
-      (value) => channel.finish({ type: 'done', value }),
-      (error: unknown) => channel.fail(error),
-    );
+    const read = async () => {
+      const found = await inspectors[kind](path, name, limits);
+      const value = { ...fitNames(found), ...(found.warnings && { warnings: fitWarnings(found.warnings) }) };
+      channel.finish({ type: 'done', value });
+    };
+    read().catch((error: unknown) => {
+      if (error instanceof EspalierError || isSystemFault(error)) channel.fail(error);
+      else channel.fail(stumbled(error, INVALID[kind], name), error);
+    });
   });
+}
+
+/**
+ * A reader that stumbles does so over what it reads: whoever sent it must hear that, and can do something about it; the
+ * log has what is wrong with the reader. What the system says (a disk that fails) is none of the upload's fault.
+ */
+function stumbled(error: unknown, code: 'MODEL_INVALID' | 'DATASET_INVALID', name: string): EspalierError {
+  const why = error instanceof Error ? error.message : String(error);
+  const advice = 'write the file anew; where it is whole, the fault is of this service, whose log has it';
+  return new EspalierError(code, `${name}: our reader stumbled over it (${why}): ${advice}`, { cause: error });
 }

@@ -1,6 +1,7 @@
 import { EspalierError } from '../src/errors.js';
 import type { JobListener, JobRunner, JobSpec } from '../src/pipeline/contract.js';
-import { type ChildChannel, clip, openChildChannel } from './child-channel.js';
+import { type ChildChannel, openChildChannel } from './child-channel.js';
+import { fitOutcome, fitText } from './fit.js';
 import { CANCELED } from './job-run.js';
 import { type JobEvent, parseJobRequest } from './protocol.js';
 import { writeResult } from './result-file.js';
@@ -20,8 +21,9 @@ async function runToEnd(run: JobRunner, spec: JobSpec, channel: ChildChannel, si
       if (signal.aborted && error === signal.reason) return CANCELED;
       throw error;
     });
-    await writeResult(spec.outDir, outcome);
-    channel.finish({ type: 'done', value: outcome });
+    const fitted = fitOutcome(outcome);
+    await writeResult(spec.outDir, fitted);
+    channel.finish({ type: 'done', value: fitted });
   } catch (error) {
     channel.fail(error);
   }
@@ -44,17 +46,21 @@ function listenerOf(channel: ChildChannel): JobListener {
         ...(epoch === undefined ? {} : { epoch }),
       });
     },
-    warning: ({ code, message }) => send({ type: 'warning', code, message: clip(message) }),
+    warning: ({ code, message }) => send({ type: 'warning', code, message: fitText(message) }),
     log: (message, fields) =>
       send({
         type: 'log',
-        message: clip(message),
+        message: fitText(message),
         ...(fields === undefined ? {} : { fields: structuredFields(fields) }),
       }),
   };
 }
 
+/** Of the fields of one log line, as JSON. */
+const LONGEST_FIELDS = 16_000;
+
 /** What a log line may carry over a pipe and into JSON. */
 function structuredFields(fields: Record<string, unknown>): Record<string, unknown> {
-  return JSON.parse(JSON.stringify(fields));
+  const text = JSON.stringify(fields);
+  return text.length <= LONGEST_FIELDS ? JSON.parse(text) : { left_out: `fields of ${text.length} characters` };
 }

@@ -4,7 +4,8 @@ import type { Config } from '../src/config.js';
 import { EspalierError } from '../src/errors.js';
 import type { JobSpec } from '../src/pipeline/contract.js';
 import { closeWithin } from '../src/queue/closing.js';
-import { MAX_ATTEMPTS, type Transport } from '../src/queue/index.js';
+import { openEventStream } from '../src/queue/event-stream.js';
+import type { Transport } from '../src/queue/index.js';
 import {
   CANCEL_EVENT,
   INSPECTIONS_QUEUE,
@@ -15,6 +16,7 @@ import {
   type JobPayload,
 } from '../src/queue/payloads.js';
 import type { TransportQueue } from '../src/queue/transport.js';
+import { ALIVE_EVENT, BEAT_MS } from '../src/queue/worker-presence.js';
 import type { BlobStore } from '../src/storage/blob-store.js';
 import { type JobFolders, jobFolders } from '../src/storage/job-folders.js';
 import { createInspectionProcessor } from './inspection-processor.js';
@@ -32,6 +34,12 @@ const CLOSE_MS = 5000;
 /** Uploads are read while a job trains: a few at once, none waits for a job. */
 const INSPECTIONS_AT_ONCE = 2;
 
+/** By the clock an inspection may take so much longer than by the processor: jobs and other inspections run beside it. */
+const BUSY_FACTOR = 2.5;
+
+/** Who asked waits 90 s. */
+const LONGEST_INSPECTION_MS = 80_000;
+
 /** How long a canceled job may take to come to the end of its step and write its best point. */
 const CANCEL_GRACE_MS = 60_000;
 
@@ -42,7 +50,7 @@ export type WorkerConfig = Pick<
 > & {
   /** Absent: none. */
   readonly plugins?: Config['plugins'];
-  readonly limits: Omit<Config['limits'], 'uploadBytes' | 'jsonBytes'>;
+  readonly limits: Omit<Config['limits'], 'uploadBytes' | 'jsonBytes' | 'queuedJobs' | 'body'>;
 };
 
 export interface WorkerOptions {
@@ -63,6 +71,7 @@ export interface WorkerOptions {
 export interface WorkerContext {
   readonly logger: Logger;
   readonly jobs: TransportQueue<JobPayload, JobEnding>;
+  readonly dataDir: string;
   readonly folders: JobFolders;
   readonly blobs: Pick<BlobStore, 'localPath'>;
   readonly engine: JobSpec['engine'];
@@ -91,6 +100,20 @@ function seenFromHere(blobs: WorkerOptions['blobs']): WorkerOptions['blobs'] {
   };
 }
 
+/** Says every few seconds that a worker is there. While the datastore is away nobody hears it, and nobody needs to. */
+function startHeartbeat(transport: Transport) {
+  const queue = transport.queue<InspectionPayload, InspectionAnswer>(INSPECTIONS_QUEUE);
+  const beat = async (): Promise<void> => {
+    await queue.waitUntilReady();
+    await queue.getBackend().publishEvent({ event: ALIVE_EVENT }, 10_000);
+  };
+  // A beat that fails is one that is not heard: the transport says why.
+  const tryBeat = () => void beat().catch(() => {});
+  const timer = setInterval(tryBeat, BEAT_MS);
+  tryBeat();
+  return { stop: () => clearInterval(timer), close: () => queue.close() };
+}
+
 /**
  * Starts taking jobs and inspections. This process only watches: all work is done in children, so that BullMQ's lock on
  * a job is renewed on time. Resolves once it listens; with Redis away that is when Redis is there.
@@ -101,6 +124,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const context: WorkerContext = {
     logger,
     jobs,
+    dataDir: config.dataDir,
     folders: jobFolders(config.dataDir),
     blobs: seenFromHere(options.blobs),
     engine: config.engine,
@@ -121,7 +145,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       },
       inspection: {
         memoryBytes: config.limits.inspectionMemoryBytes,
-        deadlineMs: config.limits.inspectionDeadlineMs,
+        processorMs: config.limits.inspectionDeadlineMs,
+        deadlineMs: Math.min(BUSY_FACTOR * config.limits.inspectionDeadlineMs, LONGEST_INSPECTION_MS),
         cancelGraceMs: 0,
       },
     },
@@ -133,7 +158,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     concurrency: config.workerConcurrency,
     lockDuration: LOCK_MS,
     stalledInterval: LOOK_FOR_DEAD_WORKERS_MS,
-    maxStalledCount: MAX_ATTEMPTS - 1,
+    // How often a job is started is counted beside its checkpoints (fruitless-starts.ts).
+    maxStalledCount: Number.MAX_SAFE_INTEGER,
   });
   // Another worker has it by now, or soon: two runs of one job would share its checkpoint.
   jobWorker.on('lockRenewalFailed', (jobIds) => {
@@ -146,24 +172,34 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     { concurrency: INSPECTIONS_AT_ONCE, lockDuration: LOCK_MS, stalledInterval: LOOK_FOR_DEAD_WORKERS_MS },
   );
 
-  await jobs.waitUntilReady();
-  const from = await jobs.getBackend().publishEvent({ event: 'worker started' }, 10_000);
-  const events = transport.events(JOBS_QUEUE, from);
-  events.on(CANCEL_EVENT as 'waiting', ({ jobId }) => jobProcessor.cancel(jobId));
+  const heartbeat = startHeartbeat(transport);
+  const onError = (err: Error) => logger.error({ err }, err.message);
+  const stream = openEventStream({
+    transport,
+    name: JOBS_QUEUE,
+    queue: jobs as unknown as TransportQueue<unknown, unknown>,
+    listen: (events) => events.on(CANCEL_EVENT as 'waiting', ({ jobId }) => jobProcessor.cancel(jobId)),
+    onReopened: () => void jobProcessor.hearCancels().catch(onError),
+    onError,
+  });
+  // The API puts them back, and another worker may take them: two runs of one job would share its checkpoint.
+  transport.onEmptied(() => jobProcessor.letGo());
+  await stream.open;
   // Cancels are heard before the first job is taken.
   const running = [jobWorker.run(), inspectionWorker.run()];
   for (const loop of running) loop.catch((err: Error) => logger.error({ err }, 'a worker loop ended'));
 
   return {
     close: async () => {
+      heartbeat.stop();
       // First no new ones, then the end of those that run.
       const closing = [jobWorker.close(), inspectionWorker.close()];
       jobProcessor.stop();
       inspectionProcessor.stop();
-      if (!(await closeWithin(CLOSE_MS, [...closing, events.close()]))) {
+      if (!(await closeWithin(CLOSE_MS, [...closing, stream.close()]))) {
         logger.warn('jobs could not be given back in time; they come back when their locks run out');
       }
-      await jobs.close();
+      await Promise.all([jobs.close(), heartbeat.close()]);
     },
   };
 }

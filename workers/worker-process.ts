@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import type { WorkerEnvironment } from '../src/config.js';
 import { createLogger } from '../src/logger.js';
+import { makeFilesPrivate } from '../src/private-files.js';
 import { openRedisTransport } from '../src/queue/index.js';
+import { forgetSecrets, secretsOf } from '../src/secrets.js';
 import { openFileBlobStore } from '../src/storage/file-blob-store.js';
 import { type RunningWorker, startWorker, type WorkerOptions } from './supervisor.js';
 
@@ -10,8 +12,14 @@ const STOP_MS = 10_000;
 
 /** A worker as a process of its own, until SIGTERM or SIGINT. A second signal ends it at once. */
 export async function runWorkerProcess(config: WorkerEnvironment, children?: WorkerOptions['children']): Promise<void> {
-  const logger = createLogger(config.logLevel);
-  const transport = openRedisTransport(config.redisUrl, (err) => logger.error({ err }, err.message));
+  makeFilesPrivate();
+  const logger = createLogger(config.logLevel, secretsOf(process.env));
+  forgetSecrets((err) => logger.warn({ err }, 'jobs of this process can read its keys in /proc'));
+  const transport = openRedisTransport({
+    url: config.redisUrl,
+    prefix: config.queuePrefix,
+    onError: (err) => logger.error({ err }, err.message),
+  });
   const blobs = await openFileBlobStore(config.dataDir);
   let worker: RunningWorker | undefined;
   onFirstSignal(logger, async () => {

@@ -2,8 +2,11 @@
 import multipart from '@fastify/multipart';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
+import { parseJson } from './parse-json.js';
 import { useAuth } from './plugins/auth.js';
+import { useBodyPace } from './plugins/body-pace.js';
 import { useDocs } from './plugins/docs.js';
+import { useHttpRules } from './plugins/http-rules.js';
 import { useLocalOnly } from './plugins/local-only.js';
 import { useMethodNotAllowed } from './plugins/methods.js';
 import { useProblems } from './plugins/problems.js';
@@ -16,7 +19,7 @@ import { modelRoutes } from './routes/models.js';
 import type { TypedApp } from './routes/route.js';
 import { serviceRoutes } from './routes/service.js';
 import { Problem } from './schemas/common.js';
-import { Artifact, Config, Job } from './schemas/jobs.js';
+import { Artifact, Config, Job, JobSummary } from './schemas/jobs.js';
 import { Report } from './schemas/report.js';
 import { Dataset, Model, Units } from './schemas/uploads.js';
 import type { Services } from './services.js';
@@ -26,21 +29,22 @@ export async function addApi(root: FastifyInstance, services: Services): Promise
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   // Views are made by hand, and tests hold them against the schemas: no second filter on the way out.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
-  for (const { schema } of [Problem, Model, Dataset, Units, Job, Config, Artifact, Report]) app.addSchema(schema);
+  for (const { schema } of [Problem, Model, Dataset, Units, Job, JobSummary, Config, Artifact, Report])
+    app.addSchema(schema);
 
   useProblems(root);
   useRequestLog(root);
+  useHttpRules(root);
+  useBodyPace(root, services.limits.body);
   useAuth(root, services.apiKey);
   useLocalOnly(root, services.apiKey);
   const addMethodNotAllowed = useMethodNotAllowed(root);
   await app.register(multipart);
   // Clients that label every request as JSON do so for those without a body, too (cancel, DELETE).
-  const parseJson = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser('application/json');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else parseJson(request, body as string, done);
-  });
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, async (_request: unknown, body: string) =>
+    body === '' ? undefined : parseJson(body, 'the body', services.limits.jsonBytes),
+  );
   await useDocs(root);
 
   jobRoutes(app, services);

@@ -7,6 +7,7 @@ import type { ModelInspection } from '../pipeline/contract.js';
 import { checkConfigAgainstModel, type PruneConfig, resolveConfig, schemaErrors } from '../prune-config/index.js';
 import type { BlobUpload } from '../storage/blob-store.js';
 import { readParts } from './multipart.js';
+import { parseJson } from './parse-json.js';
 import { NewJobFields } from './schemas/jobs.js';
 import type { Services } from './services.js';
 
@@ -40,7 +41,7 @@ async function fromParts(request: FastifyRequest, services: Services): Promise<J
   const isUpload = (field: string): field is UploadKind => field === 'model' || field === 'dataset';
   const takeConfig = (text: string) => {
     if (config !== undefined) throw new EspalierError('BAD_REQUEST', 'there are two parts "config"');
-    config = parseConfig(text);
+    config = parseJson(text, 'part "config"', services.limits.jsonBytes);
   };
   try {
     await readParts(request, services.limits, {
@@ -116,15 +117,6 @@ async function stored<K extends UploadKind>(kind: K, id: string, { store }: Serv
 function invalid(errors: readonly FieldError[]): EspalierError {
   const detail = errors.map((e) => `${e.pointer || 'the body'}: ${e.message}`).join('; ');
   return new EspalierError('VALIDATION_FAILED', detail, { errors });
-}
-
-function parseConfig(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const message = `is not JSON: ${(error as Error).message}`;
-    throw new EspalierError('BAD_REQUEST', `part "config" ${message}`, { errors: [{ pointer: '/config', message }] });
-  }
 }
 
 async function readText(stream: AsyncIterable<Buffer>, limit: number): Promise<string> {

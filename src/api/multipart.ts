@@ -1,7 +1,11 @@
 /** Multipart requests, part by part, straight to where they go: nothing is held in memory but small fields. */
 import { pipeline, type Readable, Transform } from 'node:stream';
+import type { Multipart } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { EspalierError } from '../errors.js';
+import { clip } from '../prune-config/index.js';
+import { findBodyFault } from './plugins/body-pace.js';
+import { MOST_FILES } from './schemas/uploads.js';
 import type { Services } from './services.js';
 
 /** A part: `file` where it has a file name, else `value`. */
@@ -10,6 +14,9 @@ export interface PartHandlers {
   file(field: string, name: string, stream: Readable): Promise<void>;
   value(field: string, value: string): void;
 }
+
+/** The files, and a few fields. */
+const MOST_PARTS = MOST_FILES + 10;
 
 /** Headers of parts and boundaries, beyond the files themselves. */
 const FRAMING_BYTES = 2 ** 20;
@@ -29,11 +36,11 @@ export async function readParts(request: FastifyRequest, limits: Services['limit
   let left = limits.uploadBytes;
   try {
     // Totals are counted here, so busboy's own limit for one file must not cut anything off before.
-    const parts = request.parts({ limits: { fileSize: limits.uploadBytes + 1, fieldSize: limits.jsonBytes } });
-    for await (const part of parts) {
+    const most = { fileSize: limits.uploadBytes + 1, fieldSize: limits.jsonBytes, parts: MOST_PARTS };
+    for await (const part of partsOf(request, most)) {
       if (part.type === 'field') {
         if (part.valueTruncated) throw new EspalierError('PAYLOAD_TOO_LARGE', `part "${part.fieldname}" is too long`);
-        handlers.value(part.fieldname, fieldText(part.value));
+        handlers.value(part.fieldname, fieldText(part.fieldname, part.value));
         continue;
       }
       if (!part.filename) throw new EspalierError('BAD_REQUEST', `part "${part.fieldname}" is a file without a name`);
@@ -51,7 +58,8 @@ export async function readParts(request: FastifyRequest, limits: Services['limit
       await handlers.file(part.fieldname, part.filename, counted);
       if (size === 0) throw new EspalierError('BAD_REQUEST', `file "${part.filename}" is empty`);
     }
-  } catch (error) {
+  } catch (caught) {
+    const error = findBodyFault(request) ?? caught;
     if (error instanceof EspalierError) throw error;
     if ((error as { code?: string }).code === 'FST_INVALID_JSON_FIELD_ERROR') {
       throw new EspalierError('BAD_REQUEST', 'a part that says that it is application/json is not JSON');
@@ -63,13 +71,30 @@ export async function readParts(request: FastifyRequest, limits: Services['limit
   }
 }
 
-/** What busboy, the plugin and the streams say when the body ends too early or isn't multipart at all. */
-const BROKEN_OFF =
-  /ERR_STREAM_PREMATURE_CLOSE|ECONNRESET|premature|unexpected end|terminated early|boundary|malformed part header/i;
+/** The parts as they come. Whatever the parser can't make sense of is the client's fault. */
+async function* partsOf(request: FastifyRequest, limits: object): AsyncGenerator<Multipart> {
+  try {
+    yield* request.parts({ limits });
+  } catch (error) {
+    if (error instanceof EspalierError) throw error;
+    // The plugin's own faults are known by their code.
+    if (/^FST_/.test(String((error as { code?: unknown }).code))) throw error;
+    const why = clip((error as Error).message, 200);
+    throw new EspalierError('BAD_REQUEST', `the multipart body can not be read: ${why}`, { cause: error });
+  }
+}
+
+/** What the streams of files say when the body ends too early. */
+const BROKEN_OFF = /ERR_STREAM_PREMATURE_CLOSE|ECONNRESET|premature|unexpected end|terminated early/i;
 
 /** Fields that say that they are JSON are parsed by the plugin: back to text, so that there is one way on. */
-function fieldText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+function fieldText(field: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw new EspalierError('BAD_REQUEST', `part "${field}" is nested too deeply`, { cause });
+  }
 }
 
 function tooLarge(limit: number): EspalierError {

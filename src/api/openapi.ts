@@ -6,7 +6,7 @@ import type { Services } from './services.js';
 /** openapi.yaml as the routes and their schemas describe it. */
 export async function openApiYaml(): Promise<string> {
   // Only described, never called: no handler runs, so none of the stores is needed.
-  const services = { limits: { jsonBytes: 1 } } as Services;
+  const services = { limits: { jsonBytes: 1, body: {} } } as Services;
   const app = await createServer(services, pino({ level: 'silent' }));
   await app.ready();
   const document = app.swagger();

@@ -19,11 +19,13 @@ export async function createServer(services: Services, logger: FastifyBaseLogger
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: () => createId('req'),
+    // Node's own answer to a request without one has no body.
+    http: { requireHostHeader: false },
     bodyLimit: services.limits.jsonBytes,
     routerOptions: { maxParamLength: 300 },
     // Requests on open connections are answered to the end; Fastify's own 503 would be no problem+json.
     return503OnClosing: false,
-    // An upload may take its time, as long as something comes.
+    // Bodies have a clock of their own (plugins/body-pace.ts).
     requestTimeout: 0,
     connectionTimeout: IDLE_MS,
     frameworkErrors: (error, request, reply) => void sendProblem(error as FastifyError, request, reply),

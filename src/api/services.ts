@@ -4,6 +4,7 @@ import type { JobStore } from '../jobs/job-store.js';
 import type { JobQueue } from '../jobs/messages.js';
 import type { UploadService } from '../jobs/upload-service.js';
 import type { InstalledNames } from '../prune-config/index.js';
+import type { DiskSpace } from '../storage/disk-space.js';
 import type { JobFolders } from '../storage/job-folders.js';
 
 /** What the routes work with. */
@@ -13,6 +14,8 @@ export interface Services {
   readonly uploads: UploadService;
   readonly folders: JobFolders;
   readonly queue: Pick<JobQueue, 'ready'>;
+  /** Absent: not watched. */
+  readonly disk?: Pick<DiskSpace, 'findFault'>;
   readonly limits: Limits;
   /** Where set, every request but health checks and docs must bring it. */
   readonly apiKey: string | undefined;

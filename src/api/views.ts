@@ -1,5 +1,5 @@
 /** Records as the wire shows them. */
-import type { Job } from '../jobs/job.js';
+import type { Job, JobSummary } from '../jobs/job.js';
 import type { StoredArtifact } from '../jobs/job-store.js';
 import type { Upload } from '../jobs/upload.js';
 
@@ -39,6 +39,25 @@ export function datasetView({ id, blob, sizeBytes, createdAt, inspection: i }: U
 }
 
 export function jobView(job: Job) {
+  return {
+    ...jobSummaryView(job),
+    config: job.config,
+    warnings: job.warnings,
+    result: job.result,
+  };
+}
+
+const texts = new WeakMap<Job, string>();
+
+/** The view as JSON. Records never change, so one that is asked for again and again is written once. */
+export function jobText(job: Job): string {
+  const known = texts.get(job) ?? JSON.stringify(jobView(job));
+  texts.set(job, known);
+  return known;
+}
+
+/** A job as lists have it. */
+export function jobSummaryView(job: JobSummary) {
   const self = `/jobs/${job.id}`;
   return {
     id: job.id,
@@ -47,13 +66,11 @@ export function jobView(job: Job) {
     progress: job.progress,
     model: job.model,
     dataset: job.dataset,
-    config: job.config,
     created_at: job.createdAt,
     started_at: job.startedAt,
     finished_at: job.finishedAt,
-    warnings: job.warnings,
+    warnings: job.warnings.map(({ code }) => ({ code })),
     error: job.error,
-    result: job.result,
     links: {
       self,
       events: `${self}/events`,

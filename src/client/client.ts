@@ -6,12 +6,14 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import type { Static } from 'typebox';
-import type { Artifact, Job } from '../api/schemas/jobs.js';
+import type { Artifact, Job, JobSummary } from '../api/schemas/jobs.js';
 import type { Dataset, Model, Units } from '../api/schemas/uploads.js';
 import type { PruneConfigInput } from '../prune-config/index.js';
 import { orThrow } from './problem-error.js';
 
 export type JobView = Static<typeof Job.schema>;
+/** A job as lists have it: without its config, its result and the texts of its warnings. */
+export type JobSummaryView = Static<typeof JobSummary.schema>;
 export type ModelView = Static<typeof Model.schema>;
 export type DatasetView = Static<typeof Dataset.schema>;
 export type UnitsView = Static<typeof Units.schema>;
@@ -114,10 +116,12 @@ export function createClient({ url, apiKey }: ClientOptions) {
       }
     },
     listJobs: (query: { status?: string; limit?: number; cursor?: string } = {}) =>
-      read<{ data: JobView[]; next_cursor: string | null }>(
+      read<{ data: JobSummaryView[]; next_cursor: string | null }>(
         `/jobs?${new URLSearchParams(Object.entries(query).map(([k, v]): [string, string] => [k, String(v)]))}`,
       ),
     cancel: (id: string) => read<JobView>(job(id, '/cancel'), { method: 'POST' }),
+    /** Of a failed or canceled job: it goes on from its last checkpoint. */
+    retry: (id: string) => read<JobView>(job(id, '/retry'), { method: 'POST' }),
     deleteJob: async (id: string): Promise<void> => {
       await call(job(id), { method: 'DELETE' });
     },

@@ -5,6 +5,7 @@ export {
   createClient,
   type DatasetView,
   type Files,
+  type JobSummaryView,
   type JobView,
   type ModelView,
   type NewJobRequest,

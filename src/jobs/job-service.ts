@@ -1,15 +1,17 @@
 /** Jobs from request to end: the record on one side, the queue on the other. */
-import { EspalierError } from '../errors.js';
+import { EspalierError, isDiskFull } from '../errors.js';
 import type { PruneConfig } from '../prune-config/index.js';
+import { type DiskSpace, diskFull } from '../storage/disk-space.js';
 import type { JobFolders } from '../storage/job-folders.js';
 import { Delivery, isUnavailable, pause, RETRY_MS } from './delivery.js';
 import { createId } from './ids.js';
-import { applyReport, cancelIdle, isFinished, type Job } from './job.js';
+import { applyReport, cancelIdle, isFinished, type Job, retryFinished } from './job.js';
 import { JobEvents } from './job-events.js';
 import { messageOf, requestSha256 } from './job-message.js';
 import type { JobStore } from './job-store.js';
 import type { Log } from './log.js';
 import type { JobQueue, WorkerReport } from './messages.js';
+import { isDamage } from './rows.js';
 import type { Upload } from './upload.js';
 import { Waiters } from './waiters.js';
 import { eventOf, statusOf, type Watched, watchJob } from './watch-job.js';
@@ -28,17 +30,29 @@ export class JobService {
   readonly #store: JobStore;
   readonly #queue: JobQueue;
   readonly #folders: JobFolders;
+  readonly #disk: DiskSpace | undefined;
   readonly #log: Log;
   readonly #waiters = new Waiters();
   readonly #events = new JobEvents();
   readonly #inFlight = new Set<Promise<void>>();
   readonly #delivery: Delivery;
   readonly #closing = new AbortController();
+  readonly #mostQueued: number | undefined;
 
-  constructor(parts: { store: JobStore; queue: JobQueue; folders: JobFolders; log: Log }) {
+  constructor(parts: {
+    store: JobStore;
+    queue: JobQueue;
+    folders: JobFolders;
+    disk?: DiskSpace;
+    log: Log;
+    /** Absent: any number. */
+    mostQueued?: number;
+  }) {
+    this.#mostQueued = parts.mostQueued;
     this.#store = parts.store;
     this.#queue = parts.queue;
     this.#folders = parts.folders;
+    this.#disk = parts.disk;
     this.#log = parts.log;
     this.#delivery = new Delivery({ ...parts, closing: this.#closing.signal, endIdle: (id) => this.#endIdle(id) });
     this.#queue.on('report', (report) => this.#track(this.#take(report), report.job_id));
@@ -47,11 +61,14 @@ export class JobService {
   /**
    * Records a job and hands it to the queue. The same idempotency key and request again give the same job. When the queue
    * goes away meanwhile, nobody knows whether it has the job: the job stays recorded, and is queued when it is back.
-   * @throws EspalierError UNAVAILABLE when the queue is known to be away (no job is left behind); IDEMPOTENCY_CONFLICT
+   * @throws EspalierError UNAVAILABLE when the queue is known to be away (no job is left behind); IDEMPOTENCY_CONFLICT;
+   *   QUEUE_FULL
    */
   async create(request: NewJob): Promise<{ job: Job; created: boolean }> {
     const ready = await this.#queue.ready();
     if (ready !== true) throw new EspalierError('UNAVAILABLE', ready, { retryable: true });
+    const fault = await this.#disk?.findFault();
+    if (fault !== undefined) throw diskFull(fault);
     const job: Job = {
       id: createId('job'),
       status: 'queued',
@@ -74,17 +91,56 @@ export class JobService {
       key: request.idempotencyKey,
       requestSha256: requestSha256(job, request.configAsSent),
     };
-    const added = await this.#store.addJob(job, idempotency || undefined);
+    const added = await this.#store.addJob(job, idempotency || undefined, this.#mostQueued);
     if (!added.created) return added;
     this.#events.add(job.id, 'status', statusOf(job));
+    await this.#hand(job, request.model, request.dataset);
+    return added;
+  }
+
+  /**
+   * Queues a failed or canceled job again; it goes on from its last checkpoint, with a new deadline. What it had kept of a
+   * result goes.
+   * @throws EspalierError NOT_FOUND, also of a model or data set that was deleted since; JOB_NOT_FINISHED; JOB_SUCCEEDED;
+   *   QUEUE_FULL; UNAVAILABLE
+   */
+  async retry(id: string): Promise<Job> {
+    const job = await this.get(id);
+    const inputs = await this.#inputsOf(job);
+    if (!isFinished(job))
+      throw new EspalierError('JOB_NOT_FINISHED', `${id} is ${job.status}: there is nothing to retry`);
+    if (job.status === 'succeeded') throw new EspalierError('JOB_SUCCEEDED', `${id} has succeeded; start a new job`);
+    // The queue keeps the ending of a job until it is told to forget it, and would tell it again in place of a run.
+    await this.#queue.forget(id);
+    await this.#folders.startAfresh(id);
+    const queued = await this.#update(id, retryFinished, this.#mostQueued);
+    // Another retry was first.
+    if (!queued) return this.get(id);
+    this.#tellStatus(queued);
+    await this.#hand(queued, inputs.model, inputs.dataset);
+    return queued;
+  }
+
+  /** Gives a job that is on the record to the queue: now, or once the queue is there. */
+  async #hand(job: Job, model: Upload<'model'>, dataset: Upload<'dataset'> | undefined): Promise<void> {
+    const fields = { job_id: job.id, request_id: job.requestId };
     try {
-      await this.#queue.enqueue(messageOf(job, request.model, request.dataset));
-      this.#log.info({ job_id: job.id, request_id: request.requestId }, 'job queued');
+      await this.#queue.enqueue(messageOf(job, model, dataset));
+      this.#log.info(fields, 'job queued');
     } catch (err) {
-      this.#log.warn({ job_id: job.id, request_id: request.requestId, err }, 'the queue may not have the job');
+      this.#log.warn({ ...fields, err }, 'the queue may not have the job');
       this.#delivery.deliverLater(job.id);
     }
-    return added;
+  }
+
+  async #inputsOf({ id, model: modelId, dataset: datasetId }: Job) {
+    const model = await this.#store.findUpload('model', modelId);
+    const dataset = datasetId === null ? undefined : await this.#store.findUpload('dataset', datasetId);
+    const missing = model === undefined ? modelId : datasetId !== null && dataset === undefined ? datasetId : undefined;
+    if (model === undefined || missing !== undefined) {
+      throw new EspalierError('NOT_FOUND', `${missing}, which ${id} needs, was deleted`);
+    }
+    return { model, dataset };
   }
 
   /**
@@ -93,9 +149,9 @@ export class JobService {
    * @throws EspalierError NOT_FOUND
    */
   async cancel(id: string): Promise<Job> {
-    const job = await this.#get(id);
+    const job = await this.get(id);
     if (isFinished(job)) return job;
-    await this.#store.updateJob(id, (j) => (isFinished(j) ? undefined : { job: { ...j, cancelRequested: true } }));
+    await this.#update(id, (j) => (isFinished(j) ? undefined : { job: { ...j, cancelRequested: true } }));
     try {
       const answer = await this.#queue.cancel(id);
       this.#log.info({ job_id: id, answer }, 'job canceled');
@@ -105,7 +161,7 @@ export class JobService {
       this.#log.warn({ job_id: id, err }, 'the queue may not have heard of the cancel');
       this.#delivery.deliverLater(id);
     }
-    return this.#get(id);
+    return this.get(id);
   }
 
   /** Removes a finished job and what it wrote. @throws EspalierError NOT_FOUND; JOB_NOT_FINISHED */
@@ -117,13 +173,13 @@ export class JobService {
 
   /** The job once its status is another than now, or once the time is up or the signal fires. @throws EspalierError NOT_FOUND */
   async wait(id: string, timeoutMs: number, signal: AbortSignal): Promise<Job> {
-    const first = await this.#get(id);
+    const first = await this.get(id);
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const left = deadline - Date.now();
       // Listens before it reads: a change between the two is not missed.
       const change = this.#waiters.listen(id, Math.max(0, left), signal);
-      const job = await this.#get(id);
+      const job = await this.get(id);
       const over = left <= 0 || signal.aborted || this.#closing.signal.aborted;
       if (over || isFinished(job) || job.status !== first.status) {
         change.stop();
@@ -141,7 +197,7 @@ export class JobService {
     jobId: string,
     options: { last: string | undefined; quietMs: number; signal: AbortSignal },
   ): Promise<AsyncGenerator<Watched>> {
-    await this.#get(jobId);
+    await this.get(jobId);
     const signal = AbortSignal.any([options.signal, this.#closing.signal]);
     const find = () => this.#store.findJob(jobId);
     return watchJob({ ...options, find, events: this.#events, jobId, signal });
@@ -153,7 +209,12 @@ export class JobService {
    */
   async requeueUnfinished(): Promise<number> {
     const jobs = await this.#store.unfinishedJobs();
-    for (const { id } of jobs) await this.#delivery.deliver(id);
+    for (const { id } of jobs) {
+      // One that can't be queued (its model's record is damaged, say) holds nobody else up.
+      await this.#delivery
+        .deliver(id)
+        .catch((err: unknown) => this.#log.error({ job_id: id, err }, 'the queue could not be told of a job'));
+    }
     return jobs.length;
   }
 
@@ -176,10 +237,10 @@ export class JobService {
   }
 
   async #endIdle(id: string): Promise<void> {
-    const ended = await this.#store.updateJob(id, (job) => cancelIdle(job, new Date().toISOString()));
+    const ended = await this.#update(id, (job) => cancelIdle(job, new Date().toISOString()));
     if (!ended) return;
     this.#tellStatus(ended);
-    await this.#folders.remove(id);
+    await this.#folders.removeAllBut(id, ended.attempt, { keepCheckpoints: true });
   }
 
   /**
@@ -190,16 +251,28 @@ export class JobService {
     for (;;) {
       try {
         let before: Job | undefined;
-        const job = await this.#store.updateJob(report.job_id, (current) => {
+        const update = mustBeRecorded(report) ? this.#update.bind(this) : this.#store.updateJob;
+        const job = await update(report.job_id, (current) => {
           before = current;
           return applyReport(current, report, new Date().toISOString());
         });
         return { before, job };
       } catch (err) {
-        if (!isEnding(report) || this.#closing.signal.aborted) throw err;
+        if (!mustBeRecorded(report) || isDamage(err) || this.#closing.signal.aborted) throw err;
         this.#log.error({ job_id: report.job_id, err }, 'the end of a job could not be recorded; trying again');
         await pause(RETRY_MS, this.#closing.signal);
       }
+    }
+  }
+
+  /** What must be on the record: on a full disk, with what is kept for it. Progress that can't be told is no loss. */
+  async #update(...args: Parameters<JobStore['updateJob']>): Promise<Job | undefined> {
+    try {
+      return await this.#store.updateJob(...args);
+    } catch (err) {
+      if (!isDiskFull(err) || !(await this.#disk?.release())) throw err;
+      this.#log.warn({ job_id: args[0], err }, 'the disk is full; the record takes what was kept for it');
+      return await this.#store.updateJob(...args);
     }
   }
 
@@ -227,14 +300,15 @@ export class JobService {
     await this.#queue.cancel(report.job_id);
   }
 
-  /** Of a job that has ended only what the record lists stays. */
+  /** Of a job that has ended only what the record lists stays. One that is not on it goes to quarantine: it may be the record that is wrong. */
   async #tidy(id: string, job: Job | undefined): Promise<void> {
-    if (job) await this.#folders.removeAllBut(id, job.attempt);
-    else await this.#folders.remove(id);
+    if (job) await this.#folders.removeAllBut(id, job.attempt, { keepCheckpoints: job.status !== 'succeeded' });
+    else await this.#folders.setAside(id);
     await this.#queue.forget(id);
   }
 
-  async #get(id: string): Promise<Job> {
+  /** @throws EspalierError NOT_FOUND */
+  async get(id: string): Promise<Job> {
     const job = await this.#store.findJob(id);
     if (!job) throw new EspalierError('NOT_FOUND', `there is no job ${id}`);
     return job;
@@ -256,6 +330,11 @@ export class JobService {
     this.#waiters.wake(job.id);
     this.#events.add(job.id, 'status', statusOf(job));
   }
+}
+
+/** What comes once, and must not be lost to a record that can't be written just then. */
+function mustBeRecorded(report: WorkerReport): boolean {
+  return isEnding(report) || report.type === 'waiting';
 }
 
 function isEnding(report: WorkerReport): boolean {

@@ -1,9 +1,9 @@
 import type { Artifact } from '../pipeline/contract.js';
 import type { UnitsTemplate } from '../prune-config/index.js';
-import type { Job, JobChange, JobStatus } from './job.js';
+import type { Job, JobChange, JobStatus, JobSummary } from './job.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 
-/** One page, newest first. `cursor` is what the page before gave as `nextCursor`. */
+/** One page, newest first; shorter than `limit` where its entries are long. `cursor` is what the page before gave as `nextCursor`. */
 export interface PageQuery {
   readonly limit: number;
   readonly cursor?: string;
@@ -27,6 +27,13 @@ export interface StoredArtifact extends Artifact {
 
 /** The record of truth. What a resolved call wrote is there after a crash. Only API processes have one. */
 export interface JobStore {
+  /** Made with the record, and never another: what marks things outside of it as this record's. */
+  readonly recordId: string;
+  /** Files that are not younger than this belong here, named or not. */
+  readonly adoptedAt: string | null;
+  /** Rows that lists have left out since they can't be read. Asked for by name, each is RECORD_DAMAGED. */
+  damagedRows(): number;
+  adoptFiles(now: string): Promise<void>;
   /** Adds it, or gives the one of the same kind and bytes that is there already. */
   addUpload<K extends UploadKind>(upload: NewUpload<K>): Promise<{ upload: Upload<K>; created: boolean }>;
   findUpload<K extends UploadKind>(kind: K, id: string): Promise<Upload<K> | undefined>;
@@ -42,17 +49,20 @@ export interface JobStore {
 
   /**
    * Adds a job, or gives the job that the same idempotency key made before.
-   * @throws EspalierError NOT_FOUND when an upload that it names is gone; IDEMPOTENCY_CONFLICT when the key came with another request.
+   * @throws EspalierError NOT_FOUND when an upload that it names is gone; IDEMPOTENCY_CONFLICT when the key came with another request;
+   *   QUEUE_FULL when `mostQueued` jobs wait already, or their configs are too long together.
    */
-  addJob(job: Job, idempotency?: Idempotency): Promise<{ job: Job; created: boolean }>;
+  addJob(job: Job, idempotency?: Idempotency, mostQueued?: number): Promise<{ job: Job; created: boolean }>;
   findJob(id: string): Promise<Job | undefined>;
-  listJobs(page: PageQuery & { readonly status?: JobStatus }): Promise<Page<Job>>;
+  /** Whether there is a record of it, damaged or not. */
+  hasJob(id: string): Promise<boolean>;
+  listJobs(page: PageQuery & { readonly status?: JobStatus }): Promise<Page<JobSummary>>;
   /** Queued and running jobs, oldest first. */
   unfinishedJobs(): Promise<Job[]>;
   /**
    * Reads, changes and writes in one transaction. Gives the new record; undefined when `change` gave none or there is no such job.
    */
-  updateJob(id: string, change: (job: Job) => JobChange | undefined): Promise<Job | undefined>;
+  updateJob(id: string, change: (job: Job) => JobChange | undefined, mostQueued?: number): Promise<Job | undefined>;
   /** Removes a job and its idempotency keys. @throws EspalierError NOT_FOUND; JOB_NOT_FINISHED */
   removeJob(id: string): Promise<void>;
   artifacts(jobId: string): Promise<StoredArtifact[]>;

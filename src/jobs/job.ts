@@ -12,14 +12,22 @@
  *              a report                finished
  *   queued ───────────────► running ───────────────► succeeded
  *     │                      │  │  └────────────────► failed        failed
- *     └──────► canceled ◄────┘  └ a newer attempt: running again
+ *     └──────► canceled ◄────┘  └ a newer attempt: running again; no room on the disk: queued
  *       nobody runs it   finished, status canceled
  * ```
  *
- * The three states on the right and `canceled` are final: nothing leads out of them.
+ * The three states on the right and `canceled` are final: no report leads out of them. A retry does: a failed or canceled job
+ * is queued again, and goes on from its last checkpoint.
  */
 import type { Artifact, JobResult, Phase } from '../pipeline/contract.js';
-import type { PruneConfig } from '../prune-config/index.js';
+import {
+  clip,
+  LONGEST_DETAIL,
+  LONGEST_ID,
+  LONGEST_TEXT,
+  MOST_WARNINGS,
+  type PruneConfig,
+} from '../prune-config/index.js';
 import type { JobFailure, WorkerReport } from './messages.js';
 
 export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
@@ -47,7 +55,10 @@ export interface Job {
   readonly requestId: string | null;
 }
 
-/** What a report changes. `artifacts` come with the end. */
+/** What lists tell of a job: all but what may be long. */
+export type JobSummary = Omit<Job, 'config' | 'result'>;
+
+/** What a report changes. `artifacts` come with the end, and replace those that are there. */
 export interface JobChange {
   readonly job: Job;
   readonly artifacts?: readonly Artifact[];
@@ -83,20 +94,49 @@ const CHANGES: { [T in WorkerReport['type']]: (job: Job, report: ReportOf<T>, no
     metric: () => undefined,
     log: () => undefined,
     progress: (job, { phase, progress }) => ({ job: { ...job, phase, progress: Math.max(job.progress, progress) } }),
-    warning: (job, { code, message }) => ({ job: { ...job, warnings: [...job.warnings, { code, message }] } }),
+    warning: (job, warning) => ({ job: withWarning(job, warning) }),
+    waiting: (job, warning) => ({ job: { ...withWarning(job, warning), status: 'queued' } }),
     finished: (job, { outcome }, now) => ({
       job: {
         ...job,
         status: outcome.status,
         progress: outcome.status === 'succeeded' ? 1 : job.progress,
         finishedAt: now,
-        warnings: outcome.warnings,
+        warnings: bounded(outcome.warnings),
         result: outcome.result,
       },
       artifacts: outcome.artifacts,
     }),
-    failed: (job, { error }, now) => ({ job: { ...job, status: 'failed', finishedAt: now, error } }),
+    failed: (job, { error }, now) => ({
+      job: {
+        ...job,
+        status: 'failed',
+        finishedAt: now,
+        error: { ...error, message: clip(error.message, LONGEST_DETAIL) },
+      },
+    }),
   };
+
+function withWarning(job: Job, { code, message }: Job['warnings'][number]): Job {
+  return { ...job, warnings: bounded([...job.warnings, { code, message }]) };
+}
+
+/** The first warnings, with texts that a list of jobs has room for. */
+function bounded(warnings: Job['warnings']): Job['warnings'] {
+  return warnings
+    .slice(0, MOST_WARNINGS)
+    .map(({ code, message }) => ({ code: clip(code, LONGEST_ID), message: clip(message, LONGEST_TEXT) }));
+}
+
+/**
+ * The record of a failed or canceled job that is queued again; undefined for any other. Its attempt counts on, so that
+ * nothing which is still told of an earlier one is taken for news.
+ */
+export function retryFinished(job: Job): JobChange | undefined {
+  if (job.status !== 'failed' && job.status !== 'canceled') return undefined;
+  const fresh = { cancelRequested: false, finishedAt: null, warnings: [], error: null, result: null };
+  return { job: { ...job, ...fresh, status: 'queued', attempt: job.attempt + 1 }, artifacts: [] };
+}
 
 /** The record of a job that no worker has or will have; undefined when it is finished. */
 export function cancelIdle(job: Job, now: string): JobChange | undefined {

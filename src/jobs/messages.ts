@@ -44,6 +44,8 @@ export type WorkerEvent =
     }
   | { readonly type: 'log'; readonly message: string; readonly fields?: Record<string, unknown> }
   | { readonly type: 'warning'; readonly code: string; readonly message: string }
+  /** The run has ended, and the job waits for something (`DISK_FULL`: for room) before its next one. */
+  | { readonly type: 'waiting'; readonly code: string; readonly message: string }
   | { readonly type: 'finished'; readonly outcome: JobOutcome }
   | { readonly type: 'failed'; readonly error: JobFailure };
 

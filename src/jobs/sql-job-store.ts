@@ -1,24 +1,55 @@
 /** The record in SQL, through Kysely. */
-import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import { EspalierError } from '../errors.js';
-import type { Phase } from '../pipeline/contract.js';
 import { isFinished, type Job, type JobStatus } from './job.js';
-import type { JobStore, Page } from './job-store.js';
-import { openSqlite, type Tables } from './sqlite.js';
+import type { JobStore } from './job-store.js';
+import { isDamage, jobRow, SUMMARY_COLUMNS, toJob, toSummary, toUnits, toUpload, uploadRow } from './rows.js';
+import { type OpenOptions, openSqlite, type Tables } from './sqlite.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 
 const UPLOAD_COLUMNS = ['id', 'kind', 'blob', 'sha256', 'file_name', 'size_bytes', 'created_at', 'inspection'] as const;
+
+/** Text that one page of a list may hold, beyond its first entry: pages of long entries are short. */
+const PAGE_CHARACTERS = 2 ** 20;
+
+/** Configs of queued jobs, all together: the queue keeps them in memory. */
+const QUEUED_CONFIG_BYTES = 64 * 2 ** 20;
 
 const UNFINISHED: readonly JobStatus[] = ['queued', 'running'];
 const NAMES: Readonly<Record<UploadKind, string>> = { model: 'model', dataset: 'data set' };
 
 /** Opens the record in a SQLite file. */
-export async function openSqliteJobStore(path: string): Promise<JobStore> {
-  const { db, close } = await openSqlite(path);
-  return sqlJobStore(db, close);
+export async function openSqliteJobStore(path: string, options: StoreOptions = {}): Promise<JobStore> {
+  const { db, close } = await openSqlite(path, options);
+  const record = await db.selectFrom('record').selectAll().executeTakeFirstOrThrow();
+  return sqlJobStore(record, db, close, createDamage(options.onDamaged));
 }
 
-function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
+export interface StoreOptions extends OpenOptions {
+  /** Hears of each damaged row, once. */
+  readonly onDamaged?: (error: EspalierError) => void;
+}
+
+/** The damaged rows that were come across, each told once. */
+function createDamage(onDamaged: (error: EspalierError) => void = () => {}) {
+  const ids = new Set<string>();
+  return {
+    ids,
+    skip: (error: EspalierError, id: string) => {
+      if (ids.has(id)) return;
+      ids.add(id);
+      onDamaged(error);
+    },
+  };
+}
+
+function sqlJobStore(
+  record: Tables['record'],
+  db: Kysely<Tables>,
+  close: () => Promise<void>,
+  damage: ReturnType<typeof createDamage>,
+): JobStore {
+  let adoptedAt = record.adopted_at;
   const find = async <K extends UploadKind>(kind: K, column: 'id' | 'sha256', value: string, on: Source = db) => {
     const query = on.selectFrom('uploads').select(UPLOAD_COLUMNS).where('kind', '=', kind).where(column, '=', value);
     const row = await query.executeTakeFirst();
@@ -26,10 +57,24 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
   };
   const findJob = async (id: string, on: Source = db): Promise<Job | undefined> => {
     const row = await on.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();
-    return row && toJob(row);
+    try {
+      return row && toJob(row);
+    } catch (error) {
+      if (isDamage(error)) damage.skip(error, id);
+      throw error;
+    }
   };
 
   return {
+    recordId: record.id,
+    get adoptedAt() {
+      return adoptedAt;
+    },
+    damagedRows: () => damage.ids.size,
+    adoptFiles: async (now) => {
+      await db.updateTable('record').set({ adopted_at: now }).execute();
+      adoptedAt = now;
+    },
     addUpload: <K extends UploadKind>(upload: NewUpload<K>) =>
       db.transaction().execute(async (tx) => {
         const there = await find(upload.kind, 'sha256', upload.blob.sha256, tx);
@@ -42,16 +87,19 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
     findUploadBySha256: (kind, sha256) => find(kind, 'sha256', sha256),
     findUnits: async (id) => {
       const row = await db.selectFrom('uploads').select('units').where('id', '=', id).executeTakeFirst();
-      return row?.units ? JSON.parse(row.units) : undefined;
+      return row?.units ? toUnits({ id, units: row.units }) : undefined;
     },
     listUploads: async <K extends UploadKind>(kind: K, { limit, cursor }: { limit: number; cursor?: string }) => {
-      let query = db.selectFrom('uploads').select(UPLOAD_COLUMNS).where('kind', '=', kind);
+      let query = db.selectFrom('uploads').where('kind', '=', kind);
       if (cursor) query = query.where('id', '<', cursor);
-      const rows = await query
+      const lengths = await query
+        .select(['id', sql<number>`length(inspection)`.as('length')])
         .orderBy('id', 'desc')
         .limit(limit + 1)
         .execute();
-      return page(rows, limit, (row) => toUpload(row) as Upload<K>);
+      const { ids, nextCursor } = pageOf(lengths, limit);
+      const rows = await db.selectFrom('uploads').select(UPLOAD_COLUMNS).where('id', 'in', ids).execute();
+      return { data: readable(newestFirst(rows), (row) => toUpload(row) as Upload<K>, damage.skip), nextCursor };
     },
     removeUpload: (kind, id) =>
       db.transaction().execute(async (tx) => {
@@ -69,7 +117,7 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
       }),
     isBlobUsed: (blob) => blobUsed(db, blob),
 
-    addJob: (job, idempotency) =>
+    addJob: (job, idempotency, mostQueued) =>
       db.transaction().execute(async (tx) => {
         if (idempotency) {
           const { key, requestSha256 } = idempotency;
@@ -80,6 +128,7 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
           const before = used && (await findJob(used.job_id, tx));
           if (before) return { job: before, created: false };
         }
+        if (mostQueued !== undefined) await checkQueued(tx, mostQueued);
         for (const [kind, id] of [['model', job.model] as const, ['dataset', job.dataset] as const]) {
           if (id !== null && !(await find(kind, 'id', id, tx))) {
             throw new EspalierError('NOT_FOUND', `there is no ${NAMES[kind]} ${id}`);
@@ -93,27 +142,39 @@ function sqlJobStore(db: Kysely<Tables>, close: () => Promise<void>): JobStore {
         return { job, created: true };
       }),
     findJob: (id) => findJob(id),
+    hasJob: async (id) => {
+      const row = await db.selectFrom('jobs').select('id').where('id', '=', id).executeTakeFirst();
+      return row !== undefined;
+    },
     listJobs: async ({ limit, cursor, status }) => {
-      let query = db.selectFrom('jobs').selectAll();
+      let query = db.selectFrom('jobs');
       if (status) query = query.where('status', '=', status);
       if (cursor) query = query.where('id', '<', cursor);
-      const rows = await query
+      const lengths = await query
+        .select(['id', sql<number>`length(warnings) + coalesce(length(error), 0)`.as('length')])
         .orderBy('id', 'desc')
         .limit(limit + 1)
         .execute();
-      return page(rows, limit, toJob);
+      const { ids, nextCursor } = pageOf(lengths, limit);
+      const rows = await db.selectFrom('jobs').select(SUMMARY_COLUMNS).where('id', 'in', ids).execute();
+      // What is damaged may be one of the columns that lists leave out.
+      const whole = newestFirst(rows).filter(({ id }) => !damage.ids.has(id));
+      return { data: readable(whole, toSummary, damage.skip), nextCursor };
     },
     unfinishedJobs: async () => {
       const query = db.selectFrom('jobs').selectAll().where('status', 'in', UNFINISHED);
-      return (await query.orderBy('id').execute()).map(toJob);
+      return readable(await query.orderBy('id').execute(), toJob, damage.skip);
     },
-    updateJob: (id, change) =>
+    updateJob: (id, change, mostQueued) =>
       db.transaction().execute(async (tx) => {
         const job = await findJob(id, tx);
         const changed = job && change(job);
         if (!changed) return undefined;
+        const queues = changed.job.status === 'queued' && isFinished(job);
+        if (queues && mostQueued !== undefined) await checkQueued(tx, mostQueued);
         const { id: _, ...row } = jobRow(changed.job);
         await tx.updateTable('jobs').set(row).where('id', '=', id).execute();
+        if (changed.artifacts) await tx.deleteFrom('artifacts').where('job_id', '=', id).execute();
         for (const { name, content_type, size_bytes, sha256 } of changed.artifacts ?? []) {
           const values = { job_id: id, attempt: changed.job.attempt, name, content_type, size_bytes, sha256 };
           await tx.insertInto('artifacts').values(values).execute();
@@ -147,75 +208,53 @@ async function blobUsed(on: Source, blob: string): Promise<boolean> {
   return row !== undefined;
 }
 
-/** `rows` may hold one more than `limit`: then there is a next page, which starts below the last row of this one. */
-function page<R extends { id: string }, T>(rows: readonly R[], limit: number, read: (row: R) => T): Page<T> {
-  const data = rows.slice(0, limit);
-  return { data: data.map(read), nextCursor: rows.length > limit ? data[data.length - 1].id : null };
+/**
+ * What of these rows one page holds: at most `limit`, and no more than {@link PAGE_CHARACTERS} beyond the first. `rows`
+ * may be one more than `limit`: then there is a next page, which starts below the last row of this one.
+ */
+function pageOf(
+  rows: readonly { readonly id: string; readonly length: number }[],
+  limit: number,
+): { ids: string[]; nextCursor: string | null } {
+  const ids: string[] = [];
+  let left = PAGE_CHARACTERS;
+  for (const { id, length } of rows.slice(0, limit)) {
+    left -= length;
+    if (left < 0 && ids.length > 0) break;
+    ids.push(id);
+  }
+  return { ids, nextCursor: rows.length > ids.length ? (ids.at(-1) ?? null) : null };
 }
 
-function uploadRow({ blob, inspection, units, ...upload }: NewUpload<UploadKind>): Tables['uploads'] {
-  return {
-    id: upload.id,
-    kind: upload.kind,
-    blob: blob.blob,
-    sha256: blob.sha256,
-    file_name: blob.name,
-    size_bytes: upload.sizeBytes,
-    created_at: upload.createdAt,
-    inspection: JSON.stringify(inspection),
-    units: units && JSON.stringify(units),
-  };
+function newestFirst<R extends { id: string }>(rows: readonly R[]): R[] {
+  return rows.toSorted((a, b) => (a.id < b.id ? 1 : -1));
 }
 
-function toUpload(row: Omit<Tables['uploads'], 'units'>): Upload {
-  return {
-    id: row.id,
-    kind: row.kind as UploadKind,
-    blob: { blob: row.blob, name: row.file_name, sha256: row.sha256 },
-    sizeBytes: row.size_bytes,
-    createdAt: row.created_at,
-    inspection: JSON.parse(row.inspection),
-  };
+/** @throws EspalierError QUEUE_FULL */
+async function checkQueued(on: Source, mostQueued: number): Promise<void> {
+  const { jobs, bytes } = await on
+    .selectFrom('jobs')
+    .select([sql<number>`count(*)`.as('jobs'), sql<number>`coalesce(sum(octet_length(config)), 0)`.as('bytes')])
+    .where('status', '=', 'queued')
+    .executeTakeFirstOrThrow();
+  if (jobs < mostQueued && bytes < QUEUED_CONFIG_BYTES) return;
+  const found = jobs < mostQueued ? `${jobs} jobs with ${bytes} bytes of configs` : `${jobs} jobs`;
+  const most = jobs < mostQueued ? `${QUEUED_CONFIG_BYTES} bytes are` : `${mostQueued} are`;
+  const detail = `${found} are queued, and at most ${most} taken; try again when some have run`;
+  throw new EspalierError('QUEUE_FULL', detail, { retryable: true });
 }
 
-function jobRow(job: Job): Tables['jobs'] {
-  return {
-    id: job.id,
-    status: job.status,
-    phase: job.phase,
-    progress: job.progress,
-    model_id: job.model,
-    dataset_id: job.dataset,
-    config: JSON.stringify(job.config),
-    attempt: job.attempt,
-    cancel_requested: Number(job.cancelRequested),
-    created_at: job.createdAt,
-    started_at: job.startedAt,
-    finished_at: job.finishedAt,
-    warnings: JSON.stringify(job.warnings),
-    error: job.error && JSON.stringify(job.error),
-    result: job.result && JSON.stringify(job.result),
-    request_id: job.requestId,
-  };
-}
+type Skip = (error: EspalierError, id: string) => void;
 
-function toJob(row: Selectable<Tables['jobs']>): Job {
-  return {
-    id: row.id,
-    status: row.status as JobStatus,
-    phase: row.phase as Phase | null,
-    progress: row.progress,
-    model: row.model_id,
-    dataset: row.dataset_id,
-    config: JSON.parse(row.config),
-    attempt: row.attempt,
-    cancelRequested: row.cancel_requested === 1,
-    createdAt: row.created_at,
-    startedAt: row.started_at,
-    finishedAt: row.finished_at,
-    warnings: JSON.parse(row.warnings),
-    error: row.error === null ? null : JSON.parse(row.error),
-    result: row.result === null ? null : JSON.parse(row.result),
-    requestId: row.request_id,
-  };
+/** The rows that can be read: one that is damaged is told, and holds nobody else up. */
+function readable<R extends { id: string }, T>(rows: readonly R[], read: (row: R) => T, skip: Skip): T[] {
+  return rows.flatMap((row) => {
+    try {
+      return [read(row)];
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      skip(error, row.id);
+      return [];
+    }
+  });
 }

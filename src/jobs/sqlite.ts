@@ -1,4 +1,5 @@
 /** The SQLite database of the record: tables, migrations, opening. */
+import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
@@ -59,6 +60,8 @@ export interface Tables {
     sha256: string;
   };
   idempotency: { key: string; request_sha256: string; job_id: string };
+  /** One row. */
+  record: { id: string; adopted_at: string | null };
 }
 
 /** Applied in order of their names, each once. Never change one that was released: add another. */
@@ -90,6 +93,12 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
       await sql`create index idempotency_by_job on idempotency (job_id)`.execute(db);
     },
   },
+  '0002_identity': {
+    async up(db) {
+      await sql`create table record (id text primary key, adopted_at text)`.execute(db);
+      await sql`insert into record values (${randomUUID()}, null)`.execute(db);
+    },
+  },
 };
 
 export interface OpenDatabase {
@@ -97,12 +106,17 @@ export interface OpenDatabase {
   close(): Promise<void>;
 }
 
+export interface OpenOptions {
+  /** Called before anything is made in a database that is new or empty. What it throws, opening throws. */
+  readonly onNew?: () => Promise<void>;
+}
+
 /**
  * Opens the database file, making it and bringing it up to date as need be. The file is this process's alone: two
  * services on one record would run every job twice.
  * @throws Error when another process has it, or when it was written by a newer version.
  */
-export async function openSqlite(path: string): Promise<OpenDatabase> {
+export async function openSqlite(path: string, { onNew }: OpenOptions = {}): Promise<OpenDatabase> {
   await mkdir(dirname(path), { recursive: true });
   const release = lock(path);
   const database = new Database(path);
@@ -112,9 +126,18 @@ export async function openSqlite(path: string): Promise<OpenDatabase> {
   database.pragma('foreign_keys = ON');
   const db = new Kysely<Tables>({ dialect: new Dialect(database) });
   const close = async () => {
+    // So that the file alone is the whole record, for who copies it.
+    await sql`pragma wal_checkpoint(truncate)`.execute(db);
     await db.destroy();
     release();
   };
+  try {
+    const { rows } = await sql`select 1 from sqlite_master limit 1`.execute(db);
+    if (rows.length === 0) await onNew?.();
+  } catch (error) {
+    await close();
+    throw error;
+  }
   const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
   const { error } = await migrator.migrateToLatest();
   if (error) {
@@ -122,6 +145,19 @@ export async function openSqlite(path: string): Promise<OpenDatabase> {
     throw error;
   }
   return { db, close };
+}
+
+/** A process that copies a database waits so long for one that writes it. */
+const BUSY_MS = 30_000;
+
+/** Copies a database to a new file: as one transaction sees it, with what is still in its WAL, whoever writes it meanwhile. */
+export function copySqlite(from: string, to: string): void {
+  const database = new Database(from, { timeout: BUSY_MS });
+  try {
+    database.prepare('vacuum into ?').run(to);
+  } finally {
+    database.close();
+  }
 }
 
 /** Some faults (a full disk) end a transaction by themselves: a rollback after them would fail and hide the fault. */

@@ -1,6 +1,7 @@
 /** Uploads from stream to record: stored, inspected by a child, recorded. */
 import { EspalierError } from '../errors.js';
 import type { BlobStore, BlobUpload } from '../storage/blob-store.js';
+import { type DiskSpace, diskFull } from '../storage/disk-space.js';
 import { createId } from './ids.js';
 import type { JobStore } from './job-store.js';
 import type { Log } from './log.js';
@@ -13,45 +14,71 @@ export class UploadService {
   readonly #store: JobStore;
   readonly #blobs: BlobStore;
   readonly #queue: JobQueue;
+  readonly #disk: Pick<DiskSpace, 'findFault'> | undefined;
   readonly #log: Log;
   readonly #busy = new Map<string, Promise<unknown>>();
+  /** Uploads on their way to the record, by kind, bytes and name. */
+  readonly #finishing = new Map<string, Promise<{ upload: Upload }>>();
 
-  constructor(parts: { store: JobStore; blobs: BlobStore; queue: JobQueue; log: Log }) {
+  constructor(parts: {
+    store: JobStore;
+    blobs: BlobStore;
+    queue: JobQueue;
+    disk?: Pick<DiskSpace, 'findFault'>;
+    log: Log;
+  }) {
     this.#store = parts.store;
     this.#blobs = parts.blobs;
     this.#queue = parts.queue;
+    this.#disk = parts.disk;
     this.#log = parts.log;
   }
 
-  start(): Promise<BlobUpload> {
+  /** @throws EspalierError DISK_FULL before anything of it is read */
+  async start(): Promise<BlobUpload> {
+    const fault = await this.#disk?.findFault();
+    if (fault !== undefined) throw diskFull(fault);
     return this.#blobs.startUpload();
   }
 
   /**
-   * Commits, inspects and records an upload. The same bytes again give what is there. A refused upload leaves nothing behind.
+   * Commits, inspects and records an upload. The same bytes again give what is there; at the same time they are one upload,
+   * with one verdict. A refused upload leaves nothing behind.
    * @throws EspalierError the inspection's verdict.
    */
   async finish<K extends UploadKind>(kind: K, files: BlobUpload): Promise<{ upload: Upload<K>; created: boolean }> {
-    const { sizeBytes, ...blob } = await files.commit();
-    return this.#alone(blob.blob, async () => {
-      const there = await this.#store.findUploadBySha256(kind, blob.sha256);
-      if (there) return { upload: there, created: false };
-      if (!(await this.#blobs.has(blob.blob))) {
-        throw new EspalierError('UNAVAILABLE', 'the same files were just deleted; try again', { retryable: true });
-      }
-      try {
-        const inspection = await this.#queue.inspect(kind, blob);
-        const { units = null, ...rest } = inspection as unknown as Record<string, unknown>;
-        const id = createId(PREFIXES[kind]);
-        const upload = { id, kind, blob, sizeBytes, createdAt: new Date().toISOString(), inspection: rest, units };
-        const added = await this.#store.addUpload(upload as unknown as NewUpload<K>);
-        this.#log.info({ upload: id, kind, sha256: blob.sha256, sizeBytes }, 'upload stored');
-        return added;
-      } catch (error) {
-        if (!(await this.#store.isBlobUsed(blob.blob))) await this.#blobs.delete(blob.blob);
-        throw error;
-      }
-    });
+    const { sha256, name } = files.identify();
+    // The verdict may depend on the name, too.
+    const key = `${kind} ${sha256} ${name}`;
+    const other = this.#finishing.get(key);
+    if (other !== undefined) return { ...((await other) as { upload: Upload<K> }), created: false };
+    const mine = this.#alone(sha256, () => this.#record(kind, files));
+    this.#finishing.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      this.#finishing.delete(key);
+    }
+  }
+
+  /** Only here, with nobody else at the same blob, do files come into place. */
+  async #record<K extends UploadKind>(kind: K, files: BlobUpload): Promise<{ upload: Upload<K>; created: boolean }> {
+    const { sizeBytes, ...blob } = files.identify();
+    const there = await this.#store.findUploadBySha256(kind, blob.sha256);
+    if (there === undefined || !(await this.#blobs.has(blob.blob))) await files.commit();
+    if (there) return { upload: there, created: false };
+    try {
+      const inspection = await this.#queue.inspect(kind, blob);
+      const { units = null, ...rest } = inspection as unknown as Record<string, unknown>;
+      const id = createId(PREFIXES[kind]);
+      const upload = { id, kind, blob, sizeBytes, createdAt: new Date().toISOString(), inspection: rest, units };
+      const added = await this.#store.addUpload(upload as unknown as NewUpload<K>);
+      this.#log.info({ upload: id, kind, sha256: blob.sha256, sizeBytes }, 'upload stored');
+      return added;
+    } catch (error) {
+      if (!(await this.#store.isBlobUsed(blob.blob))) await this.#blobs.delete(blob.blob);
+      throw error;
+    }
   }
 
   /** @throws EspalierError NOT_FOUND; RESOURCE_IN_USE */

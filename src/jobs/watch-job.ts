@@ -61,6 +61,7 @@ export function eventOf(report: WorkerReport): Pick<JobEvent, 'type' | 'data'> |
     case 'log':
       return { type: 'log', data: { level: 'info', message: report.message, fields: report.fields } };
     case 'warning':
+    case 'waiting':
       return { type: 'log', data: { level: 'warning', code: report.code, message: report.message } };
     default:
       return undefined;

@@ -1,5 +1,6 @@
 /** The config's `finetune` on the wire. */
 import Type from 'typebox';
+import { LONGEST_NAME, MOST_NAMES } from './bounds.js';
 
 const closed = { additionalProperties: false } as const;
 
@@ -131,8 +132,9 @@ export const FinetuneInput = Type.Object(
       Type.Number({ exclusiveMinimum: 0, description: 'Where `huber` turns from square to straight. Default 1.' }),
     ),
     heads: Type.Optional(
-      Type.Record(Type.String({ maxLength: 1024 }), Head, {
-        maxProperties: 1000,
+      Type.Record(Type.String(), Head, {
+        maxProperties: MOST_NAMES,
+        propertyNames: { maxLength: LONGEST_NAME },
         description:
           'By output name, where the model has several: their labels are the arrays `y_train_NAME` and `y_test_NAME`, or `y_NAME`.',
       }),

@@ -1,10 +1,12 @@
 /**
  * The config of a job: TypeBox schema, aliases, defaults, cross-field checks. A leaf: api, jobs, pipeline and CLI use it.
  */
+export * from './bounds.js';
 export { type ConfigFault, checkConfigAgainstModel } from './check-model.js';
 export { bucketsAreShares, choiceFault, keepsAll, unitArgsOf } from './choices.js';
 export { algorithmInCode } from './in-code.js';
 export { BUILT_IN_NAMES, type InstalledNames } from './installed.js';
+export { findExcess, type JsonBounds } from './json-size.js';
 export { didYouMean, nearMisses } from './near-miss.js';
 export { pointer } from './pointer.js';
 export { resolveConfig } from './resolve.js';

@@ -1,5 +1,6 @@
 /** What a TypeBox check found, as field errors that name the field at fault and what was expected there. */
 import type { TSchema } from 'typebox';
+import { Compile, type Validator } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { Value } from 'typebox/value';
 import type { FieldError } from '../errors.js';
@@ -19,8 +20,18 @@ export interface SchemaFault {
   readonly message: string;
 }
 
+const compiledSchemas = new WeakMap<TSchema, Validator>();
+
+function compiled(schema: TSchema): Validator {
+  const known = compiledSchemas.get(schema) ?? Compile(schema);
+  compiledSchemas.set(schema, known);
+  return known;
+}
+
 /** Checks a value; an empty list when it is valid. Pointers are relative to the value. */
 export function schemaErrors(schema: TSchema, value: unknown): FieldError[] {
+  // Says yes or no many times faster than the search for faults.
+  if (compiled(schema).Check(value)) return [];
   return fieldErrors(schema, value, Value.Errors(schema, value) as unknown as SchemaFault[]);
 }
 

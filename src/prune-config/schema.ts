@@ -3,14 +3,16 @@
  * guide. What a schema can't say (which fields go together) is checked in resolve.ts.
  */
 import Type from 'typebox';
+import { LONGEST_NAME, LONGEST_TEXT, MOST_LAYERS, MOST_NAMES, MOST_UNITS } from './bounds.js';
 import { FinetuneInput } from './finetune-schema.js';
 
 const closed = { additionalProperties: false } as const;
 
-/** More than a model of a thousand layers needs, and little enough to check in the time of a request. */
-const MOST_UNITS = 10_000;
-const MOST_NAMES = 1000;
-const LONGEST_NAME = 1024;
+/** Of records by unit. */
+const byUnit = { maxProperties: MOST_UNITS, propertyNames: { maxLength: LONGEST_NAME } } as const;
+
+/** Channels that values of the input may have. */
+const MOST_SCALES = 1024;
 
 /** A name that resolve.ts looks up in what is installed: plugins add to it. */
 const PartName = (description: string) =>
@@ -61,7 +63,7 @@ const unitArgs = {
 
 const RelatedChannels = Type.Object(
   {
-    name: Type.String({ description: "The layer's name." }),
+    name: Type.String({ maxLength: LONGEST_NAME, description: "The layer's name." }),
     start: Type.Optional(Type.Integer({ minimum: 0, description: 'First channel. Default 0.' })),
     end: Type.Optional(
       Type.Integer({ minimum: 1, description: 'One past the last channel. Default: all of the unit.' }),
@@ -81,8 +83,14 @@ const Unit = Type.Object(
     channels: Type.Optional(
       Type.Object(
         {
-          output_related: Type.Array(RelatedChannels, { description: 'Layers that produce these channels.' }),
-          input_related: Type.Array(RelatedChannels, { description: 'Layers that consume these channels.' }),
+          output_related: Type.Array(RelatedChannels, {
+            maxItems: MOST_LAYERS,
+            description: 'Layers that produce these channels.',
+          }),
+          input_related: Type.Array(RelatedChannels, {
+            maxItems: MOST_LAYERS,
+            description: 'Layers that consume these channels.',
+          }),
         },
         { ...closed, description: 'The coupled channels; read when `parse_cfg.type` is `Config`.' },
       ),
@@ -95,6 +103,16 @@ const Unit = Type.Object(
     ),
     num_channels: Type.Optional(Type.Integer({ minimum: 1 })),
     is_mutable: Type.Optional(Type.Boolean()),
+  },
+  closed,
+);
+
+const UnprunableLayer = Type.Object(
+  {
+    layer: Type.Optional(Type.String({ maxLength: LONGEST_NAME })),
+    channels: Type.Optional(Type.Integer()),
+    code: Type.Optional(Type.String({ maxLength: LONGEST_NAME })),
+    reason: Type.Optional(Type.String({ maxLength: LONGEST_TEXT })),
   },
   closed,
 );
@@ -122,7 +140,7 @@ const MutatorConfig = Type.Object(
           ),
           units: Type.Optional(
             Type.Record(Type.String(), Unit, {
-              maxProperties: MOST_UNITS,
+              ...byUnit,
               description: 'Settings by unit name, as `GET /models/{id}/units` lists them.',
             }),
           ),
@@ -144,7 +162,10 @@ const MutatorConfig = Type.Object(
       ),
     ),
     unprunable: Type.Optional(
-      Type.Array(Type.Any(), { description: 'Part of what `GET /models/{id}/units` answers; not read.' }),
+      Type.Array(UnprunableLayer, {
+        maxItems: MOST_LAYERS,
+        description: 'Part of what `GET /models/{id}/units` answers; not read.',
+      }),
     ),
   },
   closed,
@@ -208,7 +229,7 @@ export const PruneConfigInput = Type.Object(
             Type.Union(
               [
                 Type.Number({ exclusiveMinimum: 0 }),
-                Type.Record(Type.String(), Type.Number({ exclusiveMinimum: 0 }), { maxProperties: MOST_UNITS }),
+                Type.Record(Type.String(), Type.Number({ exclusiveMinimum: 0 }), byUnit),
               ],
               {
                 description:
@@ -245,8 +266,8 @@ export const PruneConfigInput = Type.Object(
           Type.Enum(['auto', 'none', '1/255']),
           Type.Object(
             {
-              mean: Type.Array(Type.Number(), { minItems: 1 }),
-              std: Type.Array(Type.Number({ exclusiveMinimum: 0 }), { minItems: 1 }),
+              mean: Type.Array(Type.Number(), { minItems: 1, maxItems: MOST_SCALES }),
+              std: Type.Array(Type.Number({ exclusiveMinimum: 0 }), { minItems: 1, maxItems: MOST_SCALES }),
             },
             closed,
           ),

@@ -29,7 +29,8 @@ export async function whileAvailable<T>(
     return await Promise.race([work(abandoned.signal), late]);
   } catch (error) {
     if (error instanceof EspalierError) throw error;
-    throw unavailable(`${what}: ${error instanceof Error ? error.message : String(error)}`, error);
+    // Its own words may name addresses: they are for the log.
+    throw unavailable(`${what}: ${transport.away() ?? 'the queue failed'}`, error);
   } finally {
     clearTimeout(timer);
   }

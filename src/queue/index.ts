@@ -1,7 +1,7 @@
 import type { JobQueue } from '../jobs/messages.js';
 import { openJobQueue } from './job-queue.js';
 import { openMemoryTransport } from './memory-transport.js';
-import { openRedisTransport } from './redis-transport.js';
+import { openRedisTransport, type RedisTransportOptions } from './redis-transport.js';
 import type { Transport } from './transport.js';
 
 export { MAX_ATTEMPTS } from './job-queue.js';
@@ -16,8 +16,8 @@ export interface OpenQueue {
 }
 
 /** The queue over Redis; workers are other processes. Redis may be away: see `JobQueue.ready`. */
-export function openRedisQueue(options: { url: string; onError: (error: Error) => void }): OpenQueue {
-  const transport = openRedisTransport(options.url, options.onError);
+export function openRedisQueue(options: RedisTransportOptions): OpenQueue {
+  const transport = openRedisTransport(options);
   return { queue: openJobQueue({ transport, onError: options.onError }), transport };
 }
 

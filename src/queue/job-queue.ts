@@ -2,18 +2,22 @@ import type { CancelAnswer, Inspections, JobMessage, JobQueue, WorkerReport } fr
 import type { BlobRef } from '../storage/blob-store.js';
 import { whileAvailable } from './availability.js';
 import { closeWithin } from './closing.js';
+import { openEventStream } from './event-stream.js';
 import { openInspections } from './inspections.js';
 import { CANCEL_EVENT, JOBS_QUEUE, type JobEnding, type JobPayload, type ProgressBatch } from './payloads.js';
-import type { Transport, TransportEvents } from './transport.js';
+import type { Transport, TransportQueue } from './transport.js';
 
 /** A job whose worker dies is run this many times in all. */
 export const MAX_ATTEMPTS = 3;
 
 /**
- * How often to see whether jobs are still where they were put: Redis that is emptied while it runs says nothing. Longer
- * than it takes workers to notice (they stop the children of jobs that are gone).
+ * How often to see whether jobs are still where they were put: a failover may lose the newest. Longer than it takes workers
+ * to notice (they stop the children of jobs that are gone).
  */
 const LOOK_MS = 15_000;
+
+/** Jobs that are looked at each time. */
+const LOOK_AT = 20;
 
 /** With Redis away, closing takes this long. */
 const CLOSE_MS = 2000;
@@ -33,12 +37,10 @@ export interface JobQueueOptions {
  */
 export function openJobQueue({ transport, onError }: JobQueueOptions): JobQueue {
   const queue = transport.queue<JobPayload, JobEnding>(JOBS_QUEUE);
-  const inspections = openInspections(transport);
+  const inspections = openInspections(transport, onError);
   const listeners = new Set<(report: WorkerReport) => void>();
   /** What was queued and has not ended: put back when Redis returns without it. */
   const unfinished = new Map<string, JobMessage>();
-  let events: TransportEvents | undefined;
-  let closing = false;
 
   const emit = (report: WorkerReport): void => {
     for (const listener of listeners) {
@@ -65,25 +67,25 @@ export function openJobQueue({ transport, onError }: JobQueueOptions): JobQueue 
     emitEnding(jobId, { attempt, event: { type: 'failed', error } });
   };
 
-  const listen = async (): Promise<void> => {
-    await queue.waitUntilReady();
-    // The id of an event of our own is a sure place to listen from: "from now on" would be when the read arrives.
-    const from = await queue.getBackend().publishEvent({ event: 'opened' }, 10_000);
-    if (closing) return;
-    events = transport.events(JOBS_QUEUE, from);
-    events.on('progress', ({ jobId, data }) => {
-      const batch = data as unknown as ProgressBatch;
-      for (const event of batch.events) emit({ job_id: jobId, attempt: batch.attempt, ...event });
-    });
-    events.on('completed', ({ jobId, returnvalue }) => emitEnding(jobId, returnvalue as unknown as JobEnding));
-    events.on('failed', ({ jobId, failedReason }) => void emitCrash(jobId, failedReason).catch(onError));
-  };
-  const listening = listen();
-  listening.catch((error: Error) => closing || onError(error));
+  const stream = openEventStream({
+    transport,
+    name: JOBS_QUEUE,
+    queue: queue as unknown as TransportQueue<unknown, unknown>,
+    listen: (events) => {
+      events.on('progress', ({ jobId, data }) => {
+        const batch = data as unknown as ProgressBatch;
+        for (const event of batch.events) emit({ job_id: jobId, attempt: batch.attempt, ...event });
+      });
+      events.on('completed', ({ jobId, returnvalue }) => emitEnding(jobId, returnvalue as unknown as JobEnding));
+      events.on('failed', ({ jobId, failedReason }) => void emitCrash(jobId, failedReason).catch(onError));
+    },
+    onReopened: () => putBack(),
+    onError,
+  });
 
   const enqueue = (message: JobMessage): Promise<void> =>
     whileAvailable(transport, `${message.job_id} could not be queued`, async (abandoned) => {
-      await listening;
+      await stream.open;
       const known = await queue.getJob(message.job_id);
       const state = await known?.getState();
       if (known !== undefined && state === 'completed') return emitEnding(message.job_id, known.returnvalue);
@@ -100,15 +102,20 @@ export function openJobQueue({ transport, onError }: JobQueueOptions): JobQueue 
   const putBack = (): void => {
     for (const message of unfinished.values()) enqueue(message).catch(onError);
   };
-  transport.onReturn(putBack);
-  // An ending stays until `forget`, so one job that is gone says that the datastore was emptied. While it is away, `onReturn` is to come.
+  // An ending stays until `forget`, so jobs that are gone say that the datastore lost some. While it is away, a return is to come.
+  let looked = 0;
   const look = setInterval(() => {
-    const [oldest] = unfinished.keys();
-    if (oldest === undefined || transport.away() !== undefined) return;
-    queue.getJob(oldest).then(
-      (found) => found === undefined && unfinished.has(oldest) && putBack(),
-      () => {},
-    );
+    if (transport.away() !== undefined) return;
+    const ids = [...unfinished.keys()];
+    // The newest are what a failover loses; of the others some in turn.
+    const turn = ids.slice(looked, looked + LOOK_AT).concat(ids.slice(-LOOK_AT));
+    looked = looked + LOOK_AT < ids.length ? looked + LOOK_AT : 0;
+    for (const id of new Set(turn)) {
+      queue.getJobState(id).then(
+        (state) => state === 'unknown' && unfinished.has(id) && putBack(),
+        () => {},
+      );
+    }
   }, LOOK_MS);
   look.unref();
 
@@ -142,9 +149,8 @@ export function openJobQueue({ transport, onError }: JobQueueOptions): JobQueue 
     on: (_event, listener) => void listeners.add(listener),
     ready: async () => transport.ready(),
     close: async () => {
-      closing = true;
       clearInterval(look);
-      await closeWithin(CLOSE_MS, [events?.close(), inspections.close(), queue.close()]);
+      await closeWithin(CLOSE_MS, [stream.close(), inspections.close(), queue.close()]);
       await transport.close();
     },
   };

@@ -8,7 +8,15 @@ export function openMemoryTransport(onError: (error: Error) => void): Transport 
   return bindTransport(
     withBackend(createMemoryBackend),
     { producer: store, consumer: store },
-    { away: () => undefined, ready: () => true, onReturn: () => {}, close: async () => {} },
+    {},
+    {
+      away: () => undefined,
+      ready: () => true,
+      onReturn: () => {},
+      onEmptied: () => {},
+      firstLook: Promise.resolve({ foreign: undefined }),
+      close: async () => {},
+    },
     onError,
   );
 }

@@ -16,6 +16,15 @@ export type TransportQueue<D, R> = Queue<D, R, string, D, R, string, IQueueBacke
 export type TransportWorker<D, R> = Worker<D, R, string, IQueueBackend, object, Connection>;
 export type TransportEvents = QueueEvents<unknown, IQueueBackend, Connection>;
 
+/** Between a worker's tries to take or give back a job while the datastore is away; BullMQ's own is 15 s. */
+const RETRY_MS = 1000;
+
+/** A fault that goes on is repeated by every loop and every try: it is told once in so long. */
+const TELL_AGAIN_MS = 60_000;
+
+/** Different ones that are remembered for it. */
+const MOST_TOLD = 100;
+
 /**
  * BullMQ over one datastore. The API's queue and the workers' supervisor take one of these and don't ask which: over
  * Redis they may sit in different processes, in memory they share one object.
@@ -35,8 +44,12 @@ export interface Transport {
   away(): string | undefined;
   /** True, or why it can not be used now, or not yet. */
   ready(): true | string;
-  /** Called each time the datastore is there again after it was away. */
+  /** Called each time the datastore can be used again after it was away. */
   onReturn(listener: () => void): void;
+  /** Called when the datastore has lost what it held, before it counts as back: jobs that run have lost their place. */
+  onEmptied(listener: () => void): void;
+  /** Resolves, soon, with the record whose jobs the datastore holds where that is another than ours. */
+  readonly firstLook: Promise<{ readonly foreign: string | undefined }>;
   /** Call it after everything that was made here is closed. */
   close(): Promise<void>;
 }
@@ -45,23 +58,40 @@ export interface Transport {
 export function bindTransport<B extends IQueueBackend, C>(
   classes: BackendClasses<B, C>,
   connections: { readonly producer: C; readonly consumer: C },
-  lifecycle: Pick<Transport, 'away' | 'ready' | 'onReturn' | 'close'>,
+  common: { readonly prefix?: string; readonly skipVersionCheck?: boolean },
+  lifecycle: Omit<Transport, 'queue' | 'worker' | 'events'>,
   onError: (error: Error) => void,
 ): Transport {
   // A lost connection is the transport's to report, once; BullMQ repeats it for every object and every try.
+  const told = new Map<string, number>();
+  const tell = (error: Error): void => {
+    const now = Date.now();
+    if (!isNotConnectionError(error) || now - (told.get(error.message) ?? -Infinity) < TELL_AGAIN_MS) return;
+    if (told.size > MOST_TOLD) told.clear();
+    told.set(error.message, now);
+    onError(error);
+  };
   const heard = <E extends { on(event: 'error', listener: (error: Error) => void): unknown }>(emitter: E): E => {
-    emitter.on('error', (error) => isNotConnectionError(error) && onError(error));
+    emitter.on('error', tell);
     return emitter;
   };
   return {
     queue: <D, R>(name: string) =>
-      heard(new classes.Queue<D, R>(name, { connection: connections.producer }) as unknown as TransportQueue<D, R>),
+      heard(
+        new classes.Queue<D, R>(name, {
+          // Its one write before we know whose datastore it is.
+          skipMetasUpdate: true,
+          ...common,
+          connection: connections.producer,
+        }) as unknown as TransportQueue<D, R>,
+      ),
     worker: <D, R>(name: string, process: Processor<D, R>, options: Omit<WorkerOptions, 'connection'>) => {
-      const all = { ...options, autorun: false, connection: connections.consumer } as WorkerOptions<C>;
+      const base = { ...common, autorun: false, runRetryDelay: RETRY_MS, connection: connections.consumer };
+      const all = { ...base, ...options } as WorkerOptions<C>;
       return heard(new classes.Worker<D, R>(name, process, all) as unknown as TransportWorker<D, R>);
     },
     events: (name, lastEventId) => {
-      const options = { connection: connections.consumer, lastEventId };
+      const options = { ...common, connection: connections.consumer, lastEventId };
       return heard(new classes.QueueEvents(name, options) as unknown as TransportEvents);
     },
     ...lifecycle,

@@ -28,7 +28,9 @@ export interface BlobUpload {
    */
   add(name: string, source: Readable): Promise<{ sizeBytes: number }>;
   readonly fileCount: number;
-  /** @throws EspalierError BAD_REQUEST when no file was added. */
+  /** What it is, once every file is written. @throws EspalierError BAD_REQUEST when no file was added. */
+  identify(): StoredBlob;
+  /** Puts it in place. @throws EspalierError BAD_REQUEST when no file was added. */
   commit(): Promise<StoredBlob>;
   discard(): Promise<void>;
 }

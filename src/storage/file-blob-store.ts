@@ -105,7 +105,7 @@ class FileUpload implements BlobUpload {
     return { sizeBytes };
   }
 
-  async commit(): Promise<StoredBlob> {
+  identify(): StoredBlob {
     const files = [...this.#files.values()].map((f) => {
       if (f === 'writing') throw new Error('commit came before every file was written');
       return f;
@@ -114,18 +114,23 @@ class FileUpload implements BlobUpload {
     files.sort((a, b) => (a.name < b.name ? -1 : 1));
     const single = files.length === 1;
     const sha256 = single ? files[0].sha256 : manifestHash(files);
-    const path = this.#pathOf(sha256);
-    await mkdir(dirname(path), { recursive: true });
-    await syncFolder(this.#folder);
-    await writeFile(`${this.#folder}${COMMITTED}`, sha256);
-    await moveIntoPlace(single ? join(this.#folder, files[0].name) : this.#folder, path);
-    await syncFolder(dirname(path));
     return {
       blob: sha256,
       sha256,
       name: single ? files[0].name : (files.find((f) => f.name.endsWith('.json'))?.name ?? files[0].name),
       sizeBytes: files.reduce((sum, f) => sum + f.sizeBytes, 0),
     };
+  }
+
+  async commit(): Promise<StoredBlob> {
+    const blob = this.identify();
+    const path = this.#pathOf(blob.sha256);
+    await mkdir(dirname(path), { recursive: true });
+    await syncFolder(this.#folder);
+    await writeFile(`${this.#folder}${COMMITTED}`, blob.sha256);
+    await moveIntoPlace(this.fileCount === 1 ? join(this.#folder, blob.name) : this.#folder, path);
+    await syncFolder(dirname(path));
+    return blob;
   }
 
   async discard(): Promise<void> {

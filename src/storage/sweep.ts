@@ -1,5 +1,5 @@
-import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 /** What the record names. */
 export interface Recorded {
@@ -7,31 +7,96 @@ export interface Recorded {
   job(jobId: string): Promise<boolean>;
 }
 
-/** Younger ones may be of a process that is at it. */
-const OLD_MS = 3_600_000;
+export interface SweepOptions {
+  readonly recorded: Recorded;
+  /** Younger ones stay: they may be of a process that is at it. */
+  readonly olderThanMs: number;
+  /** Those that are not younger than this stay, too: somebody said so. */
+  readonly keptUntilMs?: number;
+  readonly now?: number;
+}
+
+/** Where what no record names is kept for a while, by the time of the sweep. */
+const QUARANTINE = 'quarantine';
 
 const BLOB = /^[0-9a-f]{64}$/;
 const JOB = /^job_[0-9A-Z]{26}$/;
 
 /**
- * Removes blobs and folders of jobs that no record names and that are older than an hour: a process was killed between
- * taking something out of the record and taking away its files. What isn't named like one is left alone.
- * @returns the paths that were removed
+ * Moves blobs and folders of jobs that no record names to `quarantine/TIME/`, under the paths that they had: mostly a process
+ * was killed between taking something out of the record and taking away its files, but it may be the record that is wrong.
+ * What isn't named like one is left alone.
+ * @returns where they are now, and how many
  */
-export async function sweepUnrecorded(folder: string, recorded: Recorded, now = Date.now()): Promise<string[]> {
-  const removed: string[] = [];
-  const sweep = async (parent: string, pattern: RegExp, isRecorded: (name: string) => Promise<boolean>) => {
-    for (const name of (await namesIn(parent)).filter((entry) => pattern.test(entry))) {
-      const path = join(parent, name);
-      if (now - (await stat(path)).mtimeMs < OLD_MS || (await isRecorded(name))) continue;
-      await rm(path, { recursive: true });
-      removed.push(path);
+export async function sweepUnrecorded(
+  folder: string,
+  { recorded, olderThanMs, keptUntilMs = -Infinity, now = Date.now() }: SweepOptions,
+): Promise<{ moved: number; to: string }> {
+  const to = quarantineFolder(folder, now);
+  let moved = 0;
+  for await (const { path, kind, name } of storedThings(folder)) {
+    const { mtimeMs } = await stat(join(folder, path));
+    if (now - mtimeMs < olderThanMs || mtimeMs <= keptUntilMs || (await recorded[kind](name))) continue;
+    await moveTo(join(folder, path), join(to, path));
+    moved += 1;
+  }
+  return { moved, to };
+}
+
+/** Moves the folder of one job to quarantine. Nothing happens when there is none. */
+export async function setJobAside(folder: string, jobId: string, now = Date.now()): Promise<void> {
+  try {
+    await moveTo(join(folder, 'jobs', jobId), join(quarantineFolder(folder, now), 'jobs', jobId));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+function quarantineFolder(folder: string, now: number): string {
+  return join(folder, QUARANTINE, new Date(now).toISOString().replaceAll(':', '-'));
+}
+
+async function moveTo(from: string, to: string): Promise<void> {
+  await stat(from);
+  await mkdir(dirname(to), { recursive: true });
+  await rename(from, to);
+}
+
+/** Deletes what was moved to quarantine longer ago than this. @returns the folders */
+export async function emptyQuarantine(folder: string, olderThanMs: number, now = Date.now()): Promise<string[]> {
+  const deleted: string[] = [];
+  for (const name of await namesIn(join(folder, QUARANTINE))) {
+    const moved = Date.parse(name.replace(/T(\d\d)-(\d\d)-/, 'T$1:$2:'));
+    // A name that is no time is not ours.
+    if (!(now - moved >= olderThanMs)) continue;
+    await rm(join(folder, QUARANTINE, name), { recursive: true });
+    deleted.push(name);
+  }
+  return deleted;
+}
+
+/** Whether there is any blob or job. */
+export async function holdsFiles(folder: string): Promise<boolean> {
+  for await (const _ of storedThings(folder)) return true;
+  return false;
+}
+
+interface StoredThing {
+  readonly kind: keyof Recorded;
+  readonly name: string;
+  /** Below the folder. */
+  readonly path: string;
+}
+
+async function* storedThings(folder: string): AsyncGenerator<StoredThing> {
+  for (const prefix of await namesIn(join(folder, 'blobs'))) {
+    for (const name of await namesIn(join(folder, 'blobs', prefix))) {
+      if (BLOB.test(name)) yield { kind: 'blob', name, path: join('blobs', prefix, name) };
     }
-  };
-  const blobs = join(folder, 'blobs');
-  for (const prefix of await namesIn(blobs)) await sweep(join(blobs, prefix), BLOB, recorded.blob);
-  await sweep(join(folder, 'jobs'), JOB, recorded.job);
-  return removed;
+  }
+  for (const name of await namesIn(join(folder, 'jobs'))) {
+    if (JOB.test(name)) yield { kind: 'job', name, path: join('jobs', name) };
+  }
 }
 
 async function namesIn(folder: string): Promise<string[]> {

@@ -8,9 +8,11 @@ import { pino } from 'pino';
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { expect } from 'vitest';
+import type { BodyPace } from '../../src/api/plugins/body-pace.js';
 import { createServer } from '../../src/api/server.js';
 import { readConfig } from '../../src/config.js';
 import { ERRORS } from '../../src/errors.js';
+import { cacheJobs } from '../../src/jobs/cached-job-store.js';
 import { JobService } from '../../src/jobs/job-service.js';
 import type { JobStore } from '../../src/jobs/job-store.js';
 import type { CancelAnswer, Inspections, JobMessage, JobQueue, WorkerReport } from '../../src/jobs/messages.js';
@@ -18,6 +20,7 @@ import { openSqliteJobStore } from '../../src/jobs/sql-job-store.js';
 import { UploadService } from '../../src/jobs/upload-service.js';
 import type { DatasetInspection } from '../../src/pipeline/contract.js';
 import type { BlobRef, BlobStore } from '../../src/storage/blob-store.js';
+import type { DiskSpace } from '../../src/storage/disk-space.js';
 import { openFileBlobStore } from '../../src/storage/file-blob-store.js';
 import { type JobFolders, jobFolders } from '../../src/storage/job-folders.js';
 import { INSPECTION, OUTCOME } from '../jobs/samples.js';
@@ -99,7 +102,8 @@ export interface HarnessOptions {
   readonly dataDir?: string;
   readonly apiKey?: string;
   readonly logLevel?: string;
-  readonly limits?: { uploadBytes?: number; jsonBytes?: number };
+  readonly limits?: { uploadBytes?: number; jsonBytes?: number; queuedJobs?: number; body?: BodyPace };
+  readonly disk?: DiskSpace;
 }
 
 export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
@@ -109,14 +113,18 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     { level: options.logLevel ?? 'info' },
     { write: (line: string) => void logged.push(JSON.parse(line)) },
   );
-  const store = await openSqliteJobStore(join(dataDir, 'record.db'));
+  const store = cacheJobs(await openSqliteJobStore(join(dataDir, 'record.db')));
   const blobs = await openFileBlobStore(dataDir);
   const folders = jobFolders(dataDir);
   const queue = new PlayedQueue();
-  const jobs = new JobService({ store, queue, folders, log });
-  const uploads = new UploadService({ store, blobs, queue, log });
+  const disk = options.disk && { disk: options.disk };
   const limits = { ...readConfig({}).limits, ...options.limits };
-  const app = await createServer({ store, jobs, uploads, folders, queue, limits, apiKey: options.apiKey }, log);
+  const jobs = new JobService({ store, queue, folders, log, mostQueued: limits.queuedJobs, ...disk });
+  const uploads = new UploadService({ store, blobs, queue, log, ...disk });
+  const app = await createServer(
+    { store, jobs, uploads, folders, queue, limits, apiKey: options.apiKey, ...disk },
+    log,
+  );
   await app.ready();
   let stopped = false;
   const stop = async () => {

@@ -250,9 +250,77 @@ describe('the life of a job', () => {
       expect(h.queue.canceled).toEqual([id]);
       await h.report({ job_id: id, attempt: 1, type: 'finished', outcome: { ...OUTCOME, status: 'canceled' } });
       expect(h.queue.forgotten).toEqual([id]);
-      expect((await h.files()).filter((f) => f.includes('/jobs/'))).toEqual([]);
+      // What a retry could go on from stays.
+      const kept = how === 'canceled' ? [`${h.folders.checkpointDir(id)}/data`] : [];
+      expect((await h.files()).filter((f) => f.includes('/jobs/'))).toEqual(kept);
     },
   );
+
+  describe('a retry', () => {
+    const retry = (id: string) => h.app.inject({ method: 'POST', url: `/jobs/${id}/retry` });
+    const failure = {
+      code: 'TRAINING_DIVERGED',
+      message: 'loss is NaN',
+      phase: 'finetuning',
+      retryable: false,
+    } as const;
+
+    test('queues a failed job as it was, without what the failure left on its record', async () => {
+      const id = await start();
+      const before = await get(id);
+      await h.report({ job_id: id, attempt: 1, type: 'warning', code: 'W', message: 'careful' });
+      await h.report({ job_id: id, attempt: 1, type: 'failed', error: failure });
+      h.queue.enqueued.length = 0;
+      h.queue.forgotten.length = 0;
+      const answer = await retry(id);
+      expect(answer.statusCode).toBe(202);
+      expectSchema(Job.schema, answer.json());
+      expect(answer.json()).toMatchObject({ ...before, started_at: expect.any(String) });
+      expect(h.queue.forgotten).toEqual([id]);
+      expect(h.queue.enqueued).toMatchObject([{ job_id: id, attempt: 3 }]);
+      // What is told again of the run that failed is no news.
+      await h.report({ job_id: id, attempt: 1, type: 'failed', error: failure });
+      expect(await get(id)).toMatchObject({ status: 'queued', error: null });
+      await h.report({ job_id: id, attempt: 3, type: 'finished', outcome: OUTCOME });
+      expect(await get(id)).toMatchObject({ status: 'succeeded', error: null });
+    });
+
+    test('of a canceled job drops the result that it had kept', async () => {
+      const id = await start();
+      h.queue.cancelAnswer = 'signaled';
+      await h.app.inject({ method: 'POST', url: `/jobs/${id}/cancel` });
+      await h.report({ job_id: id, attempt: 1, type: 'finished', outcome: { ...OUTCOME, status: 'canceled' } });
+      expect((await h.app.inject(`/jobs/${id}/artifacts`)).json().data).toHaveLength(2);
+      expect((await retry(id)).statusCode).toBe(202);
+      expect((await h.store.artifacts(id)).length).toBe(0);
+      expect(await h.store.findJob(id)).toMatchObject({ status: 'queued', cancelRequested: false, result: null });
+    });
+
+    test('is refused while the job is queued or runs, once it has succeeded, and when its model was deleted', async () => {
+      const id = await start();
+      expectProblem(await retry('job_none'), 'NOT_FOUND');
+      expectProblem(await retry(id), 'JOB_NOT_FINISHED');
+      await h.report({ job_id: id, attempt: 1, type: 'started' });
+      expectProblem(await retry(id), 'JOB_NOT_FINISHED');
+      await h.finish(id);
+      expectProblem(await retry(id), 'JOB_SUCCEEDED');
+      const other = await start();
+      await h.report({ job_id: other, attempt: 1, type: 'failed', error: failure });
+      await h.app.inject({ method: 'DELETE', url: `/models/${(await get(other)).model}` });
+      expect(expectProblem(await retry(other), 'NOT_FOUND').detail).toMatch(
+        /^mdl_.*, which job_.* needs, was deleted$/,
+      );
+      expect(await get(other)).toMatchObject({ status: 'failed' });
+    });
+
+    test('with the queue away is refused, and the job stays as it was', async () => {
+      const id = await start();
+      await h.report({ job_id: id, attempt: 1, type: 'failed', error: failure });
+      h.queue.forgetError = new EspalierError('UNAVAILABLE', 'lost the connection');
+      expectProblem(await retry(id), 'UNAVAILABLE');
+      expect(await get(id)).toMatchObject({ status: 'failed', error: failure });
+    });
+  });
 
   test('checkpoints go when the job has ended, also when the queue is away just then', async () => {
     const id = await start();
@@ -311,13 +379,14 @@ describe('cancel and delete', () => {
     expectProblem(await cancel('job_none'), 'NOT_FOUND');
   });
 
-  test('a waiting job that is canceled leaves no folder', async () => {
+  test('a waiting job that is canceled leaves the checkpoint that a retry goes on from, and nothing else', async () => {
     const id = await start();
     const { mkdir, writeFile } = await import('node:fs/promises');
     await mkdir(h.folders.checkpointDir(id), { recursive: true });
     await writeFile(`${h.folders.checkpointDir(id)}/weights`, '0');
     await cancel(id);
-    expect((await h.files()).filter((f) => f.includes('/jobs/'))).toEqual([]);
+    const kept = [`${h.folders.checkpointDir(id)}/weights`];
+    expect((await h.files()).filter((f) => f.includes('/jobs/'))).toEqual(kept);
   });
 
   test('with the queue away a cancel is kept, and told when it is back', async () => {

@@ -50,7 +50,7 @@ test('a full disk is told as one, not as a fault of the request or a path', asyn
     throw Object.assign(new Error("ENOSPC: no space left on device, open '/data/x'"), { code: 'ENOSPC' });
   };
   const answer = await app.inject({ method: 'POST', url: '/models', ...multipart([file('a')]) });
-  expect(expectProblem(answer, 'UNAVAILABLE').detail).toBe("the service's disk is full");
+  expect(expectProblem(answer, 'DISK_FULL').detail).toBe("the service's disk is full");
   expect(await h.files()).toEqual([]);
 });
 
@@ -172,6 +172,7 @@ test('capabilities, docs and the way there', async () => {
     limits: {
       upload_bytes: 512 * 2 ** 20,
       json_bytes: 2 ** 20,
+      queued_jobs: 1000,
       job_deadline_seconds: 7200,
       job_memory_bytes: 8 * 2 ** 30,
       inspection_seconds: 30,

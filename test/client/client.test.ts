@@ -56,6 +56,7 @@ test('everything in one call; cancel', async () => {
   expect(job.config).toMatchObject({ seed: 3 });
   expect((await client.cancel(job.id)).status).toBe('canceled');
   expect((await client.waitForJob(job.id)).status).toBe('canceled');
+  expect((await client.retry(job.id)).status).toBe('queued');
 });
 
 test('what the service refuses is a typed error', async () => {

@@ -16,5 +16,5 @@ describeRedis('queue over Redis', () => {
   });
   afterAll(() => redis.stop());
 
-  queueContract((onError) => openRedisQueue({ url: `${redis.url}/${databases++}`, onError }));
+  queueContract((onError) => openRedisQueue({ prefix: 'test', url: `${redis.url}/${databases++}`, onError }));
 });

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
@@ -9,6 +9,11 @@ import { describe, test } from 'vitest';
 /** A Redis of the test's own, on a free port, that keeps its data over a restart. */
 export interface PrivateRedis {
   readonly url: string;
+  readonly port: number;
+  /** Where it keeps its data. */
+  readonly folder: string;
+  /** Runs a command: `command('config', 'set', 'maxmemory', '1')`. */
+  command(...words: string[]): string;
   /** Dies at once, as with a power cut; `start` brings it back, with its data unless that is to be lost. */
   kill(): Promise<void>;
   start(options?: { empty: boolean }): Promise<void>;
@@ -56,7 +61,10 @@ export async function startRedis(onPort?: number): Promise<PrivateRedis> {
   await start();
   const freeze = (): void => void child?.kill('SIGSTOP');
   const wake = (): void => void child?.kill('SIGCONT');
-  return { url: `redis://127.0.0.1:${port}`, kill, start, freeze, wake, stop };
+  const url = `redis://127.0.0.1:${port}`;
+  const command = (...words: string[]): string =>
+    execFileSync('redis-cli', ['-u', url, ...words], { encoding: 'utf8' });
+  return { url, port, folder, command, kill, start, freeze, wake, stop };
 }
 
 /** A port that nobody listens on. */

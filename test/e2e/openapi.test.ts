@@ -153,6 +153,9 @@ test('jobs that succeed, fail and are canceled, and what they leave', async () =
   await call('POST', `/jobs/${canceled.id}/cancel`);
   await ended(canceled.id);
   await call('POST', '/jobs/job_none/cancel');
+  await call('POST', `/jobs/${unreachable.id}/retry`);
+  expect(await ended(unreachable.id)).toMatchObject({ status: 'failed', error: { code: 'TARGET_UNREACHABLE' } });
+  await call('POST', `/jobs/${id}/retry`);
 
   await call('POST', '/jobs', json({ model, config: { tarket: 1 } }));
   await call('POST', '/jobs', { ...json({}), body: '{' });

@@ -11,12 +11,14 @@ export interface RunningProcess {
   readonly log: readonly Record<string, unknown>[];
   /** The first log line, past or to come, that fits. Rejects when the process ends without one. */
   line(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
+  /** Its exit code, once it has ended by itself. */
+  ended(): Promise<number | null>;
   /** Ends it by a signal and waits until it is gone. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-export function startProcess(script: string, env: Record<string, string>): RunningProcess {
-  const child = spawn(process.execPath, [resolve('dist', script)], {
+export function startProcess(script: string, env: Record<string, string>, given: string[] = []): RunningProcess {
+  const child = spawn(process.execPath, [resolve('dist', script), ...given], {
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -45,6 +47,7 @@ export function startProcess(script: string, env: Record<string, string>): Runni
         look();
         void exited.then(([code]) => fail(new Error(`${script} ended with ${code}: ${tail().join('\n')}`)));
       }),
+    ended: async () => (await exited)[0],
     end: async (signal = 'SIGTERM') => {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       return (await exited)[0];
@@ -57,8 +60,8 @@ export interface ServiceProcess extends RunningProcess {
 }
 
 /** `npm start`, on a free port. */
-export async function startApi(env: Record<string, string>): Promise<ServiceProcess> {
-  const running = startProcess('src/main.js', { PORT: '0', LOG_LEVEL: 'info', ...env });
+export async function startApi(env: Record<string, string>, given: string[] = []): Promise<ServiceProcess> {
+  const running = startProcess('src/main.js', { PORT: '0', LOG_LEVEL: 'info', ...env }, given);
   const ready = await running.line(({ msg }) => msg === 'espalier is ready');
   return { ...running, url: String(ready.url) };
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { WorkerReport } from '../../src/jobs/messages.js';
 import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
 import { collectReports, type Reports } from '../contracts/reports.js';
 import { compiled, createFixture, type Fixture, jobOf } from '../workers/worker-fixture.js';
@@ -39,16 +40,33 @@ describe('the process of a job that dies', () => {
   test.each([
     ['die', 'it was ended by SIGKILL'],
     ['exit', 'it exited with code 3 and no result'],
-  ] as const)('each time (%s) has been run three times', async (step, words) => {
-    const job = jobOf(['work', step]);
+  ] as const)('each time (%s) has been started three times without a new checkpoint', async (step, words) => {
+    const job = jobOf(['print', step]);
     await open.queue.enqueue(job);
     const error = {
       code: 'WORKER_CRASHED',
       phase: 'pruning',
-      retryable: true,
+      retryable: false,
       message: expect.stringContaining(words),
     };
-    expect(await reports.ending(job.job_id)).toMatchObject({ type: 'failed', attempt: 3, error });
+    // The first start came to a checkpoint, after 'print'.
+    expect(await reports.ending(job.job_id)).toMatchObject({ type: 'failed', attempt: 4, error });
+  });
+
+  test('tells the last lines that it printed', async () => {
+    const job = jobOf(['print-and-die']);
+    await open.queue.enqueue(job);
+    const ending = (await reports.ending(job.job_id)) as Extract<WorkerReport, { type: 'failed' }>;
+    expect(ending).toMatchObject({ attempt: 3, error: { code: 'WORKER_CRASHED', retryable: false } });
+    expect(ending.error.message).toMatch(/in each of 3 starts without a new checkpoint.*its last lines:\n/);
+    expect(ending.error.message).toMatch(/\nline 29\nline 30$/);
+    expect(ending.error.message).not.toContain('line 20\n');
+  });
+
+  test('between checkpoints is started again however often it is, as long as there are new ones', async () => {
+    const job = jobOf(['die-once', 'work', 'die-twice', 'work', 'die-twice', 'work']);
+    await open.queue.enqueue(job);
+    expect(await reports.ending(job.job_id)).toMatchObject({ attempt: 6, outcome: { status: 'succeeded' } });
   });
 
   test('does not disturb the next job', async () => {

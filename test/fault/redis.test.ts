@@ -23,7 +23,7 @@ describeRedis('workers over Redis', () => {
     // The blob that every message names.
     mkdirSync(join(dataDir, 'blobs', '00', BLOB), { recursive: true });
     errors = [];
-    open = openRedisQueue({ url: redis.url, onError: (error) => errors.push(error) });
+    open = openRedisQueue({ ...QUEUE, url: redis.url, onError: (error) => errors.push(error) });
     reports = collectReports(open.queue);
     workers = [];
   });
@@ -170,7 +170,11 @@ describeRedis('a queue whose Redis is not there yet', () => {
   test('says so quickly, reports it once, and works when Redis comes', async () => {
     const port = await freePort();
     const errors: Error[] = [];
-    const { queue } = openRedisQueue({ url: `redis://127.0.0.1:${port}`, onError: (error) => errors.push(error) });
+    const { queue } = openRedisQueue({
+      ...QUEUE,
+      url: `redis://127.0.0.1:${port}`,
+      onError: (error) => errors.push(error),
+    });
     const started = Date.now();
     await expect(queue.enqueue(jobOf(['work']))).rejects.toMatchObject({ code: 'UNAVAILABLE', status: 503 });
     await expect(queue.cancel('job_x')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
@@ -187,6 +191,9 @@ describeRedis('a queue whose Redis is not there yet', () => {
 });
 
 const BLOB = '0'.repeat(64);
+
+/** The prefix is that of the workers, which read the environment. */
+const QUEUE = { prefix: 'espalier', owner: 'record-of-the-test' };
 
 async function kill(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;

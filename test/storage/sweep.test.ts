@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { sweepUnrecorded } from '../../src/storage/sweep.js';
+import { emptyQuarantine, sweepUnrecorded } from '../../src/storage/sweep.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -36,8 +36,10 @@ test('files that no record names go once they are an hour old, whatever else lie
   await put('jobs/mine', { asFolder: true });
   await put('record.db');
 
-  expect((await sweepUnrecorded(folder, recorded)).length).toBe(3);
-  expect((await readdir(folder, { recursive: true })).filter((path) => /\/.*\/|jobs\/|db/.test(path)).sort()).toEqual([
+  const swept = await sweepUnrecorded(folder, { recorded, olderThanMs: HOUR_S * 1000 });
+  expect(swept.moved).toBe(3);
+  const kept = (await readdir(folder, { recursive: true })).filter((path) => !path.startsWith('quarantine'));
+  expect(kept.filter((path) => /\/.*\/|jobs\/|db/.test(path)).sort()).toEqual([
     `blobs/aa/${blob('a')}`,
     `blobs/cc/${blob('c')}`,
     'blobs/dd/README',
@@ -52,5 +54,36 @@ test('files that no record names go once they are an hour old, whatever else lie
 });
 
 test('an empty folder is nothing to sweep', async () => {
-  expect(await sweepUnrecorded(folder, { blob: async () => false, job: async () => false })).toEqual([]);
+  const recorded = { blob: async () => false, job: async () => false };
+  expect(await sweepUnrecorded(folder, { recorded, olderThanMs: 0 })).toMatchObject({ moved: 0 });
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('what was moved lies under its old path, and is deleted once it has been there for long', async () => {
+  const recorded = { blob: async () => false, job: async () => false };
+  const DAY_MS = 24 * HOUR_S * 1000;
+  await put(`blobs/bb/${blob('b')}`);
+  await put(`jobs/${job('B')}`, { asFolder: true });
+  const { moved, to } = await sweepUnrecorded(folder, { recorded, olderThanMs: 0 });
+  expect(moved).toBe(2);
+  expect((await readdir(to, { recursive: true })).sort()).toEqual([
+    'blobs',
+    'blobs/bb',
+    `blobs/bb/${blob('b')}`,
+    'jobs',
+    `jobs/${job('B')}`,
+    `jobs/${job('B')}/file`,
+  ]);
+  await mkdir(join(folder, 'quarantine', 'mine'));
+  expect(await emptyQuarantine(folder, DAY_MS, Date.now() + DAY_MS / 2)).toEqual([]);
+  expect(await emptyQuarantine(folder, DAY_MS, Date.now() + 2 * DAY_MS)).toHaveLength(1);
+  expect(await readdir(join(folder, 'quarantine'))).toEqual(['mine']);
+});
+
+test('files from before somebody said that they belong here stay', async () => {
+  const recorded = { blob: async () => false, job: async () => false };
+  await put(`blobs/bb/${blob('b')}`);
+  expect(await sweepUnrecorded(folder, { recorded, olderThanMs: 0, keptUntilMs: Date.now() })).toMatchObject({
+    moved: 0,
+  });
 });

@@ -44,10 +44,33 @@ test("the reader's own verdict comes back with code and fields", async () => {
   await expect(inspect('model', 'lambda.zip')).rejects.toMatchObject({ code: 'LAMBDA_LAYER', errors, status: 422 });
 });
 
+test('what records keep of a model is clipped', async () => {
+  await start(30_000);
+  const found = await open.queue.inspect('model', { blob: 'b', name: 'long.zip', sha256: '0' });
+  expect([found.name.length, found.warnings.length, found.warnings[0].message.length]).toEqual([1024, 200, 2000]);
+});
+
 test.each([
   ['model', 'bomb.zip', 30_000, 'MODEL_INVALID', /bomb\.zip: reading it needs more than 200 MiB of memory/],
   ['model', 'heap.zip', 30_000, 'MODEL_INVALID', /heap\.zip: reading it needs more than 200 MiB of memory/],
-  ['dataset', 'slow.zip', 2000, 'DATASET_INVALID', /slow\.zip: reading it takes longer than 2 s/],
+  ['dataset', 'slow.zip', 1000, 'DATASET_INVALID', /slow\.zip: reading it takes more than 1 s of the processor/],
+  ['dataset', 'waiting.zip', 2000, 'UNAVAILABLE', /waiting\.zip could not be read in 5 s: the machine is busy/],
+  [
+    'model',
+    'odd.zip',
+    30_000,
+    'MODEL_INVALID',
+    /odd\.zip: our reader stumbled over it \(Cannot read properties of undefined/,
+  ],
+  ['dataset', 'deep.zip', 30_000, 'DATASET_INVALID', /deep\.zip: our reader stumbled over it \(Maximum call stack/],
+  ['model', 'disk.zip', 30_000, 'INTERNAL', /something went wrong; the worker's log has it/],
+  [
+    'model',
+    'huge.zip',
+    30_000,
+    'MODEL_INVALID',
+    /huge\.zip: our reader stumbled over it \(a message has \d+ bytes; at most 16777216/,
+  ],
   [
     'dataset',
     'crash.zip',
@@ -61,20 +84,25 @@ test.each([
   expect(failure).toMatchObject({ code, message: expect.stringMatching(message) });
 });
 
-test.each(['warn', 'error'])('with LOG_LEVEL %s a fault of ours is in the log with its stack', async (level) => {
-  const quiet = createFixture(level);
-  await quiet.start(open);
-  await expect(inspect('model', 'bug.zip')).rejects.toMatchObject({
-    code: 'INTERNAL',
-    message: "something went wrong; the worker's log has it",
-  });
-  const stack = expect.stringMatching(/TypeError: undefined is no layer\n.*stand-in-inspector/);
-  expect(quiet.logged).toContainEqual(
-    expect.objectContaining({ level: 50, inspect: 'model', code: 'INTERNAL', stack }),
-  );
-  await expect(inspect('model', 'crash.zip')).rejects.toMatchObject({ code: 'MODEL_INVALID' });
-  expect(quiet.logged).toContainEqual(
-    expect.objectContaining({ level: 50, stderr: ['a library says why'], msg: expect.stringContaining('crash.zip') }),
-  );
-  await quiet.dispose();
-});
+test.each(['warn', 'error'])(
+  'with LOG_LEVEL %s a reader that stumbles is told to the sender, and to the log with its stack',
+  async (level) => {
+    const quiet = createFixture(level);
+    await quiet.start(open);
+    await expect(inspect('model', 'bug.zip')).rejects.toMatchObject({
+      code: 'MODEL_INVALID',
+      message: expect.stringMatching(
+        /bug\.zip: our reader stumbled over it \(undefined is no layer\).*whose log has it/,
+      ),
+    });
+    const stack = expect.stringMatching(/TypeError: undefined is no layer\n.*stand-in-inspector/);
+    expect(quiet.logged).toContainEqual(
+      expect.objectContaining({ level: 50, inspect: 'model', code: 'MODEL_INVALID', stack }),
+    );
+    await expect(inspect('model', 'crash.zip')).rejects.toMatchObject({ code: 'MODEL_INVALID' });
+    expect(quiet.logged).toContainEqual(
+      expect.objectContaining({ level: 50, stderr: ['a library says why'], msg: expect.stringContaining('crash.zip') }),
+    );
+    await quiet.dispose();
+  },
+);

@@ -138,7 +138,7 @@ describe.each(['debug', 'warn', 'error'])('with LOG_LEVEL %s', (level) => {
     await open.queue.enqueue(job);
     expect(await reports.ending(job.job_id)).toMatchObject({ error: { code: 'WORKER_CRASHED' } });
     const stderr = expect.arrayContaining(['assertion of a library failed']);
-    expect(quiet.logged).toContainEqual(expect.objectContaining({ level: 50, job_id: job.job_id, runs: 1, stderr }));
+    expect(quiet.logged).toContainEqual(expect.objectContaining({ level: 50, job_id: job.job_id, starts: 1, stderr }));
   });
 });
 

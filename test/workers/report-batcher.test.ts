@@ -83,3 +83,16 @@ test('while nothing can be sent no more than a thousand events are kept, the new
   expect(batches[0]).toHaveLength(1000);
   expect(batches[0].at(-1)).toEqual(log('1499'));
 });
+
+test('nor more than a megabyte of them', async () => {
+  const batcher = new ReportBatcher(collect, fail);
+  batcher.push(progress(0.1));
+  for (let i = 0; i < 200; i++) batcher.push(log(`${i}`.padEnd(16_000, 'x')));
+  await batcher.flush();
+  expect(JSON.stringify(batches[0]).length).toBeLessThan(2 ** 20 + 1000);
+  expect(batches[0].at(-1)).toEqual(log('199'.padEnd(16_000, 'x')));
+  // What was sent counts no more.
+  batcher.push(log('short'));
+  await batcher.flush();
+  expect(batches[1]).toEqual([log('short')]);
+});

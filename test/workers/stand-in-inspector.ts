@@ -1,10 +1,13 @@
 /** An inspection's child that does what the upload's name says. */
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EspalierError } from '../../src/errors.js';
 import { serveInspection } from '../../workers/serve-inspection.js';
+import { INSPECTION } from '../jobs/samples.js';
 
 const READ: Readonly<Record<string, (limits: unknown) => Promise<unknown>>> = {
   'good.zip': async () => ({ format: 'onnx' }),
+  'tiny.zip': async () => INSPECTION,
   'limits.zip': async (limits) => limits,
   'lambda.zip': async () => {
     throw new EspalierError('LAMBDA_LAYER', 'layer "f" holds code', { errors: [{ pointer: '/f', message: 'code' }] });
@@ -12,7 +15,23 @@ const READ: Readonly<Record<string, (limits: unknown) => Promise<unknown>>> = {
   'bug.zip': async () => {
     throw new TypeError('undefined is no layer');
   },
-  'slow.zip': () => sleep(600_000),
+  'slow.zip': async () => {
+    for (;;) Math.sqrt(2);
+  },
+  // As on a machine that has no time for it.
+  'waiting.zip': () => sleep(600_000),
+  'odd.zip': async () => (undefined as unknown as { x: { y: number } }).x.y,
+  'deep.zip': async () => {
+    const dig = (n: number): number => n + dig(n + 1);
+    return dig(0);
+  },
+  'disk.zip': () => readFile('/proc/self/mem'),
+  'long.zip': async () => ({
+    format: 'onnx',
+    name: 'n'.repeat(5000),
+    warnings: many({ code: 'W', message: 'm'.repeat(50_000) }),
+  }),
+  'huge.zip': async () => ({ format: 'onnx', names: many('x'.repeat(1000), 20_000) }),
   'bomb.zip': async () => {
     const held: Buffer[] = [];
     for (;;) {
@@ -29,6 +48,10 @@ const READ: Readonly<Record<string, (limits: unknown) => Promise<unknown>>> = {
     process.kill(process.pid, 'SIGSEGV');
   },
 };
+
+function many<T>(value: T, count = 500): T[] {
+  return Array.from({ length: count }, () => value);
+}
 
 const read = (_path: string, name: string, limits: unknown) => READ[name](limits) as never;
 serveInspection({ model: read, dataset: read });

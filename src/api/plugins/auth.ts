@@ -10,13 +10,15 @@ const isOpen = (route: string): boolean => OPEN_ROUTES.has(route) || route === '
 export function useAuth(app: FastifyInstance, apiKey: string | undefined): void {
   if (apiKey === undefined) return;
   const wanted = digest(apiKey);
-  app.addHook('onRequest', async (request) => {
-    if (isOpen(request.routeOptions.url ?? '')) return;
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (isOpen(request.routeOptions.url ?? '')) return done();
     const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     // Hashes have one length, so the comparison takes the same time whatever was sent.
     if (given === undefined || !timingSafeEqual(digest(given), wanted)) {
-      throw new EspalierError('UNAUTHORIZED', given === undefined ? 'send Authorization: Bearer KEY' : 'unknown key');
+      const why = given === undefined ? 'send Authorization: Bearer KEY' : 'unknown key';
+      return done(new EspalierError('UNAUTHORIZED', why));
     }
+    done();
   });
 }
 

@@ -11,15 +11,16 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
  */
 export function useLocalOnly(app: FastifyInstance, apiKey: string | undefined): void {
   if (apiKey !== undefined) return;
-  app.addHook('onRequest', async ({ headers: { host, origin } }) => {
+  app.addHook('onRequest', ({ headers: { host, origin } }, _reply, done) => {
     if (host !== undefined && !LOOPBACK.test(host.replace(/:\d*$/, ''))) {
-      throw new EspalierError(
-        'FOREIGN_REQUEST',
-        `found Host "${host}"; use localhost or 127.0.0.1, or start the service with API_KEY`,
-      );
+      const why = `found Host "${host}"; use localhost or 127.0.0.1, or start the service with API_KEY`;
+      return done(new EspalierError('FOREIGN_REQUEST', why));
     }
     if (origin !== undefined && origin !== `http://${host}`) {
-      throw new EspalierError('FOREIGN_REQUEST', `a page of ${origin} may not use a service that has no API_KEY`);
+      return done(
+        new EspalierError('FOREIGN_REQUEST', `a page of ${origin} may not use a service that has no API_KEY`),
+      );
     }
+    done();
   });
 }

@@ -1,9 +1,11 @@
 /** Every error as application/problem+json (RFC 9457). */
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
 import { ERRORS, type ErrorCode, EspalierError, type FieldError, toEspalierError } from '../../errors.js';
-import { fieldErrors, type SchemaFault } from '../../prune-config/index.js';
+import { clip, fieldErrors, LONGEST_DETAIL, type SchemaFault } from '../../prune-config/index.js';
+import { MOST_ERRORS } from '../schemas/common.js';
 
 const MEDIA_TYPE = 'application/problem+json';
 
@@ -16,6 +18,14 @@ const FRAMEWORK_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_PARTS_LIMIT: 'PAYLOAD_TOO_LARGE',
   FST_FILES_LIMIT: 'PAYLOAD_TOO_LARGE',
   FST_FIELDS_LIMIT: 'PAYLOAD_TOO_LARGE',
+};
+
+/** When to come again. */
+const RETRY_AFTER_S: Readonly<Partial<Record<ErrorCode, number>>> = {
+  UNAVAILABLE: 5,
+  DISK_FULL: 5,
+  NO_WORKER: 10,
+  QUEUE_FULL: 30,
 };
 
 export interface ProblemBody {
@@ -33,11 +43,16 @@ export function problemBody(error: EspalierError, requestId: string): ProblemBod
     type: `urn:espalier:error:${error.code}`,
     title: ERRORS[error.code].title,
     status: error.status,
-    detail: error.message,
+    detail: clip(error.message, LONGEST_DETAIL),
     code: error.code,
     request_id: requestId,
-    ...(error.errors.length > 0 && { errors: error.errors }),
+    ...(error.errors.length > 0 && { errors: error.errors.slice(0, MOST_ERRORS).map(fitted) }),
   };
+}
+
+/** What a client sent may be long, and is named in what is wrong with it. */
+function fitted({ pointer, message }: FieldError): FieldError {
+  return { pointer: clip(pointer, LONGEST_DETAIL), message: clip(message, LONGEST_DETAIL) };
 }
 
 /** Registers the error handler and the handler of unknown addresses. */
@@ -54,7 +69,8 @@ export function sendProblem(error: FastifyError | EspalierError, request: Fastif
   const known = inOurWords(error, request);
   if (known.status >= 500) request.log.error({ err: error }, 'request failed');
   if (known.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer');
-  if (known.code === 'UNAVAILABLE') reply.header('retry-after', '5');
+  const retryAfter = RETRY_AFTER_S[known.code];
+  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter));
   return reply
     .code(known.status)
     .type(MEDIA_TYPE)
@@ -93,17 +109,30 @@ function validationError(error: FastifyError, request: FastifyRequest): Espalier
   return new EspalierError('VALIDATION_FAILED', errors.map((e) => `${e.pointer}: ${e.message}`).join('; '), { errors });
 }
 
-const MALFORMED: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: 'the address and the headers are too long: 16 KiB together are taken',
-  ERR_HTTP_REQUEST_TIMEOUT: 'the headers did not come in time',
+const MALFORMED: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  HPE_HEADER_OVERFLOW: ['BAD_REQUEST', 'the address and the headers are too long: 16 KiB together are taken'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['REQUEST_TIMEOUT', 'the headers did not come in time'],
 };
+
+/** Answers where Fastify has not been asked, and ends the connection. */
+export function sendRaw(error: EspalierError, requestId: string, response: ServerResponse): void {
+  const body = JSON.stringify(problemBody(error, requestId));
+  response.writeHead(error.status, {
+    'content-type': MEDIA_TYPE,
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  });
+  response.end(body);
+}
 
 /** Answers what isn't HTTP. */
 export function answerMalformed(error: Error & { code?: string }, socket: Socket, requestId: string): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
-  const detail = MALFORMED[error.code ?? ''] ?? `the request is not valid HTTP (${error.code})`;
-  const body = JSON.stringify(problemBody(new EspalierError('BAD_REQUEST', detail), requestId));
+  const other = ['BAD_REQUEST', `the request is not valid HTTP (${error.code})`] as const;
+  const [code, detail] = MALFORMED[error.code ?? ''] ?? other;
+  const problem = new EspalierError(code, detail);
+  const body = JSON.stringify(problemBody(problem, requestId));
   socket.end(
-    `HTTP/1.1 400 Bad Request\r\ncontent-type: ${MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: ${MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }

@@ -3,7 +3,7 @@ import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { isFinished, type Job } from '../../jobs/job.js';
 import type { StoredArtifact } from '../../jobs/job-store.js';
-import { FileBytes, problems } from '../schemas/common.js';
+import { FileBytes, Id, problems } from '../schemas/common.js';
 import { Artifact } from '../schemas/jobs.js';
 import { Report } from '../schemas/report.js';
 import { sendArtifact } from '../send-artifact.js';
@@ -12,7 +12,10 @@ import { artifactView } from '../views.js';
 import type { TypedApp } from './route.js';
 
 const tags = ['jobs'];
-const Params = Type.Object({ id: Type.String({ description: 'Id of a job.' }) });
+const Params = Type.Object({ id: Id({ description: 'Id of a job.' }) });
+
+/** As the protocol of workers has it. */
+const MOST_ARTIFACTS = 1000;
 
 const ANY_FILE = { '*/*': { schema: FileBytes } };
 const MODEL_FILE = { 'application/zip': { schema: FileBytes }, 'application/octet-stream': { schema: FileBytes } };
@@ -86,7 +89,10 @@ export function artifactRoutes(app: TypedApp, { store, folders }: Services): voi
         summary: 'List the artifacts of a job',
         description: 'Everything that a finished job left, with sizes and hashes.',
         params: Params,
-        response: { 200: Type.Object({ data: Type.Array(Artifact.ref) }), ...problems(404, 409) },
+        response: {
+          200: Type.Object({ data: Type.Array(Artifact.ref, { maxItems: MOST_ARTIFACTS }) }),
+          ...problems(404, 409),
+        },
       },
     },
     async ({ params }) => {
@@ -104,8 +110,8 @@ export function artifactRoutes(app: TypedApp, { store, folders }: Services): voi
         summary: 'Download an artifact',
         description: 'With `ETag`, `Repr-Digest` (SHA-256) and `Range`.',
         params: Type.Object({
-          id: Type.String({ description: 'Id of a job.' }),
-          name: Type.String({ description: 'Name of an artifact.' }),
+          id: Id({ description: 'Id of a job.' }),
+          name: Type.String({ maxLength: 255, description: 'Name of an artifact.' }),
         }),
         response: { ...bytes(ANY_FILE, 'The artifact.'), ...problems(404, 409) },
       },

@@ -1,14 +1,14 @@
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { receiveUpload } from '../receive-upload.js';
-import { closed, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
+import { closed, Id, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
 import { Dataset, FilesForm } from '../schemas/uploads.js';
 import type { Services } from '../services.js';
 import { datasetView } from '../views.js';
 import { checkedByHand, type TypedApp } from './route.js';
 
 const tags = ['datasets'];
-const Params = Type.Object({ id: Type.String({ description: 'Id of a data set.' }) });
+const Params = Type.Object({ id: Id({ description: 'Id of a data set.' }) });
 
 export function datasetRoutes(app: TypedApp, services: Services): void {
   const { store, uploads } = services;
@@ -24,7 +24,7 @@ export function datasetRoutes(app: TypedApp, services: Services): void {
         description:
           'One `file` part: an `.npz` with `x_train`, `y_train` and perhaps `x_test`, `y_test`, or with `x` and `y`. Answers once the data have been read. The same bytes again answer 200 with the same id.',
         body: { content: { 'multipart/form-data': { schema: FilesForm } } },
-        response: { 200: Dataset.ref, 201: Dataset.ref, ...problems(400, 413, 415, 422, 503) },
+        response: { 200: Dataset.ref, 201: Dataset.ref, ...problems(400, 413, 415, 422, 503, 507) },
       },
     },
     async (request, reply) => {

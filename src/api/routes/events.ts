@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import Type from 'typebox';
 import type { Watched } from '../../jobs/watch-job.js';
-import { problems } from '../schemas/common.js';
+import { Id, problems } from '../schemas/common.js';
 import type { Services } from '../services.js';
 import type { TypedApp } from './route.js';
 
@@ -22,7 +22,7 @@ export function eventRoutes(app: TypedApp, { jobs }: Services): void {
         summary: 'Watch a job',
         description:
           'Server-sent events, each with JSON data: `status` (`status`, `phase`, `progress`, `error`), `progress` (`phase`, `progress`), `metric` (`name`, `value`, `step`, `epoch`) and `log` (`level` `info` or `warning`, `message`, `code`, `fields`). The stream ends with the final status; who comes again with the last id then gets 204, which tells an `EventSource` to stop. Without `Last-Event-ID` the events that are still known come first: the last 500 of a job, since the service started.',
-        params: Type.Object({ id: Type.String({ description: 'Id of a job.' }) }),
+        params: Type.Object({ id: Id({ description: 'Id of a job.' }) }),
         headers: Type.Object({
           'last-event-id': Type.Optional(
             Type.String({ maxLength: 100, description: 'Only what came after this event.' }),

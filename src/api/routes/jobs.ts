@@ -1,16 +1,27 @@
+import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { JOB_STATUSES } from '../../jobs/job.js';
 import { readJobRequest } from '../job-request.js';
-import { closed, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
-import { Job, NewJob, NewJobForm } from '../schemas/jobs.js';
+import { closed, Id, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
+import { Job, JobSummary, NewJob, NewJobForm } from '../schemas/jobs.js';
 import type { Services } from '../services.js';
-import { jobView } from '../views.js';
+import { jobSummaryView, jobText, jobView } from '../views.js';
 import { checkedByHand, type TypedApp } from './route.js';
 
 const tags = ['jobs'];
-const Params = Type.Object({ id: Type.String({ description: 'Id of a job.' }) });
+const Params = Type.Object({ id: Id({ description: 'Id of a job.' }) });
 const LONGEST_WAIT_S = 60;
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Says whether the connection that the answer goes to was closed. */
+function clientLeft(reply: FastifyReply): () => boolean {
+  let left = reply.raw.destroyed;
+  reply.raw.once('close', () => {
+    left = true;
+  });
+  return () => left;
+}
 
 export function jobRoutes(app: TypedApp, services: Services): void {
   const { store, jobs } = services;
@@ -40,7 +51,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
             'multipart/form-data': { schema: NewJobForm },
           },
         },
-        response: { 202: Job.ref, ...problems(400, 409, 413, 415, 422, 503) },
+        response: { 202: Job.ref, ...problems(400, 409, 413, 415, 422, 429, 503, 507) },
       },
     },
     async (request, reply) => {
@@ -48,12 +59,19 @@ export function jobRoutes(app: TypedApp, services: Services): void {
       if (key !== undefined && (key === '' || key.length > 255)) {
         throw new EspalierError('BAD_REQUEST', 'Idempotency-Key must have 1 to 255 characters');
       }
+      const left = clientLeft(reply);
       const parts = await readJobRequest(request, services);
+      // Who is gone doesn't know the job's id and can't cancel it. With a key it comes again, and finds the job.
+      if (key === undefined && left()) throw new EspalierError('BAD_REQUEST', 'the client left before the answer');
       const { job } = await jobs.create({
         ...parts,
         ...(key !== undefined && { idempotencyKey: key }),
         requestId: request.id,
       });
+      if (key === undefined && left()) {
+        await jobs.cancel(job.id);
+        throw new EspalierError('BAD_REQUEST', `the client left before the answer; ${job.id} is canceled`);
+      }
       reply.code(202).header('location', `/jobs/${job.id}`);
       return jobView(job);
     },
@@ -66,17 +84,17 @@ export function jobRoutes(app: TypedApp, services: Services): void {
         tags,
         operationId: 'listJobs',
         summary: 'List jobs',
-        description: 'Newest first.',
+        description: 'Newest first, without configs, results and texts of warnings: those stand in each job.',
         querystring: Type.Object(
           { ...PageQuery, status: Type.Optional(Type.Enum([...JOB_STATUSES], { description: 'Only these.' })) },
           closed,
         ),
-        response: { 200: pageOf(Job.ref), ...problems(422) },
+        response: { 200: pageOf(JobSummary.ref), ...problems(422) },
       },
     },
     async ({ query }) => {
       const page = await store.listJobs(pageQuery(query));
-      return { data: page.data.map(jobView), next_cursor: page.nextCursor };
+      return { data: page.data.map(jobSummaryView), next_cursor: page.nextCursor };
     },
   );
 
@@ -102,9 +120,10 @@ export function jobRoutes(app: TypedApp, services: Services): void {
       },
     },
     async ({ params, query }, reply) => {
-      const gone = new AbortController();
       const waitMs = (query.wait ?? 0) * 1000;
-      if (waitMs > 0) reply.raw.once('close', () => gone.abort());
+      if (waitMs === 0) return reply.type(JSON_TYPE).send(jobText(await jobs.get(params.id)));
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
       return jobView(await jobs.wait(params.id, waitMs, gone.signal));
     },
   );
@@ -119,12 +138,31 @@ export function jobRoutes(app: TypedApp, services: Services): void {
         description:
           'A running job stops at its next step and keeps its best result so far. Again, or on a finished job: nothing happens. With the queue away the cancel is kept, and told when it is back.',
         params: Params,
-        response: { 202: Job.ref, ...problems(404) },
+        response: { 202: Job.ref, ...problems(404, 507) },
       },
     },
     async ({ params }, reply) => {
       reply.code(202);
       return jobView(await jobs.cancel(params.id));
+    },
+  );
+
+  app.post(
+    '/jobs/:id/retry',
+    {
+      schema: {
+        tags,
+        operationId: 'retryJob',
+        summary: 'Retry a failed or canceled job',
+        description:
+          'It is queued again, and goes on from its last checkpoint with a new deadline. A result that it had kept goes. A job that has not finished, or has succeeded: 409.',
+        params: Params,
+        response: { 202: Job.ref, ...problems(404, 409, 429, 503, 507) },
+      },
+    },
+    async ({ params }, reply) => {
+      reply.code(202);
+      return jobView(await jobs.retry(params.id));
     },
   );
 

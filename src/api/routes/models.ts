@@ -2,14 +2,14 @@ import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import type { UnitsTemplate, UnitTemplate } from '../../prune-config/index.js';
 import { receiveUpload } from '../receive-upload.js';
-import { closed, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
+import { closed, Id, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
 import { FilesForm, Model, Units } from '../schemas/uploads.js';
 import type { Services } from '../services.js';
 import { modelView } from '../views.js';
 import { checkedByHand, type TypedApp } from './route.js';
 
 const tags = ['models'];
-const Params = Type.Object({ id: Type.String({ description: 'Id of a model.' }) });
+const Params = Type.Object({ id: Id({ description: 'Id of a model.' }) });
 
 export function modelRoutes(app: TypedApp, services: Services): void {
   const { store, uploads } = services;
@@ -30,7 +30,7 @@ export function modelRoutes(app: TypedApp, services: Services): void {
         description:
           'A `.zip` of a model folder, or `model.json` with its weight shards as several `file` parts, or one file of a single-file format. Answers once the model has been read. The same bytes again answer 200 with the same id.',
         body: { content: { 'multipart/form-data': { schema: FilesForm } } },
-        response: { 200: Model.ref, 201: Model.ref, ...problems(400, 413, 415, 422, 503) },
+        response: { 200: Model.ref, 201: Model.ref, ...problems(400, 413, 415, 422, 503, 507) },
       },
     },
     async (request, reply) => {

@@ -4,13 +4,19 @@ import { installedEngines } from '../../installed-engines.js';
 import { BUILT_IN_NAMES } from '../../prune-config/index.js';
 import { VERSION } from '../../version.js';
 import { findWebGpuFault } from '../../webgpu.js';
-import { problems } from '../schemas/common.js';
+import { Code, Name, problems } from '../schemas/common.js';
 import type { Services } from '../services.js';
 import type { TypedApp } from './route.js';
 
 const tags = ['service'];
-const Status = Type.Object({ status: Type.String() });
-const Names = Type.Array(Type.String());
+const Status = Type.Object({ status: Code() });
+const Readiness = Type.Object({
+  status: Code(),
+  damaged_records: Type.Optional(
+    Type.Integer({ description: 'Records that can not be read, and are left out of lists; the log names them.' }),
+  ),
+});
+const Names = Type.Array(Name(), { maxItems: 1000 });
 
 /** What is installed doesn't change while the process runs. */
 const engines = installedEngines();
@@ -21,7 +27,10 @@ async function devices(): Promise<string[]> {
   return (await findWebGpuFault()) === undefined ? [...deviceNames, 'webgpu'] : deviceNames;
 }
 
-export function serviceRoutes(app: TypedApp, { queue, store, limits, installed = BUILT_IN_NAMES }: Services): void {
+export function serviceRoutes(
+  app: TypedApp,
+  { queue, store, disk, limits, installed = BUILT_IN_NAMES }: Services,
+): void {
   app.get(
     '/healthz',
     {
@@ -43,15 +52,18 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
         tags,
         operationId: 'getReadiness',
         summary: 'Can the service take jobs?',
-        description: 'Asks the record and the queue.',
-        response: { 200: Status, 503: problems(503)[503] },
+        description: 'Asks the record, the disk and the queue.',
+        response: { 200: Readiness, 503: problems(503)[503] },
       },
     },
     async () => {
       await store.listJobs({ limit: 1 });
       const ready = await queue.ready();
+      const diskFault = await disk?.findFault();
+      if (diskFault !== undefined) throw new EspalierError('UNAVAILABLE', diskFault, { retryable: true });
       if (ready !== true) throw new EspalierError('UNAVAILABLE', ready, { retryable: true });
-      return { status: 'ready' };
+      const damaged = store.damagedRows();
+      return { status: 'ready', ...(damaged > 0 && { damaged_records: damaged }) };
     },
   );
 
@@ -66,7 +78,7 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
           'Formats, engines and devices, algorithms, criteria and limits. Engines are those whose packages are installed beside this process; the device `cuda` means that the one for GPUs is, `webgpu` that an adapter answers here.',
         response: {
           200: Type.Object({
-            version: Type.String(),
+            version: Code(),
             formats: Names,
             engines: Names,
             devices: Names,
@@ -78,6 +90,7 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
             limits: Type.Object({
               upload_bytes: Type.Integer(),
               json_bytes: Type.Integer(),
+              queued_jobs: Type.Integer(),
               job_deadline_seconds: Type.Integer(),
               job_memory_bytes: Type.Integer(),
               inspection_seconds: Type.Number(),
@@ -103,6 +116,7 @@ export function serviceRoutes(app: TypedApp, { queue, store, limits, installed =
       limits: {
         upload_bytes: limits.uploadBytes,
         json_bytes: limits.jsonBytes,
+        queued_jobs: limits.queuedJobs,
         job_deadline_seconds: limits.jobDeadlineMs / 1000,
         job_memory_bytes: limits.jobMemoryBytes,
         inspection_seconds: limits.inspectionDeadlineMs / 1000,

@@ -1,4 +1,5 @@
 import Type, { type Static, type TSchema } from 'typebox';
+import { LONGEST_DETAIL, LONGEST_ID, LONGEST_NAME, LONGEST_TEXT } from '../../prune-config/index.js';
 
 export const closed = { additionalProperties: false } as const;
 
@@ -14,13 +15,47 @@ export function named<T extends TSchema>($id: string, schema: T): Named<T> {
 
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
+type Annotations = { readonly description?: string; readonly examples?: readonly string[] };
+
+/** The id of a resource. */
+export const Id = (annotations: Annotations = {}) => Type.String({ maxLength: LONGEST_ID, ...annotations });
+/** One of a fixed set of words that may grow. */
+export const Code = (annotations: Annotations = {}) => Type.String({ maxLength: LONGEST_ID, ...annotations });
+/** A name out of somebody's file. */
+export const Name = (annotations: Annotations = {}) => Type.String({ maxLength: LONGEST_NAME, ...annotations });
+/** For people to read. */
+export const Text = (annotations: Annotations = {}) => Type.String({ maxLength: LONGEST_TEXT, ...annotations });
+export const Sha256 = (annotations: Annotations = {}) => Type.String({ maxLength: 64, ...annotations });
+
+/** Values by a name out of somebody's file. */
+export const ByName = <T extends TSchema>(schema: T, maxProperties: number, annotations: Annotations = {}) =>
+  Type.Record(Type.String(), schema, { maxProperties, propertyNames: { maxLength: LONGEST_NAME }, ...annotations });
+
+/** A number, a word, or a list of them. */
+const Setting = Type.Union([
+  Type.Number(),
+  Type.Boolean(),
+  Type.Null(),
+  Name(),
+  Type.Array(Type.Union([Type.Number(), Name()]), { maxItems: 1024 }),
+]);
+
+/** Arguments of parts, of which plugins may have any. */
+export const Settings = () => ByName(Setting, 100);
+
 export const Timestamp = (description: string) => Type.String({ format: 'date-time', description });
 
 const PAGE_LENGTH = 20;
+const LONGEST_PAGE = 100;
 
 export const PageQuery = {
   limit: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 100, default: PAGE_LENGTH, description: 'Most entries in one answer.' }),
+    Type.Integer({
+      minimum: 1,
+      maximum: LONGEST_PAGE,
+      default: PAGE_LENGTH,
+      description: 'Most entries in one answer.',
+    }),
   ),
   cursor: Type.Optional(
     Type.String({ minLength: 1, maxLength: 100, description: '`next_cursor` of the page before.' }),
@@ -34,27 +69,37 @@ export function pageQuery<Q extends { limit?: number }>(query: Q): Q & { limit: 
 
 export const pageOf = <T extends TSchema>(entry: T) =>
   Type.Object({
-    data: Type.Array(entry, { description: 'Newest first.' }),
-    next_cursor: Nullable(Type.String({ description: 'Ask for the next page with it; null on the last page.' })),
+    data: Type.Array(entry, {
+      maxItems: LONGEST_PAGE,
+      description:
+        'Newest first. May be fewer than `limit` where entries are long: `next_cursor` says whether there are more.',
+    }),
+    next_cursor: Nullable(Id({ description: 'Ask for the next page with it; null on the last page.' })),
   });
+
+/** Of one answer. */
+export const MOST_ERRORS = 1000;
 
 export const Problem = named(
   'Problem',
   Type.Object(
     {
-      type: Type.String({ description: 'The code as a URN.' }),
-      title: Type.String({ description: 'What the code means.' }),
+      type: Type.String({ maxLength: 100, description: 'The code as a URN.' }),
+      title: Text({ description: 'What the code means.' }),
       status: Type.Integer({ description: 'The HTTP status.' }),
-      detail: Type.String({ description: 'What was found and what was expected.' }),
-      code: Type.String({ description: 'A code of docs/errors.md.' }),
-      request_id: Type.String({ description: 'Names the request in the logs.' }),
+      detail: Type.String({ maxLength: LONGEST_DETAIL, description: 'What was found and what was expected.' }),
+      code: Code({ description: 'A code of docs/errors.md.' }),
+      request_id: Id({ description: 'Names the request in the logs.' }),
       errors: Type.Optional(
         Type.Array(
           Type.Object({
-            pointer: Type.String({ description: 'JSON pointer into what was sent.' }),
-            message: Type.String(),
+            pointer: Type.String({ maxLength: LONGEST_DETAIL, description: 'JSON pointer into what was sent.' }),
+            message: Type.String({ maxLength: LONGEST_DETAIL }),
           }),
-          { description: 'One entry for each fault of bad input.' },
+          {
+            maxItems: MOST_ERRORS,
+            description: 'One entry for each fault of bad input.',
+          },
         ),
       ),
     },
@@ -84,7 +129,9 @@ const PROBLEMS = {
   413: 'The upload or the body is too large.',
   415: 'The body is of another media type.',
   422: 'What was sent is not valid; `errors` point to it where it has fields.',
-  503: 'Not now: the queue is away or the disk is full. Try again after `Retry-After` seconds.',
+  429: 'Too many jobs are queued. Try again after `Retry-After` seconds.',
+  503: 'Not now: the queue is away, or no worker is there. Try again after `Retry-After` seconds.',
+  507: 'The disk is full. Try again after `Retry-After` seconds.',
   default: 'Any other error.',
 } as const;
 

@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { JOB_STATUSES } from '../../jobs/job.js';
-import { PruneConfigInput } from '../../prune-config/index.js';
-import { closed, FileBytes, Nullable, named, Timestamp } from './common.js';
+import { LONGEST_DETAIL, LONGEST_NAME, MOST_NAMES, MOST_WARNINGS, PruneConfigInput } from '../../prune-config/index.js';
+import { Code, closed, FileBytes, Id, Name, Nullable, named, Sha256, Text, Timestamp } from './common.js';
 
 export const Measures = Type.Object({
   accuracy: Nullable(
@@ -18,25 +18,25 @@ export const Measures = Type.Object({
   metrics: Type.Optional(
     Type.Array(
       Type.Object({
-        output: Type.String(),
-        metric: Type.String({
+        output: Name(),
+        metric: Code({
           description:
             '`accuracy`, `pixel_accuracy`, `binary_accuracy`, `agreement` (with the original model) or `mean_absolute_error`.',
         }),
         value: Type.Number(),
       }),
-      { description: 'What each output was scored by.' },
+      { maxItems: MOST_NAMES, description: 'What each output was scored by.' },
     ),
   ),
 });
 
-export const Warning = Type.Object({ code: Type.String(), message: Type.String() });
+export const Warnings = Type.Array(Type.Object({ code: Code(), message: Text() }), { maxItems: MOST_WARNINGS });
 
 const Interval = Type.Array(Type.Number(), { minItems: 2, maxItems: 2, description: '95% interval of the median.' });
 
 export const Latency = Type.Object(
   {
-    engine: Type.String({ description: 'What both models ran on: onnxruntime on the CPU, whatever trained.' }),
+    engine: Code({ description: 'What both models ran on: onnxruntime on the CPU, whatever trained.' }),
     threads: Type.Integer({ description: 'Threads of one operator.' }),
     runs: Type.Integer({ description: 'Timed runs of each model.' }),
     share: Type.Number({
@@ -66,7 +66,7 @@ export const Result = Type.Object({
         ),
         engines: Type.Optional(
           Type.Object({
-            names: Type.Array(Type.String(), {
+            names: Type.Array(Code(), {
               minItems: 2,
               maxItems: 2,
               description: 'What computed the masked original, and what the delivered file.',
@@ -82,7 +82,7 @@ export const Result = Type.Object({
                 "`file`: onnxruntime ran the delivered file's own bytes. `graph`: what was read from them was run.",
             }),
             reason: Type.Optional(
-              Type.String({ description: 'Why the file itself was not run, or why there was but one engine.' }),
+              Text({ description: 'Why the file itself was not run, or why there was but one engine.' }),
             ),
           }),
         ),
@@ -98,46 +98,71 @@ export const Result = Type.Object({
       },
     ),
   ),
-  engine: Type.Object({ name: Type.String(), device: Type.String() }),
+  engine: Type.Object({ name: Code(), device: Code() }),
   latency: Type.Optional(Nullable(Latency)),
 });
+
+const Phase = Nullable(
+  Code({
+    description:
+      '`loading`, `analyzing`, `baseline`, `pruning`, `finetuning`, `evaluating`, `verifying` or `exporting`.',
+  }),
+);
+
+const Link = () => Type.String({ maxLength: 200 });
+
+/** What a list tells of a job, too. */
+const summary = {
+  id: Id(),
+  status: Type.Enum([...JOB_STATUSES]),
+  phase: Phase,
+  progress: Type.Number({ minimum: 0, maximum: 1 }),
+  model: Id(),
+  dataset: Nullable(Id()),
+  created_at: Timestamp('When it was made.'),
+  started_at: Nullable(Timestamp('When a worker first took it.')),
+  finished_at: Nullable(Timestamp('When it ended.')),
+  error: Nullable(
+    Type.Object({
+      code: Code(),
+      message: Type.String({ maxLength: LONGEST_DETAIL }),
+      phase: Phase,
+      retryable: Type.Boolean(),
+    }),
+  ),
+  links: Type.Object({ self: Link(), events: Link(), model: Link(), report: Link(), artifacts: Link() }),
+};
+
+export const JobSummary = named(
+  'JobSummary',
+  Type.Object(
+    {
+      ...summary,
+      warnings: Type.Array(Type.Object({ code: Code() }), {
+        maxItems: MOST_WARNINGS,
+        description: 'Their texts stand in the job itself.',
+      }),
+    },
+    { description: 'A job as lists have it: without its config, its result and the texts of its warnings.' },
+  ),
+);
 
 export const Job = named(
   'Job',
   Type.Object(
     {
-      id: Type.String(),
-      status: Type.Enum([...JOB_STATUSES]),
-      phase: Nullable(
-        Type.String({
-          description:
-            '`loading`, `analyzing`, `baseline`, `pruning`, `finetuning`, `evaluating`, `verifying` or `exporting`.',
-        }),
+      ...summary,
+      config: Type.Object(
+        {},
+        {
+          additionalProperties: true,
+          maxProperties: 100,
+          propertyNames: { maxLength: LONGEST_NAME },
+          description: 'With every default in place.',
+        },
       ),
-      progress: Type.Number({ minimum: 0, maximum: 1 }),
-      model: Type.String(),
-      dataset: Nullable(Type.String()),
-      config: Type.Object({}, { additionalProperties: true, description: 'With every default in place.' }),
-      created_at: Timestamp('When it was made.'),
-      started_at: Nullable(Timestamp('When a worker first took it.')),
-      finished_at: Nullable(Timestamp('When it ended.')),
-      warnings: Type.Array(Warning),
-      error: Nullable(
-        Type.Object({
-          code: Type.String(),
-          message: Type.String(),
-          phase: Nullable(Type.String()),
-          retryable: Type.Boolean(),
-        }),
-      ),
+      warnings: Warnings,
       result: Nullable(Result),
-      links: Type.Object({
-        self: Type.String(),
-        events: Type.String(),
-        model: Type.String(),
-        report: Type.String(),
-        artifacts: Type.String(),
-      }),
     },
     {
       description: 'A pruning job.',
@@ -174,8 +199,8 @@ export const Config = named('Config', PruneConfigInput);
 /** Checked by hand, since a multipart request brings the same; `config` by resolveConfig, which knows its aliases. */
 export const NewJobFields = Type.Object(
   {
-    model: Type.String({ minLength: 1, description: 'Id of a model.' }),
-    dataset: Type.Optional(Type.String({ minLength: 1, description: 'Id of a data set.' })),
+    model: Type.String({ minLength: 1, maxLength: LONGEST_NAME, description: 'Id of a model.' }),
+    dataset: Type.Optional(Type.String({ minLength: 1, maxLength: LONGEST_NAME, description: 'Id of a data set.' })),
     config: Type.Optional(Type.Any()),
   },
   closed,
@@ -201,6 +226,7 @@ export const NewJob = Type.Object(
 
 export const NewJobForm = Type.Object({
   model: Type.Array(FileBytes, {
+    maxItems: 2000,
     description: 'The files of the model, or one field with the id of a stored one.',
   }),
   dataset: Type.Optional({
@@ -213,10 +239,11 @@ export const NewJobForm = Type.Object({
 export const Artifact = named(
   'Artifact',
   Type.Object({
-    name: Type.String(),
-    content_type: Type.String(),
+    name: Type.String({ maxLength: 255 }),
+    content_type: Type.String({ maxLength: 255 }),
     size_bytes: Type.Integer(),
-    sha256: Type.String(),
-    url: Type.String(),
+    sha256: Sha256(),
+    // Each byte of a name may become three characters.
+    url: Type.String({ maxLength: 1000 }),
   }),
 );

@@ -1,17 +1,19 @@
 import Type from 'typebox';
-import { Nullable, named } from './common.js';
-import { Latency, Measures, Result, Warning } from './jobs.js';
-import { Unprunable } from './uploads.js';
-
-const RelatedLayers = Type.Array(Type.Object({ name: Type.String(), start: Type.Integer(), end: Type.Integer() }));
+import { MOST_AXES, MOST_CHANNELS, MOST_LAYERS, MOST_NAMES, MOST_UNITS } from '../../prune-config/index.js';
+import { ByName, Code, Name, Nullable, named, Sha256 } from './common.js';
+import { Latency, Measures, Result, Warnings } from './jobs.js';
+import { RelatedLayers, Unprunable } from './uploads.js';
 
 const LayerMeasure = Type.Object({
-  shape: Type.Array(Nullable(Type.Integer()), { description: 'Of its output; null where only the run knows.' }),
+  shape: Type.Array(Nullable(Type.Integer()), {
+    maxItems: MOST_AXES,
+    description: 'Of its output; null where only the run knows.',
+  }),
   parameters: Type.Integer(),
   macs: Type.Integer(),
 });
 
-const Choices = Type.Record(Type.String(), Type.Number());
+const Choices = ByName(Type.Number(), MOST_UNITS);
 
 const Plan = Type.Object({
   baseline: Measures,
@@ -25,11 +27,9 @@ const Plan = Type.Object({
   }),
   latency: Nullable(Latency),
   reachable: Type.Boolean({ description: 'Whether any choice of widths meets the target.' }),
-  nearest: Type.Optional(
-    Type.Record(Type.String(), Type.Number(), { description: 'Where it can not be reached: the best there is.' }),
-  ),
+  nearest: Type.Optional(ByName(Type.Number(), 10, { description: 'Where it can not be reached: the best there is.' })),
   choices: { ...Choices, description: 'The widths that would be chosen.' },
-  engine: Type.Object({ name: Type.String(), device: Type.String() }),
+  engine: Type.Object({ name: Code(), device: Code() }),
 });
 
 export const Report = named(
@@ -49,36 +49,45 @@ export const Report = named(
           accuracy_before_finetune: Nullable(Type.Number()),
           accuracy_after_finetune: Nullable(Type.Number()),
         }),
-        { description: 'One entry for each time that channels were taken.' },
+        { maxItems: 100_000, description: 'One entry for each time that channels were taken.' },
       ),
       units: Type.Array(
         Type.Object({
-          name: Type.String(),
+          name: Name(),
           num_channels: Type.Integer(),
           kept: Type.Integer(),
           ratio: Type.Number(),
-          importance: Type.Object({ criterion: Type.String(), values: Type.Array(Type.Number()) }),
-          kept_indices: Type.Array(Type.Integer(), { description: "In the original model's coordinates." }),
+          importance: Type.Object({
+            criterion: Name(),
+            values: Type.Array(Type.Number(), { maxItems: MOST_CHANNELS }),
+          }),
+          kept_indices: Type.Array(Type.Integer(), {
+            maxItems: MOST_CHANNELS,
+            description: "In the original model's coordinates.",
+          }),
           output_related: RelatedLayers,
           input_related: RelatedLayers,
           renormalised: Type.Boolean(),
         }),
+        { maxItems: MOST_UNITS },
       ),
       layers: Type.Array(
-        Type.Object({ name: Type.String(), op: Type.String(), before: LayerMeasure, after: Nullable(LayerMeasure) }),
+        Type.Object({ name: Name(), op: Name(), before: LayerMeasure, after: Nullable(LayerMeasure) }),
+        { maxItems: MOST_LAYERS },
       ),
-      unprunable: Type.Array(Unprunable),
-      warnings: Type.Array(Warning),
+      unprunable: Type.Array(Unprunable, { maxItems: MOST_LAYERS }),
+      warnings: Warnings,
       training: Type.Optional(
         Type.Object(
           {
             outputs: Type.Array(
               Type.Object({
-                name: Type.String(),
-                loss: Type.String(),
-                labels: Type.String(),
+                name: Name(),
+                loss: Code(),
+                labels: Name(),
                 distilled: Type.Boolean(),
               }),
+              { maxItems: MOST_NAMES },
             ),
             epochs: Type.Integer(),
             epochs_trained: Type.Number({ description: 'Fewer where it stopped early.' }),
@@ -91,16 +100,16 @@ export const Report = named(
         ),
       ),
       environment: Type.Object({
-        version: Type.String(),
-        engine: Type.String(),
-        device: Type.String(),
+        version: Code(),
+        engine: Code(),
+        device: Code(),
         threads: Type.Integer(),
-        inputs: Type.Record(Type.String(), Type.Array(Type.Integer()), {
+        inputs: ByName(Type.Array(Type.Integer(), { maxItems: MOST_AXES }), MOST_NAMES, {
           description: 'The extents of one sample, by input, which MACs were counted at.',
         }),
         seed: Type.Integer(),
-        config_sha256: Type.String(),
-        model_sha256: Type.String(),
+        config_sha256: Sha256(),
+        model_sha256: Sha256(),
       }),
     },
     { description: 'What was pruned, where and why.' },

@@ -1,15 +1,19 @@
 import Type from 'typebox';
-import { FileBytes, Nullable, named, Timestamp } from './common.js';
-import { Warning } from './jobs.js';
+import { MOST_AXES, MOST_LAYERS, MOST_NAMES, MOST_UNITS } from '../../prune-config/index.js';
+import { ByName, Code, FileBytes, Id, Name, Nullable, named, Settings, Sha256, Text, Timestamp } from './common.js';
+import { Warnings } from './jobs.js';
 
 const TensorInfo = Type.Object({
-  name: Type.String(),
-  shape: Type.Array(Nullable(Type.Integer()), { description: 'null is the batch, or unknown.' }),
-  dtype: Type.String(),
+  name: Name(),
+  shape: Type.Array(Nullable(Type.Integer()), { maxItems: MOST_AXES, description: 'null is the batch, or unknown.' }),
+  dtype: Code(),
 });
 
-const id = (prefix: string) => Type.String({ description: `Sorts by time of upload.`, examples: [`${prefix}_01K0…`] });
-const sha256 = Type.String({
+const Tensors = Type.Array(TensorInfo, { maxItems: MOST_NAMES });
+const Shape = (description: string) => Type.Array(Type.Integer(), { maxItems: MOST_AXES, description });
+
+const id = (prefix: string) => Id({ description: `Sorts by time of upload.`, examples: [`${prefix}_01K0…`] });
+const sha256 = Sha256({
   description: 'Of the file; of a folder, of its sorted lines "SHA256  NAME".',
 });
 
@@ -18,15 +22,15 @@ export const Model = named(
   Type.Object(
     {
       id: id('mdl'),
-      format: Type.String({ description: '`tfjs-layers`, `tfjs-graph`, `keras-h5`, `keras-v3` or `onnx`.' }),
-      name: Type.String({ description: "The model's own name, else the file's." }),
+      format: Code({ description: '`tfjs-layers`, `tfjs-graph`, `keras-h5`, `keras-v3` or `onnx`.' }),
+      name: Name({ description: "The model's own name, else the file's." }),
       sha256,
       size_bytes: Type.Integer(),
-      inputs: Type.Array(TensorInfo),
-      outputs: Type.Array(TensorInfo),
+      inputs: Tensors,
+      outputs: Tensors,
       parameters: Type.Integer(),
       macs: Type.Integer({ description: 'Multiply-adds of one sample.' }),
-      warnings: Type.Array(Warning),
+      warnings: Warnings,
       created_at: Timestamp('When it was uploaded.'),
     },
     {
@@ -55,48 +59,52 @@ export const Dataset = named(
   Type.Object(
     {
       id: id('dst'),
-      kind: Type.String({ description: '`npz` or `images`.' }),
-      name: Type.String({ description: "The file's name." }),
+      kind: Code({ description: '`npz` or `images`.' }),
+      name: Name({ description: "The file's name." }),
       sha256,
       size_bytes: Type.Integer(),
       samples: Type.Object({ train: Type.Integer(), validation: Type.Integer() }),
-      input_shape: Type.Array(Type.Integer(), { description: 'Of one sample.' }),
-      dtype: Type.String(),
-      label_kind: Type.String({ description: '`index`, `one_hot`, `values` (any other numbers) or `none`.' }),
+      input_shape: Shape('Of one sample.'),
+      dtype: Code(),
+      label_kind: Code({ description: '`index`, `one_hot`, `values` (any other numbers) or `none`.' }),
       num_classes: Nullable(Type.Integer()),
-      label_shape: Type.Optional(Nullable(Type.Array(Type.Integer(), { description: "Of one sample's labels." }))),
-      label_outputs: Type.Optional(Type.Array(Type.String(), { description: 'Outputs that labels are named for.' })),
-      warnings: Type.Array(Warning),
+      label_shape: Type.Optional(Nullable(Shape("Of one sample's labels."))),
+      label_outputs: Type.Optional(
+        Type.Array(Name(), { maxItems: MOST_NAMES, description: 'Outputs that labels are named for.' }),
+      ),
+      warnings: Warnings,
       created_at: Timestamp('When it was uploaded.'),
     },
     { description: 'A stored data set.' },
   ),
 );
 
-const Channels = Type.Array(Type.Object({ name: Type.String(), start: Type.Integer(), end: Type.Integer() }));
+export const RelatedLayers = Type.Array(Type.Object({ name: Name(), start: Type.Integer(), end: Type.Integer() }), {
+  maxItems: MOST_LAYERS,
+});
 
 export const Unprunable = Type.Object({
-  layer: Type.String(),
+  layer: Name(),
   channels: Type.Integer(),
-  code: Type.String({ description: 'A code of docs/reasons.md.' }),
-  reason: Type.String(),
+  code: Code({ description: 'A code of docs/reasons.md.' }),
+  reason: Text(),
 });
 
 export const Units = named(
   'Units',
   Type.Object(
     {
-      type: Type.String(),
+      type: Name(),
       channel_unit_cfg: Type.Object({
-        type: Type.String(),
-        default_args: Type.Record(Type.String(), Type.Any()),
-        units: Type.Record(
-          Type.String(),
+        type: Name(),
+        criterion: Type.Optional(Name()),
+        default_args: Settings(),
+        units: ByName(
           Type.Object({
-            init_args: Type.Optional(Type.Record(Type.String(), Type.Any())),
+            init_args: Type.Optional(Settings()),
             channels: Type.Optional(
               Type.Object(
-                { output_related: Channels, input_related: Channels },
+                { output_related: RelatedLayers, input_related: RelatedLayers },
                 { description: 'Layers that produce and layers that consume these channels.' },
               ),
             ),
@@ -104,10 +112,11 @@ export const Units = named(
             num_channels: Type.Integer(),
             is_mutable: Type.Boolean(),
           }),
+          MOST_UNITS,
         ),
       }),
-      parse_cfg: Type.Object({ type: Type.String() }),
-      unprunable: Type.Array(Unprunable),
+      parse_cfg: Type.Object({ type: Name() }),
+      unprunable: Type.Array(Unprunable, { maxItems: MOST_LAYERS }),
     },
     {
       description:
@@ -116,10 +125,14 @@ export const Units = named(
   ),
 );
 
+/** Parts of one request. */
+export const MOST_FILES = 2000;
+
 /** Parts of a multipart upload, for the description; the API reads them as streams. */
 export const FilesForm = Type.Object({
   file: Type.Array(FileBytes, {
     minItems: 1,
+    maxItems: MOST_FILES,
     description: 'One or more parts of this name.',
   }),
 });

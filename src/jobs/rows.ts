@@ -1,0 +1,122 @@
+/** Rows of the record as what they stand for, and back. */
+import type { Selectable } from 'kysely';
+import { EspalierError } from '../errors.js';
+import type { Phase } from '../pipeline/contract.js';
+import type { UnitsTemplate } from '../prune-config/index.js';
+import { JOB_STATUSES, type Job, type JobStatus, type JobSummary } from './job.js';
+import type { Tables } from './sqlite.js';
+import type { NewUpload, Upload, UploadKind } from './upload.js';
+
+export function uploadRow({ blob, inspection, units, ...upload }: NewUpload<UploadKind>): Tables['uploads'] {
+  return {
+    id: upload.id,
+    kind: upload.kind,
+    blob: blob.blob,
+    sha256: blob.sha256,
+    file_name: blob.name,
+    size_bytes: upload.sizeBytes,
+    created_at: upload.createdAt,
+    inspection: JSON.stringify(inspection),
+    units: units && JSON.stringify(units),
+  };
+}
+
+export function toUpload(row: Omit<Tables['uploads'], 'units'>): Upload {
+  return {
+    id: row.id,
+    kind: row.kind as UploadKind,
+    blob: { blob: row.blob, name: row.file_name, sha256: row.sha256 },
+    sizeBytes: row.size_bytes,
+    createdAt: row.created_at,
+    inspection: read(row, 'inspection', 'object'),
+  };
+}
+
+export function jobRow(job: Job): Tables['jobs'] {
+  return {
+    id: job.id,
+    status: job.status,
+    phase: job.phase,
+    progress: job.progress,
+    model_id: job.model,
+    dataset_id: job.dataset,
+    config: JSON.stringify(job.config),
+    attempt: job.attempt,
+    cancel_requested: Number(job.cancelRequested),
+    created_at: job.createdAt,
+    started_at: job.startedAt,
+    finished_at: job.finishedAt,
+    warnings: JSON.stringify(job.warnings),
+    error: job.error && JSON.stringify(job.error),
+    result: job.result && JSON.stringify(job.result),
+    request_id: job.requestId,
+  };
+}
+
+/** What lists tell of a job. */
+export const SUMMARY_COLUMNS = [
+  ...['id', 'status', 'phase', 'progress', 'model_id', 'dataset_id', 'attempt', 'cancel_requested'],
+  ...['created_at', 'started_at', 'finished_at', 'warnings', 'error', 'request_id'],
+] as const satisfies readonly (keyof Tables['jobs'])[];
+
+export function toSummary(row: Pick<Selectable<Tables['jobs']>, (typeof SUMMARY_COLUMNS)[number]>): JobSummary {
+  if (!(JOB_STATUSES as readonly string[]).includes(row.status)) throw damaged(row.id, 'status', `is "${row.status}"`);
+  return {
+    id: row.id,
+    status: row.status as JobStatus,
+    phase: row.phase as Phase | null,
+    progress: row.progress,
+    model: row.model_id,
+    dataset: row.dataset_id,
+    attempt: row.attempt,
+    cancelRequested: row.cancel_requested === 1,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    warnings: read(row, 'warnings', 'array'),
+    error: row.error === null ? null : read(row, 'error', 'object'),
+    requestId: row.request_id,
+  };
+}
+
+export function toJob(row: Selectable<Tables['jobs']>): Job {
+  return {
+    ...toSummary(row),
+    config: read(row, 'config', 'object'),
+    result: row.result === null ? null : read(row, 'result', 'object'),
+  };
+}
+
+export function toUnits(row: { readonly id: string; readonly units: string }): UnitsTemplate {
+  return read(row, 'units', 'object');
+}
+
+const KINDS = {
+  object: (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  array: Array.isArray,
+};
+
+/** The JSON in a column. @throws EspalierError RECORD_DAMAGED when it isn't any, or of another kind */
+function read<T, C extends string>(
+  row: { readonly id: string } & { readonly [K in C]: string | null },
+  column: C,
+  kind: keyof typeof KINDS,
+): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(row[column] ?? 'null');
+  } catch (cause) {
+    throw damaged(row.id, column, `is not JSON: ${(cause as Error).message}`, cause);
+  }
+  if (!KINDS[kind](value)) throw damaged(row.id, column, `is no ${kind}`);
+  return value as T;
+}
+
+function damaged(id: string, column: string, found: string, cause?: unknown): EspalierError {
+  const text = `the record of ${id} can not be read: its ${column} ${found}; it is kept as it is, to be repaired`;
+  return new EspalierError('RECORD_DAMAGED', text, { cause });
+}
+
+export function isDamage(error: unknown): error is EspalierError {
+  return error instanceof EspalierError && error.code === 'RECORD_DAMAGED';
+}
