@@ -100,11 +100,11 @@ test.each(['int32', 'int64', 'uint8'] as const)(
   },
 );
 
-test('lengths that sums are divided by are above 0', () => {
+test.each(['Div', 'Reciprocal'])('lengths that sums are divided by are above 0, by %s', (op) => {
   const b = new GraphBuilder('mean');
   const x = b.input('x', { dtype: 'float32', shape: ['N', 3] });
   const lengths = b.op('Cast', [b.input('lengths', { dtype: 'int64', shape: ['N', 1] })], { to: 'float32' });
-  b.output('y', b.op('Div', [x, lengths]));
+  b.output('y', op === 'Div' ? b.op(op, [x, lengths]) : b.op('Mul', [x, b.op(op, [lengths])]));
   const values = new Set(Array.from(randomInputs(b.build(), 64, 1).get('lengths')!.data, Number));
   expect([...values].toSorted()).toEqual([1, 2]);
 });
