@@ -29,7 +29,7 @@ export function randomInputs(
       const { dtype, shape } = getSpec(graph, id);
       const concrete = shape.map((d) => (typeof d === 'number' ? d : batch));
       const range = asked.get(id) ?? BY_TYPE[dtype];
-      return [id, drawTensor(dtype, concrete, boundedBy(range, low, high), random)];
+      return [id, drawTensor(dtype, concrete, boundedBy(range && heldIn(dtype, range), low, high), random)];
     }),
   );
 }
@@ -46,6 +46,13 @@ function boundedBy(range: ValueRange | undefined, low: number, high: number): Va
     return { ...range, low: low < most ? low : most - high + low, high: most };
   }
   return range;
+}
+
+/** Integers have the whole numbers of a range; of one without any, the next above. */
+function heldIn(dtype: DType, range: ValueRange): ValueRange {
+  if (dtype === 'float32' || dtype === 'float64') return range;
+  const low = Math.ceil(range.low);
+  return { low, high: Math.max(low, Math.floor(range.high)), whole: true };
 }
 
 function drawTensor(dtype: DType, shape: readonly number[], range: ValueRange, random: SeededRandom): Tensor {

@@ -81,3 +81,30 @@ test('what a logarithm is taken of is above 0 in every range', () => {
     expect(Math.min(...(randomInputs(graph, 4, 1, range).get('x')!.data as Float32Array))).toBeGreaterThan(0);
   }
 });
+
+test.each(['int32', 'int64', 'uint8'] as const)(
+  'what a logarithm is taken of is whole and above 0 where it is %s',
+  (dtype) => {
+    const b = new GraphBuilder('log of integers');
+    b.output('y', b.op('Log', [b.op('Cast', [b.input('x', { dtype, shape: ['N', 100] })], { to: 'float32' })]));
+    const graph = b.build();
+    for (const range of [
+      [0, 1],
+      [-1, 1],
+      [0, 255],
+    ] as const) {
+      const values = Array.from(randomInputs(graph, 4, 1, range).get('x')!.data, Number);
+      expect(Math.min(...values)).toBeGreaterThanOrEqual(1);
+      expect(Math.max(...values)).toBeGreaterThan(1);
+    }
+  },
+);
+
+test.each(['Div', 'Reciprocal'])('lengths that sums are divided by are above 0, by %s', (op) => {
+  const b = new GraphBuilder('mean');
+  const x = b.input('x', { dtype: 'float32', shape: ['N', 3] });
+  const lengths = b.op('Cast', [b.input('lengths', { dtype: 'int64', shape: ['N', 1] })], { to: 'float32' });
+  b.output('y', op === 'Div' ? b.op(op, [x, lengths]) : b.op('Mul', [x, b.op(op, [lengths])]));
+  const values = new Set(Array.from(randomInputs(b.build(), 64, 1).get('lengths')!.data, Number));
+  expect([...values].toSorted()).toEqual([1, 2]);
+});

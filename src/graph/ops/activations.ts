@@ -48,7 +48,7 @@ const UNARY: Readonly<Record<string, Unary>> = {
   Sqrt: { map: () => Math.sqrt, wants: { low: 0, high: Number.POSITIVE_INFINITY, whole: false } },
   Erf: { map: () => erf },
   Pow: { map: power },
-  Reciprocal: { map: () => (x) => 1 / x },
+  Reciprocal: { map: () => (x) => 1 / x, wants: { low: 1e-3, high: Number.POSITIVE_INFINITY, whole: false } },
   Neg: { map: () => (x) => -x, takes: 'signed' },
   Abs: { map: () => Math.abs, takes: 'number' },
   Identity: { map: () => (x) => x, takes: 'any', wants: PASSED_ON },

@@ -15,8 +15,9 @@ const ARITHMETIC: Readonly<Record<string, Binary>> = {
   Max: Math.max,
 };
 
-/** Indices are often moved by a number before they are used. */
-function shifted({ node, constant }: InferInput, i: number): Wanted | undefined {
+/** Indices are often moved by a number before they are used. What is divided by, a length perhaps, is not 0. */
+function wantedOf({ node, constant }: InferInput, i: number): Wanted | undefined {
+  if (node.op === 'Div' && i === 1) return { low: 1e-3, high: Number.POSITIVE_INFINITY, whole: false };
   const other = constant(1 - i);
   if (other?.data.length !== 1) return undefined;
   const by = Number(other.data[0]);
@@ -41,7 +42,7 @@ function binarySpec(op: string, f: Binary): OpSpec {
       const operands = [0, 1].map((i) => ({ shape: ctx.inputShape(i), axes: ctx.input(i) }));
       ctx.setOutput(0, broadcastChannels(node, ctx, operands, ctx.outputShape(0)));
     },
-    wants: shifted,
+    wants: wantedOf,
     evaluate(node, inputs) {
       const a = requiredTensor(node, inputs, 0);
       const b = requiredTensor(node, inputs, 1);

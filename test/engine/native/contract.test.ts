@@ -39,7 +39,7 @@ describeNative('what the native engine computes of other types and layouts', (ad
     [146, 8],
     [512, 7],
     [320, 3],
-  ])('a gate over %i channels of %i × %i pixels with a constant a channel', async (channels, extent) => {
+  ])('a gate over %i channels of planes %i wide, with a constant a channel', async (channels, extent) => {
     const random = new Random(5);
     const b = new GraphBuilder('gate');
     const channel = (id: string) =>
@@ -102,6 +102,22 @@ describeNative('what the kernels hold no more', (addon) => {
       expect.stringMatching(/Conv far: conv_pack: dw is 2097152, and its kernel takes 1 to 1048576/),
     ]);
     expect(compiled.memoryBytes?.({ x: [1, 1, 1, 2 ** 21 + 1] })).toBeUndefined();
+    await compiled.release();
+  });
+
+  /** Floats of the rows that a unit copies with their zeros: 2^62, and so 2^64 bytes. */
+  test('windows whose rows with their zeros are more than int counts are computed elsewhere', async () => {
+    const b = new GraphBuilder('apart');
+    const w = b.constant('w', tensor('float32', [1, 2048, 2, 1], new Float32Array(4096).fill(1)), 'parameter');
+    const x = b.input('x', { dtype: 'float32', shape: ['N', 2048, 1, 1] });
+    const attributes = { dilations: [3, 1], strides: [2 ** 20 - 3, 486737], pads: [0, 0, 3, 2 ** 29 - 1] };
+    b.output('y', b.op('Conv', [x, w], attributes, { layer: 'apart' }));
+    const graph = b.build();
+    expect(native.findRefusal(graph)?.message).toMatch(/Conv apart: conv_pack: its windows reach too far/);
+    const compiled = await engine.compile(graph);
+    const x0 = tensor('float32', [1, 2048, 1, 1], new Float32Array(2048).fill(1));
+    const y = [...((await compiled.run(new Map([['x', x0]]))).get('y')!.data as Float32Array)];
+    expect([y.length, y[0], Math.max(...y.slice(1))]).toEqual([1104, 2048, 0]);
     await compiled.release();
   });
 
@@ -196,5 +212,37 @@ describeNative('the addon refuses a program', (addon) => {
     expect(() => create('copy', copied(4, [2 ** 39, 2 ** 39], [0, 0], [0, 0], [2, 0, 3, 0]), memory)).toThrow(
       /too many elements/,
     );
+  });
+
+  test('whose rows or windows lie farther apart than int counts', () => {
+    const memory = { arena: 2 ** 40, inputs: [2 ** 40], outputs: [2 ** 40] };
+    const spec = (name: string) => addon.instructions[at(name)];
+    const product = { m: 3, n: 1, k: 1, ta: 0, tb: 0, lda: 2 ** 30, ldb: 1, ldc: 1, relu: 0, relu_max: 0, rank: 1 };
+    const multiply = (fields: object) => [
+      ...writeNumbers(spec('gemm'), { ...product, ...fields }, { dims: [1], steps: [0, 0, 0] }),
+      ...[2, 0, 2, 0, -1, 0, -1, 0, 3, 0, 0, 0],
+    ];
+    expect(() => create('gemm', multiply({ lda: 2 ** 28 }), memory)).not.toThrow();
+    expect(() => create('gemm', multiply({}), memory)).toThrow(/gemm: it has too many elements/);
+    expect(() =>
+      create('gemm', multiply({ m: 1, n: 2 ** 30, lda: 1, ldb: 2 ** 30, ldc: 2 ** 30, k: 2 }), memory),
+    ).toThrow(/gemm: /);
+    const window = {
+      ...{ n: 1, h: 1, w: 1, c: 1, oh: 1, ow: 1, oc: 1, kh: 1, kw: 1, sh: 1, sw: 1, dh: 1, dw: 1, pt: 0, pl: 0 },
+      ...{ groups: 1, precise: 0, packed: 0 },
+    };
+    const far = { kh: 17, kw: 17, dh: 2 ** 20, dw: 2 ** 20 };
+    for (const [operation, fields] of [
+      ['conv', far],
+      ['conv', { c: 2048, ow: 1104, kh: 2, dh: 3, sh: 2 ** 20 - 3, sw: 486737 }],
+      ['conv_input_grad', far],
+      ['conv_filter_grad', { ...far, kw: 1, n: 256 }],
+    ] as const) {
+      const all = { ...window, ...fields, ...(operation !== 'conv_filter_grad' && { relu: 0, relu_max: 0 }) };
+      const numbers = writeNumbers(spec(operation), all, {});
+      expect(() => addon.scratchBytes(handle, Float64Array.of(at(operation), ...numbers)), operation).toThrow(
+        /its windows reach too far/,
+      );
+    }
   });
 });

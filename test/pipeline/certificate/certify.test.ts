@@ -203,3 +203,42 @@ describe('what closes with a saturating activation', () => {
     );
   });
 });
+
+describe('what closes with a jump', () => {
+  const whole = (graph: Graph): Masked => ({ graph, full: graph, kept: () => undefined });
+  const closing = (close: (b: GraphBuilder, x: string) => string, times = 1): Graph => {
+    const b = new GraphBuilder('closing');
+    const x = b.input('x', { dtype: 'float32', shape: ['N', 4, 1000] });
+    const factor = b.constant('factor', tensor('float32', [1], [9 * times]), 'parameter');
+    b.output('y', close(b, b.op('Mul', [x, factor], {}, { layer: 'm' })));
+    return b.build();
+  };
+  const rounded = (b: GraphBuilder, x: string) => b.op('Cast', [x], { to: 'int32' });
+
+  test('may jump in few places, where what goes in differs by its rounding', async () => {
+    const equivalence = await check(closing(rounded, 1.000001), whole(closing(rounded)));
+    expect(equivalence.max_abs_diff).toBe(1);
+    expect(equivalence.relative).toBeGreaterThan(0);
+    await expect(check(closing(rounded, 1.01), whole(closing(rounded)))).rejects.toThrow(/largest output/);
+  });
+
+  test('may not hide what goes in', async () => {
+    const chosen = (b: GraphBuilder, x: string) => b.op('ArgMax', [x], { axis: 1, keepdims: 0 });
+    const likely = (b: GraphBuilder, x: string) => chosen(b, b.op('Softmax', [x], { axis: 1 }));
+    for (const close of [chosen, likely]) {
+      await expect(check(closing(close, 1.01), whole(closing(close)))).rejects.toThrow(
+        /by 0\.0\d+ of its largest output.*first layer that differs is m \(Mul\)/,
+      );
+    }
+  });
+
+  test('nor does an infinite mask that goes into a softmax, which is no fault', async () => {
+    const masked = (b: GraphBuilder, x: string) => {
+      const mask = tensor('float32', [4, 1], [0, 0, 0, Number.NEGATIVE_INFINITY]);
+      return b.op('Softmax', [b.op('Add', [x, b.constant('mask', mask, 'literal')])], { axis: 1 });
+    };
+    const { ok } = await check(closing(masked), whole(closing(masked)));
+    expect(ok).toBe(true);
+    await expect(check(closing(masked, 1.01), whole(closing(masked)))).rejects.toThrow(/first layer that differs is m/);
+  });
+});

@@ -50,7 +50,8 @@ void es_measure_gemm(es_reader *r, es_extent *e) {
   e[1] = matrices(&s, 1, g.tb ? g.n : g.k, g.tb ? g.k : g.n, g.ldb);
   e[2] = es_array(g.n, sizeof(float));
   e[3] = e[4] = matrices(&s, 2, g.m, g.n, g.ldc);
-  if ((double)g.m * g.k > ES_MOST_INT || (double)g.k * g.n > ES_MOST_INT || (double)g.m * g.n > ES_MOST_INT) r->fault = "it has too many elements";
+  /* Rows of A are found by an int, whatever lies between them. */
+  if ((double)g.m * (g.ta ? g.k : g.lda) > ES_MOST_INT || (double)g.k * g.n > ES_MOST_INT || (double)g.m * g.n > ES_MOST_INT) r->fault = "it has too many elements";
   else if (g.lda < (g.ta ? g.m : g.k) || g.ldb < (g.tb ? g.k : g.n) || g.ldc < g.n) r->fault = "rows of a matrix overlap";
 }
 

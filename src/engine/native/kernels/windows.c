@@ -20,11 +20,31 @@ static int counts(double extent, double outputs, double stride, double taps, dou
   return (outputs - 1) * stride + (taps - 1) * dilation + pads < ES_MOST_INT && extent + stride + pads < ES_MOST_INT;
 }
 
+/* Whether int counts the floats of rows that are copied with the zeros around them: of a window and a stride, in up to four planes. */
+static int copies(double rows, double columns, double channels) { return 4 * rows * columns * channels <= ES_MOST_INT; }
+
 static void check_conv(es_reader *r, const es_conv_shape *s) {
+  const double rows = (s->kh - 1.0) * s->dh + 1 + s->sh, columns = (s->ow - 1.0) * s->sw + (s->kw - 1.0) * s->dw + 1;
   if (s->c % s->groups || s->oc % s->groups) r->fault = "its channels are no multiple of its groups";
   else if (area(s->n, s->h, s->w, s->c) > ES_MOST_INT || area(s->n, s->oh, s->ow, s->oc) > ES_MOST_INT || area(s->oc, s->c / s->groups, s->kh, s->kw) > ES_MOST_INT)
     r->fault = "it has too many elements";
   else if (!counts(s->h, s->oh, s->sh, s->kh, s->dh, s->pt) || !counts(s->w, s->ow, s->sw, s->kw, s->dw, s->pl)) r->fault = "its windows reach too far";
+  else if (!copies(rows, columns, s->c / s->groups)) r->fault = "its windows reach too far";
+}
+
+/* Of the gradient by x, each phase of the strides is a window over the outputs: it has an input in `sw`, and a tap in `sw` reaches it. */
+static void check_input_grad(es_reader *r, const es_conv_shape *s) {
+  check_conv(r, s);
+  const double rows = (s->kh - 1.0) * s->dh / s->sh + 2, columns = ((double)s->w + (s->kw - 1.0) * s->dw) / s->sw + 2;
+  if (!copies(rows, columns, s->oc / s->groups)) r->fault = "its windows reach too far";
+}
+
+/* Of the gradient by the weights, a unit has the rows of some 256 pixels of outputs, of one image or of several, for blocks of at most 6 channels. */
+static void check_filter_grad(es_reader *r, const es_conv_shape *s) {
+  check_conv(r, s);
+  const double pixels = 256, images = pixels / s->oh / s->ow, unit = pixels / s->ow < s->oh ? pixels / s->ow : s->oh;
+  const double rows = (unit < 1 ? 0 : unit - 1) * s->sh + (s->kh - 1.0) * s->dh + 1, columns = (s->ow - 1.0) * s->sw + (s->kw - 1.0) * s->dw + 1;
+  if ((images < 1 ? 1 : images) * rows * columns * 6 > ES_MOST_INT) r->fault = "its windows reach too far";
 }
 
 static es_extent inputs_of(const es_conv_shape *s) { return es_array(area(s->n, s->h, s->w, s->c), sizeof(float)); }
@@ -79,7 +99,7 @@ void es_run_conv_pack(es_reader *r) {
 void es_measure_conv_input_grad(es_reader *r, es_extent *e) {
   const es_conv_shape s = read_shape(r);
   read_activation(r);
-  check_conv(r, &s);
+  check_input_grad(r, &s);
   e[0] = outputs_of(&s);
   e[1] = weights_of(&s);
   e[2] = es_array(s.c, sizeof(float));
@@ -102,7 +122,7 @@ void es_run_conv_input_grad(es_reader *r) {
 
 void es_measure_conv_filter_grad(es_reader *r, es_extent *e) {
   const es_conv_shape s = read_shape(r);
-  check_conv(r, &s);
+  check_filter_grad(r, &s);
   e[0] = inputs_of(&s);
   e[1] = outputs_of(&s);
   e[2] = weights_of(&s);

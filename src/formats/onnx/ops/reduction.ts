@@ -36,6 +36,19 @@ function reduction(before: Step, op: string, after: Step): OnnxOp {
   };
 }
 
+/** log Σ exp(x), from the largest on: of large numbers the exponentials are infinite. */
+const logSumExp: OnnxOp = {
+  lower(n) {
+    const axes = reducedAxes(n);
+    if (!axes) return lowerOpaque(n, 'its axes are computed as it runs');
+    const x = n.value(0);
+    const keepdims = n.attrs.int('keepdims') ?? 1;
+    const apart = n.emit('Exp', [n.emit('Sub', [x, n.emit('ReduceMax', [x], { axes, keepdims: 1 })])]);
+    const sum = n.emit('Log', [n.emit('ReduceSum', [apart], { axes, keepdims })]);
+    n.result(n.emit('Add', [sum, n.emit('ReduceMax', [x], { axes, keepdims })]));
+  },
+};
+
 /** Of equals the first, unless the last is asked for. */
 function argument(before: Step): OnnxOp {
   return {
@@ -56,7 +69,7 @@ export const REDUCTIONS: OnnxOpTable = {
   ReduceL2: reduction(squared, 'ReduceSum', each('Sqrt')),
   ReduceSumSquare: reduction(squared, 'ReduceSum', same),
   ReduceLogSum: reduction(same, 'ReduceSum', each('Log')),
-  ReduceLogSumExp: reduction(each('Exp'), 'ReduceSum', each('Log')),
+  ReduceLogSumExp: logSumExp,
   ArgMax: argument(same),
   ArgMin: argument(each('Neg')),
 };

@@ -55,6 +55,11 @@ static product_plan plan_product(const window_product *p, int threads) {
   plan.unit_rows = (int)(UNIT_FLOATS / (row_floats + 1));
   if (plan.unit_rows < 1) plan.unit_rows = 1;
   if (plan.unit_rows > share_rows) plan.unit_rows = (int)share_rows;
+  const long plane = (long)(plan.span_y + p->step_y) * plan.copy_w * p->c; /* what a plane of few rows is copied with */
+  if (plan.padded && plan.unit_rows > 1) {                                 /* offsets within a copy are int */
+    const long most = ((ES_MOST_INT - UNIT_FLOATS) / plane - 2) * p->gh;
+    if (plan.unit_rows > most) plan.unit_rows = most < 1 ? 1 : (int)most;
+  }
   if (plan.unit_rows > 0) { /* units of equal size */
     long units = (share_rows + plan.unit_rows - 1) / plan.unit_rows;
     plan.unit_rows = (int)((share_rows + units - 1) / units);
@@ -62,7 +67,7 @@ static product_plan plan_product(const window_product *p, int threads) {
   plan.unit_pixels = (long)plan.unit_rows * p->gw;
   long planes = plan.unit_rows / p->gh + 2;
   if (plan.padded) {
-    plan.copy_floats = ((long)plan.unit_rows * p->step_y + planes * (plan.span_y + p->step_y)) * plan.copy_w * p->c;
+    plan.copy_floats = (long)plan.unit_rows * p->step_y * plan.copy_w * p->c + planes * plane;
   }
   plan.pieces = plan.runs + plan.k_blocks + 1;
   plan.thread_bytes = round_up(sizeof(float) * lines((size_t)plan.copy_floats), 64) +
