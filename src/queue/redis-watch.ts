@@ -71,7 +71,8 @@ export function watchRedis({ client, prefix, owner, onError }: RedisWatchOptions
       if (before !== true) for (const listener of returned) listener();
     } else if (next !== reported) {
       reported = next;
-      onError(new Error(next, cause && { cause }));
+      // Who asks the API hears no address; the log has it.
+      onError(new Error(cause?.message ? `${next}: ${cause.message}` : next, cause && { cause }));
     }
   };
 
