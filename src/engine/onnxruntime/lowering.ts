@@ -81,7 +81,12 @@ export class NodeLowering {
   /** Emits a node of the user's file as it is, with this IR node's inputs, and its outputs in these places. */
   foreign(proto: NodeProto, outputs: readonly number[], version: number): void {
     for (const i of outputs.keys()) this.#computed.add(i);
-    const names = proto.output.map((_, i) => this.node.outputs[outputs.indexOf(i)] ?? '');
+    // What nothing reads has a name of its own: only outputs that are optional may have none.
+    const names = proto.output.map((name, i) => {
+      return (
+        this.node.outputs[outputs.indexOf(i)] ?? (name === '' ? '' : this.#model.freshName(`${this.node.name}:${i}`))
+      );
+    });
     this.#model.foreignNode(proto, this.node.name, this.inputs, names, version);
   }
 

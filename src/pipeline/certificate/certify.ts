@@ -62,7 +62,7 @@ export async function certify(
     const [of, by] = engines.names;
     throw new EspalierError(
       'CERTIFICATE_FAILED',
-      `the written model (on ${by}) differs from the masked one (on ${of}) by ${describeRelative(difference.relative)} of its largest output, ${limit} is allowed; ${where}`,
+      `the written model (on ${by}) differs from the masked one (on ${of}) by ${describeRelative(difference.relative)} of its outputs' spread, ${limit} is allowed; ${where}`,
     );
   }
   if (!delivery.dequantized) return equivalence;

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../errors.js';
-import type { Head } from './saturating-heads.js';
+import type { Head } from './heads.js';
 
 /** One output on one set of feeds. */
 export interface Values {
@@ -10,8 +10,9 @@ export interface Values {
 export interface Difference {
   readonly max_abs_diff: number;
   /**
-   * `max|a−b| / max|b|` of one output on one set of feeds; the worst of them. Infinite where one is NaN. What is between 0
-   * and 1 by its nature is set against 1. Of what jumps, the mean of all elements in place of the largest.
+   * `max|a−b|` of one output on one set of feeds, by how far `b` departs from its mean; the worst of them. Infinite where
+   * one is NaN. What is between 0 and 1 by its nature is set against 1. Of what jumps, the mean of all elements in place of
+   * the largest.
    */
   readonly relative: number;
 }
@@ -21,7 +22,7 @@ export interface Difference {
  * @throws EspalierError CERTIFICATE_FAILED for outputs of different shapes; MODEL_INVALID when the reference's are not finite
  */
 export function outputDifference(
-  heads: readonly Omit<Head, 'value'>[],
+  heads: readonly Pick<Head, 'name' | 'inner' | 'jumps' | 'leastScale'>[],
   tested: readonly (readonly Values[])[],
   reference: readonly (readonly Values[])[],
 ): Difference {
@@ -46,19 +47,40 @@ export function outputDifference(
   return worst(each);
 }
 
-/** `max|a−b|`, and its share of `max|b|`, or of `leastScale` where that is more. */
+/** `max|a−b|`, and its share of the scale of `b`, or of `leastScale` where that is more. */
 export function valuesDifference(a: Values, b: Values, leastScale: number): Difference {
   let diff = 0;
-  let scale = leastScale;
   for (let i = 0; i < b.data.length; i++) {
     const [p, q] = [Number(a.data[i]), Number(b.data[i])];
     // Equal infinities, as equal NaNs, have no difference that is a number.
     const d = Object.is(p, q) ? 0 : Math.abs(p - q);
     if (Number.isNaN(d)) return { max_abs_diff: Number.POSITIVE_INFINITY, relative: Number.POSITIVE_INFINITY };
     diff = Math.max(diff, d);
-    if (Number.isFinite(q)) scale = Math.max(scale, Math.abs(q));
   }
+  const scale = Math.max(scaleOf(b), leastScale);
   return { max_abs_diff: diff, relative: scale > 0 ? diff / scale : diff };
+}
+
+/** How many times its spread an output counts: an offset is rounded too, and a single number has no spread. */
+const OFFSET = 32;
+
+/**
+ * How far values depart from their mean: what all have in common, an offset, would hide what sets them apart. It is
+ * `max|b| / OFFSET` at least, as there is nothing to see in the last bits.
+ */
+function scaleOf({ data }: Values): number {
+  let [low, high, sum, count] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
+  for (let i = 0; i < data.length; i++) {
+    const value = Number(data[i]);
+    if (!Number.isFinite(value)) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+    sum += value;
+    count++;
+  }
+  if (count === 0) return 0;
+  const mean = sum / count;
+  return Math.max(high - mean, mean - low, Math.abs(high) / OFFSET, Math.abs(low) / OFFSET);
 }
 
 /** Where rounding makes few elements jump, the largest difference says nothing of how many they are. */

@@ -4,8 +4,8 @@ import { selectOutputs } from '../../graph/passes/select-outputs.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { valuesDifference } from './difference.js';
 import { runGraph } from './forward.js';
+import { leastScaleOf } from './heads.js';
 import type { Feeds } from './sample-feeds.js';
-import { leastScaleOf } from './saturating-heads.js';
 
 /** What one layer computes, in two graphs. */
 export interface ComparedValue {

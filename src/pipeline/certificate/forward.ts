@@ -2,8 +2,8 @@ import type { Engine, ModelFile } from '../../engine/index.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { type Difference, outputDifference, type Values, worst } from './difference.js';
+import { type Head, headsOf } from './heads.js';
 import type { Feeds, SampleFeeds } from './sample-feeds.js';
-import { type Head, headsOf } from './saturating-heads.js';
 
 /** A network and what it runs on. */
 export interface Side {
@@ -26,8 +26,8 @@ export interface Forward {
 }
 
 /**
- * Runs a network on sample feeds. What goes into a closing softmax or sigmoid is looked at too, since a saturated one hides
- * differences; or, on unusual feeds, instead, since its outputs there are as wrong as rounding is large.
+ * Runs a network on sample feeds. What goes into a closing op that hides differences is looked at too; or, on unusual
+ * feeds, instead: a saturated softmax is as wrong there as rounding is large.
  */
 export async function runForward(side: Side, feeds: SampleFeeds): Promise<Forward> {
   return {
@@ -36,13 +36,24 @@ export async function runForward(side: Side, feeds: SampleFeeds): Promise<Forwar
   };
 }
 
-/** @throws EspalierError as {@link outputDifference} says */
+/**
+ * What is inside is compared where both networks have it: a writer may fold an addition into a convolution.
+ * @throws EspalierError as {@link outputDifference} says
+ */
 export function forwardDifference(tested: Forward, reference: Forward): Difference {
   return worst(
-    (['usual', 'unusual'] as const).map((kind) =>
-      outputDifference(reference[kind].heads, tested[kind].sets, reference[kind].sets),
-    ),
+    (['usual', 'unusual'] as const).map((kind) => {
+      const places = tested[kind].heads.map(({ place }) => place);
+      const isOutput = ({ inner }: Head): boolean => kind === 'usual' && !inner;
+      const heads = reference[kind].heads.filter((head) => isOutput(head) || places.includes(head.place));
+      return outputDifference(heads, select(tested[kind], heads), select(reference[kind], heads));
+    }),
   );
+}
+
+function select({ heads, sets }: Results, wanted: readonly Head[]): Values[][] {
+  const indices = wanted.map(({ place }) => heads.findIndex((head) => head.place === place));
+  return sets.map((set) => indices.map((i) => set[i]));
 }
 
 async function runAll(

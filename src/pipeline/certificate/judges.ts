@@ -129,7 +129,7 @@ async function tryOther(
 async function warnOfDisagreement(options: JudgeOptions, engine: Engine, difference: number): Promise<string> {
   const layer = describeLayer(await disagreeingLayer(options, engine));
   const much = describeRelative(difference);
-  const what = `${engine.name} and onnxruntime differ by ${much} of the largest output on the original model`;
+  const what = `${engine.name} and onnxruntime differ by ${much} of the outputs' spread on the original model`;
   const message = `${what}, ${DISAGREEMENT} is allowed; ${layer}. The job is computed with onnxruntime`;
   options.listener.warning({ code: 'ENGINES_DISAGREE', message });
   return what;

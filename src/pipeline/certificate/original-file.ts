@@ -54,7 +54,7 @@ export async function openOriginal(model: LoadedModel, files: FileSet, options: 
       if (relative <= CERTIFICATE_LIMIT) return { open: (delivered) => openOwnFile(delivered, options) };
       throw new EspalierError(
         'CERTIFICATE_FAILED',
-        `what onnxruntime makes of the uploaded file differs by ${describeRelative(relative)} of its largest output from what was read of it, ${CERTIFICATE_LIMIT} is allowed: the model isn't read as it is meant`,
+        `what onnxruntime makes of the uploaded file differs by ${describeRelative(relative)} of its outputs' spread from what was read of it, ${CERTIFICATE_LIMIT} is allowed: the model isn't read as it is meant`,
       );
     },
     release: () => file.release(),

@@ -23,7 +23,7 @@ import { resolveConfig } from '../../../src/prune-config/index.js';
 import { CPU_ENGINE } from '../../engine/cpu-engine.js';
 import { tensorFlowPackage, withPackages } from '../../engine/tensorflow/stand-in-package.js';
 import { type ModelSketch, onnxModel } from '../../formats/onnx/onnx-models.js';
-import { PLAIN, weights } from '../../formats/onnx/plain-net.js';
+import { ints, PLAIN, weights } from '../../formats/onnx/plain-net.js';
 import { type JobBench, openJobBench, smallClassifier } from '../../support/job-bench.js';
 import { useCpu } from '../../support/tfjs.js';
 import { wrongEngine } from '../../support/wrong-engine.js';
@@ -330,6 +330,21 @@ describe('it fails', () => {
   test('and in an ONNX file', async () => {
     faults.tamper = scaleInitializer;
     await expect(runOnnx(plain)).rejects.toMatchObject(failsAt('c2'));
+  });
+
+  test('and where the file gives nothing but the places of the largest', async () => {
+    const first: ModelSketch = {
+      ...PLAIN,
+      outputs: { places: [1, 2] },
+      weights: { ...PLAIN.weights, k: ints(2) },
+      nodes: [...PLAIN.nodes, ['TopK', ['y', 'k'], ['most', 'places'], {}]],
+    };
+    const model = onnxModel(first);
+    (model.graph!.output[0].type!.value as { value: TypeProto_Tensor }).value.elemType = DataType.INT64;
+    const files = { 'model.onnx': new Uint8Array(encodeModel(model)) };
+    expect((await runOnnx(files)).result!.equivalence!.ok).toBe(true);
+    faults.tamper = scaleInitializer;
+    await expect(runOnnx(files)).rejects.toMatchObject(failsAt('c2'));
   });
 
   test.each<[string, (model: ModelProto) => void, string]>([

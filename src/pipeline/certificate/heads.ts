@@ -12,12 +12,18 @@ export function leastScaleOf(op: string | undefined): number {
 }
 
 /** What jumps where its input moves by as little as rounding, and shows nothing of what moves it less. */
-const JUMPING: ReadonlySet<string> = new Set(['ArgMax', 'Equal', 'Greater', 'Less']);
+const JUMPING: ReadonlySet<string> = new Set(['ArgMax', 'Equal', 'Greater', 'Less', 'TopK', 'NonMaxSuppression']);
 const ROUNDING: ReadonlySet<string> = new Set(['Ceil', 'Floor', 'Round', 'Sign']);
+/** With a constant, an offset: differences are small beside it. */
+const SHIFTING: ReadonlySet<string> = new Set(['Add', 'Sub']);
 const isFloat = (dtype: DType | undefined): boolean => dtype === 'float32' || dtype === 'float64';
+const nameOf = (node: Node | undefined): string =>
+  node?.op === 'Opaque' ? String(node.attrs.opType) : String(node?.op);
 
-/** An output, or what goes into its closing activation. */
+/** An output, or what goes into its closing op. */
 export interface Head extends GraphOutput {
+  /** The number of the output, and of the inputs on the way from it: the same in two graphs of one model. */
+  readonly place: string;
   readonly leastScale: number;
   /** Labels, truths, rounded numbers: a few may jump, however far, where sums are rounded otherwise. */
   readonly jumps: boolean;
@@ -26,24 +32,31 @@ export interface Head extends GraphOutput {
 }
 
 /**
- * The outputs of a graph, and what goes into those that close with a saturating activation or with a choice of the largest:
- * a saturated one hides differences, and so does a label.
+ * The outputs of a graph, and what goes into those that close with an op that hides differences: a saturating activation, a
+ * choice of the largest, an offset, a concatenation of what is large and what is small.
  * @param logits `instead`: of such an output, only what goes in
  */
 export function headsOf(graph: Graph, logits: 'too' | 'instead'): Head[] {
   const makers = producers(graph);
-  const computed = (id: string): boolean =>
-    id !== '' && !graph.constants.has(id) && isFloat(graph.values.get(id)?.dtype);
-  const behind = (output: GraphOutput, inner: boolean): Head[] => {
+  const computed = (id: string): boolean => makers.has(id) && isFloat(graph.values.get(id)?.dtype);
+  const hides = (closing: Node): boolean =>
+    leastScaleOf(closing.op) > 0 ||
+    JUMPING.has(nameOf(closing)) ||
+    closing.op === 'Concat' ||
+    (SHIFTING.has(closing.op) && closing.inputs.some((id) => graph.constants.has(id)));
+  const behind = (output: GraphOutput, place: string, inner: boolean): Head[] => {
     const { closing, whole } = makerBehindViews(graph, makers, output.value);
-    const leastScale = leastScaleOf(closing?.op);
-    const head = { ...output, leastScale, jumps: whole || ROUNDING.has(String(closing?.attrs.opType)), inner };
-    const source = closing && (leastScale > 0 || JUMPING.has(closing.op)) ? closing.inputs.find(computed) : undefined;
-    if (!closing || source === undefined) return [head];
-    const before = behind({ name: `${output.name} before ${closing.op}`, value: source }, true);
-    return logits === 'too' ? [head, ...before] : before;
+    const jumps = whole || ROUNDING.has(nameOf(closing));
+    const head = { ...output, place, leastScale: leastScaleOf(closing?.op), jumps, inner };
+    const before = (closing && hides(closing) ? closing.inputs : []).flatMap((value, i) => {
+      const name = `${output.name} before ${nameOf(closing)}${i === 0 ? '' : `, ${i}`}`;
+      return computed(value) ? behind({ name, value }, `${place}/${i}`, true) : [];
+    });
+    return logits === 'too' || before.length === 0 ? [head, ...before] : before;
   };
-  return graph.outputs.flatMap((output) => behind(output, false));
+  const heads = graph.outputs.flatMap((output, i) => behind(output, String(i), false));
+  const first = new Map(heads.toReversed().map((head) => [head.value, head]));
+  return heads.filter((head) => !head.inner || first.get(head.value) === head);
 }
 
 /** What makes a value, past ops that only hand on elements of one value; whether it has whole numbers on the way. */
