@@ -113,6 +113,9 @@ test.each<[string, TensorSpec, Build, ValueRange | undefined]>([
   ['a logarithm is of numbers above 0', floats, (b, x) => b.op('Log', [x]), from(1e-3)],
   ['a root is of numbers from 0', floats, (b, x) => b.op('Sqrt', [b.op('Identity', [x])]), from(0)],
   ['a plain input may be anything', floats, (b, x) => b.op('Relu', [x]), undefined],
+  ['a broken power is of numbers from 0', floats, (b, x) => b.op('Pow', [x], { exponent: 0.5 }), from(0)],
+  ['a power below 0 is of numbers above 0', floats, (b, x) => b.op('Pow', [x], { exponent: -2 }), from(1e-3)],
+  ['a square is of any number', floats, (b, x) => b.op('Pow', [x], { exponent: 2 }), undefined],
   ['a use behind arithmetic says nothing', floats, (b, x) => b.op('Log', [b.op('Exp', [x])]), undefined],
 ])('%s', (_, spec, build, expected) => {
   expect(rangeOf(spec, build)).toEqual(expected);

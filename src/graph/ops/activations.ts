@@ -1,7 +1,7 @@
 import { countedElements } from '../dims.js';
 import type { Node } from '../graph.js';
 import { heldResults } from '../held.js';
-import { OpError, type OpSpec } from '../op-spec.js';
+import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { PASSED_ON, type Wanted } from '../value-range.js';
 import { choiceAttr, numberAttr, optionalNumberAttr } from './attributes.js';
 import { expectKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
@@ -12,8 +12,8 @@ interface Unary {
   readonly map: (node: Node) => (x: number) => number;
   /** What it takes; floats, where it does not say. `any` is bool too. */
   readonly takes?: 'number' | 'signed' | 'any';
-  /** What it wants of its input. */
-  readonly wants?: Wanted;
+  /** What it wants of its input; undefined: anything. */
+  readonly wants?: (node: Node) => Wanted | undefined;
   /** The original counts one operation an element. */
   readonly counted?: (node: Node) => boolean;
 }
@@ -44,15 +44,15 @@ const UNARY: Readonly<Record<string, Unary>> = {
   Tanh: { map: () => Math.tanh },
   Exp: { map: () => Math.exp },
   // Near 0 a logarithm shows little but rounding.
-  Log: { map: () => Math.log, wants: { low: 1e-3, high: Number.POSITIVE_INFINITY, whole: false } },
-  Sqrt: { map: () => Math.sqrt, wants: { low: 0, high: Number.POSITIVE_INFINITY, whole: false } },
+  Log: { map: () => Math.log, wants: () => atLeast(1e-3) },
+  Sqrt: { map: () => Math.sqrt, wants: () => atLeast(0) },
   Erf: { map: () => erf },
-  Pow: { map: power },
-  Reciprocal: { map: () => (x) => 1 / x, wants: { low: 1e-3, high: Number.POSITIVE_INFINITY, whole: false } },
+  Pow: { map: power, wants: base },
+  Reciprocal: { map: () => (x) => 1 / x, wants: () => atLeast(1e-3) },
   Neg: { map: () => (x) => -x, takes: 'signed' },
   Abs: { map: () => Math.abs, takes: 'number' },
-  Identity: { map: () => (x) => x, takes: 'any', wants: PASSED_ON },
-  Dropout: { map: () => (x) => x, wants: PASSED_ON },
+  Identity: { map: () => (x) => x, takes: 'any', wants: () => PASSED_ON },
+  Dropout: { map: () => (x) => x, wants: () => PASSED_ON },
 };
 
 function leakyRelu(alpha: number): (x: number) => number {
@@ -110,6 +110,17 @@ function power(node: Node): (x: number) => number {
   return (x) => x ** exponent;
 }
 
+/** Of what a number below 0 has no such power, or 0 none. */
+function base(node: Node): Wanted | undefined {
+  const exponent = numberAttr(node, 'exponent', 1);
+  if (exponent < 0) return atLeast(1e-3);
+  return Number.isInteger(exponent) ? undefined : atLeast(0);
+}
+
+function atLeast(low: number): Wanted {
+  return { low, high: Number.POSITIVE_INFINITY, whole: false };
+}
+
 function unarySpec(op: string, unary: Unary): OpSpec {
   return {
     op,
@@ -129,7 +140,7 @@ function unarySpec(op: string, unary: Unary): OpSpec {
     cost({ node, outputs }) {
       return { macs: 0, mmrazor: unary.counted?.(node) ? countedElements(outputs[0].shape) : 0 };
     },
-    ...(unary.wants && { wants: () => unary.wants }),
+    ...(unary.wants && { wants: ({ node }: InferInput) => unary.wants?.(node) }),
     evaluate(node, inputs) {
       const x = requiredTensor(node, inputs, 0);
       return [{ dtype: x.dtype, shape: x.shape, data: x.data.map(heldResults(x.dtype, unary.map(node))) }];
