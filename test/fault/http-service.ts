@@ -14,6 +14,10 @@ export const FAILS_ONCE = 2;
 export const HANGS_ONCE = 3;
 /** As {@link WAITS}, then writes 8 MiB. */
 export const WAITS_AND_WRITES = 4;
+/** Works, then hears of nothing any more. */
+export const BLOCKS = 5;
+/** Works, then takes memory until it is ended. */
+export const ALLOCATES = 6;
 
 /** What is promised after Redis can be used again. */
 export const RECOVERY_MS = 5000;

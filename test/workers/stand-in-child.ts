@@ -208,6 +208,8 @@ export const STEPS_OF_SEED: readonly (readonly Step[])[] = [
   ['work', 'fail-once', 'work'],
   ['work', 'hang-once', 'work'],
   ['work', 'wait-for-file', 'write-much', 'work'],
+  ['work', 'block'],
+  ['work', 'allocate'],
 ];
 
 const run: JobRunner = async (spec, listener, signal) => {
