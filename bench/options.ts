@@ -2,7 +2,10 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
 /** The options of the command line; `--help` prints the usage, and ends the process. */
-export function readOptions<O extends NonNullable<ParseArgsConfig['options']>>(usage: string, options: O) {
+export function readOptions<O extends NonNullable<ParseArgsConfig['options']>>(
+  usage: string,
+  options: O,
+): ReturnType<typeof parseArgs<{ options: O }>>['values'] {
   if (process.argv.slice(2).includes('--help')) showUsage(usage);
   try {
     return parseArgs({ options }).values;

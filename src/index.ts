@@ -1,10 +1,15 @@
 /**
  * Espalier as a library: read a model, find its units, choose channels, write it back narrower; or run a whole job.
- * docs/guide.md has worked examples.
+ * docs/guide.md has worked examples. Named are the files themselves, not the indexes of their folders: a user's compiler reads the
+ * declarations of whatever is named here, and these lead to no other package's.
  */
-export { DEFAULT_LIMITS, type OpenFileSet, openFileSet, writeZip } from './archive/index.js';
+export type { OpenFileSet } from './archive/file-set.js';
+export { DEFAULT_LIMITS } from './archive/limits.js';
+export { openFileSet } from './archive/open.js';
+export { writeZip } from './archive/zip-writer.js';
 export { EspalierError } from './errors.js';
-export { detectFormat, type LoadedModel, MODEL_FORMATS, type ModelFormat } from './formats/index.js';
+export { detectFormat, MODEL_FORMATS } from './formats/detect.js';
+export type { LoadedModel, ModelFormat } from './formats/format.js';
 export { GraphBuilder } from './graph/builder.js';
 export { graphCost } from './graph/cost.js';
 export { evaluateGraph } from './graph/evaluate.js';
@@ -19,15 +24,11 @@ export type {
   JobSpec,
   ModelInspection,
 } from './pipeline/contract.js';
-export {
-  type Framework,
-  inspectDataset,
-  inspectModel,
-  installedNames,
-  loadParts,
-  type PluginModule,
-  runJob,
-  trainModel,
-} from './pipeline/index.js';
-export { BUILT_IN_NAMES, type InstalledNames, type PruneConfig, resolveConfig } from './prune-config/index.js';
+export { inspectDataset, inspectModel } from './pipeline/inspect.js';
+export { type Framework, installedNames, loadParts, type PluginModule } from './pipeline/plugins.js';
+export { runJob } from './pipeline/run-job.js';
+export { trainModel } from './pipeline/train-model.js';
+export { BUILT_IN_NAMES, type InstalledNames } from './prune-config/installed.js';
+export { resolveConfig } from './prune-config/resolve.js';
+export type { PruneConfig } from './prune-config/resolved.js';
 export * from './pruning/index.js';

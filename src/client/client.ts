@@ -1,25 +1,16 @@
 /** A typed client of the service, over fetch. */
-import { createWriteStream, openAsBlob } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
-import { basename } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
-import type { Static } from 'typebox';
-import type { Artifact, Job, JobSummary } from '../api/schemas/jobs.js';
-import type { Dataset, Model, Units } from '../api/schemas/uploads.js';
-import type { PruneConfigInput } from '../prune-config/index.js';
 import { orThrow } from './problem-error.js';
+import type {
+  ArtifactView,
+  DatasetView,
+  JobSummaryView,
+  JobView,
+  ModelView,
+  PruneConfigInput,
+  UnitsView,
+} from './wire.js';
 
-export type JobView = Static<typeof Job.schema>;
-/** A job as lists have it: without its config, its result and the texts of its warnings. */
-export type JobSummaryView = Static<typeof JobSummary.schema>;
-export type ModelView = Static<typeof Model.schema>;
-export type DatasetView = Static<typeof Dataset.schema>;
-export type UnitsView = Static<typeof Units.schema>;
-export type ArtifactView = Static<typeof Artifact.schema>;
-
-/** Paths of files, or their names and contents. */
+/** Paths of files (not in a browser), or their names and contents. */
 export type Files = string | readonly string[] | Readonly<Record<string, Uint8Array>>;
 
 export interface NewJobRequest {
@@ -56,16 +47,11 @@ export function createClient({ url, apiKey }: ClientOptions) {
   const upload = async <T>(path: string, files: Files): Promise<T> =>
     read<T>(path, { method: 'POST', body: await form('file', files) });
   const save = async (path: string, to: string): Promise<{ sizeBytes: number }> => {
-    const { body } = await call(path);
-    try {
-      await pipeline(Readable.fromWeb(body as ReadableStream), createWriteStream(to));
-    } catch (error) {
-      await rm(to, { force: true });
-      throw error;
-    }
-    return { sizeBytes: (await stat(to)).size };
+    const { saveFile } = await import('./local-files.js');
+    return saveFile(await call(path), to);
   };
   const job = (id: string, rest = '') => `/jobs/${encodeURIComponent(id)}${rest}`;
+  const artifact = (id: string, name: string) => job(id, `/artifacts/${encodeURIComponent(name)}`);
   const getJob = (id: string, { wait = 0 }: { wait?: number } = {}) =>
     read<JobView>(job(id, wait > 0 ? `?wait=${wait}` : ''));
 
@@ -128,8 +114,10 @@ export function createClient({ url, apiKey }: ClientOptions) {
     report: <T = unknown>(id: string) => read<T>(job(id, '/report')),
     artifacts: async (id: string) => (await read<{ data: ArtifactView[] }>(job(id, '/artifacts'))).data,
     downloadModel: (id: string, to: string) => save(job(id, '/model'), to),
-    downloadArtifact: (id: string, name: string, to: string) =>
-      save(job(id, `/artifacts/${encodeURIComponent(name)}`), to),
+    downloadArtifact: (id: string, name: string, to: string) => save(artifact(id, name), to),
+    /** The pruned model in memory, for where there are no files. */
+    readModel: async (id: string): Promise<Blob> => (await call(job(id, '/model'))).blob(),
+    readArtifact: async (id: string, name: string): Promise<Blob> => (await call(artifact(id, name))).blob(),
   };
 }
 
@@ -138,7 +126,11 @@ export type Client = ReturnType<typeof createClient>;
 /** Files on disk are streamed, not read into memory. */
 async function form(field: string, files: Files, body = new FormData()): Promise<FormData> {
   if (typeof files === 'string' || Array.isArray(files)) {
-    for (const path of [files].flat()) body.append(field, await openAsBlob(path), basename(path));
+    const { openFile } = await import('./local-files.js');
+    for (const path of [files].flat()) {
+      const { name, content } = await openFile(path);
+      body.append(field, content, name);
+    }
   } else {
     for (const [name, bytes] of Object.entries(files as Record<string, Uint8Array<ArrayBuffer>>)) {
       body.append(field, new Blob([bytes]), name);

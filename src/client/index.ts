@@ -1,14 +1,11 @@
-export {
-  type ArtifactView,
-  type Client,
-  type ClientOptions,
-  createClient,
-  type DatasetView,
-  type Files,
-  type JobSummaryView,
-  type JobView,
-  type ModelView,
-  type NewJobRequest,
-  type UnitsView,
-} from './client.js';
+export { type Client, type ClientOptions, createClient, type Files, type NewJobRequest } from './client.js';
 export { ProblemError } from './problem-error.js';
+export type {
+  ArtifactView,
+  DatasetView,
+  JobSummaryView,
+  JobView,
+  ModelView,
+  PruneConfigInput,
+  UnitsView,
+} from './wire.js';

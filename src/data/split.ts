@@ -1,6 +1,6 @@
 import { EspalierError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
-import type { Scaling } from '../prune-config/index.js';
+import type { Scaling } from '../prune-config/resolved.js';
 import type { Labels } from './labels.js';
 
 export type { Scaling };

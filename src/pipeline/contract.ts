@@ -1,6 +1,7 @@
 /** What workers and the CLI call, and what they get back. JSON all through: it crosses process borders. */
 import type { ArchiveLimits } from '../archive/index.js';
-import type { PruneConfig, UnitsTemplate } from '../prune-config/index.js';
+import type { PruneConfig } from '../prune-config/resolved.js';
+import type { UnitsTemplate } from '../prune-config/units-template.js';
 
 export type Phase =
   | 'loading'

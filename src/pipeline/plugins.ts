@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EspalierError } from '../errors.js';
-import type { InstalledNames } from '../prune-config/index.js';
+import type { InstalledNames } from '../prune-config/installed.js';
 import * as framework from '../pruning/index.js';
 
 /** Everything that a plugin is given to build with: the whole pruning framework. */

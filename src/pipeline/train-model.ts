@@ -1,5 +1,5 @@
-import type { Engine } from '../engine/index.js';
-import type { PruneConfig } from '../prune-config/index.js';
+import type { Engine } from '../engine/engine.js';
+import type { PruneConfig } from '../prune-config/resolved.js';
 import { ChannelMutator } from '../pruning/index.js';
 import type { JobListener } from './contract.js';
 import type { Evaluation } from './evaluation.js';

@@ -45,6 +45,8 @@ test('upload, start, follow, download', async () => {
 
   expect(await client.downloadModel(id, join(folder, 'pruned.zip'))).toEqual({ sizeBytes: 10 });
   expect(await readFile(join(folder, 'pruned.zip'), 'utf8')).toBe('0123456789');
+  expect(await (await client.readModel(id)).text()).toBe('0123456789');
+  expect(await (await client.readArtifact(id, 'model.zip')).text()).toBe('0123456789');
   expect(await client.report(id)).toEqual({});
   expect((await client.artifacts(id)).map((a) => a.name)).toEqual(['model.zip', 'report.json']);
   expect((await client.listJobs({ status: 'succeeded', limit: 1 })).data[0].id).toBe(id);

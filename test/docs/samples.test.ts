@@ -53,7 +53,10 @@ async function enterFolder(): Promise<string> {
 async function runCode(page: string, code: string): Promise<string[]> {
   const path = join(ROOT, '.cache', 'docs', `${page}.ts`);
   await mkdir(join(ROOT, '.cache', 'docs'), { recursive: true });
-  await writeFile(path, code.replaceAll("from 'espalier'", `from '${join(ROOT, 'src/index.ts')}'`));
+  const local = code
+    .replaceAll("from 'espalier'", `from '${join(ROOT, 'src/index.ts')}'`)
+    .replaceAll("from 'espalier/client'", `from '${join(ROOT, 'src/client/index.ts')}'`);
+  await writeFile(path, local);
   const printed: string[] = [];
   const log = vi.spyOn(console, 'log').mockImplementation((...values) => void printed.push(format(...values)));
   try {

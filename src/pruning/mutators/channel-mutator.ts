@@ -1,7 +1,9 @@
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
-import { didYouMean, keepsAll, type UnitArgs, type UnitConfig, type UnitsTemplate } from '../../prune-config/index.js';
+import { didYouMean, keepsAll } from '../../prune-config/index.js';
+import type { UnitArgs, UnitConfig } from '../../prune-config/resolved.js';
+import type { UnitsTemplate } from '../../prune-config/units-template.js';
 import { pictureOfModel } from '../drawing/draw-model.js';
 import { drawMutator } from '../drawing/draw-mutator.js';
 import { drawModule } from '../drawing/module-picture.js';

@@ -1,4 +1,4 @@
-import type { RelatedTemplate, UnitsTemplate, UnitTemplate } from '../../prune-config/index.js';
+import type { RelatedTemplate, UnitsTemplate, UnitTemplate } from '../../prune-config/units-template.js';
 import type { RelatedChannels } from '../tracer/index.js';
 import type { MutableChannelUnit } from '../units/index.js';
 import type { ChannelMutator } from './channel-mutator.js';

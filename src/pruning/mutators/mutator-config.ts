@@ -1,5 +1,6 @@
 import { EspalierError } from '../../errors.js';
-import { algorithmInCode, type UnitArgs, type UnitConfig, unitArgsOf } from '../../prune-config/index.js';
+import { algorithmInCode, unitArgsOf } from '../../prune-config/index.js';
+import type { UnitArgs, UnitConfig } from '../../prune-config/resolved.js';
 import { CRITERIA, type Criterion } from '../importance/index.js';
 import type { FrameworkParts } from '../parts.js';
 import type { ChannelUnit } from '../tracer/index.js';

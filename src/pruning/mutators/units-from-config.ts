@@ -1,5 +1,5 @@
 import { EspalierError } from '../../errors.js';
-import type { UnitConfig } from '../../prune-config/index.js';
+import type { UnitConfig } from '../../prune-config/resolved.js';
 import type { ChannelAnalysis, ChannelUnit, RelatedChannels } from '../tracer/index.js';
 
 type RelatedConfig = { readonly name: string; readonly start?: number; readonly end?: number };

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../errors.js';
-import type { PruneConfig, Target } from '../../prune-config/index.js';
+import type { PruneConfig, Target } from '../../prune-config/resolved.js';
 import type { ChannelMutator } from '../mutators/index.js';
 import { CostModel, type LatencyModel, type SubnetCost } from './cost-model.js';
 import { type RankedChannels, rankUnits } from './ranked-channels.js';

@@ -1,5 +1,6 @@
 import { EspalierError } from '../../errors.js';
-import { bucketsAreShares, choiceFault, type UnitArgs } from '../../prune-config/index.js';
+import { bucketsAreShares, choiceFault } from '../../prune-config/index.js';
+import type { UnitArgs } from '../../prune-config/resolved.js';
 import { ratioOf, roundCount, roundRatio } from './rounding.js';
 
 /** How a choice becomes a number of channels and back, for one meaning of choices. */

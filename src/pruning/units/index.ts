@@ -1,5 +1,5 @@
 import { EspalierError } from '../../errors.js';
-import type { UnitArgs } from '../../prune-config/index.js';
+import type { UnitArgs } from '../../prune-config/resolved.js';
 import { type Criterion, L1_CRITERION } from '../importance/index.js';
 import type { MutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';

@@ -1,6 +1,6 @@
 import { EspalierError } from '../../errors.js';
 import type { Reason } from '../../graph/channels.js';
-import type { UnitArgs } from '../../prune-config/index.js';
+import type { UnitArgs } from '../../prune-config/resolved.js';
 import type { ImportanceSource } from '../importance/index.js';
 import { keptOfMask, type MutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';

@@ -1,5 +1,6 @@
 import { EspalierError } from '../../errors.js';
-import { bucketsAreShares, choiceFault, type UnitArgs } from '../../prune-config/index.js';
+import { bucketsAreShares, choiceFault } from '../../prune-config/index.js';
+import type { UnitArgs } from '../../prune-config/resolved.js';
 import { type MutableChannel, OneShotMutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';
 import { choiceOfCount, countOfChoice } from './choice.js';
