@@ -7,7 +7,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -15,6 +14,7 @@ import Fastify from 'fastify';
 import { buildResidualNet, saveLayersModel } from '../examples/residual-net.js';
 import { createClient } from '../src/client/index.js';
 import { startApi } from './api-process.js';
+import { openConnection } from './keep-alive.js';
 
 /** Clients that poll, each over a connection of its own. */
 const CLIENTS = 16;
@@ -96,26 +96,19 @@ async function poll({ url, pid }: Server, path: string, seconds: number): Promis
   };
 }
 
-function askUntil(endMs: number, { hostname, port, pathname }: URL): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), hostname, () => socket.write(request));
-    const request = `GET ${pathname} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
-    let text = '';
+async function askUntil(endMs: number, url: URL): Promise<number> {
+  const connection = await openConnection(url.origin);
+  try {
     let answered = 0;
-    socket.on('error', reject);
-    socket.on('data', (data) => {
-      text += data.toString('latin1');
-      const head = text.indexOf('\r\n\r\n');
-      const length = Number(/content-length: (\d+)/i.exec(text)?.[1]);
-      if (head < 0 || text.length < head + 4 + length) return;
-      if (!text.startsWith('HTTP/1.1 200')) return reject(new Error(text.slice(0, 200)));
-      text = '';
+    while (performance.now() < endMs) {
+      const { status, text } = await connection.get(url.pathname);
+      if (status !== 200) throw new Error(text.slice(0, 200));
       answered += 1;
-      if (performance.now() < endMs) return socket.write(request);
-      socket.destroy();
-      resolve(answered);
-    });
-  });
+    }
+    return answered;
+  } finally {
+    connection.close();
+  }
 }
 
 /** What a process has had of the processor; ticks of 10 ms. */

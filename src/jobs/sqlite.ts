@@ -2,17 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import {
-  type DatabaseConnection,
-  type Generated,
-  Kysely,
-  type Migration,
-  Migrator,
-  SqliteDialect,
-  SqliteDriver,
-  sql,
-} from 'kysely';
+import { type Generated, Kysely, type Migration, Migrator, sql } from 'kysely';
 import Database from 'libsql';
+import { SqliteThread, threadDialect } from './threaded-sqlite.js';
 
 export interface Tables {
   uploads: {
@@ -111,6 +103,9 @@ export interface OpenOptions {
   readonly onNew?: () => Promise<void>;
 }
 
+/** What an answer promised must outlive a power cut: each commit is fsynced. */
+const PRAGMAS = ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON'];
+
 /**
  * Opens the database file, making it and bringing it up to date as need be. The file is this process's alone: two
  * services on one record would run every job twice.
@@ -119,12 +114,11 @@ export interface OpenOptions {
 export async function openSqlite(path: string, { onNew }: OpenOptions = {}): Promise<OpenDatabase> {
   await mkdir(dirname(path), { recursive: true });
   const release = lock(path);
-  const database = new Database(path);
-  database.pragma('journal_mode = WAL');
-  // What an answer promised must outlive a power cut: each commit is fsynced.
-  database.pragma('synchronous = FULL');
-  database.pragma('foreign_keys = ON');
-  const db = new Kysely<Tables>({ dialect: new Dialect(database) });
+  const thread = await SqliteThread.open(path, PRAGMAS).catch((error: unknown) => {
+    release();
+    throw error;
+  });
+  const db = new Kysely<Tables>({ dialect: threadDialect(thread) });
   const close = async () => {
     // So that the file alone is the whole record, for who copies it.
     await sql`pragma wal_checkpoint(truncate)`.execute(db);
@@ -157,25 +151,6 @@ export function copySqlite(from: string, to: string): void {
     database.prepare('vacuum into ?').run(to);
   } finally {
     database.close();
-  }
-}
-
-/** Some faults (a full disk) end a transaction by themselves: a rollback after them would fail and hide the fault. */
-class Dialect extends SqliteDialect {
-  readonly #database: Database.Database;
-
-  constructor(database: Database.Database) {
-    super({ database });
-    this.#database = database;
-  }
-
-  override createDriver(): SqliteDriver {
-    const database = this.#database;
-    return new (class extends SqliteDriver {
-      override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-        if (database.inTransaction) await super.rollbackTransaction(connection);
-      }
-    })({ database });
   }
 }
 

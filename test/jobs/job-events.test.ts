@@ -14,6 +14,16 @@ test('the last events of a job are kept, so many and so much of them', () => {
   expect(events.after('job_b', many[0].id)).toHaveLength(26);
 });
 
+test('who comes again gets what came after the last event that it saw, though others came between', () => {
+  const events = new JobEvents();
+  for (let i = 0; i < 6; i++) events.add(i % 2 === 0 ? 'job_a' : 'job_b', 'progress', { i });
+  const [first, second, third] = events.after('job_a', undefined);
+  expect(events.after('job_a', first.id)).toEqual([second, third]);
+  expect(events.after('job_a', third.id)).toEqual([]);
+  // The last one seen may be of another job, or forgotten.
+  expect(events.after('job_a', events.after('job_b', undefined)[0].id)).toEqual([second, third]);
+});
+
 test('an event that is longer than all that is kept is kept alone', () => {
   const events = new JobEvents();
   events.add('job_a', 'log', { message: 'short' });
