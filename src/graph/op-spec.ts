@@ -45,9 +45,9 @@ export interface Filters {
   /** The input that holds them. */
   readonly input: number;
   /** The axis of it on which the output channels stand. */
-  axis(rank: number): number;
-  /** That axis 0 is made of that many blocks, each with output channels of its own. */
-  readonly groups: number;
+  axis(node: Node, rank: number): number;
+  /** Axis 0 is made of that many blocks, each with output channels of its own. Absent: 1. */
+  groups?(node: Node): number;
 }
 
 /**
@@ -84,7 +84,7 @@ export interface OpSpec {
   /** Of ops that mix channels: the number that takes no part, which channels that went are set to in a masked graph. */
   readonly neutral?: number;
   /** Present on ops whose weights make channels. Batch norm is none: it only passes them through. */
-  filters?(node: Node): Filters;
+  readonly filters?: Filters;
   /** Its first axis is the batch, or the batch and what is merged with it. */
   readonly batchFirst?: true;
   /** Results lie between 0 or -1 and 1, and are as exact as that range is wide: one near 0 is mostly rounding. */

@@ -15,7 +15,7 @@ const conv: OpSpec = {
   batchFirst: true,
   neutral: 0,
   mixes: (_node, rank) => axesFrom(1, rank),
-  filters: () => ({ input: 1, axis: () => 0, groups: 1 }),
+  filters: { input: 1, axis: () => 0 },
 
   infer(x) {
     const { node } = x;

@@ -13,7 +13,7 @@ const gemm: OpSpec = {
   inputs: [2, 3],
   neutral: 0,
   mixes: (node) => [gemmAxes(node).innerA],
-  filters: (node) => ({ input: 1, axis: () => gemmAxes(node).columns, groups: 1 }),
+  filters: { input: 1, axis: (node) => gemmAxes(node).columns },
 
   infer(x) {
     const { node } = x;
@@ -82,7 +82,7 @@ const matMul: OpSpec = {
   inputs: [2, 2],
   neutral: 0,
   mixes: (_node, rank) => [rank - 1],
-  filters: () => ({ input: 1, axis: (rank) => rank - 1, groups: 1 }),
+  filters: { input: 1, axis: (_node, rank) => rank - 1 },
 
   infer(x) {
     const { node } = x;

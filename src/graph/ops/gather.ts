@@ -33,7 +33,7 @@ const gather: OpSpec = {
   inputs: [2, 2],
   mixes: (node, rank) => [gatherAxisOf(node, rank)],
   /** Of an embedding: the columns of its table. */
-  filters: () => ({ input: 0, axis: () => 1, groups: 1 }),
+  filters: { input: 0, axis: () => 1 },
 
   infer(x) {
     const data = requiredInput(x, 0, 'data');
