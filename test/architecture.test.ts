@@ -73,6 +73,12 @@ function importsOf(file: string): Import[] {
   return [...text.matchAll(pattern)].map((m) => ({ from: file, target: m[3] ?? m[4], typeOnly: m[2] !== undefined }));
 }
 
+/** The source file that an import means. */
+function fileOf(from: string, target: string): string {
+  const file = relative(ROOT, resolve(ROOT, from, '..', target));
+  return file.split(sep).join('/').replace(/\.js$/, '.ts');
+}
+
 function partOf(file: string): string {
   const [top, second] = file.split('/');
   return top === 'src' ? second.replace(/\.ts$/, '') : top;
@@ -94,10 +100,7 @@ test('parts import only what they may', () => {
   const faults: string[] = [];
   for (const { from, target, typeOnly } of imports) {
     if (!target.startsWith('.')) continue;
-    const file = relative(ROOT, resolve(ROOT, from, '..', target))
-      .split(sep)
-      .join('/')
-      .replace(/\.js$/, '.ts');
+    const file = fileOf(from, target);
     const [part, other] = [partOf(from), partOf(file)];
     if (part === other || part === 'index' || MAY_IMPORT[part]?.includes(other)) continue;
     if (typeOnly && TYPES_FOR_ALL.includes(file)) continue;
@@ -115,4 +118,21 @@ test('heavy libraries stay in their folders', () => {
     }
   }
   expect(faults).toEqual([]);
+});
+
+test('no files import each other in a circle, types neither', () => {
+  const graph = new Map(files.map((file) => [file, new Set<string>()]));
+  for (const { from, target } of imports) {
+    if (target.startsWith('.')) graph.get(from)?.add(fileOf(from, target));
+  }
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const walk = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+    if (done.has(file) || path.includes(file)) return;
+    for (const next of graph.get(file) ?? []) walk(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) walk(file, []);
+  expect(circles).toEqual([]);
 });

@@ -7,7 +7,7 @@ import { mebibytes } from './job-run.js';
 import { logFault } from './log-fault.js';
 import { parseInspectChildMessage } from './protocol.js';
 import { type ChildEnding, type ChildLimits, type ChildRun, runChild } from './run-child.js';
-import type { WorkerContext } from './supervisor.js';
+import type { WorkerContext } from './worker-context.js';
 
 type Inspection = ModelInspection | DatasetInspection;
 

@@ -15,7 +15,7 @@ import { ReportBatcher } from './report-batcher.js';
 import { removeHalfWritten, untilRoom } from './room.js';
 import { type ChildLimits, type ChildRun, runChild } from './run-child.js';
 import { type RunningTime, startRunningTime } from './running-time.js';
-import type { WorkerContext } from './supervisor.js';
+import type { WorkerContext } from './worker-context.js';
 
 type Job = Parameters<Processor<JobPayload, JobEnding>>[0];
 

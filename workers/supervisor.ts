@@ -2,7 +2,6 @@ import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import type { Config } from '../src/config.js';
 import { EspalierError } from '../src/errors.js';
-import type { JobSpec } from '../src/pipeline/contract.js';
 import { closeWithin } from '../src/queue/closing.js';
 import { openEventStream } from '../src/queue/event-stream.js';
 import type { Transport } from '../src/queue/index.js';
@@ -18,11 +17,12 @@ import {
 import type { TransportQueue } from '../src/queue/transport.js';
 import { ALIVE_EVENT, BEAT_MS } from '../src/queue/worker-presence.js';
 import type { BlobStore } from '../src/storage/blob-store.js';
-import { type JobFolders, jobFolders } from '../src/storage/job-folders.js';
+import { jobFolders } from '../src/storage/job-folders.js';
 import { createInspectionProcessor } from './inspection-processor.js';
 import { createJobProcessor } from './job-processor.js';
-import { type ChildLimits, childEntry } from './run-child.js';
+import { childEntry } from './run-child.js';
 import { threadsOfJob } from './threads.js';
+import type { WorkerContext } from './worker-context.js';
 
 /** A worker that says nothing for this long is taken for dead, and its jobs go to another. */
 const LOCK_MS = 20_000;
@@ -65,23 +65,6 @@ export interface WorkerOptions {
     readonly inspect?: URL;
     readonly cancelGraceMs?: number;
   };
-}
-
-/** What the processors share. */
-export interface WorkerContext {
-  readonly logger: Logger;
-  readonly jobs: TransportQueue<JobPayload, JobEnding>;
-  readonly dataDir: string;
-  readonly folders: JobFolders;
-  readonly blobs: Pick<BlobStore, 'localPath'>;
-  readonly engine: JobSpec['engine'];
-  readonly device: JobSpec['device'];
-  readonly threads: number;
-  readonly checkpointMs: number;
-  readonly plugins: readonly string[];
-  readonly entries: { readonly job: URL; readonly inspect: URL };
-  readonly limits: { readonly job: ChildLimits; readonly inspection: ChildLimits };
-  readonly archive: Config['limits']['archive'];
 }
 
 export interface RunningWorker {

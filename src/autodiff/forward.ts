@@ -1,5 +1,6 @@
 import { EspalierError } from '../errors.js';
 import { type Graph, getSpec, type Node } from '../graph/graph.js';
+import { decompose } from '../graph/passes/decompose.js';
 import { ancestors } from './ancestors.js';
 import { notTrainable } from './not-trainable.js';
 import { GRADIENT_RULES } from './rules/index.js';
@@ -35,8 +36,9 @@ export interface Forward {
  * @throws EspalierError NOT_TRAINABLE naming the layer through which no gradient flows
  */
 export function runForward(b: StepBuilder, graph: Graph, targets: readonly string[]): Forward {
-  const pass = new ForwardPass(b, graph);
-  for (const node of ancestors(graph, targets)) pass.run(node);
+  const spelled = decompose(graph, (op) => GRADIENT_RULES.has(op) || TRAINING_FORMS.has(op));
+  const pass = new ForwardPass(b, spelled);
+  for (const node of ancestors(spelled, targets)) pass.run(node);
   const { tape, tracked, parameters, statistics, dropout } = pass;
   return { values: targets.map((id) => pass.read(id)), tape, tracked, parameters, statistics, dropout };
 }

@@ -1,4 +1,4 @@
-import type { DType } from './tensor.js';
+import type { DType } from './dtype.js';
 
 /** What a dtype holds of a number. */
 type Held = (value: number) => number;

@@ -1,5 +1,5 @@
 import type { ChannelContext, SliceContext } from './channels.js';
-import type { Attrs, Node, TensorSpec } from './graph.js';
+import type { Attrs, Node, Shape, TensorSpec } from './graph.js';
 import type { RefTensor, Tensor } from './tensor.js';
 import type { Wanted } from './value-range.js';
 
@@ -32,6 +32,24 @@ export interface InferInput {
   constant(i: number): Tensor | undefined;
 }
 
+/** What a composition is written with: nodes and literals, by the ids of their values. */
+export interface Composer {
+  op(op: string, inputs: readonly string[], attrs?: Attrs): string;
+  /** A literal of the dtype of `like`. */
+  scalar(value: number, like: string): string;
+  shape(value: string): Shape;
+}
+
+/** Where an op's filters are: filter i of block g makes output channel `g · extent + i`. */
+export interface Filters {
+  /** The input that holds them. */
+  readonly input: number;
+  /** The axis of it on which the output channels stand. */
+  axis(node: Node, rank: number): number;
+  /** Axis 0 is made of that many blocks, each with output channels of its own. Absent: 1. */
+  groups?(node: Node): number;
+}
+
 /**
  * One op kind: the facets that are properties of the op itself. Gradient rules are in `autodiff/`, lowerings in
  * `engine/*`.
@@ -53,6 +71,29 @@ export interface OpSpec {
   slice?(node: Node, ctx: SliceContext): Attrs;
   /** Present on ops with weights of their own that units list (conv, dense, norms); undefined if this node has none. */
   parametric?(node: Node, inputs: readonly (TensorSpec | undefined)[]): ParametricAxes | undefined;
+  /**
+   * Every output element is an element of input 0: in the same order (`same`: it may lie where the input lies), or in places
+   * that can be told (`moved`).
+   */
+  readonly view?: 'same' | 'moved';
+  /**
+   * The axes of input 0 along which an output element reads more than its own place, or has weights of its own: none of them
+   * may be the batch. Absent: none.
+   */
+  mixes?(node: Node, rank: number): readonly number[];
+  /** Of ops that mix channels: the number that takes no part, which channels that went are set to in a masked graph. */
+  readonly neutral?: number;
+  /** Present on ops whose weights make channels. Batch norm is none: it only passes them through. */
+  readonly filters?: Filters;
+  /** Its first axis is the batch, or the batch and what is merged with it. */
+  readonly batchFirst?: true;
+  /** Results lie between 0 or -1 and 1, and are as exact as that range is wide: one near 0 is mostly rounding. */
+  readonly saturates?: true;
+  /**
+   * The op in terms of others, for engines and gradients that have nothing of their own for it (passes/decompose.ts): gives
+   * the value of its only output.
+   */
+  compose?(node: Node, c: Composer): string;
   /** What an input has to hold for the op to mean something. Absent, or undefined: any number will do. */
   wants?(x: InferInput, i: number): Wanted | undefined;
   /** The float64 reference: plain loops, for checks and constant folding, never for jobs. */

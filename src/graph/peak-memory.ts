@@ -1,8 +1,6 @@
 import { type Graph, getSpec, type Shape } from './graph.js';
+import { findOp } from './ops/index.js';
 import { DTYPE_BYTES } from './tensor.js';
-
-/** Ops whose output an engine can put where the input lies: the elements stay as they are. */
-const ALIASES: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Flatten', 'Dropout']);
 
 /**
  * The least memory that a run of a graph needs when nodes run in order: at each node, what it reads, what it makes, and
@@ -22,7 +20,7 @@ export function peakMemory(graph: Graph, extents: Readonly<Record<string, number
   const homeOf = (id: string): string => home.get(id) ?? id;
   const last = new Map<string, number>();
   graph.nodes.forEach((node, position) => {
-    if (ALIASES.has(node.op)) home.set(node.outputs[0], homeOf(node.inputs[0]));
+    if (findOp(node.op)?.view === 'same') home.set(node.outputs[0], homeOf(node.inputs[0]));
     for (const id of [...node.inputs, ...node.outputs]) if (id !== '') last.set(homeOf(id), position);
   });
   const standing = new Set([...graph.constants.keys(), ...graph.inputs]);

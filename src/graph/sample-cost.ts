@@ -1,15 +1,9 @@
 import { countedElements } from './dims.js';
 import { type Graph, getSpec, type Node, type TensorSpec } from './graph.js';
 import type { Cost } from './op-spec.js';
-import { getOp } from './ops/index.js';
+import { findOp, getOp } from './ops/index.js';
 
 const FREE: Cost = { macs: 0, mmrazor: 0 };
-
-/** Ops whose first axis is the batch, or the batch and what is merged with it. */
-const BATCH_FIRST: ReadonlySet<string> = new Set(
-  `Conv ConvTranspose MaxPool AveragePool GlobalMaxPool GlobalAveragePool BatchNormalization InstanceNormalization
-  GroupNormalization`.split(/\s+/),
-);
 
 /** What one sample's share of a node is. Specs may be those of the node with fewer channels. */
 export type SampleCost = (
@@ -61,7 +55,7 @@ function runSamples(graph: Graph, computed: ReadonlySet<string>): number {
   const inputs = graph.inputs.map((id) => getSpec(graph, id).shape).filter((shape) => shape.length > 1);
   if (inputs.some(([batch]) => typeof batch !== 'number')) return 1;
   const outputs = graph.outputs.map(({ value }) => value).filter((id) => computed.has(id));
-  const batched = graph.nodes.filter(({ op, inputs }) => BATCH_FIRST.has(op) && computed.has(inputs[0]));
+  const batched = graph.nodes.filter(({ op, inputs }) => findOp(op)?.batchFirst && computed.has(inputs[0]));
   const bornOut = (samples: number): boolean =>
     outputs.every((id) => first(id) % samples === 0) &&
     (batched.length === 0 || batched.some((node) => first(node.inputs[0]) % samples === 0));

@@ -1,7 +1,7 @@
+import type { DType } from './dtype.js';
 import { heldBy } from './held.js';
 
-/** Element types of values. Names follow NumPy; ONNX's and Keras's are mapped by the readers. */
-export type DType = 'float32' | 'float64' | 'int32' | 'int64' | 'uint8' | 'bool';
+export type { DType };
 
 /** Host storage per dtype: bool is one byte an element, int64 is BigInt64Array. */
 export interface TensorDataByType {

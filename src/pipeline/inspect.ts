@@ -4,7 +4,7 @@ import { graphCost } from '../graph/cost.js';
 import { type Graph, getSpec } from '../graph/graph.js';
 import { ChannelMutator } from '../pruning/index.js';
 import type { DatasetInspection, ModelInspection, TensorInfo } from './contract.js';
-import { openModel } from './load-model.js';
+import { openModel } from './stages/load-model.js';
 
 /** Reads an uploaded model and says what it is, and which units it has by default. @throws EspalierError */
 export async function inspectModel(path: string, name: string, limits?: ArchiveLimits): Promise<ModelInspection> {

@@ -9,22 +9,22 @@ import { selectOutputs } from '../graph/passes/select-outputs.js';
 import { type BaseAlgorithm, type ChannelMutator, createAlgorithm, layerGlobs, unreachable } from '../pruning/index.js';
 import type { UnitReport } from '../report/unit-report.js';
 import { VERSION } from '../version.js';
-import { layerRows, unitRows } from './build-report.js';
 import { certify, openOriginal, otherEngines, SAMPLES, sampleFeeds, settleJudges } from './certificate/index.js';
-import { findCheckpoint } from './checkpoint.js';
 import type { JobListener, JobOutcome, JobResult, JobRunner, JobSpec, ModelMeasures } from './contract.js';
-import { compareDelivered } from './deliver-latency.js';
-import { reportDryRun } from './dry-run.js';
-import { evaluateSplit } from './evaluation.js';
-import { exportModel, writeJsonArtifact } from './export-model.js';
-import { type JobData, openJobData, readSampleShape } from './job-data.js';
-import { latencyMeasurement } from './latency.js';
-import { openModel, readModel } from './load-model.js';
-import type { MemoryBudget } from './micro-batch.js';
-import { type PlannedTarget, planTarget } from './plan-target.js';
+import { type JobData, openJobData, readSampleShape } from './feeding/job-data.js';
+import { latencyMeasurement } from './planning/latency.js';
+import { type PlannedTarget, planTarget } from './planning/plan-target.js';
 import { loadParts } from './plugins.js';
 import { Progress } from './progress.js';
-import { PruneRun } from './prune-run.js';
+import { layerRows, unitRows } from './stages/build-report.js';
+import { compareDelivered } from './stages/deliver-latency.js';
+import { reportDryRun } from './stages/dry-run.js';
+import { evaluateSplit } from './stages/evaluation.js';
+import { exportModel, writeJsonArtifact } from './stages/export-model.js';
+import { openModel, readModel } from './stages/load-model.js';
+import { PruneRun } from './stages/prune-run.js';
+import { findCheckpoint } from './training/checkpoint.js';
+import type { MemoryBudget } from './training/micro-batch.js';
 
 /** Load → analyze → baseline → prune and finetune → export → verify → evaluate. */
 export const runJob: JobRunner = async (spec, listener, signal) => {

@@ -2,11 +2,11 @@ import type { Engine } from '../engine/engine.js';
 import type { PruneConfig } from '../prune-config/resolved.js';
 import { ChannelMutator } from '../pruning/index.js';
 import type { JobListener } from './contract.js';
-import type { Evaluation } from './evaluation.js';
-import { openJobData } from './job-data.js';
-import { openModel } from './load-model.js';
-import { SubnetTrainer } from './subnet-trainer.js';
-import { reportScore } from './training-report.js';
+import { openJobData } from './feeding/job-data.js';
+import type { Evaluation } from './stages/evaluation.js';
+import { openModel } from './stages/load-model.js';
+import { SubnetTrainer } from './training/subnet-trainer.js';
+import { reportScore } from './training/training-report.js';
 
 /**
  * Trains a model as it is, without pruning, by the `finetune` part of a config.

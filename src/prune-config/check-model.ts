@@ -1,7 +1,7 @@
 /** What a config says against what is known of the model and the data. */
 import type { ErrorCode, FieldError } from '../errors.js';
-import type { DatasetInspection, ModelInspection, TensorInfo } from '../pipeline/contract.js';
 import { choiceFault, unitArgsOf } from './choices.js';
+import type { DatasetInspection, ModelInspection, TensorInfo } from './inspection.js';
 import { didYouMean } from './near-miss.js';
 import { pointer } from './pointer.js';
 import type { PruneConfig } from './resolved.js';

@@ -5,6 +5,7 @@ export * from './bounds.js';
 export { type ConfigFault, checkConfigAgainstModel } from './check-model.js';
 export { bucketsAreShares, choiceFault, keepsAll, unitArgsOf } from './choices.js';
 export { algorithmInCode } from './in-code.js';
+export type { DatasetInspection, ModelInspection, TensorInfo } from './inspection.js';
 export { BUILT_IN_NAMES, type InstalledNames } from './installed.js';
 export { findExcess, type JsonBounds } from './json-size.js';
 export { didYouMean, nearMisses } from './near-miss.js';

@@ -1,15 +1,12 @@
 import { ALGORITHM_TYPES, type AlgorithmType } from './algorithms/index.js';
-import { CRITERIA, type Criterion } from './importance/index.js';
-import { MUTATOR_TYPES, type MutatorType } from './mutators/index.js';
+import { CRITERIA } from './importance/index.js';
+import { MUTATOR_TYPES, type MutatorParts } from './mutators/index.js';
 import { guardAlgorithmType, guardCriterion, guardMutatorType, guardUnitType } from './plugin-parts.js';
-import { UNIT_TYPES, type UnitType } from './units/index.js';
+import { UNIT_TYPES } from './units/index.js';
 
 /** What configs can name. One run has one list of each; nothing registers itself. */
-export interface FrameworkParts {
+export interface FrameworkParts extends MutatorParts {
   readonly algorithms: readonly AlgorithmType[];
-  readonly mutators: readonly MutatorType[];
-  readonly unitTypes: readonly UnitType[];
-  readonly criteria: readonly Criterion[];
 }
 
 /** What a module outside of Espalier adds. */

@@ -1,6 +1,7 @@
 import { dimProduct } from '../../graph/dims.js';
 import { type Graph, getSpec, type Node, producers, type Shape } from '../../graph/graph.js';
 import { intAttr, intsAttr } from '../../graph/ops/attributes.js';
+import { findOp } from '../../graph/ops/index.js';
 import { positiveAxis } from '../rules/reshaping.js';
 
 /** The activation that an output ends in. */
@@ -12,10 +13,7 @@ export interface ClosingActivation {
   readonly axis?: number;
 }
 
-/** Ops after which the elements are the same elements, in places that can be told. */
-const REARRANGING: ReadonlySet<string> = new Set(['Identity', 'Flatten', 'Reshape', 'Transpose', 'Dropout']);
 const NORMALISING: ReadonlySet<string> = new Set(['Softmax', 'LogSoftmax']);
-const ELEMENTWISE: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Tanh']);
 
 export const isNormalising = (node: Node): boolean => NORMALISING.has(node.op);
 
@@ -37,8 +35,9 @@ export function findClosingActivation(graph: Graph, output: string): ClosingActi
       const axis = outerAxis(graph, positiveAxis(intAttr(node, 'axis', -1), shape.length), shape, tail);
       return { node, tail, ...(axis === undefined ? {} : { axis }) };
     }
-    if (ELEMENTWISE.has(node.op)) return { node, tail };
-    if (!REARRANGING.has(node.op) || getSpec(graph, node.inputs[0]).shape[0] !== batch) return undefined;
+    const spec = findOp(node.op);
+    if (spec?.saturates) return { node, tail };
+    if (!spec?.view || getSpec(graph, node.inputs[0]).shape[0] !== batch) return undefined;
     tail.unshift(node);
   }
   return undefined;

@@ -36,19 +36,14 @@ import {
   eluGradient,
   erfGradient,
   geluGradient,
-  hardSigmoidGradient,
-  hardSwishGradient,
-  mishGradient,
   powGradient,
   reciprocalGradient,
-  seluGradient,
   softplusGradient,
-  softsignGradient,
 } from './smooth-activation.js';
 
 /**
- * Every differentiable op kind and its rule. Norms and dropout are not here: they are spelled out in training,
- * see `training-forms/`.
+ * The rules of differentiable ops. Not here: ops made of others, which are spelled in those first; batch norms and dropout,
+ * which are others in training (`training-forms/`).
  */
 export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
   Object.entries({
@@ -73,8 +68,6 @@ export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
     GlobalAveragePool: globalAveragePoolGradient,
     GlobalMaxPool: globalMaxPoolGradient,
     Greater: noGradient,
-    HardSigmoid: hardSigmoidGradient,
-    HardSwish: hardSwishGradient,
     Identity: identityGradient,
     LeakyRelu: primitive('LeakyReluGrad', 'x'),
     Less: noGradient,
@@ -84,7 +77,6 @@ export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
     Max: maxGradient,
     MaxPool: maxPoolGradient,
     Min: minGradient,
-    Mish: mishGradient,
     Mul: mulGradient,
     Neg: negGradient,
     Pad: padGradient,
@@ -97,12 +89,10 @@ export const GRADIENT_RULES: ReadonlyMap<string, GradientRule> = new Map(
     Relu: primitive('ReluGrad', 'y'),
     Reshape: reshapeGradient,
     Resize: resizeGradient,
-    Selu: seluGradient,
     Sigmoid: primitive('SigmoidGrad', 'y'),
     Slice: sliceGradient,
     Softmax: softmaxGradient,
     Softplus: softplusGradient,
-    Softsign: softsignGradient,
     Sqrt: sqrtGradient,
     Sub: subGradient,
     Tanh: primitive('TanhGrad', 'y'),

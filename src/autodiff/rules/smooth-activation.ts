@@ -1,4 +1,4 @@
-import { geluForm, hardSigmoidLine, seluScales, TANH_GELU_CUBE } from '../../graph/ops/activations.js';
+import { geluForm, TANH_GELU_CUBE } from '../../graph/ops/activations.js';
 import { numberAttr } from '../../graph/ops/attributes.js';
 import type { StepBuilder } from '../step-builder.js';
 import type { GradientRule } from './gradient-rule.js';
@@ -9,54 +9,16 @@ const scaled = (b: StepBuilder, value: string, factor: number): string => b.op('
 const plus = (b: StepBuilder, value: string, term: number): string => b.op('Add', [value, b.scalar(term, value)]);
 const square = (b: StepBuilder, value: string): string => b.op('Mul', [value, value]);
 
-/** `rise` where x > 0, else `fall`, each times dy. */
-function byTheSign(b: StepBuilder, dy: string, x: string, rise: number, fall: string): string {
-  const above = b.op('ReluGrad', [dy, x]);
-  const below = b.op('Mul', [b.op('Sub', [dy, above]), fall]);
-  return b.op('Add', [rise === 1 ? above : scaled(b, above, rise), below]);
-}
-
 /** y = alpha·(exp(x) - 1) for x ≤ 0, whose derivative is y + alpha. */
 export const eluGradient: GradientRule = (node, dy, { builder: b }) => {
-  const fall = plus(b, node.outputs[0], numberAttr(node, 'alpha', 1));
-  return [byTheSign(b, dy, node.inputs[0], 1, fall)];
-};
-
-export const seluGradient: GradientRule = (node, dy, { builder: b }) => {
-  const { alpha, gamma } = seluScales(node);
-  return [byTheSign(b, dy, node.inputs[0], gamma, plus(b, node.outputs[0], alpha * gamma))];
-};
-
-/** The slope where 0 < y < 1, else 0. */
-export const hardSigmoidGradient: GradientRule = (node, dy, { builder: b }) => {
-  const [alpha] = hardSigmoidLine(node);
-  return [b.op('ClipGrad', [scaled(b, dy, alpha), node.outputs[0]], { min: 0, max: 1 })];
-};
-
-/** y = x·h with h = clip(x/6 + 1/2, 0, 1). */
-export const hardSwishGradient: GradientRule = (node, dy, { builder: b }) => {
-  const [x] = node.inputs;
-  const gate = b.op('Mul', [dy, b.op('HardSigmoid', [x], { alpha: 1 / 6, beta: 0.5 })]);
-  const slope = b.op('ClipGrad', [b.op('Mul', [dy, scaled(b, x, 1 / 6)]), x], { min: -3, max: 3 });
-  return [b.op('Add', [gate, slope])];
+  const above = b.op('ReluGrad', [dy, node.inputs[0]]);
+  const slope = plus(b, node.outputs[0], numberAttr(node, 'alpha', 1));
+  return [b.op('Add', [above, b.op('Mul', [b.op('Sub', [dy, above]), slope])])];
 };
 
 export const softplusGradient: GradientRule = (node, dy, { builder: b }) => [
   b.op('Mul', [dy, b.op('Sigmoid', [node.inputs[0]])]),
 ];
-
-/** dx = dy/(1 + |x|)². */
-export const softsignGradient: GradientRule = (node, dy, { builder: b }) => [
-  b.op('Div', [dy, square(b, plus(b, b.op('Abs', [node.inputs[0]]), 1))]),
-];
-
-/** y = x·t with t = tanh(softplus(x)): dx = dy·(t + x·(1 - t²)·sigmoid(x)). */
-export const mishGradient: GradientRule = (node, dy, { builder: b }) => {
-  const [x] = node.inputs;
-  const gate = b.op('Tanh', [b.op('Softplus', [x])]);
-  const slope = b.op('TanhGrad', [b.op('Mul', [x, b.op('Sigmoid', [x])]), gate]);
-  return [b.op('Mul', [dy, b.op('Add', [gate, slope])])];
-};
 
 /** 2/√π·exp(-x²). */
 function erfSlope(b: StepBuilder, x: string): string {
@@ -66,6 +28,7 @@ function erfSlope(b: StepBuilder, x: string): string {
 export const erfGradient: GradientRule = (node, dy, { builder: b }) => [b.op('Mul', [dy, erfSlope(b, node.inputs[0])])];
 
 /**
+ * Of its own, as what it is made of would keep more values of the forward pass.
  * y = x·(1 + g)/2, where g is erf(x/√2), or tanh(u) with u = √(2/π)·(x + c·x³) for the approximation:
  * dx = dy·(1 + g + x·g')/2.
  */

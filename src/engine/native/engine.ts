@@ -11,7 +11,7 @@ import { type Plan, planGraph } from './plan/plan-graph.js';
 import type { Kernels } from './plan/planner.js';
 import { profileLines } from './profile.js';
 import { createProgram, kernelsOf } from './program.js';
-import { findRefusal } from './supports.js';
+import { findRefusal, inOwnOps } from './supports.js';
 
 export type NativeEngine = Engine & Required<Pick<Engine, 'findRefusal'>>;
 
@@ -92,7 +92,7 @@ class CompiledNativeGraph implements CompiledGraph {
 
   constructor(graph: Graph, runner: Runner, onProfile?: (lines: string[]) => void) {
     this.#graph = graph;
-    this.#simplified = foldBatchNormalization(foldConstants(mergeCommon(graph)));
+    this.#simplified = foldBatchNormalization(foldConstants(mergeCommon(inOwnOps(graph))));
     this.#runner = runner;
     this.#onProfile = onProfile;
     runner.join();

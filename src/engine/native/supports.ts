@@ -1,21 +1,25 @@
 import { type Graph, getSpec } from '../../graph/graph.js';
 import { OpError } from '../../graph/op-spec.js';
+import { decompose } from '../../graph/passes/decompose.js';
 import { GraphRefused } from '../refusal.js';
 import { LOWERINGS } from './lowerings/index.js';
 import { bindGraph } from './plan/bound-graph.js';
 import { ELEMENTWISE } from './plan/elementwise.js';
-import { EXPANDED } from './plan/expand-norms.js';
 import { planGraph } from './plan/plan-graph.js';
 import type { Kernels } from './plan/planner.js';
 
-const IMPLEMENTED: ReadonlySet<string> = new Set([...Object.keys(ELEMENTWISE), ...Object.keys(LOWERINGS), ...EXPANDED]);
+const hasOwn = (op: string): boolean => Object.hasOwn(ELEMENTWISE, op) || Object.hasOwn(LOWERINGS, op);
+
+/** The graph in ops that this engine has. */
+export const inOwnOps = (graph: Graph): Graph => decompose(graph, hasOwn);
 
 /**
  * Why this engine does not run a graph; undefined when it does, as far as that can be told before its open extents are
  * known: it is planned with extents of 2.
  */
-export function findRefusal(graph: Graph, kernels: Kernels): GraphRefused | undefined {
-  const unknown = graph.nodes.find(({ op }) => !IMPLEMENTED.has(op));
+export function findRefusal(whole: Graph, kernels: Kernels): GraphRefused | undefined {
+  const graph = inOwnOps(whole);
+  const unknown = graph.nodes.find(({ op }) => !hasOwn(op));
   if (unknown) {
     return new GraphRefused(`${unknown.op} ${unknown.layer ?? unknown.name}: the native engine has no such op`);
   }

@@ -24,7 +24,6 @@ const WEBGPU_LACKS: Readonly<Record<string, Device['onHost']>> = {
   // These it takes and gets wrong: without spatial axes, and with the epsilon of whichever graph came first.
   BatchNormalization: (graph, node) => rankOf(graph, node) === 2,
   InstanceNormalization: () => true,
-  GroupNormalization: () => true,
 };
 
 export const DEVICES: Readonly<Record<OnnxRuntimeDevice, Device>> = {

@@ -1,5 +1,6 @@
 import { type Graph, getSpec, type Node } from '../../graph/graph.js';
 import { OpError } from '../../graph/op-spec.js';
+import { decompose } from '../../graph/passes/decompose.js';
 import { NodeLowering } from './lowering.js';
 import { LOWERINGS } from './lowerings/index.js';
 import { OnnxModelBuilder } from './model-builder.js';
@@ -17,7 +18,8 @@ export interface LoweredGraph {
  * @param onHost which nodes a device leaves to the host
  * @throws OpError naming a node whose op this engine doesn't have.
  */
-export function lowerGraph(graph: Graph, onHost: (graph: Graph, node: Node) => boolean = () => false): LoweredGraph {
+export function lowerGraph(whole: Graph, onHost: (graph: Graph, node: Node) => boolean = () => false): LoweredGraph {
+  const graph = decompose(whole, (op) => Object.hasOwn(LOWERINGS, op));
   const model = new OnnxModelBuilder(graph.name);
   for (const id of graph.values.keys()) model.reserve(id);
   for (const node of graph.nodes) model.reserve(node.name);

@@ -1,7 +1,7 @@
 import type { Tensor4D } from '@tensorflow/tfjs';
 import type { Window } from '../../graph/ops/window.js';
 import { cropAxes, padAxes, putStrided, takeStrided } from './axis.js';
-import { type Convolution, reachedExtents } from './convolution.js';
+import { type Convolution, reachedExtents } from './convolution-window.js';
 import type { DeviceTensor, TF } from './value.js';
 
 type Pair = [number, number];

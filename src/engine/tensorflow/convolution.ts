@@ -1,17 +1,8 @@
 import type { Window } from '../../graph/ops/window.js';
 import { cropAxes, padAxes, putStrided, takeStrided } from './axis.js';
 import { convolve2d, filterGradient2d, inputGradient2d } from './convolution-2d.js';
+import { type Convolution, reachedExtents } from './convolution-window.js';
 import type { DeviceTensor, TF } from './value.js';
-
-/**
- * A convolution over any number of spatial axes, and what stands where: values are `[N, …spatial, C]`, filters
- * `[…kernel, C / groups, O]`.
- */
-export interface Convolution {
-  readonly window: Window<number>;
-  readonly spatial: readonly number[];
-  readonly groups: number;
-}
 
 /**
  * One spatial axis gets a second of extent 1; of three, the first is taken apart: a 3-D convolution is a sum of 2-D ones
@@ -65,11 +56,6 @@ export function convolveFilterGradient(tf: TF, x: DeviceTensor, dy: DeviceTensor
     tf.tidy(() => convolveFilterGradient(tf, merged(tf, firstTap(tf, padded, conv, k)), rows, rest)),
   );
   return tf.stack(parts, 0);
-}
-
-/** How far along each axis of the padded input the windows reach. */
-export function reachedExtents({ kernel, strides, dilations, output }: Window<number>): number[] {
-  return output.map((extent, i) => (extent - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1);
 }
 
 function padFirst(tf: TF, x: DeviceTensor, { window }: Convolution): DeviceTensor {

@@ -1,6 +1,7 @@
 import { EspalierError } from '../../errors.js';
 import { type Graph, getSpec, type Node } from '../../graph/graph.js';
 import { OpError } from '../../graph/op-spec.js';
+import { decompose } from '../../graph/passes/decompose.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { checkedFeed, checkOutput } from '../check-values.js';
 import type { CompiledGraph, Engine } from '../engine.js';
@@ -21,7 +22,8 @@ export function createTensorFlowEngine(options: { tf: TF; device: string; thread
     name: 'tensorflow',
     device,
     threads,
-    async compile(graph) {
+    async compile(whole) {
+      const graph = decompose(whole, (op) => Object.hasOwn(KERNELS, op));
       for (const node of graph.nodes) {
         if (node.op === 'Opaque') throw notHere(node);
         if (!Object.hasOwn(KERNELS, node.op)) throw new OpError(node, 'the tensorflow engine has no such op');

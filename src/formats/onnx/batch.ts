@@ -1,7 +1,7 @@
 import { EspalierError } from '../../errors.js';
 import { dimProduct, divideProducts, formatShape, sameProduct, toDim } from '../../graph/dims.js';
 import type { Dim, Graph, Node, Shape } from '../../graph/graph.js';
-import { reducedAxes } from '../../graph/ops/reduce.js';
+import { findOp } from '../../graph/ops/index.js';
 
 /** The batch of every graph that is read with an open one. */
 export const BATCH = 'N';
@@ -107,38 +107,11 @@ function splitBatch(before: Shape, shape: readonly Dim[]): BatchedShape {
   };
 }
 
-/** The axes of input 0 along which an op mixes elements, so that none of them may be the batch. */
-const MIXED_AXES: Readonly<Record<string, (node: Node, rank: number) => readonly number[]>> = {
-  ReduceSum: (node, rank) => [...reducedAxes(node, rank)],
-  ReduceMean: (node, rank) => [...reducedAxes(node, rank)],
-  ReduceMax: (node, rank) => [...reducedAxes(node, rank)],
-  ArgMax: (node, rank) => [axisOf(node, rank, 0)],
-  Softmax: (node, rank) => [axisOf(node, rank, -1)],
-  LogSoftmax: (node, rank) => [axisOf(node, rank, -1)],
-  Gather: (node, rank) => [axisOf(node, rank, 0)],
-  LayerNormalization: (node, rank) => from(axisOf(node, rank, -1), rank),
-  MatMul: (_node, rank) => [rank - 1],
-  Gemm: (node) => [node.attrs.transA ? 0 : 1],
-  ...Object.fromEntries(
-    `Conv ConvTranspose MaxPool AveragePool GlobalAveragePool GlobalMaxPool BatchNormalization InstanceNormalization
-    GroupNormalization`
-      .split(/\s+/)
-      .map((op) => [op, (_node: Node, rank: number) => from(1, rank)]),
-  ),
-};
-
-const from = (first: number, rank: number): number[] => Array.from({ length: rank - first }, (_, i) => first + i);
-
-function axisOf(node: Node, rank: number, fallback: number): number {
-  const axis = Number(node.attrs.axis ?? fallback);
-  return axis < 0 ? axis + rank : axis;
-}
-
 /** A node that mixes samples of the batch, if there is one: the graph then isn't what the file says for its own batch. */
 export function findBatchMixer(graph: Graph): Node | undefined {
   return graph.nodes.find((node) => {
     const shape = graph.values.get(node.inputs[0] ?? '')?.shape;
-    const mixed = shape && MIXED_AXES[node.op]?.(node, shape.length);
+    const mixed = shape && findOp(node.op)?.mixes?.(node, shape.length);
     return mixed?.some((axis) => dimProduct(shape!.slice(axis, axis + 1)).symbols.includes(BATCH));
   });
 }

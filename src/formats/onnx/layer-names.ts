@@ -1,18 +1,11 @@
+import { findOp } from '../../graph/ops/index.js';
 import type { NodeProto } from '../../onnx-proto/index.js';
 
-/** Which input holds the weight that a layer is called by. */
-const NAMING_INPUT: Readonly<Record<string, number>> = {
-  Conv: 1,
-  ConvTranspose: 1,
-  Gemm: 1,
-  MatMul: 1,
-  BatchNormalization: 1,
-  InstanceNormalization: 1,
-  GroupNormalization: 1,
-  LayerNormalization: 1,
-  PRelu: 1,
-  Gather: 0,
-};
+/** Which input holds the weight that a layer is called by: ops that both have are named as in ONNX. */
+function namingInput(opType: string): number | undefined {
+  const spec = findOp(opType);
+  return spec?.filters?.input ?? (spec?.parametric && 1);
+}
 
 const WEIGHT = /\.weight$/;
 
@@ -31,7 +24,7 @@ export function nodeNames(nodes: readonly NodeProto[], isKnown: (value: string) 
     const repeats = taken.get(own) ?? 0;
     taken.set(own, repeats + 1);
     const name = repeats === 0 ? own : `${own}#${repeats + 1}`;
-    const at = NAMING_INPUT[node.opType];
+    const at = namingInput(node.opType);
     const weight = at === undefined ? undefined : node.input[at];
     const isLayer = weight !== undefined && WEIGHT.test(weight) && isKnown(weight);
     return { node: name, layer: isLayer ? weight.replace(WEIGHT, '') : name };

@@ -1,7 +1,7 @@
 import { countedElements } from '../dims.js';
 import type { Node } from '../graph.js';
 import { heldResults } from '../held.js';
-import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
+import { type Composer, type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { PASSED_ON, type Wanted } from '../value-range.js';
 import { choiceAttr, numberAttr, optionalNumberAttr } from './attributes.js';
 import { expectKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
@@ -14,6 +14,10 @@ interface Unary {
   readonly takes?: 'number' | 'signed' | 'any';
   /** What it wants of its input; undefined: anything. */
   readonly wants?: (node: Node) => Wanted | undefined;
+  /** Where it is made of others: its value, from the input's. */
+  readonly compose?: (c: Composer, x: string, node: Node) => string;
+  readonly saturates?: true;
+  readonly view?: 'same';
   /** The original counts one operation an element. */
   readonly counted?: (node: Node) => boolean;
 }
@@ -33,15 +37,24 @@ const UNARY: Readonly<Record<string, Unary>> = {
   LeakyRelu: { map: (node) => leakyRelu(numberAttr(node, 'alpha', 0.01)), counted: always },
   Clip: { map: clip, takes: 'number', counted: (node) => node.attrs.min === 0 && node.attrs.max === 6 },
   Elu: { map: (node) => elu(numberAttr(node, 'alpha', 1)), counted: always },
-  Selu: { map: selu },
-  Gelu: { map: (node) => (geluForm(node) === 'tanh' ? tanhGelu : erfGelu) },
-  HardSigmoid: { map: (node) => hardSigmoid(...hardSigmoidLine(node)) },
-  HardSwish: { map: () => (x) => x * hardSigmoid(1 / 6, 0.5)(x) },
+  Selu: { map: selu, compose: composeSelu },
+  Gelu: { map: (node) => (geluForm(node) === 'tanh' ? tanhGelu : erfGelu), compose: composeGelu },
+  HardSigmoid: { map: (node) => hardSigmoid(...hardSigmoidLine(node)), compose: composeHardSigmoid, saturates: true },
+  HardSwish: {
+    map: () => (x) => x * hardSigmoid(1 / 6, 0.5)(x),
+    compose: (c, x) => c.op('Mul', [x, c.op('HardSigmoid', [x], { alpha: 1 / 6, beta: 0.5 })]),
+  },
   Softplus: { map: () => softplus },
-  Softsign: { map: () => (x) => x / (1 + Math.abs(x)) },
-  Mish: { map: () => (x) => x * Math.tanh(softplus(x)) },
-  Sigmoid: { map: () => (x) => 1 / (1 + Math.exp(-x)) },
-  Tanh: { map: () => Math.tanh },
+  Softsign: {
+    map: () => (x) => x / (1 + Math.abs(x)),
+    compose: (c, x) => c.op('Div', [x, c.op('Add', [c.op('Abs', [x]), c.scalar(1, x)])]),
+  },
+  Mish: {
+    map: () => (x) => x * Math.tanh(softplus(x)),
+    compose: (c, x) => c.op('Mul', [x, c.op('Tanh', [c.op('Softplus', [x])])]),
+  },
+  Sigmoid: { map: () => (x) => 1 / (1 + Math.exp(-x)), saturates: true },
+  Tanh: { map: () => Math.tanh, saturates: true },
   Exp: { map: () => Math.exp },
   // Near 0 a logarithm shows little but rounding.
   Log: { map: () => Math.log, wants: () => atLeast(1e-3) },
@@ -51,8 +64,8 @@ const UNARY: Readonly<Record<string, Unary>> = {
   Reciprocal: { map: () => (x) => 1 / x, wants: () => atLeast(1e-3) },
   Neg: { map: () => (x) => -x, takes: 'signed' },
   Abs: { map: () => Math.abs, takes: 'number' },
-  Identity: { map: () => (x) => x, takes: 'any', wants: () => PASSED_ON },
-  Dropout: { map: () => (x) => x, wants: () => PASSED_ON },
+  Identity: { map: () => (x) => x, takes: 'any', view: 'same', wants: () => PASSED_ON },
+  Dropout: { map: () => (x) => x, view: 'same', wants: () => PASSED_ON },
 };
 
 function leakyRelu(alpha: number): (x: number) => number {
@@ -71,7 +84,7 @@ function elu(alpha: number): (x: number) => number {
 }
 
 /** `alpha` and `gamma` of the self-normalising unit, by default those that keep mean 0 and variance 1. */
-export function seluScales(node: Node): { alpha: number; gamma: number } {
+function seluScales(node: Node): { alpha: number; gamma: number } {
   return { alpha: numberAttr(node, 'alpha', SELU_ALPHA), gamma: numberAttr(node, 'gamma', SELU_GAMMA) };
 }
 
@@ -79,6 +92,11 @@ function selu(node: Node): (x: number) => number {
   const { alpha, gamma } = seluScales(node);
   const unscaled = elu(alpha);
   return (x) => gamma * unscaled(x);
+}
+
+function composeSelu(c: Composer, x: string, node: Node): string {
+  const { alpha, gamma } = seluScales(node);
+  return c.op('Mul', [c.op('Elu', [x], { alpha }), c.scalar(gamma, x)]);
 }
 
 /** Whether a Gelu is the exact one, by the error function, or its approximation by tanh. */
@@ -90,9 +108,27 @@ const erfGelu = (x: number): number => 0.5 * x * (1 + erf(x / Math.SQRT2));
 const tanhGelu = (x: number): number =>
   0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + TANH_GELU_CUBE * x ** 3)));
 
+/** x/2 · (1 + s). The chain of the exact one is that which onnxruntime fuses. */
+function composeGelu(c: Composer, x: string, node: Node): string {
+  const scaled = (value: string, by: number): string => c.op('Mul', [value, c.scalar(by, x)]);
+  const curve = (): string => {
+    if (geluForm(node) === 'none') return c.op('Erf', [c.op('Div', [x, c.scalar(Math.SQRT2, x)])]);
+    const factor = Math.sqrt(2 / Math.PI);
+    const bend = c.op('Add', [scaled(c.op('Mul', [x, x]), factor * TANH_GELU_CUBE), c.scalar(factor, x)]);
+    return c.op('Tanh', [c.op('Mul', [x, bend])]);
+  };
+  return c.op('Mul', [scaled(x, 0.5), c.op('Add', [curve(), c.scalar(1, x)])]);
+}
+
 /** Slope and height at 0 of a hard sigmoid. */
 export function hardSigmoidLine(node: Node): [alpha: number, beta: number] {
   return [numberAttr(node, 'alpha', 0.2), numberAttr(node, 'beta', 0.5)];
+}
+
+function composeHardSigmoid(c: Composer, x: string, node: Node): string {
+  const [alpha, beta] = hardSigmoidLine(node);
+  const line = c.op('Add', [c.op('Mul', [x, c.scalar(alpha, x)]), c.scalar(beta, x)]);
+  return c.op('Clip', [line], { min: 0, max: 1 });
 }
 
 function hardSigmoid(alpha: number, beta: number): (x: number) => number {
@@ -140,6 +176,9 @@ function unarySpec(op: string, unary: Unary): OpSpec {
     cost({ node, outputs }) {
       return { macs: 0, mmrazor: unary.counted?.(node) ? countedElements(outputs[0].shape) : 0 };
     },
+    ...(unary.view && { view: unary.view }),
+    ...(unary.saturates && { saturates: unary.saturates }),
+    ...(unary.compose && { compose: (node: Node, c: Composer) => unary.compose!(c, node.inputs[0], node) }),
     ...(unary.wants && { wants: ({ node }: InferInput) => unary.wants?.(node) }),
     evaluate(node, inputs) {
       const x = requiredTensor(node, inputs, 0);

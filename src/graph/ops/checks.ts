@@ -83,3 +83,8 @@ export function outputSpec(node: Node, dtype: DType, shape: Shape): TensorSpec {
   }
   return { dtype, shape };
 }
+
+/** The axes from one on. */
+export function axesFrom(first: number, rank: number): number[] {
+  return Array.from({ length: Math.max(0, rank - first) }, (_, i) => first + i);
+}

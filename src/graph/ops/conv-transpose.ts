@@ -4,7 +4,7 @@ import type { Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
 import { intAttr } from './attributes.js';
-import { outputSpec, requiredTensor } from './checks.js';
+import { axesFrom, outputSpec, requiredTensor } from './checks.js';
 import { convOperands, expectBias } from './conv-operands.js';
 import { spatialOutput } from './spatial.js';
 import { resolveTransposedWindow } from './transposed-window.js';
@@ -14,6 +14,10 @@ import { type Window, windowTaps } from './window.js';
 const convTranspose: OpSpec = {
   op: 'ConvTranspose',
   inputs: [2, 3],
+  batchFirst: true,
+  neutral: 0,
+  mixes: (_node, rank) => axesFrom(1, rank),
+  filters: { input: 1, axis: () => 1, groups: (node) => intAttr(node, 'group', 1) },
 
   infer(x) {
     const { node } = x;

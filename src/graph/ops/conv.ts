@@ -4,7 +4,7 @@ import type { Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
 import { intAttr } from './attributes.js';
-import { outputSpec, requiredTensor } from './checks.js';
+import { axesFrom, outputSpec, requiredTensor } from './checks.js';
 import { convOperands, expectBias } from './conv-operands.js';
 import { spatialOutput } from './spatial.js';
 import { resolveWindow, windowTaps } from './window.js';
@@ -12,6 +12,10 @@ import { resolveWindow, windowTaps } from './window.js';
 const conv: OpSpec = {
   op: 'Conv',
   inputs: [2, 3],
+  batchFirst: true,
+  neutral: 0,
+  mixes: (_node, rank) => axesFrom(1, rank),
+  filters: { input: 1, axis: () => 0 },
 
   infer(x) {
     const { node } = x;

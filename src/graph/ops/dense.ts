@@ -11,6 +11,9 @@ import { channelReason } from './reasons.js';
 const gemm: OpSpec = {
   op: 'Gemm',
   inputs: [2, 3],
+  neutral: 0,
+  mixes: (node) => [gemmAxes(node).innerA],
+  filters: { input: 1, axis: (node) => gemmAxes(node).columns },
 
   infer(x) {
     const { node } = x;
@@ -77,6 +80,9 @@ const gemm: OpSpec = {
 const matMul: OpSpec = {
   op: 'MatMul',
   inputs: [2, 2],
+  neutral: 0,
+  mixes: (_node, rank) => [rank - 1],
+  filters: { input: 1, axis: (_node, rank) => rank - 1 },
 
   infer(x) {
     const { node } = x;

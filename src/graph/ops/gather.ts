@@ -31,6 +31,9 @@ function wrapped(node: Node, index: number, extent: number): number {
 const gather: OpSpec = {
   op: 'Gather',
   inputs: [2, 2],
+  mixes: (node, rank) => [gatherAxisOf(node, rank)],
+  /** Of an embedding: the columns of its table. */
+  filters: { input: 0, axis: () => 1 },
 
   infer(x) {
     const data = requiredInput(x, 0, 'data');

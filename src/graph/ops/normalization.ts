@@ -3,6 +3,7 @@ import type { OpSpec } from '../op-spec.js';
 import { elementCount } from '../tensor.js';
 import { numberAttr } from './attributes.js';
 import {
+  axesFrom,
   expectDType,
   expectFloat,
   expectMinRank,
@@ -18,6 +19,8 @@ const PARAMETERS = ['scale', 'B', 'mean', 'var'] as const;
 const batchNormalization: OpSpec = {
   op: 'BatchNormalization',
   inputs: [5, 5],
+  batchFirst: true,
+  mixes: (_node, rank) => axesFrom(1, rank),
 
   infer(x) {
     const { node } = x;

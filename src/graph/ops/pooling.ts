@@ -3,7 +3,15 @@ import type { Node } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
 import { flagAttr, intsAttr } from './attributes.js';
-import { expectFloat, expectKind, expectMinRank, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import {
+  axesFrom,
+  expectFloat,
+  expectKind,
+  expectMinRank,
+  outputSpec,
+  requiredInput,
+  requiredTensor,
+} from './checks.js';
 import { spatialOutput } from './spatial.js';
 import { resolveWindow, type Window, windowTaps } from './window.js';
 
@@ -15,6 +23,8 @@ function poolSpec(op: string, pool: Pool): OpSpec {
   return {
     op,
     inputs: [1, 1],
+    batchFirst: true,
+    mixes: (_node, rank) => axesFrom(1, rank),
     infer(x) {
       const { node } = x;
       const input = requiredInput(x, 0, 'x');
@@ -45,6 +55,8 @@ function globalPoolSpec(op: string, reduce: (plane: Float64Array) => number): Op
   return {
     op,
     inputs: [1, 1],
+    batchFirst: true,
+    mixes: (_node, rank) => axesFrom(1, rank),
     infer(x) {
       const { node } = x;
       const input = requiredInput(x, 0, 'x');

@@ -6,6 +6,7 @@ import { elementCount } from '../tensor.js';
 import { flagAttr, intAttr, intsAttr } from './attributes.js';
 import { broadcastOffsets } from './broadcast.js';
 import { expectKind, normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
+import { LEAST } from './softmax.js';
 
 /** The axes that a `ReduceSum`, `ReduceMean` or `ReduceMax` takes together, from the front. */
 export function reducedAxes(node: Node, rank: number): ReadonlySet<number> {
@@ -41,6 +42,7 @@ const reduceChannels: NonNullable<OpSpec['channels']> = (node, ctx) => {
 /** A reduction is a start value, a fold, and what is done to the result of folding `count` elements. */
 function reduction(
   op: string,
+  neutral: number,
   start: number,
   fold: (acc: number, value: number) => number,
   finish: (acc: number, count: number) => number = (acc) => acc,
@@ -48,7 +50,9 @@ function reduction(
   return {
     op,
     inputs: [1, 1],
+    neutral,
     infer: (x) => [inferReduced(x, reducedAxes)],
+    mixes: (node, rank) => [...reducedAxes(node, rank)],
     channels: reduceChannels,
     evaluate(node, inputs) {
       const { dtype, shape, data } = requiredTensor(node, inputs, 0);
@@ -69,6 +73,7 @@ const argMax: OpSpec = {
   op: 'ArgMax',
   inputs: [1, 1],
   infer: (x) => [{ ...inferReduced(x, (node, rank) => new Set([axisOf(node, rank)])), dtype: 'int64' }],
+  mixes: (node, rank) => [axisOf(node, rank)],
   evaluate(node, inputs) {
     const { shape, data } = requiredTensor(node, inputs, 0);
     const axis = axisOf(node, shape.length);
@@ -89,8 +94,8 @@ const argMax: OpSpec = {
 const sum = (acc: number, value: number): number => acc + value;
 
 export const REDUCTION_OPS: readonly OpSpec[] = [
-  reduction('ReduceSum', 0, sum),
-  reduction('ReduceMean', 0, sum, (acc, count) => acc / count),
-  reduction('ReduceMax', -Infinity, (acc, value) => Math.max(acc, value)),
+  reduction('ReduceSum', 0, 0, sum),
+  reduction('ReduceMean', 0, 0, sum, (acc, count) => acc / count),
+  reduction('ReduceMax', LEAST, Number.NEGATIVE_INFINITY, (acc, value) => Math.max(acc, value)),
   argMax,
 ];

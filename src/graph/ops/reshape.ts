@@ -9,6 +9,7 @@ import { reshapeChannels } from './reshape-channels.js';
 const reshape: OpSpec = {
   op: 'Reshape',
   inputs: [1, 1],
+  view: 'same',
   infer(x) {
     const input = requiredInput(x, 0, 'x');
     return [outputSpec(x.node, input.dtype, reshapedShape(x.node, input.shape))];
@@ -36,6 +37,7 @@ const reshape: OpSpec = {
 const flatten: OpSpec = {
   op: 'Flatten',
   inputs: [1, 1],
+  view: 'same',
   infer(x) {
     const input = requiredInput(x, 0, 'x');
     return [outputSpec(x.node, input.dtype, flattenedShape(x.node, input.shape))];

@@ -1,10 +1,11 @@
 import { type AxisChannels, FIXED } from '../channels.js';
 import { countedElements } from '../dims.js';
-import type { Node } from '../graph.js';
-import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
+import type { Dim, Node } from '../graph.js';
+import { type Composer, type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { elementCount } from '../tensor.js';
 import { intAttr, numberAttr } from './attributes.js';
 import {
+  axesFrom,
   expectDType,
   expectFloat,
   expectMinRank,
@@ -41,6 +42,24 @@ function normalizeRuns(data: Float64Array, run: number, epsilon: number): Float6
   return out;
 }
 
+/**
+ * (x - mean) · scale / √(variance + ε) + shift, where means and weights are handed to the places of x.
+ * @param places of the value of each run
+ */
+function composeNorm(
+  node: Node,
+  c: Composer,
+  mean: (value: string) => string,
+  { places, weight }: { places(value: string): string; weight(value: string): string },
+): string {
+  const [x, scale, shift = ''] = node.inputs;
+  const centred = c.op('Sub', [x, places(mean(x))]);
+  const variance = mean(c.op('Mul', [centred, centred]));
+  const deviation = c.op('Sqrt', [c.op('Add', [variance, c.scalar(epsilonOf(node), x)])]);
+  const scaled = c.op('Mul', [c.op('Div', [centred, places(deviation)]), weight(scale)]);
+  return shift === '' ? scaled : c.op('Add', [scaled, weight(shift)]);
+}
+
 /** Over the last axes, from `axis` on, with a weight for each element of them. */
 const layerNormalization: OpSpec = {
   op: 'LayerNormalization',
@@ -73,6 +92,16 @@ const layerNormalization: OpSpec = {
 
   cost({ inputs }) {
     return { macs: 0, mmrazor: countedElements(inputs[0]!.shape) };
+  },
+
+  mixes: (node, rank) => axesFrom(firstNormalizedAxis(node, rank), rank),
+
+  compose(node, c) {
+    const rank = c.shape(node.inputs[0]).length;
+    const axes = axesFrom(firstNormalizedAxis(node, rank), rank);
+    const same = (value: string): string => value;
+    const mean = (value: string): string => c.op('ReduceMean', [value], { axes, keepdims: 1 });
+    return composeNorm(node, c, mean, { places: same, weight: same });
   },
 
   /** Axis 1 where it is normalised, as in `[N, C, H, W]`; else the last one, as in `[N, H, W, C]`. */
@@ -158,8 +187,33 @@ function groupedSpec(op: string, leastRank: number): OpSpec {
       return { macs: 0, mmrazor: 2 * countedElements(inputs[0]!.shape) };
     },
 
+    batchFirst: true,
+    mixes: (_node, rank) => axesFrom(1, rank),
+
     parametric() {
       return { input: 1, output: 1, passThrough: true };
+    },
+
+    /** The mean of a group is that of its channels' means, as planes are equal in size. */
+    compose(node, c) {
+      const [, channels, ...spatial] = c.shape(node.inputs[0]) as [Dim, number, ...Dim[]];
+      const groups = normalizedGroups(node, channels);
+      const size = channels / groups;
+      const planes = spatial.map(() => 1);
+      const meanOf = (value: string, axes: readonly number[]): string =>
+        axes.length === 0 ? value : c.op('ReduceMean', [value], { axes, keepdims: 1 });
+      const mean = (value: string): string => {
+        const perChannel = meanOf(value, axesFrom(2, spatial.length + 2));
+        if (size === 1) return perChannel;
+        return meanOf(c.op('Reshape', [perChannel], { shape: [0, groups, size] }), [2]);
+      };
+      const places = (value: string): string => {
+        if (size === 1) return value;
+        const repeated = c.op('Tile', [value], { repeats: [1, 1, size] });
+        return c.op('Reshape', [repeated], { shape: [0, channels, ...planes] });
+      };
+      const weight = (value: string): string => c.op('Reshape', [value], { shape: [channels, ...planes] });
+      return composeNorm(node, c, mean, { places, weight });
     },
 
     evaluate(node, inputs) {

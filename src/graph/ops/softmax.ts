@@ -4,6 +4,9 @@ import { elementCount } from '../tensor.js';
 import { intAttr } from './attributes.js';
 import { expectFloat, normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
 
+/** Far below any activation, far from overflow; its exponential is 0. */
+export const LEAST = -1e30;
+
 /** From a value's distance to the maximum, and the sum of the exponentials of those distances. */
 const NORMALIZERS: Readonly<Record<string, (shifted: number, sum: number) => number>> = {
   Softmax: (shifted, sum) => Math.exp(shifted) / sum,
@@ -14,6 +17,9 @@ function softmaxSpec(op: string, normalize: (shifted: number, sum: number) => nu
   return {
     op,
     inputs: [1, 1],
+    neutral: LEAST,
+    ...(op === 'Softmax' && { saturates: true }),
+    mixes: (node, rank) => [normalizeAxis(node, intAttr(node, 'axis', -1), rank)],
     infer(x) {
       const input = requiredInput(x, 0, 'x');
       expectFloat(x.node, input, 'x');

@@ -8,6 +8,7 @@ import { outputSpec, requiredInput, requiredTensor } from './checks.js';
 const transpose: OpSpec = {
   op: 'Transpose',
   inputs: [1, 1],
+  view: 'moved',
   infer(x) {
     const input = requiredInput(x, 0, 'x');
     const perm = permutation(x.node, input.shape.length);

@@ -3,12 +3,9 @@ import { findOp } from '../../graph/ops/index.js';
 import type { DType } from '../../graph/tensor.js';
 import { PASSED_ON } from '../../graph/value-range.js';
 
-/** Activations between 0 or -1 and 1, that are as exact as that range is wide: a result near 0 is mostly rounding. */
-const SATURATING: ReadonlySet<string> = new Set(['Softmax', 'Sigmoid', 'HardSigmoid', 'Tanh']);
-
 /** The least that a value of an op counts as when differences are set against it. */
 export function leastScaleOf(op: string | undefined): number {
-  return op !== undefined && SATURATING.has(op) ? 1 : 0;
+  return op !== undefined && findOp(op)?.saturates ? 1 : 0;
 }
 
 /** What jumps where its input moves by as little as rounding, and shows nothing of what moves it less. */

@@ -2,7 +2,7 @@ import type { ModelFile } from '../../engine/index.js';
 import { EspalierError } from '../../errors.js';
 import type { FileSet, LoadedModel } from '../../formats/index.js';
 import type { Graph } from '../../graph/graph.js';
-import { randomInputs } from '../random-inputs.js';
+import { randomInputs } from '../feeding/random-inputs.js';
 import { describeRelative, outputDifference, type Values } from './difference.js';
 import type { Forward } from './forward.js';
 import { CERTIFICATE_LIMIT } from './limits.js';

@@ -1,7 +1,7 @@
 import { type Graph, getSpec, type Shape } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
-import type { JobData } from '../job-data.js';
-import { randomInputs } from '../random-inputs.js';
+import type { JobData } from '../feeding/job-data.js';
+import { randomInputs } from '../feeding/random-inputs.js';
 
 export type Feeds = ReadonlyMap<string, Tensor>;
 

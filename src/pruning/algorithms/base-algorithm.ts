@@ -1,8 +1,7 @@
 import type { Graph } from '../../graph/graph.js';
 import { drawAlgorithm } from '../drawing/draw-algorithm.js';
 import type { DynamicModel } from '../dynamic-ops/dynamic-model.js';
-import { type ChannelMutator, createMutator, type MutatorConfig } from '../mutators/index.js';
-import type { FrameworkParts } from '../parts.js';
+import { type ChannelMutator, createMutator, type MutatorConfig, type MutatorParts } from '../mutators/index.js';
 import { ratioChoices } from '../targets/index.js';
 import type { Choices } from './prune-schedule.js';
 import type { PruneStep, Trainer } from './trainer.js';
@@ -36,7 +35,7 @@ export abstract class BaseAlgorithm {
   constructor(
     architecture: Graph | DynamicModel,
     { mutator_cfg = { type: 'ChannelMutator' }, target_pruning_ratio }: AlgorithmConfig = {},
-    parts?: FrameworkParts,
+    parts?: MutatorParts,
   ) {
     this.mutator = createMutator({ ...mutator_cfg, ...(parts ? { parts } : {}) }, parts?.mutators);
     this.mutator.prepareFromSupernet(architecture);

@@ -1,7 +1,7 @@
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { DynamicModel } from '../dynamic-ops/dynamic-model.js';
-import type { FrameworkParts } from '../parts.js';
+import type { MutatorParts } from '../mutators/index.js';
 import type { AlgorithmConfig, BaseAlgorithm } from './base-algorithm.js';
 import { IteAlgorithm } from './ite-algorithm.js';
 
@@ -10,7 +10,7 @@ export interface AlgorithmType {
   readonly name: string;
   readonly aliases?: readonly string[];
   /** @param parts what the config's mutator may name; absent: what comes with Espalier. */
-  create(architecture: Graph | DynamicModel, config: AlgorithmConfig, parts?: FrameworkParts): BaseAlgorithm;
+  create(architecture: Graph | DynamicModel, config: AlgorithmConfig, parts?: MutatorParts): BaseAlgorithm;
 }
 
 /** Every algorithm that comes with Espalier. */
@@ -26,7 +26,7 @@ export const ALGORITHM_TYPES: readonly AlgorithmType[] = [
 export function createAlgorithm(
   architecture: Graph | DynamicModel,
   { type, ...config }: AlgorithmConfig & { readonly type: string },
-  parts?: FrameworkParts,
+  parts?: MutatorParts & { readonly algorithms: readonly AlgorithmType[] },
 ): BaseAlgorithm {
   const types = parts?.algorithms ?? ALGORITHM_TYPES;
   const found = types.find((entry) => entry.name === type || entry.aliases?.includes(type));

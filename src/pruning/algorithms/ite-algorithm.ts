@@ -2,7 +2,7 @@ import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { algorithmInCode } from '../../prune-config/index.js';
 import type { DynamicModel } from '../dynamic-ops/dynamic-model.js';
-import type { FrameworkParts } from '../parts.js';
+import type { MutatorParts } from '../mutators/index.js';
 import { type AlgorithmConfig, BaseAlgorithm, type RunOptions } from './base-algorithm.js';
 import { type Choices, PruneSchedule } from './prune-schedule.js';
 import type { Trainer } from './trainer.js';
@@ -19,7 +19,7 @@ export class IteAlgorithm extends BaseAlgorithm {
   readonly #config: Required<Pick<AlgorithmConfig, 'step_freq' | 'prune_times' | 'linear_schedule'>>;
 
   /** @throws EspalierError when the config is not valid, or doesn't fit the architecture. */
-  constructor(architecture: Graph | DynamicModel, config: AlgorithmConfig = {}, parts?: FrameworkParts) {
+  constructor(architecture: Graph | DynamicModel, config: AlgorithmConfig = {}, parts?: MutatorParts) {
     const { mutator_cfg, ...fields } = config;
     const checked = algorithmInCode(fields);
     super(architecture, { ...checked, ...(mutator_cfg ? { mutator_cfg } : {}) }, parts);

@@ -13,8 +13,7 @@ import { scalar, type Tensor, tensor } from '../../graph/tensor.js';
 import { verify } from '../../graph/verify.js';
 import type { ChannelSelection } from './channel-selection.js';
 import { type MaskedFormBuilder, maskedNorm } from './masked-norms.js';
-import { maskedReduction } from './masked-reductions.js';
-import { MIXING_OPS } from './mixing-ops.js';
+import { maskedMean } from './masked-reductions.js';
 
 /**
  * The full graph computing what the pruned one must compute: every weight at its full size, pruned channels zeroed
@@ -24,8 +23,7 @@ import { MIXING_OPS } from './mixing-ops.js';
  *
  * Masks select (`Where`) and don't multiply, so that an infinity or NaN that a pruned channel comes to stays out.
  * @param constants current data of constants, where they differ from the graph's own.
- * @throws Error for an op that renormalises over pruned channels, has no row in {@link MIXING_OPS} and is no norm or
- *   reduction.
+ * @throws Error for an op that renormalises over pruned channels, has no neutral number and is no norm.
  */
 export function maskedGraph(selection: ChannelSelection, constants?: ReadonlyMap<string, Tensor>): Graph {
   const { graph, renormalising } = selection.analysis;
@@ -33,21 +31,24 @@ export function maskedGraph(selection: ChannelSelection, constants?: ReadonlyMap
   for (const node of graph.nodes) {
     const inputs = [...node.inputs];
     const rank = getSpec(graph, inputs[0]).shape.length;
-    const parametric = findOp(node.op)?.parametric?.(
+    const spec = findOp(node.op);
+    const parametric = spec?.parametric?.(
       node,
       node.inputs.map((id) => graph.values.get(id)),
     );
-    const mixing = MIXING_OPS[node.op];
+    const { neutral } = spec ?? {};
     const [output, ...others] = node.outputs;
     const raw = parametric ? masking.rawName(output, parametric.output) : output;
-    const overKept = maskedNorm(node, masking) ?? maskedReduction(node, masking);
+    const overKept = maskedNorm(node, masking) ?? maskedMean(node, masking);
     if (overKept) {
       masking.op('Identity', [overKept], {}, raw);
       if (parametric && raw !== output) masking.masked(raw, output, parametric.output, 0, output);
       continue;
     }
-    if (mixing) {
-      inputs[0] = masking.masked(inputs[0], inputs[0], mixing.axis(node, rank), mixing.neutral);
+    if (neutral !== undefined) {
+      const [x] = inputs;
+      const axes = spec?.mixes?.(node, rank) ?? [];
+      inputs[0] = axes.reduce((value, axis) => masking.masked(value, x, axis, neutral), x);
     } else if (renormalising.get(node.name)?.some((classes) => selection.drops(classes))) {
       throw new Error(`${node.op} ${node.layer ?? node.name}: mixes pruned channels, and has no masked form`);
     } else if (parametric) {

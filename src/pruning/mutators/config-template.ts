@@ -1,7 +1,7 @@
+import type { UnitArgs } from '../../prune-config/resolved.js';
 import type { RelatedTemplate, UnitsTemplate, UnitTemplate } from '../../prune-config/units-template.js';
 import type { RelatedChannels } from '../tracer/index.js';
-import type { MutableChannelUnit } from '../units/index.js';
-import type { ChannelMutator } from './channel-mutator.js';
+import type { MutableChannelUnit, UnitType } from '../units/index.js';
 
 export interface TemplateOptions {
   readonly onlyMutableUnits?: boolean;
@@ -9,8 +9,20 @@ export interface TemplateOptions {
   readonly withChannels?: boolean;
 }
 
+/** What a template tells of a mutator. */
+interface DescribedMutator extends Pick<UnitsTemplate, 'type' | 'unprunable'> {
+  readonly units: readonly MutableChannelUnit[];
+  readonly mutableUnits: readonly MutableChannelUnit[];
+  readonly unitType: UnitType;
+  readonly criterion: string | undefined;
+  readonly defaultArgs: UnitArgs;
+  readonly parseType: string;
+  hasOwnArgs(unit: string): boolean;
+  isMutable(unit: MutableChannelUnit): boolean;
+}
+
 /** Describes a mutator's units as a config, which can be sent back in as `mutator_cfg`. */
-export function configTemplate(mutator: ChannelMutator, options: TemplateOptions): UnitsTemplate {
+export function configTemplate(mutator: DescribedMutator, options: TemplateOptions): UnitsTemplate {
   const units = options.onlyMutableUnits ? mutator.mutableUnits : mutator.units;
   return {
     type: mutator.type,
@@ -26,7 +38,7 @@ export function configTemplate(mutator: ChannelMutator, options: TemplateOptions
 }
 
 /** Arguments and channels that the unit can't be made again without are there whatever the options say. */
-function unitTemplate(unit: MutableChannelUnit, mutator: ChannelMutator, options: TemplateOptions): UnitTemplate {
+function unitTemplate(unit: MutableChannelUnit, mutator: DescribedMutator, options: TemplateOptions): UnitTemplate {
   const { outputRelated, inputRelated } = unit.channelUnit;
   const given = unit.args.candidate_choices ?? [];
   const rounded = unit.candidateChoices?.some((candidate) => !given.includes(candidate)) ?? false;

@@ -1,6 +1,6 @@
 import { EspalierError } from '../../errors.js';
 import { ChannelMutator } from './channel-mutator.js';
-import type { MutatorConfig } from './mutator-config.js';
+import type { MutatorConfig, UnitParts } from './mutator-config.js';
 import { OneShotChannelMutator } from './one-shot-channel-mutator.js';
 import { SlimmableChannelMutator } from './slimmable-channel-mutator.js';
 
@@ -9,6 +9,11 @@ export interface MutatorType {
   readonly name: string;
   readonly aliases?: readonly string[];
   create(config: MutatorConfig): ChannelMutator;
+}
+
+/** What a mutator is made of. */
+export interface MutatorParts extends UnitParts {
+  readonly mutators: readonly MutatorType[];
 }
 
 /** Every mutator that comes with Espalier. */
@@ -35,6 +40,6 @@ export function createMutator(
 
 export { ChannelMutator, type MutatorState, type SampleKind } from './channel-mutator.js';
 export type { TemplateOptions } from './config-template.js';
-export type { MutatorConfig } from './mutator-config.js';
+export type { MutatorConfig, UnitParts } from './mutator-config.js';
 export { OneShotChannelMutator } from './one-shot-channel-mutator.js';
 export { SlimmableChannelMutator } from './slimmable-channel-mutator.js';

@@ -2,9 +2,14 @@ import { EspalierError } from '../../errors.js';
 import { algorithmInCode, unitArgsOf } from '../../prune-config/index.js';
 import type { UnitArgs, UnitConfig } from '../../prune-config/resolved.js';
 import { CRITERIA, type Criterion } from '../importance/index.js';
-import type { FrameworkParts } from '../parts.js';
 import type { ChannelUnit } from '../tracer/index.js';
 import type { UnitType } from '../units/index.js';
+
+/** What units are made of. */
+export interface UnitParts {
+  readonly unitTypes: readonly UnitType[];
+  readonly criteria: readonly Criterion[];
+}
 
 export interface MutatorConfig {
   /** The mutator's name among the types that there are; absent: that of its class. */
@@ -25,7 +30,7 @@ export interface MutatorConfig {
   /** Globs on layer names whose output channels stay. */
   readonly ignore?: readonly string[];
   /** What `channel_unit_cfg` may name; absent: what comes with Espalier. */
-  readonly parts?: Pick<FrameworkParts, 'unitTypes' | 'criteria'>;
+  readonly parts?: UnitParts;
 }
 
 /** The config with aliases replaced and its fields checked. @throws EspalierError CONFIG_INVALID */

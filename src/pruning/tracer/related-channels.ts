@@ -1,6 +1,11 @@
 import type { RelatedChannels } from './channel-analysis.js';
 import type { ChannelSlot } from './channel-slots.js';
-import type { UnitIndex } from './unit-extraction.js';
+
+/** Where every class ended up: its unit, and its index in that unit; -1 for classes that no layer owns. */
+export interface UnitIndex {
+  readonly unit: Int32Array;
+  readonly channel: Int32Array;
+}
 
 /** A stretch of a slot's axis. */
 export interface Segment {

@@ -3,7 +3,7 @@ import type { Graph } from '../../graph/graph.js';
 import type { ChannelAnalysis, ChannelUnit, RelatedChannels, UnprunableChannels } from './channel-analysis.js';
 import { type ChannelSlot, type FixedSlot, findSlots } from './channel-slots.js';
 import { tracerReason } from './reasons.js';
-import { relatedChannels, type Segment, segmentsByUnit } from './related-channels.js';
+import { relatedChannels, type Segment, segmentsByUnit, type UnitIndex } from './related-channels.js';
 import { SlotSets } from './slot-sets.js';
 
 export interface TracedFacts {
@@ -14,12 +14,6 @@ export interface TracedFacts {
   readonly parts: readonly Int32Array[];
   frozen(id: number): Reason | undefined;
   renormalised(id: number): boolean;
-}
-
-/** Where every class ended up: its unit, and its index in that unit; -1 for classes that no layer owns. */
-export interface UnitIndex {
-  readonly unit: Int32Array;
-  readonly channel: Int32Array;
 }
 
 /**

@@ -37,8 +37,8 @@ const faults = vi.hoisted(() => ({
   open: undefined as ((open: Open, options: Parameters<Open>[0]) => Promise<Engine>) | undefined,
 }));
 
-vi.mock('../../../src/pipeline/export-model.js', async (original) => {
-  const module = await original<typeof import('../../../src/pipeline/export-model.js')>();
+vi.mock('../../../src/pipeline/stages/export-model.js', async (original) => {
+  const module = await original<typeof import('../../../src/pipeline/stages/export-model.js')>();
   return {
     ...module,
     async exportModel(...args: Parameters<typeof module.exportModel>) {

@@ -4,7 +4,7 @@ import { GraphBuilder } from '../../../src/graph/builder.js';
 import type { Dim } from '../../../src/graph/graph.js';
 import { tensor } from '../../../src/graph/tensor.js';
 import { sampleFeeds } from '../../../src/pipeline/certificate/index.js';
-import type { JobData } from '../../../src/pipeline/job-data.js';
+import type { JobData } from '../../../src/pipeline/feeding/job-data.js';
 
 function net(batch: Dim = 'N') {
   const b = new GraphBuilder('net');

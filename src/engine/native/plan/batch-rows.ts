@@ -1,7 +1,7 @@
 import type { Node } from '../../../graph/graph.js';
 import { flagAttr, intAttr, intsAttr } from '../../../graph/ops/attributes.js';
 import { normalizeAxis } from '../../../graph/ops/checks.js';
-import { reducedAxes } from '../../../graph/ops/reduce.js';
+import { findOp } from '../../../graph/ops/index.js';
 import { resizedAxes } from '../../../graph/ops/resize.js';
 import { slices } from '../../../graph/ops/slice.js';
 import type { BoundGraph } from './bound-graph.js';
@@ -24,38 +24,18 @@ const unless =
   (node, [shape]) =>
     mixes(node, shape) ? undefined : [true];
 
-const mixesAxis = (missing: number) =>
-  unless((node, { length }) => normalizeAxis(node, intAttr(node, 'axis', missing), length) === 0);
-
-const reduction = unless((node, { length }) => reducedAxes(node, length).has(0));
-
 /** Operands that have the result's first axis are read by rows; others are repeated along it. */
 const broadcast: ByRows = (_node, inputs, output) =>
   inputs.map((shape) => shape.length === output.length && shape[0] === output[0]);
 
-/** How the rows of a batch, its first axis, go through each op; ops that aren't here may mix them. */
+/** How the rows of a batch, its first axis, go through ops of which more must be known than what they mix. */
 const BY_ROWS: Readonly<Record<string, ByRows>> = {
   // Inputs 3 and 5 are the residuals of fusions.
   Conv: only(0, 3),
   ConvTranspose: only(0, 3),
   BatchNormalization: only(0, 5),
-  MaxPool: only(0),
-  AveragePool: only(0),
-  GlobalMaxPool: only(0),
-  GlobalAveragePool: only(0),
-  Identity: only(0),
-  Dropout: only(0),
   OneHot: only(0),
-  // Of as many rows as before: each is made of its own elements alone.
-  Reshape: only(0),
-  Flatten: only(0),
   Expand: broadcast,
-  Softmax: mixesAxis(-1),
-  LogSoftmax: mixesAxis(-1),
-  ArgMax: mixesAxis(0),
-  ReduceSum: reduction,
-  ReduceMean: reduction,
-  ReduceMax: reduction,
   Resize: unless((node, shape) => resizedAxes(node, shape).some(({ axis }) => axis === 0)),
   Slice: unless((node, shape) => {
     const first = slices(node, shape).get(0);
@@ -81,6 +61,13 @@ const BY_ROWS: Readonly<Record<string, ByRows>> = {
   },
 };
 
+/** Of a view of as many rows, each is made of its own elements alone. Ops of which nothing is said may mix rows. */
+const byWhatIsMixed: ByRows = (node, inputs, output) => {
+  const spec = findOp(node.op);
+  const mixesRows = spec?.mixes?.(node, inputs[0].length).includes(0) ?? spec?.view !== 'same';
+  return mixesRows ? undefined : only(0)(node, inputs, output);
+};
+
 /**
  * Which inputs a node reads by rows of the first axis: row i of every output is made of row i of those, and of all of the
  * others. Undefined where it isn't, or of nothing that has rows.
@@ -90,7 +77,7 @@ export function rowInputs(graph: BoundGraph, node: Node): readonly boolean[] | u
   const output = shapeOf(node.outputs[0]);
   if (!(output[0] > 1) || node.outputs.some((id) => shapeOf(id)[0] !== output[0])) return undefined;
   const isElementwise = Object.hasOwn(ELEMENTWISE, node.op);
-  const rule = isElementwise ? broadcast : Object.hasOwn(BY_ROWS, node.op) ? BY_ROWS[node.op] : undefined;
+  const rule = isElementwise ? broadcast : Object.hasOwn(BY_ROWS, node.op) ? BY_ROWS[node.op] : byWhatIsMixed;
   const inputs = node.inputs.map(shapeOf);
   const byRows = rule?.(node, inputs, output)?.map((is, i) => is && node.inputs[i] !== '');
   const fits = byRows?.includes(true) && byRows.every((is, i) => !is || inputs[i][0] === output[0]);

@@ -1,4 +1,5 @@
 import type { Node } from '../../../graph/graph.js';
+import { findOp } from '../../../graph/ops/index.js';
 import { elementCount } from '../../../graph/tensor.js';
 import { rowInputs } from './batch-rows.js';
 import type { BoundGraph } from './bound-graph.js';
@@ -22,16 +23,8 @@ export interface Budget {
   readonly mostParts: number;
 }
 
-/** Ops that move nothing. */
-const VIEWS: ReadonlySet<string> = new Set([
-  'Identity',
-  'Dropout',
-  'Reshape',
-  'Flatten',
-  'Transpose',
-  'Slice',
-  'Expand',
-]);
+/** Ops that move nothing here: strides say where their elements are. */
+const isView = (op: string): boolean => findOp(op)?.view !== undefined || op === 'Slice' || op === 'Expand';
 
 export function bytesOf(graph: BoundGraph, id: string): number {
   const { dtype, shape } = graph.values.get(id)!;
@@ -149,7 +142,7 @@ class RunSketch {
   #isStored(id: string, maker: number): boolean {
     const { op } = this.#run.nodes[maker];
     const isElementwise = (node: Node): boolean => Object.hasOwn(ELEMENTWISE, node.op);
-    return !VIEWS.has(op) && !(Object.hasOwn(ELEMENTWISE, op) && this.#graph.readers.get(id)!.every(isElementwise));
+    return !isView(op) && !(Object.hasOwn(ELEMENTWISE, op) && this.#graph.readers.get(id)!.every(isElementwise));
   }
 
   weights(from: number, to: number): number {

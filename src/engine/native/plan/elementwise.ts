@@ -1,5 +1,4 @@
 import type { Node } from '../../../graph/graph.js';
-import { geluForm, hardSigmoidLine, seluScales, TANH_GELU_CUBE } from '../../../graph/ops/activations.js';
 import { numberAttr, optionalNumberAttr } from '../../../graph/ops/attributes.js';
 import type { DType } from '../../../graph/tensor.js';
 import type { Expression } from './expression.js';
@@ -25,7 +24,6 @@ const plain =
     e.op(name, ...inputs);
 
 const where = (e: Expression, condition: number, yes: number, no: number): number => e.op('where', condition, yes, no);
-const add = (e: Expression, x: number, number: number): number => e.op('add', x, e.literal(number));
 const scale = (e: Expression, x: number, number: number): number => e.op('mul', x, e.literal(number));
 
 function clip(e: Expression, x: number, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY): number {
@@ -39,19 +37,6 @@ const unlessNegative = (e: Expression, x: number, below: number): number =>
 
 const elu = (e: Expression, x: number, alpha: number): number =>
   unlessNegative(e, x, scale(e, e.op('expm1', x), alpha));
-
-const hardSigmoid = (e: Expression, x: number, alpha: number, beta: number): number =>
-  clip(e, add(e, scale(e, x, alpha), beta), 0, 1);
-
-function gelu(e: Expression, x: number, form: 'none' | 'tanh'): number {
-  const half = scale(e, x, 0.5);
-  const inner = (): number => {
-    const factor = Math.sqrt(2 / Math.PI);
-    return e.op('mul', x, add(e, scale(e, e.op('mul', x, x), factor * TANH_GELU_CUBE), factor));
-  };
-  const gate = form === 'tanh' ? e.op('tanh', inner()) : e.op('erf', scale(e, x, Math.SQRT1_2));
-  return e.op('mul', half, add(e, gate, 1));
-}
 
 /** Exponents with a form of their own. */
 const POWERS: ReadonlyMap<number, (e: Expression, x: number) => number> = new Map([
@@ -119,15 +104,6 @@ export const ELEMENTWISE: Readonly<Record<string, Elementwise>> = {
   PRelu: (e, [x, slope]) => unlessNegative(e, x, e.op('mul', slope, x)),
   Clip: (e, [x], node) => clip(e, x, optionalNumberAttr(node, 'min'), optionalNumberAttr(node, 'max')),
   Elu: (e, [x], node) => elu(e, x, numberAttr(node, 'alpha', 1)),
-  Selu: (e, [x], node) => {
-    const { alpha, gamma } = seluScales(node);
-    return scale(e, elu(e, x, alpha), gamma);
-  },
-  Gelu: (e, [x], node) => gelu(e, x, geluForm(node)),
-  HardSigmoid: (e, [x], node) => hardSigmoid(e, x, ...hardSigmoidLine(node)),
-  HardSwish: (e, [x]) => e.op('mul', x, hardSigmoid(e, x, 1 / 6, 0.5)),
-  Softsign: (e, [x]) => e.op('div', x, add(e, e.op('abs', x), 1)),
-  Mish: (e, [x]) => e.op('mul', x, e.op('tanh', e.op('softplus', x))),
   ReluGrad: plain('pass'),
   LeakyReluGrad: (e, [dy, x], node) =>
     where(e, e.op('greater', x, e.literal(0)), dy, scale(e, dy, numberAttr(node, 'alpha', 0.01))),

@@ -5,7 +5,6 @@ import { LOWERINGS } from '../lowerings/index.js';
 import { planArena } from './arena.js';
 import type { Budget } from './batch-segments.js';
 import type { BoundGraph } from './bound-graph.js';
-import { expandNorms } from './expand-norms.js';
 import { fuse } from './fusions/index.js';
 import { dtypeBytes, type Instruction } from './instruction.js';
 import { emitMap } from './map.js';
@@ -38,7 +37,7 @@ export interface Plan {
  * @throws GraphRefused naming the node that the kernels can't hold
  */
 export function planGraph(graph: BoundGraph, kernels: Kernels, budget: Budget = DEPTH_FIRST): Plan {
-  const prepared = splitBatch(fuse(expandNorms(graph)), budget);
+  const prepared = splitBatch(fuse(graph), budget);
   const planner = new Planner(prepared, kernels);
   for (const step of cutIntoSteps(prepared)) {
     const nodes = step.kind === 'map' ? step.nodes : [step.node];

@@ -1,7 +1,7 @@
-import { geluForm, hardSigmoidLine, seluScales, TANH_GELU_CUBE } from '../../../graph/ops/activations.js';
+import { hardSigmoidLine } from '../../../graph/ops/activations.js';
 import { intAttr, numberAttr, optionalNumberAttr } from '../../../graph/ops/attributes.js';
 import { isKind } from '../../../graph/ops/checks.js';
-import type { Lowering, LoweringTable, NodeLowering } from '../lowering.js';
+import type { Lowering, LoweringTable } from '../lowering.js';
 
 /** Functions of one element that ONNX has under the same name, without attributes. */
 export function sameOp(opType: string): Lowering {
@@ -10,22 +10,6 @@ export function sameOp(opType: string): Lowering {
 
 const along: (opType: string) => Lowering = (opType) => (x) =>
   x.result(opType, x.inputs, { axis: intAttr(x.node, 'axis', -1) });
-
-/** x·(1 + y)/2. Neither Gelu nor Mish is in this opset; onnxruntime fuses the chain of an exact Gelu itself. */
-function halfOfOnePlus(x: NodeLowering, y: string): void {
-  const half = x.op('Mul', [x.inputs[0], x.constant([0.5])]);
-  x.result('Mul', [half, x.op('Add', [y, x.constant([1])])]);
-}
-
-const GELU: Readonly<Record<'none' | 'tanh', Lowering>> = {
-  none: (x) => halfOfOnePlus(x, x.op('Erf', [x.op('Div', [x.inputs[0], x.constant([Math.SQRT2])])])),
-  tanh: (x) => {
-    const [input] = x.inputs;
-    const cube = x.op('Mul', [x.op('Mul', [input, input]), input]);
-    const bent = x.op('Add', [input, x.op('Mul', [cube, x.constant([TANH_GELU_CUBE])])]);
-    halfOfOnePlus(x, x.op('Tanh', [x.op('Mul', [bent, x.constant([Math.sqrt(2 / Math.PI)])])]));
-  },
-};
 
 const NO_BOUNDS: { min?: number; max?: number } = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
 
@@ -42,21 +26,14 @@ export const ACTIVATIONS: LoweringTable = {
   Erf: sameOp('Erf'),
   Reciprocal: sameOp('Reciprocal'),
   Softplus: sameOp('Softplus'),
-  Softsign: sameOp('Softsign'),
   HardSwish: sameOp('HardSwish'),
   PRelu: sameOp('PRelu'),
   Elu: (x) => x.result('Elu', x.inputs, { alpha: { float: numberAttr(x.node, 'alpha', 1) } }),
-  Selu: (x) => {
-    const { alpha, gamma } = seluScales(x.node);
-    x.result('Selu', x.inputs, { alpha: { float: alpha }, gamma: { float: gamma } });
-  },
   HardSigmoid: (x) => {
     const [alpha, beta] = hardSigmoidLine(x.node);
     x.result('HardSigmoid', x.inputs, { alpha: { float: alpha }, beta: { float: beta } });
   },
   Pow: (x) => x.result('Pow', [x.inputs[0], x.constant([numberAttr(x.node, 'exponent', 1)])]),
-  Gelu: (x) => GELU[geluForm(x.node)](x),
-  Mish: (x) => x.result('Mul', [x.inputs[0], x.op('Tanh', [x.op('Softplus', x.inputs)])]),
   // The IR's Dropout is that of inference; training steps multiply by a mask.
   Dropout: sameOp('Identity'),
   LeakyRelu: (x) => x.result('LeakyRelu', x.inputs, { alpha: { float: numberAttr(x.node, 'alpha', 0.01) } }),

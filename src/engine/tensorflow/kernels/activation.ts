@@ -1,4 +1,3 @@
-import { geluForm, hardSigmoidLine, seluScales, TANH_GELU_CUBE } from '../../../graph/ops/activations.js';
 import { intAttr, numberAttr, optionalNumberAttr } from '../../../graph/ops/attributes.js';
 import { normalizeAxis } from '../../../graph/ops/checks.js';
 import { broadcast, elementwise, type Kernel, type KernelTable } from '../kernel.js';
@@ -15,18 +14,6 @@ const elu = (tf: TF, t: DeviceTensor, alpha: number): DeviceTensor =>
 
 /** Not tfjs-core's, whose backends cut it off in ways of their own. */
 const softplus = (tf: TF, t: DeviceTensor): DeviceTensor => tf.add(tf.relu(t), tf.log1p(tf.exp(tf.neg(tf.abs(t)))));
-
-const hardSigmoid = (tf: TF, t: DeviceTensor, alpha: number, beta: number): DeviceTensor =>
-  tf.clipByValue(tf.add(tf.mul(t, alpha), beta), 0, 1);
-
-/** `x / 2 · (1 + s)`, where s is a sigmoid curve from -1 to 1. */
-const gelu: Kernel = elementwise((t, { tf, node }) => {
-  const curve =
-    geluForm(node) === 'tanh'
-      ? tf.tanh(tf.mul(tf.add(t, tf.mul(tf.mul(tf.square(t), t), TANH_GELU_CUBE)), Math.sqrt(2 / Math.PI)))
-      : tf.erf(tf.mul(t, Math.SQRT1_2));
-  return tf.mul(tf.mul(t, 0.5), tf.add(curve, 1));
-});
 
 /** Along any axis, where tfjs-core has only the last. */
 const softmax =
@@ -54,16 +41,7 @@ export const ACTIVATIONS: KernelTable = {
   Erf: sameOp('erf'),
   Reciprocal: sameOp('reciprocal'),
   Elu: elementwise((t, { tf, node }) => elu(tf, t, numberAttr(node, 'alpha', 1))),
-  Selu: elementwise((t, { tf, node }) => {
-    const { alpha, gamma } = seluScales(node);
-    return tf.mul(elu(tf, t, alpha), gamma);
-  }),
-  Gelu: gelu,
-  HardSigmoid: elementwise((t, { tf, node }) => hardSigmoid(tf, t, ...hardSigmoidLine(node))),
-  HardSwish: elementwise((t, { tf }) => tf.mul(t, hardSigmoid(tf, t, 1 / 6, 0.5))),
   Softplus: elementwise((t, { tf }) => softplus(tf, t)),
-  Softsign: elementwise((t, { tf }) => tf.div(t, tf.add(tf.abs(t), 1))),
-  Mish: elementwise((t, { tf }) => tf.mul(t, tf.tanh(softplus(tf, t)))),
   Pow: elementwise((t, { tf, node }) => tf.pow(t, numberAttr(node, 'exponent', 1))),
   PRelu: broadcast(([t, slope], { tf }) => tf.add(tf.relu(t), tf.mul(tf.minimum(t, 0), slope))),
   LeakyRelu: elementwise((t, { tf, node }) => tf.leakyRelu(t, numberAttr(node, 'alpha', 0.01))),

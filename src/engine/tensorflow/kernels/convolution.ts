@@ -1,7 +1,8 @@
 import { intAttr, intsAttr } from '../../../graph/ops/attributes.js';
 import { resolveTransposedWindow } from '../../../graph/ops/transposed-window.js';
 import { resolveWindow } from '../../../graph/ops/window.js';
-import { type Convolution, convolve, convolveFilterGradient, convolveInputGradient } from '../convolution.js';
+import { convolve, convolveFilterGradient, convolveInputGradient } from '../convolution.js';
+import type { Convolution } from '../convolution-window.js';
 import { channelsLast, type KernelTable, type NodeRun } from '../kernel.js';
 import type { DeviceTensor } from '../value.js';
 

@@ -1,5 +1,22 @@
+import type { Dim } from '../../../graph/graph.js';
 import type { NodeLowering } from '../lowering.js';
-import type { ResizeRequest } from './resize.js';
+
+/** How one Resize node resizes, whatever version of it. */
+export interface ResizeRequest {
+  readonly mode: string;
+  readonly coordinates: string;
+  readonly nearest: string;
+  readonly antialias: boolean;
+  readonly excludeOutside: boolean;
+  readonly cubicCoefficient: number;
+  readonly extrapolation: number;
+  /** Start and end of the part that is resized, for each axis; only `tf_crop_and_resize` has one. */
+  readonly region: readonly (readonly [number, number])[] | undefined;
+  /** For each axis. */
+  readonly scales: readonly number[];
+  /** Extents of the result. */
+  readonly sizes: readonly Dim[];
+}
 
 /** One axis to resize, all extents known. */
 interface AxisRequest extends ResizeRequest {

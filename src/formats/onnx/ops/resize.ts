@@ -2,24 +2,7 @@ import type { Attrs, Dim } from '../../../graph/graph.js';
 import type { NodeLowering } from '../lowering.js';
 import { lowerOpaque } from '../opaque.js';
 import type { OnnxOp, OnnxOpTable } from './onnx-op.js';
-import { resizeByMatrices } from './resize-matrix.js';
-
-/** How one Resize node resizes, whatever version of it. */
-export interface ResizeRequest {
-  readonly mode: string;
-  readonly coordinates: string;
-  readonly nearest: string;
-  readonly antialias: boolean;
-  readonly excludeOutside: boolean;
-  readonly cubicCoefficient: number;
-  readonly extrapolation: number;
-  /** Start and end of the part that is resized, for each axis; only `tf_crop_and_resize` has one. */
-  readonly region: readonly (readonly [number, number])[] | undefined;
-  /** For each axis. */
-  readonly scales: readonly number[];
-  /** Extents of the result. */
-  readonly sizes: readonly Dim[];
-}
+import { type ResizeRequest, resizeByMatrices } from './resize-matrix.js';
 
 const PLAIN_COORDINATES = ['half_pixel', 'pytorch_half_pixel', 'asymmetric', 'align_corners'];
 

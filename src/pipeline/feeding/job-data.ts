@@ -1,0 +1,170 @@
+import type { ArchiveLimits } from '../../archive/index.js';
+import {
+  type Augmenter,
+  createAugmenter,
+  fitToModel,
+  imagePlanes,
+  openDataset,
+  type Scaling,
+  type Split,
+  splitValidation,
+} from '../../data/index.js';
+import type { Engine } from '../../engine/engine.js';
+import { EspalierError } from '../../errors.js';
+import { type Graph, getSpec } from '../../graph/graph.js';
+import type { PruneConfig } from '../../prune-config/index.js';
+import type { JobListener, JobSpec } from '../contract.js';
+import { openTeacher, type Teacher } from '../training/teacher.js';
+import { type ChosenHeads, chooseHeads, describeHeads } from './choose-heads.js';
+import { settleScaling, warnOfSmallScaling } from './input-scaling.js';
+
+/** A job's samples, fitted to the model. */
+export interface JobData {
+  readonly train: Split;
+  readonly validation: Split;
+  readonly scaling: Scaling;
+  readonly labelled: boolean;
+  /** Whether there is something to score by: labels, or the original model. */
+  readonly scored: boolean;
+  /** What is trained and scored. */
+  readonly heads: ChosenHeads['heads'];
+  /** The original model, where training or scoring needs it. */
+  readonly teacher?: Teacher | undefined;
+  /** What training batches go through. */
+  readonly augment?: Augmenter | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a job's data set, fits it to the graph's one input and its outputs, holds out a validation part and settles how
+ * values are scaled.
+ * @throws EspalierError when data and model don't fit
+ */
+export async function openJobData(
+  dataset: NonNullable<JobSpec['dataset']>,
+  graph: Graph,
+  config: PruneConfig,
+  engine: Engine,
+  listener: JobListener,
+  limits?: ArchiveLimits,
+): Promise<JobData> {
+  if (graph.inputs.length !== 1) {
+    throw new EspalierError('DATASET_SHAPE', `the model has ${graph.inputs.length} inputs, a data set feeds one`);
+  }
+  const opened = await openDataset(dataset.path, { name: dataset.name, ...(limits && { limits }) });
+  try {
+    const inputShape = getSpec(graph, graph.inputs[0]).shape.slice(1).map(Number);
+    const chosen = chooseOrWarn(graph, opened.train.labels, config, listener);
+    const labelled = chosen.targets.length > 0;
+    const all = fitToModel(opened.train, inputShape, chosen.targets);
+    const { train, validation } = opened.validation
+      ? { train: all, validation: fitToModel(opened.validation, inputShape, chosen.targets) }
+      : partition(all, config, labelled, listener);
+    const scored = chosen.heads.length > 0;
+    const teacher = chosen.heads.some(({ distillation }) => distillation)
+      ? await openTeacher(engine, graph, { heads: chosen.heads })
+      : undefined;
+    const close = async () => {
+      await teacher?.release();
+      await opened.close();
+    };
+    const augment = augmenterOf(config, graph, inputShape, chosen.targets);
+    const data = { train, validation, labelled, scored, heads: chosen.heads, teacher, augment, close };
+    if (scored) listener.log(`outputs: ${describeHeads(chosen)}`);
+    const asked = config.scaling;
+    warnOfSmallScaling(asked, train.dtype, listener);
+    if (asked !== 'auto' || !labelled) return { ...data, scaling: asked };
+    const heads = { heads: chosen.heads.filter(({ labels }) => labels !== 'none') };
+    return { ...data, scaling: await settleScaling({ engine, graph, heads, train, listener }) };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/** Shape of one sample of a data set. @throws EspalierError as {@link openDataset} */
+export async function readSampleShape(
+  { path, name }: NonNullable<JobSpec['dataset']>,
+  limits?: ArchiveLimits,
+): Promise<readonly number[]> {
+  const opened = await openDataset(path, { name, ...(limits && { limits }) });
+  await opened.close();
+  return opened.train.inputShape;
+}
+
+function partition(
+  all: Split,
+  config: PruneConfig,
+  labelled: boolean,
+  listener: JobListener,
+): { train: Split; validation: Split } {
+  const share = config.finetune ? config.finetune.validation_split : 0;
+  const { train, validation } = splitValidation(all, share, config.seed);
+  if (validation) return { train, validation };
+  if (config.finetune) {
+    throw new EspalierError(
+      'CONFIG_INVALID',
+      'without x_test and y_test, finetuning needs a validation_split above 0',
+      {
+        errors: [{ pointer: '/config/finetune/validation_split', message: 'must be above 0: the data have no x_test' }],
+      },
+    );
+  }
+  if (labelled) {
+    listener.warning({
+      code: 'EVALUATED_ON_ALL_DATA',
+      message: 'nothing is trained, so accuracy is over all samples of the data set, which has no x_test',
+    });
+  }
+  return { train: all, validation: all };
+}
+
+/** Nothing where there is nothing to score by and nothing is to be trained. */
+function chooseOrWarn(graph: Graph, labels: Split['labels'], config: PruneConfig, listener: JobListener): ChosenHeads {
+  const finetune = config.finetune || undefined;
+  if (labels.size === 0 && finetune && !finetune.distillation) {
+    throw new EspalierError(
+      'LABELS_INVALID',
+      'finetuning needs labels, and the data set has none; `finetune.distillation` learns from the original model, `finetune: false` prunes without',
+    );
+  }
+  try {
+    return chooseHeads(graph, labels, finetune);
+  } catch (error) {
+    if (config.finetune || !(error instanceof EspalierError) || error.code !== 'NOT_TRAINABLE') throw error;
+    listener.warning({
+      code: 'NOT_SCORED',
+      message: `labels are not used, accuracy and loss are null: ${error.message}`,
+    });
+    return { heads: [], targets: [] };
+  }
+}
+
+function augmenterOf(
+  { finetune }: PruneConfig,
+  graph: Graph,
+  inputShape: readonly number[],
+  targets: ChosenHeads['targets'],
+): Augmenter | undefined {
+  const augmentation = finetune ? finetune.augmentation : undefined;
+  if (!augmentation) return undefined;
+  try {
+    return createAugmenter(augmentation, imagePlanes(inputShape, !readsChannelsLast(graph)), targets);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const errors = [{ pointer: '/config/finetune/augmentation', message }];
+    throw new EspalierError('CONFIG_INVALID', `finetune.augmentation: ${message}`, { errors, cause });
+  }
+}
+
+/** Readers of channels-last files put a transpose between the input and the first op that looks at neighbours. */
+function readsChannelsLast(graph: Graph): boolean {
+  const reached = new Set<string>(graph.inputs);
+  for (const node of graph.nodes) {
+    if (!reached.has(node.inputs[0])) continue;
+    if (node.op === 'Transpose') return (node.attrs.perm as readonly number[] | undefined)?.at(-1) !== 1;
+    if (['Conv', 'MaxPool', 'AveragePool'].includes(node.op)) return false;
+    for (const id of node.outputs) reached.add(id);
+  }
+  return true;
+}

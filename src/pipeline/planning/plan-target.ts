@@ -1,0 +1,66 @@
+import type { Engine } from '../../engine/index.js';
+import { EspalierError } from '../../errors.js';
+import type { LoadedModel } from '../../formats/index.js';
+import type { Graph } from '../../graph/graph.js';
+import type { PruneConfig, Target } from '../../prune-config/index.js';
+import { type ChannelMutator, type Plan, planChoices, ratioChoices } from '../../pruning/index.js';
+import type { LatencyComparison } from './latency.js';
+import { planLatency } from './plan-latency.js';
+import { planSize } from './plan-size.js';
+
+export interface PlannedTarget {
+  /** Final choices, by unit. */
+  readonly choices: Readonly<Record<string, number>>;
+  /** Absent for ratios, which say the choices themselves. */
+  readonly plan?: Plan;
+  /** Of a latency target: the last measurement of these choices. */
+  readonly comparison?: LatencyComparison;
+}
+
+export interface PlanContext {
+  /** Takes latencies. */
+  readonly stopwatch: Engine;
+  readonly model: LoadedModel;
+  /** Of the model's files. */
+  readonly sizeBytes: number;
+  /** The model with the outputs that stay. */
+  readonly graph: Graph;
+  readonly mutator: ChannelMutator;
+  readonly config: PruneConfig;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Turns what a config asks for into choices. The mutator is left as it was.
+ * @throws EspalierError NOTHING_TO_PRUNE, UNIT_UNKNOWN, CHOICE_INVALID; a target out of reach is said by the plan
+ */
+export async function planTarget(context: PlanContext): Promise<PlannedTarget> {
+  const { mutator, graph, config } = context;
+  if (mutator.mutableUnits.length === 0) throw nothingToPrune(mutator, graph);
+  const ratio = config.algorithm.target_pruning_ratio;
+  if (ratio !== undefined) {
+    return { choices: ratioChoices(mutator, ratio) };
+  }
+  const planned = await planFor(config.target ?? { macs: 0.5 }, context);
+  return { choices: planned.plan.choices, ...planned };
+}
+
+/** Size and latency are known by writing and by running; the others are counted. */
+async function planFor(
+  target: Target,
+  { stopwatch, model, sizeBytes, graph, mutator, config: { counting }, signal }: PlanContext,
+): Promise<{ plan: Plan; comparison?: LatencyComparison }> {
+  if (target.size !== undefined) return { plan: await planSize(model, sizeBytes, mutator, target.size, counting) };
+  if (target.latency !== undefined) return planLatency(stopwatch, mutator, graph, target.latency, counting, signal);
+  return { plan: planChoices(mutator, target, counting) };
+}
+
+function nothingToPrune(mutator: ChannelMutator, graph: Graph): EspalierError {
+  const reasons = mutator.unprunable.slice(0, 5).map(({ layer, reason }) => `${layer}: ${reason}`);
+  const names = graph.outputs.map(({ name }) => name);
+  const hint =
+    names.length > 1
+      ? `; the model has ${names.length} outputs (${names.join(', ')}): say with \`outputs\` which to keep`
+      : '';
+  return new EspalierError('NOTHING_TO_PRUNE', `no channels can go (${reasons.join('; ')})${hint}`);
+}

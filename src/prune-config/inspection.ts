@@ -1,0 +1,36 @@
+/** What uploads are, as configs are checked against. JSON: it goes on the record. */
+import type { UnitsTemplate } from './units-template.js';
+
+export interface TensorInfo {
+  readonly name: string;
+  readonly shape: readonly (number | null)[];
+  readonly dtype: string;
+}
+
+/** What an upload of a model is, found by the inspect child; it goes on the record. */
+export interface ModelInspection {
+  readonly format: string;
+  readonly name: string;
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  readonly parameters: number;
+  readonly macs: number;
+  /** The mutator's config template with every option on (units, init_args, channels, choices), for default units. */
+  readonly units: UnitsTemplate;
+  readonly warnings: readonly { code: string; message: string }[];
+}
+
+export interface DatasetInspection {
+  readonly kind: 'npz' | 'images';
+  readonly samples: { readonly train: number; readonly validation: number };
+  /** Of one sample. */
+  readonly input_shape: readonly number[];
+  readonly dtype: string;
+  readonly label_kind: 'index' | 'one_hot' | 'values' | 'none';
+  readonly num_classes: number | null;
+  /** Of one sample's labels, without axes of 1 at the end; null without labels. Older records don't have it. */
+  readonly label_shape?: readonly number[] | null;
+  /** Outputs that labels are named for. Older records don't have it. */
+  readonly label_outputs?: readonly string[];
+  readonly warnings: readonly { code: string; message: string }[];
+}
