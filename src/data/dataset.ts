@@ -1,6 +1,6 @@
 import { type ArchiveLimits, openFileSet } from '../archive/index.js';
 import { EspalierError } from '../errors.js';
-import type { DatasetInspection } from '../prune-config/index.js';
+import type { DatasetInspection } from '../prune-config/inspection.js';
 import type { DatasetFormat, DatasetParts } from './format.js';
 import type { Labels } from './labels.js';
 import { NPZ } from './npz.js';

@@ -70,7 +70,7 @@ describe.each([
   ['nodenext', 'nodenext'],
   ['bundler', 'esnext'],
 ])('TypeScript with moduleResolution %s', (moduleResolution, module) => {
-  test('finds no fault, in seconds', async () => {
+  test('finds no fault', async () => {
     const files = PAGES.map((page) => page.replace(/\.md$/, '.ts'));
     for (const [i, page] of PAGES.entries()) {
       const code = samplesOf(page).filter(({ language }) => language === 'ts');
@@ -96,7 +96,6 @@ describe.each([
     const others = lines.filter((line) => line.startsWith('/') && !line.startsWith(project));
     expect(others.filter((line) => !/\/typescript[^/]*\/.*lib\.[\w.]*d\.ts$/.test(line))).toEqual([]);
     console.info(`moduleResolution ${moduleResolution}: ${seconds.toFixed(1)} s`);
-    expect(seconds).toBeLessThan(50);
   });
 });
 
