@@ -57,8 +57,8 @@ try {
 async function bench(api: ApiProcess): Promise<void> {
   const client = createClient({ url: api.url });
   const files = Array.from({ length: UPLOADS }, (_, i) => join(folder, `images-${i}.npz`));
-  for (const file of files) await writeImages(file, megabytes * 1e6);
   const { running, queued } = await fillQueue();
+  for (const file of files) await writeImages(file, megabytes * 1e6);
   const paths = [running, ...queued].map((id) => `/jobs/${id}`);
   const order = { url: api.url, paths, connections: CONNECTIONS };
 
