@@ -1,6 +1,6 @@
 /**
- * SQLite in a thread of its own. A commit waits until the disk has it, which beside large uploads takes a large part of a
- * second: on the thread that answers requests, nobody would be answered meanwhile.
+ * SQLite in a thread of its own. A commit waits until the disk has it, which beside large uploads may take a large part
+ * of a second: on the thread that answers requests, nobody would be answered meanwhile.
  */
 import { Worker } from 'node:worker_threads';
 import {
