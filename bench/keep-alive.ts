@@ -8,8 +8,8 @@ export interface Connection {
 }
 
 /**
- * One connection that is kept open, for polls. Reads no more of an answer than its status and its length, so that a client
- * takes little of what the server runs on.
+ * One connection that is kept open, for polls. Reads no more of an answer than its status and its length, so that a
+ * client takes little of what the server runs on.
  */
 export async function openConnection(url: string): Promise<Connection> {
   const { hostname, port } = new URL(url);

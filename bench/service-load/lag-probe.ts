@@ -1,6 +1,6 @@
 /**
- * Preloaded into the API (`--import`): how late its event loop comes to what is due, written to the file `LAG_FILE` at each
- * SIGUSR2, since the last one. Takes a timer every 10 ms.
+ * Preloaded into the API (`--import`): how late its event loop comes to what is due, written to the file `LAG_FILE` at
+ * each SIGUSR2, since the last one. Takes a timer every 10 ms.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks';

@@ -1,7 +1,8 @@
 /**
- * `GET /jobs/{id}` beside all that a service may have to do at once: 1,000 jobs that wait in Redis, one that runs, 200 event
- * streams, 4 uploads at a time. API, worker and Redis are processes of their own, with their presets; so is the client that
- * polls. Polls come at a fixed rate, and count from when they were due; then from 16 clients that ask without a pause.
+ * `GET /jobs/{id}` beside all that a service may have to do at once: 1,000 jobs that wait in Redis, one that runs, 200
+ * event streams, 4 uploads at a time. API, worker and Redis are processes of their own, with their presets; so is the
+ * client that polls. Polls come at a fixed rate, and count from when they were due; then from 16 clients that ask
+ * without a pause.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +23,7 @@ import type { PollOrder, PollRecord } from './poller.js';
 import { openStreams } from './streams.js';
 import { sendDataset, writeImages } from './uploads.js';
 
-const USAGE = `GET /jobs/{id} beside 1,000 queued jobs, 200 event streams and 4 uploads at once; needs redis-server on PATH
+const USAGE = `GET /jobs/{id} beside 1,000 queued jobs, 200 event streams, 4 uploads; needs redis-server on PATH
 node dist/bench/service-load/main.js [ROUNDS of uploads (4)] [MB of each (400)] [requests a SECOND (200)]
 `;
 
@@ -57,8 +58,8 @@ try {
 async function bench(api: ApiProcess): Promise<void> {
   const client = createClient({ url: api.url });
   const files = Array.from({ length: UPLOADS }, (_, i) => join(folder, `images-${i}.npz`));
-  for (const file of files) await writeImages(file, megabytes * 1e6);
   const { running, queued } = await fillQueue();
+  for (const file of files) await writeImages(file, megabytes * 1e6);
   const paths = [running, ...queued].map((id) => `/jobs/${id}`);
   const order = { url: api.url, paths, connections: CONNECTIONS };
 

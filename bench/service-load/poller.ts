@@ -1,4 +1,4 @@
-/** The client that polls, a process of its own: what others do here is none of its waiting. Told what to do by its parent. */
+/** The client that polls, a process of its own, told what to do by its parent: no other client's work delays it. */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection, openConnection } from '../keep-alive.js';

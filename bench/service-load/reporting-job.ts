@@ -1,4 +1,4 @@
-/** A job's child that reports as one that trains does, whose steps take 20 ms and epochs a second, and takes no processor. */
+/** A job's child that reports as one that trains does (steps of 20 ms, epochs of a second), and takes no processor. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobRunner } from '../../src/pipeline/contract.js';
 import { serveJob } from '../../workers/serve-job.js';

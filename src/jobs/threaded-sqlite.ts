@@ -1,6 +1,6 @@
 /**
- * SQLite in a thread of its own. A commit waits until the disk has it, which beside large uploads takes a large part of a
- * second: on the thread that answers requests, nobody would be answered meanwhile.
+ * SQLite in a thread of its own. A commit waits until the disk has it, which beside large uploads may take a large part
+ * of a second: on the thread that answers requests, nobody would be answered meanwhile.
  */
 import { Worker } from 'node:worker_threads';
 import {
@@ -57,7 +57,14 @@ export class SqliteThread {
       if (answer.error === undefined) answered(answer);
       else failed(Object.assign(new Error(answer.error.message), { name: 'SqliteError', code: answer.error.code }));
     });
-    this.#worker.on('error', (cause) => this.#end(new Error('the thread of the record broke', { cause })));
+    this.#worker.on('error', (cause) => {
+      const fault = new Error('the thread of the record broke', { cause });
+      this.#end(fault);
+      // A service without its record answers nothing right: whoever watches the process starts it again.
+      setImmediate(() => {
+        throw fault;
+      });
+    });
     this.#worker.on('exit', () => this.#end(new Error('the record is closed')));
   }
 

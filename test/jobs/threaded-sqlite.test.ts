@@ -53,7 +53,7 @@ test('it says whether a transaction is open', async () => {
 });
 
 test('what is no database is refused as SQLite says', async () => {
-  await expect(SqliteThread.open('/', [])).rejects.toThrow(/unable to open/i);
+  await expect(SqliteThread.open('/', [])).rejects.toThrow(/unable to open connection/i);
 });
 
 test('a process that forgets to close it ends; one that waits for an answer gets it', () => {
