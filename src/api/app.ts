@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { parseJson } from './parse-json.js';
 import { useAuth } from './plugins/auth.js';
 import { useBodyPace } from './plugins/body-pace.js';
+import { useConnectionLimit } from './plugins/connection-limit.js';
 import { useDocs } from './plugins/docs.js';
 import { useHttpRules } from './plugins/http-rules.js';
 import { useLocalOnly } from './plugins/local-only.js';
@@ -32,6 +33,7 @@ export async function addApi(root: FastifyInstance, services: Services): Promise
   for (const { schema } of [Problem, Model, Dataset, Units, Job, JobSummary, Config, Artifact, Report])
     app.addSchema(schema);
 
+  useConnectionLimit(root);
   useProblems(root);
   useRequestLog(root);
   useHttpRules(root);
