@@ -7,6 +7,7 @@ import { useAuth } from './plugins/auth.js';
 import { useBodyPace } from './plugins/body-pace.js';
 import { useConnectionLimit } from './plugins/connection-limit.js';
 import { useDocs } from './plugins/docs.js';
+import { useEarlyAnswers } from './plugins/early-answers.js';
 import { useHttpRules } from './plugins/http-rules.js';
 import { useLocalOnly } from './plugins/local-only.js';
 import { useMethodNotAllowed } from './plugins/methods.js';
@@ -34,6 +35,7 @@ export async function addApi(root: FastifyInstance, services: Services): Promise
     app.addSchema(schema);
 
   useConnectionLimit(root);
+  useEarlyAnswers(root, services.limits.uploadBytes);
   useProblems(root);
   useRequestLog(root);
   useHttpRules(root);
