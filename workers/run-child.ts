@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { CodedError } from '../src/queue/payloads.js';
-import { CHANNEL_FD, encodeFrame, type Frame, FrameReader, LONGEST_EVENT } from './frames.js';
+import { CHANNEL_FD, encodeFrame, type Frame, FrameReader, LONGEST_EVENT, PULSE_FD } from './frames.js';
 import { forEachLine } from './lines.js';
 import { processorMs, residentBytes, watchProcess } from './process-watch.js';
 import type { Parse } from './protocol.js';
@@ -20,6 +20,9 @@ const LAST_WORDS = 30;
 
 /** How often to look at what a child takes. */
 const LOOK_MS = 200;
+
+/** How often a child hears that we are alive; it waits for 20 s (parent-watch.ts). */
+const PULSE_MS = 2000;
 
 /** A longer one fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -135,6 +138,9 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
     } else if (sizeBytes > LONGEST_EVENT) throw new Error(`an event has ${sizeBytes} bytes`);
     else options.onEvent(message as E);
   };
+  const pulse = child.stdio[PULSE_FD] as Socket;
+  pulse.on('error', () => {});
+  const beat = setInterval(() => void (pulse.writable && pulse.write('.')), PULSE_MS);
   const reader = new FrameReader();
   channel.on('data', (chunk: Buffer) => {
     // After the last word, or once it is to be killed, nothing that it says counts.
@@ -158,6 +164,7 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
 
   const ended = new Promise<ChildEnding<V>>((resolve) => {
     const gone = (code: number | null, signal: NodeJS.Signals | null): void => {
+      clearInterval(beat);
       for (const watch of watches) watch.stop();
       for (const timer of timers) clearTimeout(timer);
       const crash: Crash =
@@ -189,7 +196,7 @@ function start(entry: URL, { memoryBytes }: ChildLimits): ChildProcess {
   return spawn(process.execPath, [...flags, fileURLToPath(entry), String(process.pid)], {
     env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (name in process.env ? [[name, process.env[name]]] : []))),
     // Not Node's own channel: what a child writes there that is no message of Node's ends the process that reads it.
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
   });
 }
 
