@@ -101,6 +101,13 @@ export function isDiskFull(error: unknown): boolean {
   return error instanceof Error && DISK_FULL.has(String((error as { code?: unknown }).code));
 }
 
+/** What the system says when it has no more open files, memory or processes to give: later it may have. */
+const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+
+export function isShortage(error: unknown): boolean {
+  return error instanceof Error && SHORTAGES.has(String((error as { code?: unknown }).code));
+}
+
 /** What the system says of files, memory and connections, as against a fault of a program: it has a name like ENOENT. */
 export function isSystemFault(error: unknown): boolean {
   return error instanceof Error && typeof (error as { syscall?: unknown }).syscall === 'string';
@@ -114,6 +121,10 @@ export function toEspalierError(error: unknown, internal: string): EspalierError
   if (error instanceof EspalierError) return error;
   if (isDiskFull(error)) {
     return new EspalierError('DISK_FULL', "the service's disk is full", { retryable: true, cause: error });
+  }
+  if (isShortage(error)) {
+    const why = `this machine is short of open files or memory (${(error as { code?: unknown }).code}); try again`;
+    return new EspalierError('UNAVAILABLE', why, { retryable: true, cause: error });
   }
   return new EspalierError('INTERNAL', internal, { cause: error });
 }

@@ -7,6 +7,9 @@ import { findExcess } from '../src/prune-config/index.js';
 /** The child's end of the socket: the first file after the standard streams. */
 export const CHANNEL_FD = 3;
 
+/** The child's end of another one, on which the worker shows that it is alive (parent-watch.ts). */
+export const PULSE_FD = 4;
+
 /** The last message of an inspection lists every unit of a model. */
 export const LONGEST_FRAME = 16 * 2 ** 20;
 

@@ -1,5 +1,6 @@
 import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isShortage } from '../src/errors.js';
 import { STARTS_FILE, TIME_FILE } from '../src/storage/job-folders.js';
 
 /** A job is started so often without coming to a new checkpoint; then something in it kills its process. */
@@ -44,8 +45,13 @@ export async function readStarts(checkpointDir: string): Promise<FruitlessStarts
 /** The last start was ended by something outside of the job: it doesn't count. */
 export async function takeBackStart(checkpointDir: string): Promise<void> {
   const path = join(checkpointDir, STARTS_FILE);
-  const found = await read(path);
-  if (found !== undefined) await write(path, { ...found, count: Math.max(0, found.count - 1) });
+  try {
+    const found = await read(path);
+    if (found !== undefined) await write(path, { ...found, count: Math.max(0, found.count - 1) });
+  } catch (error) {
+    // Nothing can be written down right now: then it counts.
+    if (!isShortage(error)) throw error;
+  }
 }
 
 async function write(path: string, starts: Starts): Promise<void> {

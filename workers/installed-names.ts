@@ -22,6 +22,7 @@ export async function readInstalledNames(plugins: readonly string[]): Promise<In
   });
   const ending = await child.ended;
   if (ending.type === 'done') return ending.value;
-  const why = ending.type === 'error' ? ending.error.message : [ending.type, ...output.slice(-5)].join('\n');
+  const how = 'detail' in ending ? ending.detail : ending.type;
+  const why = ending.type === 'error' ? ending.error.message : [how, ...output.slice(-5)].join('\n');
   throw new Error(`ESPALIER_PLUGINS: ${why}`);
 }

@@ -1,6 +1,7 @@
 import { type Processor, WaitingError } from 'bullmq';
 import type { Logger } from 'pino';
-import { isDiskFull } from '../src/errors.js';
+import { isDiskFull, isShortage } from '../src/errors.js';
+import { pause } from '../src/jobs/delivery.js';
 import type { JobMessage } from '../src/jobs/messages.js';
 import type { JobOutcome, JobSpec, Phase } from '../src/pipeline/contract.js';
 import { toCodedError } from '../src/queue/coded-error.js';
@@ -21,6 +22,9 @@ type Job = Parameters<Processor<JobPayload, JobEnding>>[0];
 
 /** The API and the reading of uploads come first. */
 const JOB_NICENESS = 10;
+
+/** So long a job waits that could not be started, before it goes back to the queue. */
+const SHORTAGE_MS = 5000;
 
 /** A job that this worker holds, and how to end it from outside. */
 interface HeldJob {
@@ -112,13 +116,19 @@ async function runToEnd(context: WorkerContext, job: Job, mine: HeldJob): Promis
       }
       attempt = await claimWithRoom(context, message, mine);
     } catch (error) {
-      return { attempt: message.attempt, event: notRun(context.logger.child({ job_id: message.job_id }), error) };
+      const log = context.logger.child({ job_id: message.job_id });
+      if (!isShortage(error)) return { attempt: message.attempt, event: notRun(log, error) };
+      log.warn({ err: error }, 'the job could not be started; it is tried again');
+      await pause(SHORTAGE_MS, mine.asked.signal);
+      if (mine.end === 'cancel') return canceled(message.attempt);
+      return undefined;
     }
     if (attempt === undefined) return mine.end === 'cancel' ? canceled(message.attempt) : undefined;
     const verdict = await runAttempt(context, job, attempt, mine);
     if (verdict.type === 'ended') return { attempt: attempt.attempt, event: verdict.event };
     // Here, and not in the queue: there is no room for any other job either.
     if (verdict.type === 'no-room' && mine.end === undefined) await untilRoom(context.dataDir, mine.asked.signal);
+    if (verdict.type === 'not-started') await pause(SHORTAGE_MS, mine.asked.signal);
     if (mine.end === 'cancel') return canceled(attempt.attempt);
     if (verdict.type !== 'crashed') await takeBackStart(attempt.checkpointDir);
     if (verdict.type !== 'no-room' || mine.end === 'stop') return undefined;
@@ -180,6 +190,7 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
     const ending = await child.ended;
     const verdict = judge(ending, translator.phase, limits);
     if (verdict.type === 'no-room') return await withoutRoom(verdict.detail, attempt, reports, log);
+    if (verdict.type === 'not-started') return notStarted(verdict.detail, reports, log);
     if (ending.type === 'error') logFault(log, ending);
     else if (verdict.type === 'ended' && verdict.event.type === 'failed') {
       const { code, message: text } = verdict.event.error;
@@ -194,6 +205,7 @@ async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mi
     return verdict;
   } catch (error) {
     if (isDiskFull(error)) return await withoutRoom(toCodedError(error).message, attempt, reports, log);
+    if (isShortage(error)) return notStarted(toCodedError(error).message, reports, log);
     return { type: 'ended', event: notRun(log, error) };
   } finally {
     await time?.stop();
@@ -215,6 +227,13 @@ async function withoutRoom(detail: string, attempt: Attempt, reports: ReportBatc
   const message = `${detail}; the job waits, and goes on from its last checkpoint once there is room`;
   reports.push({ type: 'waiting', code: 'DISK_FULL', message });
   return { type: 'no-room', detail };
+}
+
+/** It goes back to the queue: another worker may have what this one lacks. */
+function notStarted(detail: string, reports: ReportBatcher, log: Logger): Verdict {
+  log.warn({ detail }, 'the job could not be started; it is tried again');
+  reports.push({ type: 'waiting', code: 'UNAVAILABLE', message: `${detail}; the job waits, and is tried again` });
+  return { type: 'not-started', detail };
 }
 
 /** Once more would end as the last times did. */

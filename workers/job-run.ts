@@ -30,6 +30,8 @@ export type Verdict =
   | { readonly type: 'given-back' }
   /** It can go on once the disk has room. */
   | { readonly type: 'no-room'; readonly detail: string }
+  /** Its process could not be had: nothing of it ran. */
+  | { readonly type: 'not-started'; readonly detail: string }
   | { readonly type: 'crashed'; readonly detail: string; readonly lastWords: readonly string[] };
 
 type Judge<T extends ChildEnding<JobOutcome>['type']> = (
@@ -67,6 +69,7 @@ const VERDICTS: { readonly [T in ChildEnding<JobOutcome>['type']]: Judge<T> } = 
     }),
   canceled: () => ({ type: 'ended', event: { type: 'finished', outcome: CANCELED } }),
   stopped: () => ({ type: 'given-back' }),
+  'not-started': ({ detail }) => ({ type: 'not-started', detail }),
   crashed: ({ detail, lastWords }) => ({ type: 'crashed', detail, lastWords }),
 };
 

@@ -1,16 +1,30 @@
 import { Worker } from 'node:worker_threads';
+import { PULSE_FD } from './frames.js';
 
 const EVERY_MS = 500;
 
+/** As long as a worker's hold on a job lasts: then another may have it, and two runs would share its checkpoints. */
+const SILENT_MS = 20_000;
+
 /**
- * Ends this process within a second of its parent's end, so that no job trains for nobody. The look is taken from a
- * thread of its own: the main one may be in a long computation.
+ * Ends this process within a second of its parent's end, so that no job trains for nobody, and once its parent stands
+ * still: it writes a byte every few seconds. The look is taken from a thread of its own: the main one may be in a long
+ * computation.
  *
  * @param parentPid the parent's, as it told us when it started us (it may be gone by now)
  */
 export function exitWithParent(parentPid: number): void {
-  const look = `setInterval(() => {
-    if (process.ppid !== ${parentPid}) process.kill(process.pid, 'SIGKILL');
-  }, ${EVERY_MS})`;
+  const look = `
+    let heard = performance.now();
+    let looked = heard;
+    const pulse = new (require('node:net').Socket)({ fd: ${PULSE_FD} });
+    pulse.on('error', () => {}).on('data', () => { heard = performance.now(); });
+    setInterval(() => {
+      const now = performance.now();
+      // It was this process that stood still: what came meanwhile is heard after this look.
+      if (now - looked > ${10 * EVERY_MS}) heard = now;
+      looked = now;
+      if (process.ppid !== ${parentPid} || now - heard > ${SILENT_MS}) process.kill(process.pid, 'SIGKILL');
+    }, ${EVERY_MS})`;
   new Worker(look, { eval: true }).unref();
 }

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { CodedError } from '../src/queue/payloads.js';
-import { CHANNEL_FD, encodeFrame, type Frame, FrameReader, LONGEST_EVENT } from './frames.js';
+import { CHANNEL_FD, encodeFrame, type Frame, FrameReader, LONGEST_EVENT, PULSE_FD } from './frames.js';
 import { forEachLine } from './lines.js';
 import { processorMs, residentBytes, watchProcess } from './process-watch.js';
 import type { Parse } from './protocol.js';
@@ -20,6 +20,9 @@ const LAST_WORDS = 30;
 
 /** How often to look at what a child takes. */
 const LOOK_MS = 200;
+
+/** How often a child hears that we are alive; it waits for 20 s (parent-watch.ts). */
+const PULSE_MS = 2000;
 
 /** A longer one fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -58,8 +61,18 @@ export type ChildEnding<V> =
   | { readonly type: 'processor' }
   | { readonly type: 'canceled' }
   | { readonly type: 'stopped' }
-  /** `lastWords`: the last lines that it wrote to stderr. */
-  | { readonly type: 'crashed'; readonly detail: string; readonly lastWords: readonly string[] };
+  /** There never was a process: the system had none to give, or no open files for it. */
+  | { readonly type: 'not-started'; readonly detail: string }
+  | Crash;
+
+export interface Crash {
+  readonly type: 'crashed';
+  readonly detail: string;
+  /** The last lines that it wrote to stderr. */
+  readonly lastWords: readonly string[];
+  /** What ended it, where that was not we. */
+  readonly signal?: NodeJS.Signals;
+}
 
 export interface ChildOptions<E, V> {
   /** The child's compiled module. */
@@ -90,13 +103,15 @@ export interface ChildRun<V> {
  */
 export function runChild<E extends { type: string }, V>(options: ChildOptions<E, V>): ChildRun<V> {
   const { limits } = options;
-  const heapMiB = Math.floor(limits.memoryBytes / 2 ** 20);
-  const flags = [`--max-old-space-size=${heapMiB}`, '--enable-source-maps'];
-  const child = spawn(process.execPath, [...flags, fileURLToPath(options.entry), String(process.pid)], {
-    env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (name in process.env ? [[name, process.env[name]]] : []))),
-    // Not Node's own channel: what a child writes there that is no message of Node's ends the process that reads it.
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-  });
+  let child: ChildProcess;
+  try {
+    child = start(options.entry, limits);
+  } catch (error) {
+    return notStarted(Promise.resolve(error as Error));
+  }
+  const failed = new Promise<Error>((resolve) => void child.on('error', resolve));
+  // Then it may have no pipes either, and an error is on its way.
+  if (child.pid === undefined) return notStarted(failed);
   const channel = child.stdio[CHANNEL_FD] as Socket;
   let ending: ChildEnding<V> | undefined;
   let heapExhausted = false;
@@ -107,15 +122,10 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
     ending ??= why;
     child.kill('SIGKILL');
   };
-  const watches: { stop(): void }[] = [];
-  if (child.pid !== undefined) {
-    const inMemory = (bytes: number) => kill({ type: 'memory', bytes });
-    watches.push(watchProcess(child.pid, residentBytes, limits.memoryBytes, LOOK_MS, inMemory));
-    if (limits.processorMs !== undefined) {
-      watches.push(
-        watchProcess(child.pid, processorMs, limits.processorMs, LOOK_MS, () => kill({ type: 'processor' })),
-      );
-    }
+  const inMemory = (bytes: number) => kill({ type: 'memory', bytes });
+  const watches = [watchProcess(child.pid, residentBytes, limits.memoryBytes, LOOK_MS, inMemory)];
+  if (limits.processorMs !== undefined) {
+    watches.push(watchProcess(child.pid, processorMs, limits.processorMs, LOOK_MS, () => kill({ type: 'processor' })));
   }
   timers.push(setTimeout(() => kill({ type: 'deadline' }), Math.min(limits.deadlineMs, LONGEST_TIMER_MS)));
 
@@ -128,6 +138,9 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
     } else if (sizeBytes > LONGEST_EVENT) throw new Error(`an event has ${sizeBytes} bytes`);
     else options.onEvent(message as E);
   };
+  const pulse = child.stdio[PULSE_FD] as Socket;
+  pulse.on('error', () => {});
+  const beat = setInterval(() => void (pulse.writable && pulse.write('.')), PULSE_MS);
   const reader = new FrameReader();
   channel.on('data', (chunk: Buffer) => {
     // After the last word, or once it is to be killed, nothing that it says counts.
@@ -150,19 +163,19 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
   });
 
   const ended = new Promise<ChildEnding<V>>((resolve) => {
-    const gone = (detail: string): void => {
+    const gone = (code: number | null, signal: NodeJS.Signals | null): void => {
+      clearInterval(beat);
       for (const watch of watches) watch.stop();
       for (const timer of timers) clearTimeout(timer);
-      const crash: ChildEnding<V> = { type: 'crashed', detail, lastWords };
+      const crash: Crash =
+        signal === null
+          ? { type: 'crashed', detail: `it exited with code ${code} and no result`, lastWords }
+          : { type: 'crashed', detail: `it was ended by ${signal}`, lastWords, signal };
       resolve(ending ?? (heapExhausted ? { type: 'memory', bytes: limits.memoryBytes } : crash));
     };
-    const words = (code: number | null, signal: string | null) =>
-      signal === null ? `it exited with code ${code} and no result` : `it was ended by ${signal}`;
-    // Without a process there is no exit to wait for.
-    child.on('error', (error) => child.pid === undefined && gone(`it could not be started: ${error.message}`));
     // 'close' comes after the last message and the last line; 'exit' may come before both.
-    child.once('close', (code, signal) => gone(words(code, signal)));
-    child.once('exit', (code, signal) => timers.push(setTimeout(() => gone(words(code, signal)), DRAIN_MS)));
+    child.once('close', gone);
+    child.once('exit', (code, signal) => timers.push(setTimeout(() => gone(code, signal), DRAIN_MS)));
   });
 
   yieldTo(child, options.niceness);
@@ -176,6 +189,22 @@ export function runChild<E extends { type: string }, V>(options: ChildOptions<E,
     },
     stop: () => kill({ type: 'stopped' }),
   };
+}
+
+function start(entry: URL, { memoryBytes }: ChildLimits): ChildProcess {
+  const flags = [`--max-old-space-size=${Math.floor(memoryBytes / 2 ** 20)}`, '--enable-source-maps'];
+  return spawn(process.execPath, [...flags, fileURLToPath(entry), String(process.pid)], {
+    env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (name in process.env ? [[name, process.env[name]]] : []))),
+    // Not Node's own channel: what a child writes there that is no message of Node's ends the process that reads it.
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+  });
+}
+
+function notStarted<V>(failed: Promise<Error>): ChildRun<V> {
+  const ended = failed.then(({ message }): ChildEnding<V> => {
+    return { type: 'not-started', detail: `it could not be started: ${message}` };
+  });
+  return { pid: undefined, ended, cancel: () => {}, stop: () => {} };
 }
 
 /** Where the compiled module of a child is: next to this one, or in `dist/` when this one runs from source. */

@@ -1,11 +1,12 @@
 /** The API as one plugin: plugins, routes, then what answers everything else. */
 import multipart from '@fastify/multipart';
-import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { parseJson } from './parse-json.js';
 import { useAuth } from './plugins/auth.js';
 import { useBodyPace } from './plugins/body-pace.js';
+import { useConnectionLimit } from './plugins/connection-limit.js';
 import { useDocs } from './plugins/docs.js';
+import { useEarlyAnswers } from './plugins/early-answers.js';
 import { useHttpRules } from './plugins/http-rules.js';
 import { useLocalOnly } from './plugins/local-only.js';
 import { useMethodNotAllowed } from './plugins/methods.js';
@@ -23,15 +24,18 @@ import { Artifact, Config, Job, JobSummary } from './schemas/jobs.js';
 import { Report } from './schemas/report.js';
 import { Dataset, Model, Units } from './schemas/uploads.js';
 import type { Services } from './services.js';
+import { compileValidator } from './validate.js';
 
 export async function addApi(root: FastifyInstance, services: Services): Promise<void> {
   const app = root as TypedApp;
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setValidatorCompiler(compileValidator);
   // Views are made by hand, and tests hold them against the schemas: no second filter on the way out.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   for (const { schema } of [Problem, Model, Dataset, Units, Job, JobSummary, Config, Artifact, Report])
     app.addSchema(schema);
 
+  useConnectionLimit(root);
+  useEarlyAnswers(root, services.limits.uploadBytes);
   useProblems(root);
   useRequestLog(root);
   useHttpRules(root);

@@ -160,6 +160,23 @@ test('readiness follows the queue', async () => {
   expect((await app.inject('/healthz')).statusCode).toBe(200);
 });
 
+test('that it is not ready is told to the log when it changes, not each time that somebody asks', async () => {
+  const app = await open();
+  const ask = async (readiness: string | true) => {
+    h.queue.readiness = readiness;
+    for (let i = 0; i < 3; i++) await app.inject('/readyz');
+  };
+  await ask(true);
+  for (const readiness of ['Redis is full: 3 MiB', 'Redis is full: 2 MiB', 'Redis is away', true] as const) {
+    await ask(readiness);
+  }
+  expect(h.logged.map(({ level, msg }) => [level, msg])).toEqual([
+    [50, 'the service is not ready: Redis is full: 3 MiB'],
+    [50, 'the service is not ready: Redis is away'],
+    [30, 'the service is ready again'],
+  ]);
+});
+
 test('capabilities, docs and the way there', async () => {
   const app = await open();
   expect((await app.inject('/capabilities')).json()).toMatchObject({

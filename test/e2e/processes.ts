@@ -17,8 +17,17 @@ export interface RunningProcess {
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-export function startProcess(script: string, env: Record<string, string>, given: string[] = []): RunningProcess {
-  const child = spawn(process.execPath, [resolve('dist', script), ...given], {
+/** @param openFiles how many it may have; else as many as we */
+export function startProcess(
+  script: string,
+  env: Record<string, string>,
+  given: string[] = [],
+  openFiles?: number,
+): RunningProcess {
+  const node = [process.execPath, resolve('dist', script), ...given];
+  const limited = ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`, ...node];
+  const [command, ...args] = openFiles === undefined ? node : limited;
+  const child = spawn(command, args, {
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -60,8 +69,12 @@ export interface ServiceProcess extends RunningProcess {
 }
 
 /** `npm start`, on a free port. */
-export async function startApi(env: Record<string, string>, given: string[] = []): Promise<ServiceProcess> {
-  const running = startProcess('src/main.js', { PORT: '0', LOG_LEVEL: 'info', ...env }, given);
+export async function startApi(
+  env: Record<string, string>,
+  given: string[] = [],
+  openFiles?: number,
+): Promise<ServiceProcess> {
+  const running = startProcess('src/main.js', { PORT: '0', LOG_LEVEL: 'info', ...env }, given, openFiles);
   const ready = await running.line(({ msg }) => msg === 'espalier is ready');
   return { ...running, url: String(ready.url) };
 }

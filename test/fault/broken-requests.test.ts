@@ -56,6 +56,7 @@ test.each<[string, () => Promise<string>, RegExp]>([
     /4\d\d /,
   ],
   ['no Host', () => raw('GET /jobs HTTP/1.1\r\nconnection: close'), /400 /],
+  ['two Hosts', () => raw('GET /jobs HTTP/1.1\r\nhost: localhost\r\nHost: localhost\r\nconnection: close'), /400 /],
   [
     'two lengths',
     () => raw('POST /jobs HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2', 'xx'),

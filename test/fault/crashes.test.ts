@@ -103,6 +103,27 @@ describe('the process that started a job dies', () => {
   });
 });
 
+describe('the process that started a job stands still', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-orphan-'));
+  let parents: ChildProcess[] = [];
+
+  afterEach(() => {
+    for (const parent of parents) parent.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('its child is gone before long, and that of one that goes on is not', async () => {
+    parents = ['block', 'hang'].map((step) => fork(compiled('test/fault/orphan-maker.js'), [step, folder]));
+    const pids = await Promise.all(parents.map(async (parent) => (await once(parent, 'message'))[0].pid));
+    parents[0].kill('SIGSTOP');
+    const stoppedMs = Date.now();
+    while (isAlive(pids[0]) && Date.now() - stoppedMs < 40_000) await sleep(100);
+    // Its hold on the job lasts 20 s.
+    expect(Date.now() - stoppedMs).toBeLessThan(25_000);
+    expect(isAlive(pids[1])).toBe(true);
+  });
+});
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

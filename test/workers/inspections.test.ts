@@ -78,10 +78,19 @@ test.each([
     'DATASET_INVALID',
     /crash\.zip: reading it broke the reader: it was ended by SIGSEGV/,
   ],
+  ['model', 'killed.zip', 30_000, 'UNAVAILABLE', /killed\.zip could not be read: it was ended by SIGKILL; the machine/],
+  ['model', 'killed-then-crash.zip', 30_000, 'UNAVAILABLE', /could not be read: it was ended by SIGSEGV; the machine/],
+  ['model', 'short.zip', 30_000, 'UNAVAILABLE', /short\.zip could not be read: it was ended by SIGABRT; the machine/],
+  ['dataset', 'no-files.zip', 30_000, 'UNAVAILABLE', /short of open files or memory \(EMFILE\)/],
 ] as const)('a %s named %s, within %d ms, is %s', async (kind, name, deadlineMs, code, message) => {
   await start(deadlineMs);
   const failure = await inspect(kind, name).catch((error: unknown) => error);
   expect(failure).toMatchObject({ code, message: expect.stringMatching(message) });
+});
+
+test.each(['killed-once.zip', 'crash-once.zip'])('%s is read by a second child', async (name) => {
+  await start(30_000);
+  expect(await inspect('model', name)).toMatchObject({ format: 'tfjs-layers' });
 });
 
 test.each(['warn', 'error'])(

@@ -142,6 +142,36 @@ describe.each(['debug', 'warn', 'error'])('with LOG_LEVEL %s', (level) => {
   });
 });
 
+describe('while no process can be had', () => {
+  const { execPath } = process;
+  beforeEach(() => {
+    process.execPath = '/nowhere/node';
+  });
+  afterEach(() => {
+    process.execPath = execPath;
+  });
+
+  test('a job waits, and is run once there is one; that counts as no start', async () => {
+    await fixture.start(open);
+    const job = jobOf(['exit']);
+    await open.queue.enqueue(job);
+    await reports.until(({ type }) => type === 'waiting');
+    expect(reports.ofJob(job.job_id)).toContainEqual(
+      expect.objectContaining({ code: 'UNAVAILABLE', message: expect.stringMatching(/could not be started.*waits/) }),
+    );
+    process.execPath = execPath;
+    // Three starts of its own, after the one that was none.
+    expect(await reports.ending(job.job_id)).toMatchObject({ attempt: 4, error: { code: 'WORKER_CRASHED' } });
+  });
+
+  test('an upload is not read, and may come again', async () => {
+    await fixture.start(open);
+    const answer = open.queue.inspect('model', { blob: 'b', name: 'good.zip', sha256: '0' });
+    const message = expect.stringMatching(/^good\.zip could not be read: it could not be started.*try again$/);
+    await expect(answer).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true, message });
+  });
+});
+
 test('a job whose folder can not be made fails at once, and the log says why', async () => {
   await fixture.start(open);
   const job = jobOf(['work']);

@@ -1,11 +1,12 @@
 /** An inspection's child that does what the upload's name says. */
+import { existsSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EspalierError } from '../../src/errors.js';
 import { serveInspection } from '../../workers/serve-inspection.js';
 import { INSPECTION } from '../jobs/samples.js';
 
-const READ: Readonly<Record<string, (limits: unknown) => Promise<unknown>>> = {
+const READ: Readonly<Record<string, (limits: unknown, path: string) => Promise<unknown>>> = {
   'good.zip': async () => ({ format: 'onnx' }),
   'tiny.zip': async () => INSPECTION,
   'limits.zip': async (limits) => limits,
@@ -43,15 +44,41 @@ const READ: Readonly<Record<string, (limits: unknown) => Promise<unknown>>> = {
     const held: object[] = [];
     for (;;) held.push({ held: [held.length] });
   },
-  'crash.zip': async () => {
-    console.error('a library says why');
-    process.kill(process.pid, 'SIGSEGV');
+  'crash.zip': async () => crash(),
+  'crash-once.zip': async (_, path) => (isSecondTry(path) ? INSPECTION : crash()),
+  'killed.zip': async () => killed(),
+  'killed-once.zip': async (_, path) => (isSecondTry(path) ? INSPECTION : killed()),
+  'killed-then-crash.zip': async (_, path) => (isSecondTry(path) ? crash() : killed()),
+  'short.zip': async () => {
+    console.error('Error: EAGAIN: resource temporarily unavailable, uv_thread_create');
+    process.abort();
+  },
+  'no-files.zip': async () => {
+    throw Object.assign(new Error('EMFILE: too many open files, open'), { code: 'EMFILE', syscall: 'open' });
   },
 };
+
+function crash(): void {
+  console.error('a library says why');
+  process.kill(process.pid, 'SIGSEGV');
+}
+
+/** As the kernel does where memory is short. */
+function killed(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+/** Leaves a mark beside the upload. */
+function isSecondTry(path: string): boolean {
+  const mark = `${path}.tried`;
+  if (existsSync(mark)) return true;
+  writeFileSync(mark, '');
+  return false;
+}
 
 function many<T>(value: T, count = 500): T[] {
   return Array.from({ length: count }, () => value);
 }
 
-const read = (_path: string, name: string, limits: unknown) => READ[name](limits) as never;
+const read = (path: string, name: string, limits: unknown) => READ[name](limits, path) as never;
 serveInspection({ model: read, dataset: read });

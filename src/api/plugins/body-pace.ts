@@ -64,4 +64,6 @@ function watch(request: FastifyRequest, reply: FastifyReply, { deadlineMs, floor
   };
   raw.once('end', stop);
   raw.once('close', stop);
+  // What comes after the answer is dropped, with bounds of its own (early-answers.ts).
+  reply.raw.once('finish', stop);
 }

@@ -6,6 +6,7 @@ import type { TSchema } from 'typebox';
 import { ERRORS, type ErrorCode, EspalierError, type FieldError, toEspalierError } from '../../errors.js';
 import { clip, fieldErrors, LONGEST_DETAIL, type SchemaFault } from '../../prune-config/index.js';
 import { MOST_ERRORS } from '../schemas/common.js';
+import { closeInTime } from './early-answers.js';
 
 const MEDIA_TYPE = 'application/problem+json';
 
@@ -125,13 +126,19 @@ export function sendRaw(error: EspalierError, requestId: string, response: Serve
   response.end(body);
 }
 
+/** Dropped of what isn't HTTP, after the answer to it. */
+const MOST_MALFORMED_BYTES = 64 * 2 ** 20;
+
 /** Answers what isn't HTTP. */
 export function answerMalformed(error: Error & { code?: string }, socket: Socket, requestId: string): void {
+  // It has its answer, and this is what came after.
+  if (socket.writableEnded && !socket.destroyed && error.code !== 'ECONNRESET') return;
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
   const other = ['BAD_REQUEST', `the request is not valid HTTP (${error.code})`] as const;
   const [code, detail] = MALFORMED[error.code ?? ''] ?? other;
   const problem = new EspalierError(code, detail);
   const body = JSON.stringify(problemBody(problem, requestId));
+  closeInTime(socket, MOST_MALFORMED_BYTES);
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: ${MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );

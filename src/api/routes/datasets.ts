@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { receiveUpload } from '../receive-upload.js';
-import { closed, Id, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
+import { closed, Id, pageFields, pageOf, pageQuery, problems } from '../schemas/common.js';
 import { Dataset, FilesForm } from '../schemas/uploads.js';
 import type { Services } from '../services.js';
 import { datasetView } from '../views.js';
@@ -42,7 +42,7 @@ export function datasetRoutes(app: TypedApp, services: Services): void {
         operationId: 'listDatasets',
         summary: 'List data sets',
         description: 'Stored data sets, newest first.',
-        querystring: Type.Object(PageQuery, closed),
+        querystring: Type.Object(pageFields('dst'), closed),
         response: { 200: pageOf(Dataset.ref), ...problems(422) },
       },
     },

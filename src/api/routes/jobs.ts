@@ -3,7 +3,7 @@ import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { JOB_STATUSES } from '../../jobs/job.js';
 import { readJobRequest } from '../job-request.js';
-import { closed, Id, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
+import { closed, Id, pageFields, pageOf, pageQuery, problems } from '../schemas/common.js';
 import { Job, JobSummary, NewJob, NewJobForm } from '../schemas/jobs.js';
 import type { Services } from '../services.js';
 import { jobSummaryView, jobText, jobView } from '../views.js';
@@ -86,7 +86,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
         summary: 'List jobs',
         description: 'Newest first, without configs, results and texts of warnings: those stand in each job.',
         querystring: Type.Object(
-          { ...PageQuery, status: Type.Optional(Type.Enum([...JOB_STATUSES], { description: 'Only these.' })) },
+          { ...pageFields('job'), status: Type.Optional(Type.Enum([...JOB_STATUSES], { description: 'Only these.' })) },
           closed,
         ),
         response: { 200: pageOf(JobSummary.ref), ...problems(422) },

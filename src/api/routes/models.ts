@@ -2,7 +2,7 @@ import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import type { UnitsTemplate, UnitTemplate } from '../../prune-config/index.js';
 import { receiveUpload } from '../receive-upload.js';
-import { closed, Id, PageQuery, pageOf, pageQuery, problems } from '../schemas/common.js';
+import { closed, Id, pageFields, pageOf, pageQuery, problems } from '../schemas/common.js';
 import { FilesForm, Model, Units } from '../schemas/uploads.js';
 import type { Services } from '../services.js';
 import { modelView } from '../views.js';
@@ -48,7 +48,7 @@ export function modelRoutes(app: TypedApp, services: Services): void {
         operationId: 'listModels',
         summary: 'List models',
         description: 'Stored models, newest first.',
-        querystring: Type.Object(PageQuery, closed),
+        querystring: Type.Object(pageFields('mdl'), closed),
         response: { 200: pageOf(Model.ref), ...problems(422) },
       },
     },

@@ -45,9 +45,30 @@ export function serviceRoutes(
     async () => ({ status: 'ok' }),
   );
 
+  /** What `/readyz` said last; numbers in it (bytes that are left) may differ each time. */
+  let told: string | undefined;
+  const tell = (fault?: Error): void => {
+    const now = fault?.message.replace(/\d+/g, '#');
+    if (now === told) return;
+    told = now;
+    if (fault === undefined) app.log.info('the service is ready again');
+    else app.log.error({ err: fault }, `the service is not ready: ${fault.message}`);
+  };
+  const findReadiness = async () => {
+    await store.listJobs({ limit: 1 });
+    const ready = await queue.ready();
+    const diskFault = await disk?.findFault();
+    if (diskFault !== undefined) throw new EspalierError('UNAVAILABLE', diskFault, { retryable: true });
+    if (ready !== true) throw new EspalierError('UNAVAILABLE', ready, { retryable: true });
+    const damaged = store.damagedRows();
+    return { status: 'ready', ...(damaged > 0 && { damaged_records: damaged }) };
+  };
+
   app.get(
     '/readyz',
     {
+      // Asked each second: what changes is told by itself.
+      logLevel: 'silent',
       schema: {
         tags,
         operationId: 'getReadiness',
@@ -57,13 +78,14 @@ export function serviceRoutes(
       },
     },
     async () => {
-      await store.listJobs({ limit: 1 });
-      const ready = await queue.ready();
-      const diskFault = await disk?.findFault();
-      if (diskFault !== undefined) throw new EspalierError('UNAVAILABLE', diskFault, { retryable: true });
-      if (ready !== true) throw new EspalierError('UNAVAILABLE', ready, { retryable: true });
-      const damaged = store.damagedRows();
-      return { status: 'ready', ...(damaged > 0 && { damaged_records: damaged }) };
+      try {
+        const found = await findReadiness();
+        tell();
+        return found;
+      } catch (error) {
+        tell(error as Error);
+        throw error;
+      }
     },
   );
 

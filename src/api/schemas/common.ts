@@ -1,4 +1,5 @@
 import Type, { type Static, type TSchema } from 'typebox';
+import type { IdPrefix } from '../../jobs/ids.js';
 import { LONGEST_DETAIL, LONGEST_ID, LONGEST_NAME, LONGEST_TEXT } from '../../prune-config/index.js';
 
 export const closed = { additionalProperties: false } as const;
@@ -48,7 +49,8 @@ export const Timestamp = (description: string) => Type.String({ format: 'date-ti
 const PAGE_LENGTH = 20;
 const LONGEST_PAGE = 100;
 
-export const PageQuery = {
+/** @param prefix of the ids that are listed: a cursor is one of them */
+export const pageFields = (prefix: IdPrefix) => ({
   limit: Type.Optional(
     Type.Integer({
       minimum: 1,
@@ -58,9 +60,13 @@ export const PageQuery = {
     }),
   ),
   cursor: Type.Optional(
-    Type.String({ minLength: 1, maxLength: 100, description: '`next_cursor` of the page before.' }),
+    Type.String({
+      maxLength: LONGEST_ID,
+      pattern: `^${prefix}_[0-9A-HJKMNP-TV-Z]{26}$`,
+      description: '`next_cursor` of the page before.',
+    }),
   ),
-};
+});
 
 /** A page query with the length that it has when none is asked for. */
 export function pageQuery<Q extends { limit?: number }>(query: Q): Q & { limit: number } {
