@@ -53,7 +53,9 @@ export class JobEvents {
   after(jobId: string, id: string | undefined): readonly JobEvent[] {
     const events = this.#events.get(jobId)?.events ?? [];
     if (id === undefined || !this.isKnown(id)) return [...events];
-    return events.filter((event) => numberOf(event.id) > numberOf(id));
+    // Who watches has mostly seen all but the last.
+    const seen = numberOf(id);
+    return events.slice(events.findLastIndex((event) => numberOf(event.id) <= seen) + 1);
   }
 
   /** Whether an id was given by this process: then what came after it is known, as far as it is kept. */
