@@ -2,6 +2,7 @@
 import multipart from '@fastify/multipart';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
+import { OpenAnswers } from './open-answers.js';
 import { parseJson } from './parse-json.js';
 import { useAuth } from './plugins/auth.js';
 import { useBodyPace } from './plugins/body-pace.js';
@@ -47,10 +48,11 @@ export async function addApi(root: FastifyInstance, services: Services): Promise
   );
   await useDocs(root);
 
-  jobRoutes(app, services);
-  eventRoutes(app, services);
+  const open = new OpenAnswers(services.limits.openWaits);
+  jobRoutes(app, services, open);
+  eventRoutes(app, services, open);
   artifactRoutes(app, services);
-  modelRoutes(app, services);
+  modelRoutes(app, services, open);
   datasetRoutes(app, services);
   serviceRoutes(app, services);
   addMethodNotAllowed();
