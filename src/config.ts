@@ -18,6 +18,8 @@ export interface Limits {
   readonly jsonBytes: number;
   /** Jobs that may wait at once. */
   readonly queuedJobs: number;
+  /** Waits and event streams that may be open at once. */
+  readonly openWaits: number;
   /** How slowly a request's body may come. */
   readonly body: { readonly deadlineMs: number; readonly floorBytes: number };
   /** Of all runs of a job together. */
@@ -108,6 +110,7 @@ export function readConfig(env: Environment): Config {
         floorBytes: variables.whole('UPLOAD_FLOOR', 1024, 0, 2 ** 30),
       },
       queuedJobs: variables.whole('QUEUE_LIMIT', 1000, 1, 1_000_000),
+      openWaits: variables.whole('WAIT_LIMIT', 5000, 1, 1_000_000),
     },
   });
 }

@@ -15,6 +15,7 @@ export const ERRORS = {
   EXPECTATION_FAILED: { status: 417, title: 'An expectation that can not be met' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported media type' },
   QUEUE_FULL: { status: 429, title: 'Too many jobs are queued' },
+  TOO_MANY_WAITS: { status: 429, title: 'Too many waits and event streams are open' },
   INTERNAL: { status: 500, title: 'Internal error' },
   NO_WORKER: { status: 503, title: 'No worker is there to read uploads' },
   RECORD_DAMAGED: { status: 500, title: 'The record of it is damaged' },

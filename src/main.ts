@@ -30,6 +30,7 @@ Environment:
   UPLOAD_FLOOR         bytes a second that it must come at, over 15 s (1024)
   JSON_LIMIT           bytes of a JSON body (1 MiB)
   QUEUE_LIMIT          jobs that may be queued at once (1000)
+  WAIT_LIMIT           waits (GET /jobs/ID?wait=…) and event streams that may be open at once (5000)
   UNPACKED_LIMIT       bytes that one upload may unpack to (2 GiB)
   COMPRESSION_LIMIT    unpacked bytes for each byte of an archive (200)
   ENTRIES_LIMIT        files in one upload (2000)

@@ -26,11 +26,20 @@ export interface Frame {
   readonly sizeBytes: number;
 }
 
-/** @throws RangeError when it is longer than `longest` bytes */
+export class FrameTooLong extends RangeError {
+  readonly sizeBytes: number;
+
+  constructor(sizeBytes: number, longest: number) {
+    super(`a message has ${sizeBytes} bytes; at most ${longest} are sent`);
+    this.sizeBytes = sizeBytes;
+  }
+}
+
+/** @throws FrameTooLong when it is longer than `longest` bytes */
 export function encodeFrame(message: object, longest = LONGEST_FRAME): Buffer {
   // JSON has no line breaks of its own.
   const bytes = Buffer.from(`${JSON.stringify(message)}\n`);
-  if (bytes.length > longest) throw new RangeError(`a message has ${bytes.length} bytes; at most ${longest} are sent`);
+  if (bytes.length > longest) throw new FrameTooLong(bytes.length, longest);
   return bytes;
 }
 

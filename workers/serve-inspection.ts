@@ -3,6 +3,7 @@ import { EspalierError, isSystemFault } from '../src/errors.js';
 import type { DatasetInspection, ModelInspection } from '../src/pipeline/contract.js';
 import { openChildChannel } from './child-channel.js';
 import { fitNames, fitWarnings } from './fit.js';
+import { FrameTooLong, LONGEST_FRAME } from './frames.js';
 import { parseInspectRequest } from './protocol.js';
 
 export interface Inspectors {
@@ -22,10 +23,18 @@ export function serveInspection(inspectors: Inspectors): void {
       channel.finish({ type: 'done', value });
     };
     read().catch((error: unknown) => {
-      if (error instanceof EspalierError || isSystemFault(error)) channel.fail(error);
+      if (error instanceof FrameTooLong) channel.fail(tooMuch(error, name));
+      else if (error instanceof EspalierError || isSystemFault(error)) channel.fail(error);
       else channel.fail(stumbled(error, INVALID[kind], name), error);
     });
   });
+}
+
+/** The file is whole: there are too many layers of too long names in it. */
+function tooMuch({ sizeBytes }: FrameTooLong, name: string): EspalierError {
+  const found = `what there is to tell of it, mostly the names of its layers, takes ${sizeBytes} bytes`;
+  const advice = `at most ${LONGEST_FRAME} are kept; shorter names make it fit`;
+  return new EspalierError('PAYLOAD_TOO_LARGE', `${name}: ${found}, and ${advice}`);
 }
 
 /**

@@ -50,7 +50,7 @@ export type WorkerConfig = Pick<
 > & {
   /** Absent: none. */
   readonly plugins?: Config['plugins'];
-  readonly limits: Omit<Config['limits'], 'uploadBytes' | 'jsonBytes' | 'queuedJobs' | 'body'>;
+  readonly limits: Omit<Config['limits'], 'uploadBytes' | 'jsonBytes' | 'queuedJobs' | 'openWaits' | 'body'>;
 };
 
 export interface WorkerOptions {

@@ -1,6 +1,7 @@
 /** The API as one plugin: plugins, routes, then what answers everything else. */
 import multipart from '@fastify/multipart';
 import type { FastifyInstance } from 'fastify';
+import { OpenAnswers } from './open-answers.js';
 import { parseJson } from './parse-json.js';
 import { useAuth } from './plugins/auth.js';
 import { useBodyPace } from './plugins/body-pace.js';
@@ -51,10 +52,11 @@ export async function addApi(root: FastifyInstance, services: Services): Promise
   );
   await useDocs(root);
 
-  jobRoutes(app, services);
-  eventRoutes(app, services);
+  const open = new OpenAnswers(services.limits.openWaits);
+  jobRoutes(app, services, open);
+  eventRoutes(app, services, open);
   artifactRoutes(app, services);
-  modelRoutes(app, services);
+  modelRoutes(app, services, open);
   datasetRoutes(app, services);
   serviceRoutes(app, services);
   addMethodNotAllowed();

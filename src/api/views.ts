@@ -1,6 +1,7 @@
 /** Records as the wire shows them. */
 import type { Job, JobSummary } from '../jobs/job.js';
 import type { StoredArtifact } from '../jobs/job-store.js';
+import { jsonOf } from '../jobs/json-of.js';
 import type { Upload } from '../jobs/upload.js';
 
 export function modelView({ id, blob, sizeBytes, createdAt, inspection: i }: Upload<'model'>) {
@@ -38,22 +39,20 @@ export function datasetView({ id, blob, sizeBytes, createdAt, inspection: i }: U
   };
 }
 
-export function jobView(job: Job) {
-  return {
-    ...jobSummaryView(job),
-    config: job.config,
-    warnings: job.warnings,
-    result: job.result,
-  };
-}
+/** Longer ones are bytes, which all who are sent them share. */
+const LONGEST_STRING = 64 * 1024;
 
-const texts = new WeakMap<Job, string>();
+const texts = new WeakMap<Job, string | Buffer>();
 
-/** The view as JSON. Records never change, so one that is asked for again and again is written once. */
-export function jobText(job: Job): string {
-  const known = texts.get(job) ?? JSON.stringify(jobView(job));
-  texts.set(job, known);
-  return known;
+/** A job as JSON. Records never change, so one that is asked for again and again is written once. */
+export function jobText(job: Job): string | Buffer {
+  const known = texts.get(job);
+  if (known !== undefined) return known;
+  const head = JSON.stringify({ ...jobSummaryView(job), warnings: job.warnings }).slice(0, -1);
+  const json = `${head},"config":${jsonOf(job.config)},"result":${job.result === null ? 'null' : jsonOf(job.result)}}`;
+  const text = json.length > LONGEST_STRING ? Buffer.from(json) : json;
+  texts.set(job, text);
+  return text;
 }
 
 /** A job as lists have it. */

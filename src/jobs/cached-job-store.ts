@@ -1,32 +1,25 @@
-import type { Job } from './job.js';
+import type { Job, JobState } from './job.js';
 import type { JobStore } from './job-store.js';
+import { jsonOf } from './json-of.js';
+import { Recent } from './recent.js';
+import { createTurns } from './turns.js';
 
-/** All jobs together, as JSON: a thousand of the usual length. */
-const MOST_CHARACTERS = 4 * 2 ** 20;
+/** All jobs together, as JSON: thousands of the usual length, or the longest ones that a few clients wait for. */
+const MOST_CHARACTERS = 16 * 2 ** 20;
 
-/** Longer ones are read each time. */
-const LONGEST_JOB = 64 * 1024;
+const MOST_STATES = 10_000;
 
 /**
  * A store that keeps the jobs that were last asked for: polls are most of what a service is asked. Only for the one
  * process that writes the record.
  */
 export function cacheJobs(store: JobStore): JobStore {
-  const jobs = new JobCache();
-  /** Counts changes: what was read while one came is not kept. */
-  let changes = 0;
-  const changing = async <T>(id: string, change: () => Promise<T>, after: (result: T) => void): Promise<T> => {
-    try {
-      const result = await change();
-      changes += 1;
-      after(result);
-      return result;
-    } catch (error) {
-      // Whether it came to be written nobody knows.
-      changes += 1;
-      jobs.drop(id);
-      throw error;
-    }
+  const jobs = new Recent<Job>(MOST_CHARACTERS, lengthOf);
+  const states = new Recent<JobState>(MOST_STATES, () => 1);
+  const turn = createTurns();
+  const drop = (id: string) => {
+    jobs.drop(id);
+    states.drop(id);
   };
   return {
     ...store,
@@ -34,57 +27,34 @@ export function cacheJobs(store: JobStore): JobStore {
     get adoptedAt() {
       return store.adoptedAt;
     },
-    findJob: async (id) => {
-      const known = jobs.find(id);
-      if (known !== undefined) return known;
-      const before = changes;
-      const job = await store.findJob(id);
-      if (job !== undefined && changes === before) jobs.keep(job);
-      return job;
+    findJob: (id) => jobs.read(id, () => turn().then(() => store.findJob(id))),
+    findState: (id) => states.read(id, () => store.findState(id)),
+    updateJob: async (id, ...change) => {
+      try {
+        const changed = await store.updateJob(id, ...change);
+        if (changed === undefined) return undefined;
+        const known = jobs.find(id);
+        drop(id);
+        if (known !== undefined) jobs.keep(id, { ...known, ...changed });
+        const { status, phase, progress, error } = changed;
+        states.keep(id, { status, phase, progress, error });
+        return changed;
+      } catch (fault) {
+        // Whether it came to be written nobody knows.
+        drop(id);
+        throw fault;
+      }
     },
-    updateJob: (id, ...change) =>
-      changing(
-        id,
-        () => store.updateJob(id, ...change),
-        (job) => job !== undefined && jobs.keep(job),
-      ),
-    removeJob: (id) =>
-      changing(
-        id,
-        () => store.removeJob(id),
-        () => jobs.drop(id),
-      ),
+    removeJob: async (id) => {
+      try {
+        await store.removeJob(id);
+      } finally {
+        drop(id);
+      }
+    },
   };
 }
 
-/** The jobs that were last asked for, as many as there is room for. */
-class JobCache {
-  /** The one that was asked for last stands last. */
-  readonly #kept = new Map<string, { readonly job: Job; readonly length: number }>();
-  #characters = 0;
-
-  find(id: string): Job | undefined {
-    const found = this.#kept.get(id);
-    if (found === undefined) return undefined;
-    this.#kept.delete(id);
-    this.#kept.set(id, found);
-    return found.job;
-  }
-
-  keep(job: Job): void {
-    this.drop(job.id);
-    const { length } = JSON.stringify(job);
-    if (length > LONGEST_JOB) return;
-    this.#kept.set(job.id, { job, length });
-    this.#characters += length;
-    for (const oldest of this.#kept.keys()) {
-      if (this.#characters <= MOST_CHARACTERS) return;
-      this.drop(oldest);
-    }
-  }
-
-  drop(id: string): void {
-    this.#characters -= this.#kept.get(id)?.length ?? 0;
-    this.#kept.delete(id);
-  }
+function lengthOf({ config, result, ...rest }: Job): number {
+  return JSON.stringify(rest).length + jsonOf(config).length + (result === null ? 0 : jsonOf(result).length);
 }

@@ -5,7 +5,7 @@ import { type DiskSpace, diskFull } from '../storage/disk-space.js';
 import type { JobFolders } from '../storage/job-folders.js';
 import { Delivery, isUnavailable, pause, RETRY_MS } from './delivery.js';
 import { createId } from './ids.js';
-import { applyReport, cancelIdle, isFinished, type Job, retryFinished } from './job.js';
+import { applyReport, cancelIdle, isFinished, type Job, type JobState, type JobSummary, retryFinished } from './job.js';
 import { JobEvents } from './job-events.js';
 import { messageOf, requestSha256 } from './job-message.js';
 import type { JobStore } from './job-store.js';
@@ -113,9 +113,10 @@ export class JobService {
     // The queue keeps the ending of a job until it is told to forget it, and would tell it again in place of a run.
     await this.#queue.forget(id);
     await this.#folders.startAfresh(id);
-    const queued = await this.#update(id, retryFinished, this.#mostQueued);
+    const changed = await this.#update(id, retryFinished, this.#mostQueued);
     // Another retry was first.
-    if (!queued) return this.get(id);
+    if (!changed) return this.get(id);
+    const queued = { ...job, ...changed };
     this.#tellStatus(queued);
     await this.#hand(queued, inputs.model, inputs.dataset);
     return queued;
@@ -149,8 +150,7 @@ export class JobService {
    * @throws EspalierError NOT_FOUND
    */
   async cancel(id: string): Promise<Job> {
-    const job = await this.get(id);
-    if (isFinished(job)) return job;
+    if (isFinished(await this.#state(id))) return this.get(id);
     await this.#update(id, (j) => (isFinished(j) ? undefined : { job: { ...j, cancelRequested: true } }));
     try {
       const answer = await this.#queue.cancel(id);
@@ -171,19 +171,23 @@ export class JobService {
     await this.#folders.remove(id);
   }
 
-  /** The job once its status is another than now, or once the time is up or the signal fires. @throws EspalierError NOT_FOUND */
+  /**
+   * The job once its status is another than now, or once the time is up or the signal fires. Many may wait: until then
+   * nothing of it is read that may be long.
+   * @throws EspalierError NOT_FOUND
+   */
   async wait(id: string, timeoutMs: number, signal: AbortSignal): Promise<Job> {
-    const first = await this.get(id);
+    const { status } = await this.#state(id);
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const left = deadline - Date.now();
       // Listens before it reads: a change between the two is not missed.
       const change = this.#waiters.listen(id, Math.max(0, left), signal);
-      const job = await this.get(id);
+      const now = await this.#state(id);
       const over = left <= 0 || signal.aborted || this.#closing.signal.aborted;
-      if (over || isFinished(job) || job.status !== first.status) {
+      if (over || isFinished(now) || now.status !== status) {
         change.stop();
-        return job;
+        return this.get(id);
       }
       await change.happened;
     }
@@ -197,9 +201,9 @@ export class JobService {
     jobId: string,
     options: { last: string | undefined; quietMs: number; signal: AbortSignal },
   ): Promise<AsyncGenerator<Watched>> {
-    await this.get(jobId);
+    await this.#state(jobId);
     const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-    const find = () => this.#store.findJob(jobId);
+    const find = () => this.#store.findState(jobId);
     return watchJob({ ...options, find, events: this.#events, jobId, signal });
   }
 
@@ -208,14 +212,14 @@ export class JobService {
    * in, however long the queue is away; close() ends it.
    */
   async requeueUnfinished(): Promise<number> {
-    const jobs = await this.#store.unfinishedJobs();
-    for (const { id } of jobs) {
+    const ids = await this.#store.unfinishedJobs();
+    for (const id of ids) {
       // One that can't be queued (its model's record is damaged, say) holds nobody else up.
       await this.#delivery
         .deliver(id)
         .catch((err: unknown) => this.#log.error({ job_id: id, err }, 'the queue could not be told of a job'));
     }
-    return jobs.length;
+    return ids.length;
   }
 
   /** Answers every wait now: the service stops. */
@@ -247,10 +251,10 @@ export class JobService {
    * What a report makes of the record. An ending comes once, so it is tried again, until the record can take it (the disk
    * was full) or the service stops: at the next start the queue tells it anew.
    */
-  async #record(report: WorkerReport): Promise<{ before: Job | undefined; job: Job | undefined }> {
+  async #record(report: WorkerReport): Promise<{ before: JobSummary | undefined; job: JobSummary | undefined }> {
     for (;;) {
       try {
-        let before: Job | undefined;
+        let before: JobSummary | undefined;
         const update = mustBeRecorded(report) ? this.#update.bind(this) : this.#store.updateJob;
         const job = await update(report.job_id, (current) => {
           before = current;
@@ -266,7 +270,7 @@ export class JobService {
   }
 
   /** What must be on the record: on a full disk, with what is kept for it. Progress that can't be told is no loss. */
-  async #update(...args: Parameters<JobStore['updateJob']>): Promise<Job | undefined> {
+  async #update(...args: Parameters<JobStore['updateJob']>): ReturnType<JobStore['updateJob']> {
     try {
       return await this.#store.updateJob(...args);
     } catch (err) {
@@ -295,13 +299,13 @@ export class JobService {
   }
 
   /** Someone runs a job that is over by the record, or is not on it: the queue took it in when nobody waited any more. */
-  async #stopStray(report: WorkerReport, job: Job | undefined): Promise<void> {
+  async #stopStray(report: WorkerReport, job: JobSummary | undefined): Promise<void> {
     if (isEnding(report)) return this.#tidy(report.job_id, job);
     await this.#queue.cancel(report.job_id);
   }
 
   /** Of a job that has ended only what the record lists stays. One that is not on it goes to quarantine: it may be the record that is wrong. */
-  async #tidy(id: string, job: Job | undefined): Promise<void> {
+  async #tidy(id: string, job: JobSummary | undefined): Promise<void> {
     if (job) await this.#folders.removeAllBut(id, job.attempt, { keepCheckpoints: job.status !== 'succeeded' });
     else await this.#folders.setAside(id);
     await this.#queue.forget(id);
@@ -309,9 +313,11 @@ export class JobService {
 
   /** @throws EspalierError NOT_FOUND */
   async get(id: string): Promise<Job> {
-    const job = await this.#store.findJob(id);
-    if (!job) throw new EspalierError('NOT_FOUND', `there is no job ${id}`);
-    return job;
+    return found(await this.#store.findJob(id), id);
+  }
+
+  async #state(id: string): Promise<JobState> {
+    return found(await this.#store.findState(id), id);
   }
 
   #track(work: Promise<void>, jobId: string): void {
@@ -326,10 +332,15 @@ export class JobService {
     if (event) this.#events.add(report.job_id, event.type, event.data);
   }
 
-  #tellStatus(job: Job): void {
+  #tellStatus(job: JobSummary): void {
     this.#waiters.wake(job.id);
     this.#events.add(job.id, 'status', statusOf(job));
   }
+}
+
+function found<T>(record: T | undefined, id: string): T {
+  if (record === undefined) throw new EspalierError('NOT_FOUND', `there is no job ${id}`);
+  return record;
 }
 
 /** What comes once, and must not be lost to a record that can't be written just then. */

@@ -1,6 +1,6 @@
 import type { Artifact } from '../pipeline/contract.js';
 import type { UnitsTemplate } from '../prune-config/index.js';
-import type { Job, JobChange, JobStatus, JobSummary } from './job.js';
+import type { Job, JobChange, JobState, JobStatus, JobSummary } from './job.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 
 /** One page, newest first; shorter than `limit` where its entries are long. `cursor` is what the page before gave as `nextCursor`. */
@@ -54,15 +54,22 @@ export interface JobStore {
    */
   addJob(job: Job, idempotency?: Idempotency, mostQueued?: number): Promise<{ job: Job; created: boolean }>;
   findJob(id: string): Promise<Job | undefined>;
+  /** Reads nothing that may be long. */
+  findState(id: string): Promise<JobState | undefined>;
   /** Whether there is a record of it, damaged or not. */
   hasJob(id: string): Promise<boolean>;
   listJobs(page: PageQuery & { readonly status?: JobStatus }): Promise<Page<JobSummary>>;
-  /** Queued and running jobs, oldest first. */
-  unfinishedJobs(): Promise<Job[]>;
+  /** Ids of queued and running jobs, oldest first. */
+  unfinishedJobs(): Promise<string[]>;
   /**
-   * Reads, changes and writes in one transaction. Gives the new record; undefined when `change` gave none or there is no such job.
+   * Reads, changes and writes in one transaction. Gives what `change` gave; undefined when that was nothing or there is no
+   * such job.
    */
-  updateJob(id: string, change: (job: Job) => JobChange | undefined, mostQueued?: number): Promise<Job | undefined>;
+  updateJob(
+    id: string,
+    change: (job: JobSummary) => JobChange | undefined,
+    mostQueued?: number,
+  ): Promise<JobChange['job'] | undefined>;
   /** Removes a job and its idempotency keys. @throws EspalierError NOT_FOUND; JOB_NOT_FINISHED */
   removeJob(id: string): Promise<void>;
   artifacts(jobId: string): Promise<StoredArtifact[]>;

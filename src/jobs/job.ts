@@ -58,9 +58,12 @@ export interface Job {
 /** What lists tell of a job: all but what may be long. */
 export type JobSummary = Omit<Job, 'config' | 'result'>;
 
-/** What a report changes. `artifacts` come with the end, and replace those that are there. */
+/** What those who wait for a job look at. */
+export type JobState = Pick<Job, 'status' | 'phase' | 'progress' | 'error'>;
+
+/** What a report changes. `artifacts` come with the end, and replace those that are there, as a `result` does. */
 export interface JobChange {
-  readonly job: Job;
+  readonly job: JobSummary & Partial<Pick<Job, 'result'>>;
   readonly artifacts?: readonly Artifact[];
 }
 
@@ -72,10 +75,10 @@ export function isFinished(job: Pick<Job, 'status'>): boolean {
  * The record after a report; undefined when the report changes nothing: the job is finished, or the attempt is not the
  * newest. A report of a newer attempt makes that one current, whatever the report is (`started` may have been lost).
  */
-export function applyReport(job: Job, report: WorkerReport, now: string): JobChange | undefined {
+export function applyReport(job: JobSummary, report: WorkerReport, now: string): JobChange | undefined {
   if (isFinished(job) || report.attempt < job.attempt) return undefined;
   const fresh = report.attempt > job.attempt;
-  const current: Job = {
+  const current: JobSummary = {
     ...job,
     status: 'running',
     attempt: report.attempt,
@@ -88,36 +91,37 @@ export function applyReport(job: Job, report: WorkerReport, now: string): JobCha
 
 type ReportOf<T extends WorkerReport['type']> = Extract<WorkerReport, { type: T }>;
 
-const CHANGES: { [T in WorkerReport['type']]: (job: Job, report: ReportOf<T>, now: string) => JobChange | undefined } =
-  {
-    started: () => undefined,
-    metric: () => undefined,
-    log: () => undefined,
-    progress: (job, { phase, progress }) => ({ job: { ...job, phase, progress: Math.max(job.progress, progress) } }),
-    warning: (job, warning) => ({ job: withWarning(job, warning) }),
-    waiting: (job, warning) => ({ job: { ...withWarning(job, warning), status: 'queued' } }),
-    finished: (job, { outcome }, now) => ({
-      job: {
-        ...job,
-        status: outcome.status,
-        progress: outcome.status === 'succeeded' ? 1 : job.progress,
-        finishedAt: now,
-        warnings: bounded(outcome.warnings),
-        result: outcome.result,
-      },
-      artifacts: outcome.artifacts,
-    }),
-    failed: (job, { error }, now) => ({
-      job: {
-        ...job,
-        status: 'failed',
-        finishedAt: now,
-        error: { ...error, message: clip(error.message, LONGEST_DETAIL) },
-      },
-    }),
-  };
+const CHANGES: {
+  [T in WorkerReport['type']]: (job: JobSummary, report: ReportOf<T>, now: string) => JobChange | undefined;
+} = {
+  started: () => undefined,
+  metric: () => undefined,
+  log: () => undefined,
+  progress: (job, { phase, progress }) => ({ job: { ...job, phase, progress: Math.max(job.progress, progress) } }),
+  warning: (job, warning) => ({ job: withWarning(job, warning) }),
+  waiting: (job, warning) => ({ job: { ...withWarning(job, warning), status: 'queued' } }),
+  finished: (job, { outcome }, now) => ({
+    job: {
+      ...job,
+      status: outcome.status,
+      progress: outcome.status === 'succeeded' ? 1 : job.progress,
+      finishedAt: now,
+      warnings: bounded(outcome.warnings),
+      result: outcome.result,
+    },
+    artifacts: outcome.artifacts,
+  }),
+  failed: (job, { error }, now) => ({
+    job: {
+      ...job,
+      status: 'failed',
+      finishedAt: now,
+      error: { ...error, message: clip(error.message, LONGEST_DETAIL) },
+    },
+  }),
+};
 
-function withWarning(job: Job, { code, message }: Job['warnings'][number]): Job {
+function withWarning(job: JobSummary, { code, message }: Job['warnings'][number]): JobSummary {
   return { ...job, warnings: bounded([...job.warnings, { code, message }]) };
 }
 
@@ -132,14 +136,14 @@ function bounded(warnings: Job['warnings']): Job['warnings'] {
  * The record of a failed or canceled job that is queued again; undefined for any other. Its attempt counts on, so that
  * nothing which is still told of an earlier one is taken for news.
  */
-export function retryFinished(job: Job): JobChange | undefined {
+export function retryFinished(job: JobSummary): JobChange | undefined {
   if (job.status !== 'failed' && job.status !== 'canceled') return undefined;
   const fresh = { cancelRequested: false, finishedAt: null, warnings: [], error: null, result: null };
   return { job: { ...job, ...fresh, status: 'queued', attempt: job.attempt + 1 }, artifacts: [] };
 }
 
 /** The record of a job that no worker has or will have; undefined when it is finished. */
-export function cancelIdle(job: Job, now: string): JobChange | undefined {
+export function cancelIdle(job: JobSummary, now: string): JobChange | undefined {
   if (isFinished(job)) return undefined;
   return { job: { ...job, status: 'canceled', cancelRequested: true, finishedAt: now } };
 }

@@ -3,7 +3,7 @@ import type { Selectable } from 'kysely';
 import { EspalierError } from '../errors.js';
 import type { Phase } from '../pipeline/contract.js';
 import type { UnitsTemplate } from '../prune-config/index.js';
-import { JOB_STATUSES, type Job, type JobStatus, type JobSummary } from './job.js';
+import { JOB_STATUSES, type Job, type JobState, type JobStatus, type JobSummary } from './job.js';
 import type { Tables } from './sqlite.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 
@@ -32,7 +32,7 @@ export function toUpload(row: Omit<Tables['uploads'], 'units'>): Upload {
   };
 }
 
-export function jobRow(job: Job): Tables['jobs'] {
+export function jobRow(job: JobSummary): Tables['jobs'] {
   return {
     id: job.id,
     status: job.status,
@@ -40,32 +40,42 @@ export function jobRow(job: Job): Tables['jobs'] {
     progress: job.progress,
     model_id: job.model,
     dataset_id: job.dataset,
-    config: JSON.stringify(job.config),
     attempt: job.attempt,
     cancel_requested: Number(job.cancelRequested),
     created_at: job.createdAt,
     started_at: job.startedAt,
     finished_at: job.finishedAt,
-    warnings: JSON.stringify(job.warnings),
     error: job.error && JSON.stringify(job.error),
-    result: job.result && JSON.stringify(job.result),
     request_id: job.requestId,
+    warnings: JSON.stringify(job.warnings),
   };
 }
 
-/** What lists tell of a job. */
-export const SUMMARY_COLUMNS = [
-  ...['id', 'status', 'phase', 'progress', 'model_id', 'dataset_id', 'attempt', 'cancel_requested'],
-  ...['created_at', 'started_at', 'finished_at', 'warnings', 'error', 'request_id'],
-] as const satisfies readonly (keyof Tables['jobs'])[];
+export function textsRow(job: Job): Tables['job_texts'] {
+  return { job_id: job.id, config: JSON.stringify(job.config), result: resultText(job.result) };
+}
 
-export function toSummary(row: Pick<Selectable<Tables['jobs']>, (typeof SUMMARY_COLUMNS)[number]>): JobSummary {
+export function resultText(result: Job['result']): string | null {
+  return result && JSON.stringify(result);
+}
+
+/** What is asked for most. */
+export const STATE_COLUMNS = ['id', 'status', 'phase', 'progress', 'error'] as const;
+
+export function toState(row: Pick<Selectable<Tables['jobs']>, (typeof STATE_COLUMNS)[number]>): JobState {
   if (!(JOB_STATUSES as readonly string[]).includes(row.status)) throw damaged(row.id, 'status', `is "${row.status}"`);
   return {
-    id: row.id,
     status: row.status as JobStatus,
     phase: row.phase as Phase | null,
     progress: row.progress,
+    error: row.error === null ? null : read(row, 'error', 'object'),
+  };
+}
+
+export function toSummary(row: Selectable<Tables['jobs']>): JobSummary {
+  return {
+    id: row.id,
+    ...toState(row),
     model: row.model_id,
     dataset: row.dataset_id,
     attempt: row.attempt,
@@ -74,12 +84,12 @@ export function toSummary(row: Pick<Selectable<Tables['jobs']>, (typeof SUMMARY_
     startedAt: row.started_at,
     finishedAt: row.finished_at,
     warnings: read(row, 'warnings', 'array'),
-    error: row.error === null ? null : read(row, 'error', 'object'),
     requestId: row.request_id,
   };
 }
 
-export function toJob(row: Selectable<Tables['jobs']>): Job {
+/** `config` is null where the job has no row of texts. */
+export function toJob(row: Selectable<Tables['jobs']> & { config: string | null; result: string | null }): Job {
   return {
     ...toSummary(row),
     config: read(row, 'config', 'object'),

@@ -1,9 +1,23 @@
 /** The record in SQL, through Kysely. */
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { EspalierError } from '../errors.js';
-import { isFinished, type Job, type JobStatus } from './job.js';
+import type { UnitsTemplate } from '../prune-config/index.js';
+import { isFinished, type Job, type JobStatus, type JobSummary } from './job.js';
 import type { JobStore } from './job-store.js';
-import { isDamage, jobRow, SUMMARY_COLUMNS, toJob, toSummary, toUnits, toUpload, uploadRow } from './rows.js';
+import { Recent } from './recent.js';
+import {
+  isDamage,
+  jobRow,
+  resultText,
+  STATE_COLUMNS,
+  textsRow,
+  toJob,
+  toState,
+  toSummary,
+  toUnits,
+  toUpload,
+  uploadRow,
+} from './rows.js';
 import { type OpenOptions, openSqlite, type Tables } from './sqlite.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 
@@ -11,6 +25,9 @@ const UPLOAD_COLUMNS = ['id', 'kind', 'blob', 'sha256', 'file_name', 'size_bytes
 
 /** Text that one page of a list may hold, beyond its first entry: pages of long entries are short. */
 const PAGE_CHARACTERS = 2 ** 20;
+
+/** Units that are kept in memory, all models together, as JSON. */
+const UNITS_CHARACTERS = 16 * 2 ** 20;
 
 /** Configs of queued jobs, all together: the queue keeps them in memory. */
 const QUEUED_CONFIG_BYTES = 64 * 2 ** 20;
@@ -50,20 +67,27 @@ function sqlJobStore(
   damage: ReturnType<typeof createDamage>,
 ): JobStore {
   let adoptedAt = record.adopted_at;
+  const units = new Recent<{ template: UnitsTemplate; length: number }>(UNITS_CHARACTERS, ({ length }) => length);
   const find = async <K extends UploadKind>(kind: K, column: 'id' | 'sha256', value: string, on: Source = db) => {
     const query = on.selectFrom('uploads').select(UPLOAD_COLUMNS).where('kind', '=', kind).where(column, '=', value);
     const row = await query.executeTakeFirst();
     return row && (toUpload(row) as Upload<K>);
   };
-  const findJob = async (id: string, on: Source = db): Promise<Job | undefined> => {
-    const row = await on.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();
+  /** Reads a row; one that is damaged is told. */
+  const read = <R extends { id: string }, T>(row: R | undefined, from: (row: R) => T): T | undefined => {
     try {
-      return row && toJob(row);
+      return row && from(row);
     } catch (error) {
-      if (isDamage(error)) damage.skip(error, id);
+      if (isDamage(error)) damage.skip(error, row!.id);
       throw error;
     }
   };
+  const findJob = async (id: string, on: Source = db): Promise<Job | undefined> => {
+    const query = on.selectFrom('jobs').leftJoin('job_texts', 'job_id', 'id').selectAll('jobs').where('id', '=', id);
+    return read(await query.select(['config', 'result']).executeTakeFirst(), toJob);
+  };
+  const findSummary = async (id: string, on: Source): Promise<JobSummary | undefined> =>
+    read(await on.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst(), toSummary);
 
   return {
     recordId: record.id,
@@ -86,14 +110,17 @@ function sqlJobStore(
     findUpload: (kind, id) => find(kind, 'id', id),
     findUploadBySha256: (kind, sha256) => find(kind, 'sha256', sha256),
     findUnits: async (id) => {
-      const row = await db.selectFrom('uploads').select('units').where('id', '=', id).executeTakeFirst();
-      return row?.units ? toUnits({ id, units: row.units }) : undefined;
+      const found = await units.read(id, async () => {
+        const row = await db.selectFrom('uploads').select('units').where('id', '=', id).executeTakeFirst();
+        return row?.units ? { template: toUnits({ id, units: row.units }), length: row.units.length } : undefined;
+      });
+      return found?.template;
     },
     listUploads: async <K extends UploadKind>(kind: K, { limit, cursor }: { limit: number; cursor?: string }) => {
       let query = db.selectFrom('uploads').where('kind', '=', kind);
       if (cursor) query = query.where('id', '<', cursor);
       const lengths = await query
-        .select(['id', sql<number>`length(inspection)`.as('length')])
+        .select(['id', sql<number>`octet_length(inspection)`.as('length')])
         .orderBy('id', 'desc')
         .limit(limit + 1)
         .execute();
@@ -113,6 +140,7 @@ function sqlJobStore(
           .executeTakeFirst();
         if (user) throw new EspalierError('RESOURCE_IN_USE', `${id} is in use by ${user.id}, which has not finished`);
         await tx.deleteFrom('uploads').where('id', '=', id).execute();
+        units.drop(id);
         return { upload, blobUnused: !(await blobUsed(tx, upload.blob.blob)) };
       }),
     isBlobUsed: (blob) => blobUsed(db, blob),
@@ -130,11 +158,13 @@ function sqlJobStore(
         }
         if (mostQueued !== undefined) await checkQueued(tx, mostQueued);
         for (const [kind, id] of [['model', job.model] as const, ['dataset', job.dataset] as const]) {
-          if (id !== null && !(await find(kind, 'id', id, tx))) {
+          const query = tx.selectFrom('uploads').select('id').where('kind', '=', kind);
+          if (id !== null && !(await query.where('id', '=', id).executeTakeFirst())) {
             throw new EspalierError('NOT_FOUND', `there is no ${NAMES[kind]} ${id}`);
           }
         }
         await tx.insertInto('jobs').values(jobRow(job)).execute();
+        await tx.insertInto('job_texts').values(textsRow(job)).execute();
         if (idempotency) {
           const row = { key: idempotency.key, request_sha256: idempotency.requestSha256, job_id: job.id };
           await tx.insertInto('idempotency').values(row).execute();
@@ -142,6 +172,8 @@ function sqlJobStore(
         return { job, created: true };
       }),
     findJob: (id) => findJob(id),
+    findState: async (id) =>
+      read(await db.selectFrom('jobs').select(STATE_COLUMNS).where('id', '=', id).executeTakeFirst(), toState),
     hasJob: async (id) => {
       const row = await db.selectFrom('jobs').select('id').where('id', '=', id).executeTakeFirst();
       return row !== undefined;
@@ -151,29 +183,33 @@ function sqlJobStore(
       if (status) query = query.where('status', '=', status);
       if (cursor) query = query.where('id', '<', cursor);
       const lengths = await query
-        .select(['id', sql<number>`length(warnings) + coalesce(length(error), 0)`.as('length')])
+        .select(['id', sql<number>`octet_length(warnings) + coalesce(octet_length(error), 0)`.as('length')])
         .orderBy('id', 'desc')
         .limit(limit + 1)
         .execute();
       const { ids, nextCursor } = pageOf(lengths, limit);
-      const rows = await db.selectFrom('jobs').select(SUMMARY_COLUMNS).where('id', 'in', ids).execute();
+      const rows = await db.selectFrom('jobs').selectAll().where('id', 'in', ids).execute();
       // What is damaged may be one of the columns that lists leave out.
       const whole = newestFirst(rows).filter(({ id }) => !damage.ids.has(id));
       return { data: readable(whole, toSummary, damage.skip), nextCursor };
     },
     unfinishedJobs: async () => {
-      const query = db.selectFrom('jobs').selectAll().where('status', 'in', UNFINISHED);
-      return readable(await query.orderBy('id').execute(), toJob, damage.skip);
+      const query = db.selectFrom('jobs').select('id').where('status', 'in', UNFINISHED);
+      return (await query.orderBy('id').execute()).map(({ id }) => id);
     },
     updateJob: (id, change, mostQueued) =>
       db.transaction().execute(async (tx) => {
-        const job = await findJob(id, tx);
+        const job = await findSummary(id, tx);
         const changed = job && change(job);
         if (!changed) return undefined;
         const queues = changed.job.status === 'queued' && isFinished(job);
         if (queues && mostQueued !== undefined) await checkQueued(tx, mostQueued);
         const { id: _, ...row } = jobRow(changed.job);
         await tx.updateTable('jobs').set(row).where('id', '=', id).execute();
+        if (changed.job.result !== undefined) {
+          const result = resultText(changed.job.result);
+          await tx.updateTable('job_texts').set({ result }).where('job_id', '=', id).execute();
+        }
         if (changed.artifacts) await tx.deleteFrom('artifacts').where('job_id', '=', id).execute();
         for (const { name, content_type, size_bytes, sha256 } of changed.artifacts ?? []) {
           const values = { job_id: id, attempt: changed.job.attempt, name, content_type, size_bytes, sha256 };
@@ -183,7 +219,7 @@ function sqlJobStore(
       }),
     removeJob: (id) =>
       db.transaction().execute(async (tx) => {
-        const job = await findJob(id, tx);
+        const job = await findSummary(id, tx);
         if (!job) throw new EspalierError('NOT_FOUND', `there is no job ${id}`);
         if (!isFinished(job)) {
           throw new EspalierError('JOB_NOT_FINISHED', `${id} is ${job.status}; cancel it first`);
@@ -234,6 +270,7 @@ function newestFirst<R extends { id: string }>(rows: readonly R[]): R[] {
 async function checkQueued(on: Source, mostQueued: number): Promise<void> {
   const { jobs, bytes } = await on
     .selectFrom('jobs')
+    .leftJoin('job_texts', 'job_id', 'id')
     .select([sql<number>`count(*)`.as('jobs'), sql<number>`coalesce(sum(octet_length(config)), 0)`.as('bytes')])
     .where('status', '=', 'queued')
     .executeTakeFirstOrThrow();

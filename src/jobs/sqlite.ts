@@ -27,20 +27,24 @@ export interface Tables {
     progress: number;
     model_id: string;
     dataset_id: string | null;
-    /** JSON */
-    config: string;
     attempt: number;
     cancel_requested: number;
     created_at: string;
     started_at: string | null;
     finished_at: string | null;
     /** JSON */
-    warnings: string;
-    /** JSON */
     error: string | null;
+    request_id: string | null;
+    /** JSON */
+    warnings: string;
+  };
+  /** What may be long of each job: lists, waits and reports don't come across it. */
+  job_texts: {
+    job_id: string;
+    /** JSON */
+    config: string;
     /** JSON */
     result: string | null;
-    request_id: string | null;
   };
   artifacts: {
     position: Generated<number>;
@@ -89,6 +93,21 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
     async up(db) {
       await sql`create table record (id text primary key, adopted_at text)`.execute(db);
       await sql`insert into record values (${randomUUID()}, null)`.execute(db);
+    },
+  },
+  '0003_job_texts': {
+    async up(db) {
+      await sql`create table job_texts (
+        job_id text primary key references jobs (id) on delete cascade, config text not null, result text
+      )`.execute(db);
+      await sql`insert into job_texts select id, config, result from jobs`.execute(db);
+      await sql`alter table jobs drop column config`.execute(db);
+      await sql`alter table jobs drop column result`.execute(db);
+      // The longest column last: SQLite goes through all that stand before the one that it reads.
+      await sql`alter table jobs rename column warnings to warnings_before`.execute(db);
+      await sql`alter table jobs add column warnings text not null default '[]'`.execute(db);
+      await sql`update jobs set warnings = warnings_before`.execute(db);
+      await sql`alter table jobs drop column warnings_before`.execute(db);
     },
   },
 };

@@ -1,4 +1,4 @@
-import { isFinished, type Job } from './job.js';
+import { isFinished, type JobState } from './job.js';
 import type { JobEvent, JobEvents } from './job-events.js';
 import type { WorkerReport } from './messages.js';
 
@@ -7,7 +7,7 @@ export type Watched = JobEvent | Pick<JobEvent, 'type' | 'data'> | undefined;
 
 export interface Watch {
   /** Reads the record; undefined once the job is deleted. */
-  find(): Promise<Job | undefined>;
+  find(): Promise<JobState | undefined>;
   readonly events: JobEvents;
   readonly jobId: string;
   /** The id of the last event that was seen. */
@@ -45,7 +45,7 @@ export async function* watchJob({ find, events, jobId, last, quietMs, signal }: 
 }
 
 /** A record as those who watch see it. */
-export function statusOf({ status, phase, progress, error }: Job): object {
+export function statusOf({ status, phase, progress, error }: JobState): object {
   return { status, phase, progress, error };
 }
 

@@ -102,7 +102,13 @@ export interface HarnessOptions {
   readonly dataDir?: string;
   readonly apiKey?: string;
   readonly logLevel?: string;
-  readonly limits?: { uploadBytes?: number; jsonBytes?: number; queuedJobs?: number; body?: BodyPace };
+  readonly limits?: {
+    uploadBytes?: number;
+    jsonBytes?: number;
+    queuedJobs?: number;
+    openWaits?: number;
+    body?: BodyPace;
+  };
   readonly disk?: DiskSpace;
 }
 

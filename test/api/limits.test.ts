@@ -1,5 +1,5 @@
 /** What one client may have the service hold, and how long an answer may be. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { JobSummary } from '../../src/api/schemas/jobs.js';
 import { INSPECTION } from '../jobs/samples.js';
 import {
@@ -11,6 +11,8 @@ import {
   multipart,
   openHarness,
 } from './harness.js';
+
+const FAILURE = { code: 'INTERNAL', message: '', phase: null, retryable: false };
 
 let h: Harness;
 const open = async (options: HarnessOptions = {}) => {
@@ -93,6 +95,61 @@ describe('queued jobs', () => {
     expect((await retry()).json()).toMatchObject({ status: 'queued' });
     expect((await h.app.inject(`/jobs/${id}`)).json()).toMatchObject({ status: 'queued' });
   });
+});
+
+describe('waits and event streams', () => {
+  const LONG = { ignore: Array.from({ length: 900 }, (_, i) => `${i}`.padEnd(1000, 'x')) };
+  const read = async (path: string) => h.app.inject(path);
+
+  test('are limited together: 429 with the time to come again, until some have ended', async () => {
+    await h.close();
+    await open({ limits: { openWaits: 2 } });
+    const { id } = (await post({ model: await upload() })).json();
+    const waiting = [read(`/jobs/${id}?wait=30`), read(`/jobs/${id}/events`)];
+    await vi.waitFor(async () => expectProblem(await read(`/jobs/${id}?wait=0.01`), 'TOO_MANY_WAITS'));
+    const refused = await read(`/jobs/${id}/events`);
+    expectProblem(refused, 'TOO_MANY_WAITS');
+    expect(refused.headers['retry-after']).toBe('5');
+    expect((await read(`/jobs/${id}`)).statusCode).toBe(200);
+    await h.app.inject({ method: 'POST', url: `/jobs/${id}/cancel` });
+    await Promise.all(waiting);
+    await vi.waitFor(async () => expect((await read(`/jobs/${id}?wait=30`)).json().status).toBe('canceled'));
+  });
+
+  test('read nothing long until their answer is due, and then once for all', async () => {
+    const { id } = (await post({ model: await upload(), config: LONG })).json();
+    await h.report({ job_id: id, attempt: 1, type: 'started' });
+    const [long, short] = [vi.spyOn(h.store, 'findJob'), vi.spyOn(h.store, 'findState')];
+    const waits = Array.from({ length: 20 }, () => read(`/jobs/${id}?wait=30`));
+    const streams = Array.from({ length: 20 }, () => read(`/jobs/${id}/events`));
+    await vi.waitFor(() => expect(short.mock.calls.length).toBeGreaterThanOrEqual(80));
+    for (let i = 0; i < 5; i++) {
+      await h.report({ job_id: id, attempt: 1, type: 'metric', name: 'loss', value: i });
+    }
+    expect(long).not.toHaveBeenCalled();
+    await h.report({ job_id: id, attempt: 1, type: 'failed', error: FAILURE });
+    const answers = await Promise.all(waits);
+    for (const { body } of answers) expect(body).toBe(answers[0].body);
+    expect(answers[0].json()).toMatchObject({ status: 'failed', config: LONG });
+    for (const { body } of await Promise.all(streams)) expect(body).toContain('"status":"failed"');
+    expect(long).toHaveBeenCalledTimes(20);
+    expect(new Set(await Promise.all(long.mock.results.map(({ value }) => value))).size).toBe(1);
+  });
+});
+
+test('units that many ask for are read and written once, and gone with their model', async () => {
+  const id = await upload();
+  const find = vi.spyOn(h.store, 'findUnits');
+  const units = async (query = '') => h.app.inject(`/models/${id}/units${query}`);
+  const answers = await Promise.all(Array.from({ length: 10 }, () => units()));
+  for (const { body } of answers) expect(body).toBe(answers[0].body);
+  expect(find).toHaveBeenCalledTimes(1);
+  expect((await units('?with_channels=true')).json()).not.toEqual(answers[0].json());
+  const [first, second] = await Promise.all([h.store.findUnits(id), h.store.findUnits(id)]);
+  expect(first).toBe(second);
+  await h.app.inject({ method: 'DELETE', url: `/models/${id}` });
+  expectProblem(await units(), 'NOT_FOUND');
+  expect(await h.store.findUnits(id)).toBeUndefined();
 });
 
 test('many jobs with long configs are a short list, and not more than the queue has room for', async () => {

@@ -1,5 +1,6 @@
 /** One row of the record that can't be read, over HTTP. */
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openSqliteJobStore } from '../../src/jobs/sql-job-store.js';
 import { openSqlite, type Tables } from '../../src/jobs/sqlite.js';
@@ -41,7 +42,7 @@ const get = async (path: string) => {
   return { status: answer.status, body: (await answer.json()) as any };
 };
 
-const DAMAGES: readonly [column: keyof Tables['jobs'], value: string, says: string][] = [
+const DAMAGES: readonly [column: keyof (Tables['jobs'] & Tables['job_texts']), value: string, says: string][] = [
   ['config', '{"target":', 'its config is not JSON'],
   ['config', '', 'its config is not JSON'],
   ['warnings', '{}', 'its warnings is no array'],
@@ -51,13 +52,9 @@ const DAMAGES: readonly [column: keyof Tables['jobs'], value: string, says: stri
 test.each(DAMAGES)(
   'a job whose %s is %j is left out of lists, told, and kept; the others run',
   async (column, value, says) => {
-    await onRecord((db) =>
-      db
-        .updateTable('jobs')
-        .set({ [column]: value })
-        .where('id', '=', ids.middle)
-        .execute(),
-    );
+    const [table, id] = column === 'config' ? (['job_texts', 'job_id'] as const) : (['jobs', 'id'] as const);
+    const damage = sql`update ${sql.table(table)} set ${sql.ref(column)} = ${value} where ${sql.ref(id)} = ${ids.middle}`;
+    await onRecord((db) => damage.execute(db));
     service = await startApi({ DATA_DIR: data.path });
     // There are no files of their models here, so this is how they end.
     for (const id of [ids.first, ids.last]) {
@@ -76,7 +73,12 @@ test.each(DAMAGES)(
     expect(told.length).toBeGreaterThanOrEqual(1);
     await service.end();
     const row = await onRecord((db) =>
-      db.selectFrom('jobs').selectAll().where('id', '=', ids.middle).executeTakeFirst(),
+      db
+        .selectFrom('jobs')
+        .innerJoin('job_texts', 'job_id', 'id')
+        .selectAll()
+        .where('id', '=', ids.middle)
+        .executeTakeFirst(),
     );
     expect(row?.[column]).toBe(value);
   },

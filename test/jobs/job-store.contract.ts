@@ -60,6 +60,18 @@ export function jobStoreContract(name: string, open: () => Promise<{ store: JobS
       expect(await store.findJob(job.id)).toEqual(job);
     });
 
+    test('the state of a job is what its record says, also after a change', async () => {
+      const job = await addJob();
+      const state = { status: 'queued', phase: null, progress: 0, error: null };
+      expect(await store.findState(job.id)).toEqual(state);
+      await store.updateJob(job.id, (j) => ({ job: { ...j, progress: 0.5 } }));
+      expect(await store.findState(job.id)).toEqual({ ...state, progress: 0.5 });
+      expect(await store.findJob(job.id)).toEqual({ ...job, progress: 0.5 });
+      await finish(job.id);
+      await store.removeJob(job.id);
+      expect(await store.findState(job.id)).toBeUndefined();
+    });
+
     test('a job of an upload that is gone is refused', async () => {
       await expect(store.addJob(newJob('mdl_none'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
     });
@@ -113,7 +125,7 @@ export function jobStoreContract(name: string, open: () => Promise<{ store: JobS
       };
       expect(await read()).toEqual(ids);
       expect(await read('failed')).toEqual(ids.filter((_, i) => i % 2 === 1));
-      expect((await store.unfinishedJobs())[0].id).toBe(ids[6]);
+      expect((await store.unfinishedJobs())[0]).toBe(ids[6]);
       expect((await store.listUploads('model', { limit: 1 })).nextCursor).toBeNull();
     });
 

@@ -6,7 +6,10 @@ import { newJob, OUTCOME } from './samples.js';
 
 const NOW = '2026-01-01T00:00:00.000Z';
 const report = (attempt: number, event: WorkerEvent): WorkerReport => ({ job_id: 'job_x', attempt, ...event });
-const apply = (job: Job, attempt: number, event: WorkerEvent) => applyReport(job, report(attempt, event), NOW)?.job;
+const apply = (job: Job, attempt: number, event: WorkerEvent): Job | undefined => {
+  const change = applyReport(job, report(attempt, event), NOW);
+  return change && { ...job, ...change.job };
+};
 const failure = { code: 'OUT_OF_MEMORY', message: 'too much', phase: 'finetuning', retryable: false } as const;
 
 test('queued → running → succeeded', () => {

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { sql } from 'kysely';
+import Database from 'libsql';
 import { expect, test } from 'vitest';
 import { openSqliteJobStore } from '../../src/jobs/sql-job-store.js';
 import { openSqlite } from '../../src/jobs/sqlite.js';
 import { jobStoreContract } from './job-store.contract.js';
-import { modelUpload, newJob } from './samples.js';
+import { modelUpload, newJob, OUTCOME } from './samples.js';
 
 jobStoreContract('SQLite', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'record-'));
@@ -31,6 +32,55 @@ test('what was written is there after reopening', async () => {
   await first.close();
   const second = await openSqliteJobStore(join(folder, 'record.db'));
   expect(await second.findJob(job.id)).toEqual(job);
+  await second.close();
+  await rm(folder, { recursive: true });
+});
+
+test('lists, states and changes are told without a look at configs and results', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'record-'));
+  const store = await openSqliteJobStore(join(folder, 'record.db'));
+  const { job } = await store.addJob(newJob((await store.addUpload(modelUpload())).upload.id));
+  await store.close();
+  const raw = new Database(join(folder, 'record.db'));
+  raw.exec('drop table job_texts');
+  raw.close();
+  const { config, result, ...summary } = job;
+  const without = await openSqliteJobStore(join(folder, 'record.db'));
+  expect((await without.listJobs({ limit: 10 })).data).toEqual([summary]);
+  expect(await without.findState(job.id)).toMatchObject({ status: 'queued' });
+  expect(await without.updateJob(job.id, (j) => ({ job: { ...j, progress: 1 } }))).toMatchObject({ progress: 1 });
+  await expect(without.findJob(job.id)).rejects.toThrow('job_texts');
+  await without.close();
+  await rm(folder, { recursive: true });
+});
+
+test('a record from before configs and results had a table of their own is brought up to date', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'record-'));
+  const path = join(folder, 'record.db');
+  const first = await openSqliteJobStore(path);
+  const { upload } = await first.addUpload(modelUpload());
+  const jobs = [newJob(upload.id), newJob(upload.id, { status: 'succeeded', result: OUTCOME.result })];
+  jobs.push(newJob(upload.id, { status: 'failed', warnings: OUTCOME.warnings }));
+  for (const job of jobs) await first.addJob(job, { key: job.id, requestSha256: 'a' });
+  await first.close();
+  const raw = new Database(path);
+  for (const step of [
+    'alter table jobs add column config text',
+    'alter table jobs add column result text',
+    'update jobs set (config, result) = (select config, result from job_texts where job_id = id)',
+    'drop table job_texts',
+    "delete from kysely_migration where name = '0003_job_texts'",
+  ]) {
+    raw.exec(step);
+  }
+  raw.close();
+  const second = await openSqliteJobStore(path);
+  for (const job of jobs) expect(await second.findJob(job.id)).toEqual(job);
+  // What hangs on the jobs is still there.
+  const again = await second.addJob(newJob(upload.id), { key: jobs[0].id, requestSha256: 'a' });
+  expect(again).toEqual({ job: jobs[0], created: false });
+  await second.removeJob(jobs[1].id);
+  expect(await second.findJob(jobs[1].id)).toBeUndefined();
   await second.close();
   await rm(folder, { recursive: true });
 });

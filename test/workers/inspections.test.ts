@@ -68,8 +68,8 @@ test.each([
     'model',
     'huge.zip',
     30_000,
-    'MODEL_INVALID',
-    /huge\.zip: our reader stumbled over it \(a message has \d+ bytes; at most 16777216/,
+    'PAYLOAD_TOO_LARGE',
+    /huge\.zip: .* takes \d+ bytes, and at most 16777216 are kept; shorter names make it fit/,
   ],
   [
     'dataset',

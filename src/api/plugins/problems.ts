@@ -27,6 +27,7 @@ const RETRY_AFTER_S: Readonly<Partial<Record<ErrorCode, number>>> = {
   DISK_FULL: 5,
   NO_WORKER: 10,
   QUEUE_FULL: 30,
+  TOO_MANY_WAITS: 5,
 };
 
 export interface ProblemBody {

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import Type from 'typebox';
 import type { Watched } from '../../jobs/watch-job.js';
+import { endOf, type OpenAnswers } from '../open-answers.js';
 import { Id, problems } from '../schemas/common.js';
 import type { Services } from '../services.js';
 import type { TypedApp } from './route.js';
@@ -12,7 +13,7 @@ const QUIET_MS = 15_000;
 /** After a connection broke, clients come again in this time. */
 const RECONNECT_MS = 2000;
 
-export function eventRoutes(app: TypedApp, { jobs }: Services): void {
+export function eventRoutes(app: TypedApp, { jobs }: Services, open: OpenAnswers): void {
   app.get(
     '/jobs/:id/events',
     {
@@ -31,15 +32,15 @@ export function eventRoutes(app: TypedApp, { jobs }: Services): void {
         response: {
           200: { description: 'The events.', content: { 'text/event-stream': { schema: Type.String() } } },
           204: Type.Null({ description: 'The job is finished and there are no more events.' }),
-          ...problems(404),
+          ...problems(404, 429),
         },
       },
     },
     async (request, reply) => {
-      const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
+      const end = endOf(request, reply);
+      open.addWait(end);
       const last = request.headers['last-event-id'] || undefined;
-      const events = await jobs.watch(request.params.id, { last, quietMs: QUIET_MS, signal: gone.signal });
+      const events = await jobs.watch(request.params.id, { last, quietMs: QUIET_MS, signal: end });
       const first = await events.next();
       if (first.done) return reply.code(204).send();
       // A connection that is kept open after the stream would hold up a service that stops.
@@ -55,10 +56,16 @@ async function* lines(first: Watched, events: AsyncGenerator<Watched>): AsyncGen
   for await (const event of events) yield textOf(event);
 }
 
-/** @example textOf({ id: 'm-7', type: 'progress', data: { progress: 0.5 } }) // 'id: m-7\nevent: progress\ndata: {"progress":0.5}\n\n' */
+const texts = new WeakMap<object, string>();
+
+/** What many watch is written once. @example textOf({ id: 'm-7', type: 'progress', data: { progress: 0.5 } }) // 'id: m-7\nevent: progress\ndata: {"progress":0.5}\n\n' */
 function textOf(event: Watched): string {
   if (event === undefined) return ': nothing new\n\n';
+  const known = texts.get(event);
+  if (known !== undefined) return known;
   const id = 'id' in event ? `id: ${event.id}\n` : '';
   // JSON has no line breaks of its own.
-  return `${id}event: ${event.type}\ndata: ${JSON.stringify(event.data)}\n\n`;
+  const text = `${id}event: ${event.type}\ndata: ${JSON.stringify(event.data)}\n\n`;
+  texts.set(event, text);
+  return text;
 }

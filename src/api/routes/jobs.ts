@@ -1,18 +1,22 @@
 import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
+import type { Job as JobRecord } from '../../jobs/job.js';
 import { JOB_STATUSES } from '../../jobs/job.js';
 import { readJobRequest } from '../job-request.js';
+import { endOf, type OpenAnswers } from '../open-answers.js';
 import { closed, Id, pageFields, pageOf, pageQuery, problems } from '../schemas/common.js';
 import { Job, JobSummary, NewJob, NewJobForm } from '../schemas/jobs.js';
 import type { Services } from '../services.js';
-import { jobSummaryView, jobText, jobView } from '../views.js';
+import { jobSummaryView, jobText } from '../views.js';
 import { checkedByHand, type TypedApp } from './route.js';
 
 const tags = ['jobs'];
 const Params = Type.Object({ id: Id({ description: 'Id of a job.' }) });
 const LONGEST_WAIT_S = 60;
 const JSON_TYPE = 'application/json; charset=utf-8';
+
+const send = (job: JobRecord, reply: FastifyReply) => reply.type(JSON_TYPE).send(jobText(job));
 
 /** Says whether the connection that the answer goes to was closed. */
 function clientLeft(reply: FastifyReply): () => boolean {
@@ -23,7 +27,7 @@ function clientLeft(reply: FastifyReply): () => boolean {
   return () => left;
 }
 
-export function jobRoutes(app: TypedApp, services: Services): void {
+export function jobRoutes(app: TypedApp, services: Services, open: OpenAnswers): void {
   const { store, jobs } = services;
 
   app.post(
@@ -72,8 +76,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
         await jobs.cancel(job.id);
         throw new EspalierError('BAD_REQUEST', `the client left before the answer; ${job.id} is canceled`);
       }
-      reply.code(202).header('location', `/jobs/${job.id}`);
-      return jobView(job);
+      return send(job, reply.code(202).header('location', `/jobs/${job.id}`));
     },
   );
 
@@ -116,15 +119,18 @@ export function jobRoutes(app: TypedApp, services: Services): void {
           },
           closed,
         ),
-        response: { 200: Job.ref, ...problems(404, 422) },
+        response: { 200: Job.ref, ...problems(404, 422, 429, 503) },
       },
     },
-    async ({ params, query }, reply) => {
+    async (request, reply) => {
+      const { params, query } = request;
       const waitMs = (query.wait ?? 0) * 1000;
-      if (waitMs === 0) return reply.type(JSON_TYPE).send(jobText(await jobs.get(params.id)));
-      const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
-      return jobView(await jobs.wait(params.id, waitMs, gone.signal));
+      const end = waitMs > 0 ? endOf(request, reply) : undefined;
+      if (end) open.addWait(end);
+      const job = await (end ? jobs.wait(params.id, waitMs, end) : jobs.get(params.id));
+      const text = jobText(job);
+      if (typeof text !== 'string') await open.addText(text, end ?? endOf(request, reply));
+      return reply.type(JSON_TYPE).send(text);
     },
   );
 
@@ -142,8 +148,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
       },
     },
     async ({ params }, reply) => {
-      reply.code(202);
-      return jobView(await jobs.cancel(params.id));
+      return send(await jobs.cancel(params.id), reply.code(202));
     },
   );
 
@@ -161,8 +166,7 @@ export function jobRoutes(app: TypedApp, services: Services): void {
       },
     },
     async ({ params }, reply) => {
-      reply.code(202);
-      return jobView(await jobs.retry(params.id));
+      return send(await jobs.retry(params.id), reply.code(202));
     },
   );
 

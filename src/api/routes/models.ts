@@ -1,6 +1,9 @@
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
+import { Recent } from '../../jobs/recent.js';
+import { createTurns } from '../../jobs/turns.js';
 import type { UnitsTemplate, UnitTemplate } from '../../prune-config/index.js';
+import { endOf, type OpenAnswers } from '../open-answers.js';
 import { receiveUpload } from '../receive-upload.js';
 import { closed, Id, pageFields, pageOf, pageQuery, problems } from '../schemas/common.js';
 import { FilesForm, Model, Units } from '../schemas/uploads.js';
@@ -9,13 +12,20 @@ import { modelView } from '../views.js';
 import { checkedByHand, type TypedApp } from './route.js';
 
 const tags = ['models'];
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Answers that are kept: models never change. */
+const UNITS_BYTES = 32 * 2 ** 20;
+
 const Params = Type.Object({ id: Id({ description: 'Id of a model.' }) });
 
-export function modelRoutes(app: TypedApp, services: Services): void {
+export function modelRoutes(app: TypedApp, services: Services, open: OpenAnswers): void {
+  const turn = createTurns();
+  const texts = new Recent<Buffer>(UNITS_BYTES, ({ length }) => length);
   const { store, uploads } = services;
   const find = async (id: string) => {
     const model = await store.findUpload('model', id);
-    if (!model) throw new EspalierError('NOT_FOUND', `there is no model ${id}`);
+    if (!model) throw missing(id);
     return model;
   };
 
@@ -118,14 +128,29 @@ export function modelRoutes(app: TypedApp, services: Services): void {
           },
           closed,
         ),
-        response: { 200: Units.ref, ...problems(404, 422) },
+        response: { 200: Units.ref, ...problems(404, 422, 503) },
       },
     },
-    async ({ params, query }) => {
+    async (request, reply) => {
+      const { params, query } = request;
       await find(params.id);
-      return unitsView((await store.findUnits(params.id))!, query);
+      const { only_mutable_units, with_unit_init_args, with_channels } = query;
+      const text = await texts.read(
+        `${params.id} ${[only_mutable_units, with_unit_init_args, with_channels].map(Number)}`,
+        async () => {
+          const units = await store.findUnits(params.id);
+          await turn();
+          return units && Buffer.from(JSON.stringify(unitsView(units, query)));
+        },
+      );
+      if (text === undefined) throw missing(params.id);
+      return reply.type(JSON_TYPE).send(await open.addText(text, endOf(request, reply)));
     },
   );
+}
+
+function missing(id: string): EspalierError {
+  return new EspalierError('NOT_FOUND', `there is no model ${id}`);
 }
 
 interface UnitOptions {

@@ -55,7 +55,7 @@ export function serviceRoutes(
     else app.log.error({ err: fault }, `the service is not ready: ${fault.message}`);
   };
   const findReadiness = async () => {
-    await store.listJobs({ limit: 1 });
+    await store.hasJob('');
     const ready = await queue.ready();
     const diskFault = await disk?.findFault();
     if (diskFault !== undefined) throw new EspalierError('UNAVAILABLE', diskFault, { retryable: true });
@@ -113,6 +113,7 @@ export function serviceRoutes(
               upload_bytes: Type.Integer(),
               json_bytes: Type.Integer(),
               queued_jobs: Type.Integer(),
+              open_waits: Type.Integer(),
               job_deadline_seconds: Type.Integer(),
               job_memory_bytes: Type.Integer(),
               inspection_seconds: Type.Number(),
@@ -139,6 +140,7 @@ export function serviceRoutes(
         upload_bytes: limits.uploadBytes,
         json_bytes: limits.jsonBytes,
         queued_jobs: limits.queuedJobs,
+        open_waits: limits.openWaits,
         job_deadline_seconds: limits.jobDeadlineMs / 1000,
         job_memory_bytes: limits.jobMemoryBytes,
         inspection_seconds: limits.inspectionDeadlineMs / 1000,

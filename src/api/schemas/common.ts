@@ -135,8 +135,8 @@ const PROBLEMS = {
   413: 'The upload or the body is too large.',
   415: 'The body is of another media type.',
   422: 'What was sent is not valid; `errors` point to it where it has fields.',
-  429: 'Too many jobs are queued. Try again after `Retry-After` seconds.',
-  503: 'Not now: the queue is away, or no worker is there. Try again after `Retry-After` seconds.',
+  429: 'Too many jobs are queued, or waits and event streams open. Try again after `Retry-After` seconds.',
+  503: 'Not now: the queue is away, no worker is there, or too much is on its way to clients. Try again after `Retry-After` seconds.',
   507: 'The disk is full. Try again after `Retry-After` seconds.',
   default: 'Any other error.',
 } as const;
