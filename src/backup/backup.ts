@@ -1,7 +1,8 @@
 import { access, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RECORD, RECORD_ID } from '../data-dir.js';
-import { copySqlite, openSqlite } from '../jobs/sqlite.js';
+import { findRecord } from '../jobs/record-files.js';
+import { copySqlite, leaveOneFile, openSqlite } from '../jobs/sqlite.js';
 import { bringTree, linkOrCopy } from './copy-tree.js';
 import { type NamedFile, namedFiles } from './stored-files.js';
 
@@ -19,8 +20,9 @@ export interface BackupReport {
  */
 export async function backUp(dataDir: string, to: string): Promise<BackupReport> {
   if (await exists(to)) throw new Error(`${to} exists: a backup is written to a new folder`);
-  if (!(await exists(join(dataDir, RECORD))))
-    throw new Error(`DATA_DIR ${dataDir} has no ${RECORD}: there is nothing to back up`);
+  const { isNew, fault } = await findRecord(join(dataDir, RECORD));
+  if (fault !== undefined) throw new Error(`DATA_DIR ${dataDir}: ${RECORD} ${fault.says}`);
+  if (isNew) throw new Error(`DATA_DIR ${dataDir} has no ${RECORD}, or an empty one: there is nothing to back up`);
   // Whole or not there: the name comes last.
   const partial = `${to}.partial`;
   await rm(partial, { recursive: true, force: true });
@@ -55,6 +57,7 @@ async function bringFiles(dataDir: string, to: string): Promise<BackupReport> {
         await gone(file);
       }
     }
+    await leaveOneFile(db);
   } finally {
     await close();
     await rm(join(to, `${RECORD}.lock`), { force: true });
