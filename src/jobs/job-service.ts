@@ -5,7 +5,7 @@ import { type DiskSpace, diskFull } from '../storage/disk-space.js';
 import type { JobFolders } from '../storage/job-folders.js';
 import { Delivery, isUnavailable, pause, RETRY_MS } from './delivery.js';
 import { createId } from './ids.js';
-import { applyReport, cancelIdle, isFinished, type Job, retryFinished } from './job.js';
+import { applyReport, cancelIdle, isFinished, type Job, type JobChange, missingInput, retryFinished } from './job.js';
 import { JobEvents } from './job-events.js';
 import { messageOf, requestSha256 } from './job-message.js';
 import type { JobStore } from './job-store.js';
@@ -54,7 +54,11 @@ export class JobService {
     this.#folders = parts.folders;
     this.#disk = parts.disk;
     this.#log = parts.log;
-    this.#delivery = new Delivery({ ...parts, closing: this.#closing.signal, endIdle: (id) => this.#endIdle(id) });
+    this.#delivery = new Delivery({
+      ...parts,
+      closing: this.#closing.signal,
+      endIdle: (id, end) => this.#endIdle(id, end),
+    });
     this.#queue.on('report', (report) => this.#track(this.#take(report), report.job_id));
   }
 
@@ -138,7 +142,7 @@ export class JobService {
     const dataset = datasetId === null ? undefined : await this.#store.findUpload('dataset', datasetId);
     const missing = model === undefined ? modelId : datasetId !== null && dataset === undefined ? datasetId : undefined;
     if (model === undefined || missing !== undefined) {
-      throw new EspalierError('NOT_FOUND', `${missing}, which ${id} needs, was deleted`);
+      throw new EspalierError('NOT_FOUND', missingInput(id, missing ?? modelId).message);
     }
     return { model, dataset };
   }
@@ -155,7 +159,7 @@ export class JobService {
     try {
       const answer = await this.#queue.cancel(id);
       this.#log.info({ job_id: id, answer }, 'job canceled');
-      if (answer !== 'signaled') await this.#endIdle(id);
+      if (answer !== 'signaled') await this.#endIdle(id, cancelIdle);
     } catch (err) {
       if (!isUnavailable(err)) throw err;
       this.#log.warn({ job_id: id, err }, 'the queue may not have heard of the cancel');
@@ -236,8 +240,8 @@ export class JobService {
     await this.#delivery.settled();
   }
 
-  async #endIdle(id: string): Promise<void> {
-    const ended = await this.#update(id, (job) => cancelIdle(job, new Date().toISOString()));
+  async #endIdle(id: string, end: (job: Job, now: string) => JobChange | undefined): Promise<void> {
+    const ended = await this.#update(id, (job) => end(job, new Date().toISOString()));
     if (!ended) return;
     this.#tellStatus(ended);
     await this.#folders.removeAllBut(id, ended.attempt, { keepCheckpoints: true });
