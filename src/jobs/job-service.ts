@@ -69,6 +69,12 @@ export class JobService {
    *   QUEUE_FULL
    */
   async create(request: NewJob): Promise<{ job: Job; created: boolean }> {
+    const { idempotencyKey: key, model, dataset, configAsSent } = request;
+    const ids = { model: model.id, dataset: dataset?.id ?? null };
+    const idempotency = key === undefined ? undefined : { key, requestSha256: requestSha256(ids, configAsSent) };
+    // What the record knows needs no queue and no room.
+    const before = idempotency && (await this.#store.findRepeated(idempotency));
+    if (before) return { job: before, created: false };
     const ready = await this.#queue.ready();
     if (ready !== true) throw new EspalierError('UNAVAILABLE', ready, { retryable: true });
     const fault = await this.#disk?.findFault();
@@ -78,8 +84,7 @@ export class JobService {
       status: 'queued',
       phase: null,
       progress: 0,
-      model: request.model.id,
-      dataset: request.dataset?.id ?? null,
+      ...ids,
       config: request.config,
       attempt: 0,
       cancelRequested: false,
@@ -91,15 +96,19 @@ export class JobService {
       result: null,
       requestId: request.requestId,
     };
-    const idempotency = request.idempotencyKey && {
-      key: request.idempotencyKey,
-      requestSha256: requestSha256(job, request.configAsSent),
-    };
-    const added = await this.#store.addJob(job, idempotency || undefined, this.#mostQueued);
+    const added = await this.#store.addJob(job, idempotency, this.#mostQueued);
     if (!added.created) return added;
     this.#events.add(job.id, 'status', statusOf(job));
-    await this.#hand(job, request.model, request.dataset);
+    await this.#hand(job, model, dataset);
     return added;
+  }
+
+  /**
+   * The job that a request made before, by what it names: uploads may have been deleted since.
+   * @throws EspalierError IDEMPOTENCY_CONFLICT when the key came with another request
+   */
+  findRepeated(key: string, uploads: Pick<Job, 'model' | 'dataset'>, configAsSent: unknown): Promise<Job | undefined> {
+    return this.#store.findRepeated({ key, requestSha256: requestSha256(uploads, configAsSent) });
   }
 
   /**
