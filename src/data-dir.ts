@@ -1,6 +1,6 @@
 /** DATA_DIR: the record and the files that it names, opened as one. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { cacheJobs } from './jobs/cached-job-store.js';
 import type { JobStore } from './jobs/job-store.js';
 import type { Log } from './jobs/log.js';
@@ -9,7 +9,7 @@ import { makePrivateFolder } from './private-files.js';
 import type { BlobStore } from './storage/blob-store.js';
 import { type DiskSpace, openDiskSpace } from './storage/disk-space.js';
 import { openFileBlobStore, removeUnfinishedUploads } from './storage/file-blob-store.js';
-import { emptyQuarantine, holdsFiles, sweepUnrecorded } from './storage/sweep.js';
+import { emptyQuarantine, holdsFiles, setFilesAside, sweepUnrecorded } from './storage/sweep.js';
 
 /** The record, as a file of DATA_DIR. */
 export const RECORD = 'record.db';
@@ -47,6 +47,11 @@ export async function openDataDir(dataDir: string, options: DataDirOptions, log:
       onNew: async () => {
         if (options.unnamed === 'refuse' && (await holdsFiles(dataDir))) throw stranger('is new');
       },
+      onUnfit: async ({ says, files }) => {
+        if (options.unnamed === 'refuse') throw unfit(says, files);
+        const to = await setFilesAside(dataDir, files);
+        log.warn({ to }, `${RECORD} ${says}: what stood in the way is in quarantine`);
+      },
       onDamaged: (err) => log.error({ err }, err.message),
     });
     await settleOwnership(dataDir, store, options.unnamed);
@@ -66,7 +71,8 @@ async function settleOwnership(dataDir: string, store: JobStore, unnamed: Unname
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  const isStrange = owner !== undefined && owner.trim() !== store.recordId && (await holdsFiles(dataDir));
+  // Empty: a start was cut off while it wrote it.
+  const isStrange = owner?.trim() && owner.trim() !== store.recordId && (await holdsFiles(dataDir));
   if (isStrange && unnamed === 'refuse') throw stranger('is not the one that they belong to');
   if (unnamed === 'adopt') await store.adoptFiles(new Date().toISOString());
   if (owner?.trim() !== store.recordId) await writeFile(path, `${store.recordId}\n`, { flush: true });
@@ -76,6 +82,13 @@ function stranger(what: string): Error {
   return new Error(
     `there are models or results, and ${RECORD} ${what}: put the right one back (with its -wal file, or from a backup), ` +
       'or start once with --quarantine, which moves the files that it does not name to quarantine/, or with --adopt, which leaves them where they are',
+  );
+}
+
+function unfit(says: string, files: readonly string[]): Error {
+  return new Error(
+    `${RECORD} ${says}: put the right one back (with its -wal file; one from a backup has none), or start once with ` +
+      `--quarantine or --adopt, which move ${files.map((file) => basename(file)).join(', ')} to quarantine/ first`,
   );
 }
 

@@ -7,7 +7,7 @@ import type { Config } from './config.js';
 import { openDataDir, type Unnamed } from './data-dir.js';
 import { JobService } from './jobs/job-service.js';
 import { UploadService } from './jobs/upload-service.js';
-import { openMemoryQueue, openRedisQueue } from './queue/index.js';
+import { type FirstLook, openMemoryQueue, openRedisQueue } from './queue/index.js';
 import { jobFolders } from './storage/job-folders.js';
 
 /** Requests that have not ended this long after a stop began are cut off. */
@@ -40,15 +40,11 @@ export async function startService(
   const { queue, transport } = redisUrl
     ? openRedisQueue({ url: redisUrl, prefix: queuePrefix, owner: store.recordId, onError })
     : openMemoryQueue({ onError });
-  const { foreign } = await transport.firstLook;
-  if (foreign !== undefined) {
+  const refused = refusalOf(await transport.firstLook, queuePrefix, store.recordId);
+  if (refused !== undefined) {
     await queue.close();
     await store.close();
-    throw new Error(
-      `REDIS_URL holds the jobs of another Espalier service (record ${foreign}; this DATA_DIR has ${store.recordId}): ` +
-        `set QUEUE_PREFIX to another name than "${queuePrefix}" here and for its workers, or, if that service is gone for good, ` +
-        `delete the key "${queuePrefix}:owner"`,
-    );
+    throw new Error(refused);
   }
   const jobs = new JobService({ store, queue, folders, disk, log: logger, mostQueued: limits.queuedJobs });
   const uploads = new UploadService({ store, blobs, queue, disk, log: logger });
@@ -77,4 +73,17 @@ export async function startService(
       cause: error,
     });
   }
+}
+
+/** Why a Redis must be left alone, and what to do. */
+function refusalOf({ foreign, inUseBy }: FirstLook, prefix: string, recordId: string): string | undefined {
+  const other = `set QUEUE_PREFIX to another name than "${prefix}" here and for its workers`;
+  if (inUseBy !== undefined) {
+    return `REDIS_URL is in use by another Espalier service (process ${inUseBy}) with the same record ${recordId}; this DATA_DIR is a copy of its, or it of this: stop that service, or ${other}`;
+  }
+  if (foreign === undefined) return undefined;
+  return (
+    `REDIS_URL holds the jobs of another Espalier service (record ${foreign}; this DATA_DIR has ${recordId}): ` +
+    `${other}, or, if that service is gone for good, delete the key "${prefix}:owner"`
+  );
 }

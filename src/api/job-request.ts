@@ -1,6 +1,7 @@
 /** What a POST /jobs asks for, whether it came as JSON or as multipart. */
 import type { FastifyRequest } from 'fastify';
 import { EspalierError, type FieldError } from '../errors.js';
+import type { Job } from '../jobs/job.js';
 import type { NewJob } from '../jobs/job-service.js';
 import type { Upload, UploadKind } from '../jobs/upload.js';
 import type { ModelInspection } from '../pipeline/contract.js';
@@ -13,18 +14,30 @@ import type { Services } from './services.js';
 
 type JobParts = Omit<NewJob, 'idempotencyKey' | 'requestId'>;
 
-/**
- * Reads and checks everything that can be checked before the job runs.
- * @throws EspalierError VALIDATION_FAILED, CONFIG_INVALID, UNIT_UNKNOWN and their like, with pointers into the request.
- */
-export function readJobRequest(request: FastifyRequest, services: Services): Promise<JobParts> {
-  return request.isMultipart() ? fromParts(request, services) : fromJson(request.body, services);
+interface Repeated {
+  /** The job that the same request made before. */
+  readonly repeated: Job;
 }
 
-async function fromJson(body: unknown, services: Services): Promise<JobParts> {
+/**
+ * Reads and checks everything that can be checked before the job runs. A request with a key that came before, and the ids of
+ * uploads, is not checked again: it gives the job that it made.
+ * @throws EspalierError VALIDATION_FAILED, CONFIG_INVALID, UNIT_UNKNOWN and their like, with pointers into the request.
+ */
+export function readJobRequest(
+  request: FastifyRequest,
+  services: Services,
+  key: string | undefined,
+): Promise<JobParts | Repeated> {
+  return request.isMultipart() ? fromParts(request, services, key) : fromJson(request.body, services, key);
+}
+
+async function fromJson(body: unknown, services: Services, key: string | undefined): Promise<JobParts | Repeated> {
   const errors = schemaErrors(NewJobFields, body);
   if (errors.length > 0) throw invalid(errors);
   const { model, dataset, config } = body as { model: string; dataset?: string; config?: unknown };
+  const repeated = key && (await services.jobs.findRepeated(key, { model, dataset: dataset ?? null }, config));
+  if (repeated) return { repeated };
   const resolved = resolve(config, dataset !== undefined, services);
   return check(services, {
     model: await stored('model', model, services),
@@ -34,7 +47,11 @@ async function fromJson(body: unknown, services: Services): Promise<JobParts> {
   });
 }
 
-async function fromParts(request: FastifyRequest, services: Services): Promise<JobParts> {
+async function fromParts(
+  request: FastifyRequest,
+  services: Services,
+  key: string | undefined,
+): Promise<JobParts | Repeated> {
   const files: Partial<Record<UploadKind, BlobUpload>> = {};
   const ids: Partial<Record<UploadKind, string>> = {};
   let config: unknown;
@@ -64,6 +81,11 @@ async function fromParts(request: FastifyRequest, services: Services): Promise<J
       }
     }
     if (!files.model && ids.model === undefined) throw invalid([{ pointer: '/model', message: 'is needed' }]);
+    if (key !== undefined && ids.model !== undefined && !files.dataset) {
+      const uploads = { model: ids.model, dataset: ids.dataset ?? null };
+      const repeated = await services.jobs.findRepeated(key, uploads, config);
+      if (repeated) return { repeated };
+    }
     const hasDataset = files.dataset !== undefined || ids.dataset !== undefined;
     const resolved = resolve(config, hasDataset, services);
     const upload = async <K extends UploadKind>(kind: K): Promise<Upload<K>> =>

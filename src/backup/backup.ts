@@ -1,7 +1,10 @@
 import { access, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Kysely } from 'kysely';
 import { RECORD, RECORD_ID } from '../data-dir.js';
-import { copySqlite, openSqlite } from '../jobs/sqlite.js';
+import { missingInput } from '../jobs/job.js';
+import { findRecord } from '../jobs/record-files.js';
+import { copySqlite, leaveOneFile, openSqlite, type Tables } from '../jobs/sqlite.js';
 import { bringTree, linkOrCopy } from './copy-tree.js';
 import { type NamedFile, namedFiles } from './stored-files.js';
 
@@ -19,8 +22,9 @@ export interface BackupReport {
  */
 export async function backUp(dataDir: string, to: string): Promise<BackupReport> {
   if (await exists(to)) throw new Error(`${to} exists: a backup is written to a new folder`);
-  if (!(await exists(join(dataDir, RECORD))))
-    throw new Error(`DATA_DIR ${dataDir} has no ${RECORD}: there is nothing to back up`);
+  const { isNew, fault } = await findRecord(join(dataDir, RECORD));
+  if (fault !== undefined) throw new Error(`DATA_DIR ${dataDir}: ${RECORD} ${fault.says}`);
+  if (isNew) throw new Error(`DATA_DIR ${dataDir} has no ${RECORD}, or an empty one: there is nothing to back up`);
   // Whole or not there: the name comes last.
   const partial = `${to}.partial`;
   await rm(partial, { recursive: true, force: true });
@@ -42,6 +46,7 @@ async function bringFiles(dataDir: string, to: string): Promise<BackupReport> {
     await writeFile(join(to, RECORD_ID), `${id}\n`);
     const gone = async ({ path, table, id }: NamedFile) => {
       left.push(path);
+      if (table === 'uploads') await failUnfinished(db, id);
       await db.deleteFrom(table).where('id', '=', id).execute();
     };
     for (const file of await namedFiles(db)) {
@@ -55,11 +60,27 @@ async function bringFiles(dataDir: string, to: string): Promise<BackupReport> {
         await gone(file);
       }
     }
+    await leaveOneFile(db);
   } finally {
     await close();
     await rm(join(to, `${RECORD}.lock`), { force: true });
   }
   return { files, sizeBytes: sizeBytes + (await stat(join(to, RECORD))).size, left };
+}
+
+/** They ended while the backup was written, or their upload could not have been deleted. */
+async function failUnfinished(db: Kysely<Tables>, uploadId: string): Promise<void> {
+  const jobs = await db
+    .selectFrom('jobs')
+    .select('id')
+    .where('status', 'in', ['queued', 'running'])
+    .where((of) => of.or([of('model_id', '=', uploadId), of('dataset_id', '=', uploadId)]))
+    .execute();
+  for (const { id } of jobs) {
+    const error = JSON.stringify(missingInput(id, uploadId));
+    const end = { status: 'failed', finished_at: new Date().toISOString(), error };
+    await db.updateTable('jobs').set(end).where('id', '=', id).execute();
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

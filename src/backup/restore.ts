@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RECORD, RECORD_ID } from '../data-dir.js';
-import { openSqlite } from '../jobs/sqlite.js';
+import { leaveOneFile, openSqlite } from '../jobs/sqlite.js';
 import { bringTree } from './copy-tree.js';
 import { namedFiles } from './stored-files.js';
 
@@ -15,7 +15,8 @@ export async function restore(
   from: string,
   dataDir: string,
 ): Promise<{ readonly files: number; readonly sizeBytes: number }> {
-  const there = await namesIn(dataDir);
+  // A file system of its own, freshly made, has that.
+  const there = (await namesIn(dataDir)).filter((name) => name !== 'lost+found');
   if (there.length > 0)
     throw new Error(`DATA_DIR ${dataDir} is not empty (${there[0]}): a backup is restored to a new folder`);
   if (!(await namesIn(from)).includes(RECORD)) throw new Error(`${from} has no ${RECORD}: it is no backup`);
@@ -35,6 +36,7 @@ export async function restore(
       files += 1;
       sizeBytes += found;
     }
+    await leaveOneFile(db);
   } finally {
     await close();
     await rm(`${record}.lock`, { force: true });

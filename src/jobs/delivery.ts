@@ -1,6 +1,6 @@
 /** Brings to the queue what the record says of unfinished jobs, however long the queue is away. */
 import { EspalierError } from '../errors.js';
-import { isFinished, type Job } from './job.js';
+import { cancelIdle, failForMissing, isFinished, type Job, type JobChange, type JobSummary } from './job.js';
 import { messageOf } from './job-message.js';
 import type { JobStore } from './job-store.js';
 import type { Log } from './log.js';
@@ -15,8 +15,8 @@ export interface DeliveryParts {
   readonly log: Log;
   /** Ends it. */
   readonly closing: AbortSignal;
-  /** Records the end of a canceled job that nobody runs. */
-  readonly endIdle: (jobId: string) => Promise<void>;
+  /** Records the end of a job that nobody runs. */
+  readonly endIdle: (jobId: string, end: (job: JobSummary, now: string) => JobChange | undefined) => Promise<void>;
 }
 
 export class Delivery {
@@ -61,10 +61,18 @@ export class Delivery {
     const { store, queue, log, endIdle } = this.#parts;
     const model = await store.findUpload('model', job.model);
     const dataset = job.dataset === null ? undefined : await store.findUpload('dataset', job.dataset);
-    if (!model) throw new Error(`${job.id} needs ${job.model}, which is not in the record`);
     if (job.cancelRequested) {
       // Who canceled it was told so: it must not run again.
-      if ((await queue.cancel(job.id)) !== 'signaled') await endIdle(job.id);
+      if ((await queue.cancel(job.id)) !== 'signaled') await endIdle(job.id, cancelIdle);
+      return;
+    }
+    const missing =
+      model === undefined ? job.model : job.dataset !== null && dataset === undefined ? job.dataset : null;
+    if (model === undefined || missing !== null) {
+      // Of a record that was restored: while a job is unfinished, nobody can delete what it needs.
+      await endIdle(job.id, (current, now) => failForMissing(current, missing ?? job.model, now));
+      log.error({ job_id: job.id, missing }, 'a job has failed: an upload that it needs is not in the record');
+      await queue.cancel(job.id);
       return;
     }
     await queue.enqueue(messageOf(job, model, dataset));

@@ -5,7 +5,17 @@ import { type DiskSpace, diskFull } from '../storage/disk-space.js';
 import type { JobFolders } from '../storage/job-folders.js';
 import { Delivery, isUnavailable, pause, RETRY_MS } from './delivery.js';
 import { createId } from './ids.js';
-import { applyReport, cancelIdle, isFinished, type Job, type JobState, type JobSummary, retryFinished } from './job.js';
+import {
+  applyReport,
+  cancelIdle,
+  isFinished,
+  type Job,
+  type JobChange,
+  type JobState,
+  type JobSummary,
+  missingInput,
+  retryFinished,
+} from './job.js';
 import { JobEvents } from './job-events.js';
 import { messageOf, requestSha256 } from './job-message.js';
 import type { JobStore } from './job-store.js';
@@ -54,7 +64,11 @@ export class JobService {
     this.#folders = parts.folders;
     this.#disk = parts.disk;
     this.#log = parts.log;
-    this.#delivery = new Delivery({ ...parts, closing: this.#closing.signal, endIdle: (id) => this.#endIdle(id) });
+    this.#delivery = new Delivery({
+      ...parts,
+      closing: this.#closing.signal,
+      endIdle: (id, end) => this.#endIdle(id, end),
+    });
     this.#queue.on('report', (report) => this.#track(this.#take(report), report.job_id));
   }
 
@@ -65,6 +79,12 @@ export class JobService {
    *   QUEUE_FULL
    */
   async create(request: NewJob): Promise<{ job: Job; created: boolean }> {
+    const { idempotencyKey: key, model, dataset, configAsSent } = request;
+    const ids = { model: model.id, dataset: dataset?.id ?? null };
+    const idempotency = key === undefined ? undefined : { key, requestSha256: requestSha256(ids, configAsSent) };
+    // What the record knows needs no queue and no room.
+    const before = idempotency && (await this.#store.findRepeated(idempotency));
+    if (before) return { job: before, created: false };
     const ready = await this.#queue.ready();
     if (ready !== true) throw new EspalierError('UNAVAILABLE', ready, { retryable: true });
     const fault = await this.#disk?.findFault();
@@ -74,8 +94,7 @@ export class JobService {
       status: 'queued',
       phase: null,
       progress: 0,
-      model: request.model.id,
-      dataset: request.dataset?.id ?? null,
+      ...ids,
       config: request.config,
       attempt: 0,
       cancelRequested: false,
@@ -87,15 +106,19 @@ export class JobService {
       result: null,
       requestId: request.requestId,
     };
-    const idempotency = request.idempotencyKey && {
-      key: request.idempotencyKey,
-      requestSha256: requestSha256(job, request.configAsSent),
-    };
-    const added = await this.#store.addJob(job, idempotency || undefined, this.#mostQueued);
+    const added = await this.#store.addJob(job, idempotency, this.#mostQueued);
     if (!added.created) return added;
     this.#events.add(job.id, 'status', statusOf(job));
-    await this.#hand(job, request.model, request.dataset);
+    await this.#hand(job, model, dataset);
     return added;
+  }
+
+  /**
+   * The job that a request made before, by what it names: uploads may have been deleted since.
+   * @throws EspalierError IDEMPOTENCY_CONFLICT when the key came with another request
+   */
+  findRepeated(key: string, uploads: Pick<Job, 'model' | 'dataset'>, configAsSent: unknown): Promise<Job | undefined> {
+    return this.#store.findRepeated({ key, requestSha256: requestSha256(uploads, configAsSent) });
   }
 
   /**
@@ -139,7 +162,7 @@ export class JobService {
     const dataset = datasetId === null ? undefined : await this.#store.findUpload('dataset', datasetId);
     const missing = model === undefined ? modelId : datasetId !== null && dataset === undefined ? datasetId : undefined;
     if (model === undefined || missing !== undefined) {
-      throw new EspalierError('NOT_FOUND', `${missing}, which ${id} needs, was deleted`);
+      throw new EspalierError('NOT_FOUND', missingInput(id, missing ?? modelId).message);
     }
     return { model, dataset };
   }
@@ -155,7 +178,7 @@ export class JobService {
     try {
       const answer = await this.#queue.cancel(id);
       this.#log.info({ job_id: id, answer }, 'job canceled');
-      if (answer !== 'signaled') await this.#endIdle(id);
+      if (answer !== 'signaled') await this.#endIdle(id, cancelIdle);
     } catch (err) {
       if (!isUnavailable(err)) throw err;
       this.#log.warn({ job_id: id, err }, 'the queue may not have heard of the cancel');
@@ -240,8 +263,8 @@ export class JobService {
     await this.#delivery.settled();
   }
 
-  async #endIdle(id: string): Promise<void> {
-    const ended = await this.#update(id, (job) => cancelIdle(job, new Date().toISOString()));
+  async #endIdle(id: string, end: (job: JobSummary, now: string) => JobChange | undefined): Promise<void> {
+    const ended = await this.#update(id, (job) => end(job, new Date().toISOString()));
     if (!ended) return;
     this.#tellStatus(ended);
     await this.#folders.removeAllBut(id, ended.attempt, { keepCheckpoints: true });

@@ -47,6 +47,8 @@ export interface JobStore {
   removeUpload(kind: UploadKind, id: string): Promise<{ upload: Upload; blobUnused: boolean }>;
   isBlobUsed(blob: string): Promise<boolean>;
 
+  /** The job that this key made. @throws EspalierError IDEMPOTENCY_CONFLICT when it came with another request */
+  findRepeated(idempotency: Idempotency): Promise<Job | undefined>;
   /**
    * Adds a job, or gives the job that the same idempotency key made before.
    * @throws EspalierError NOT_FOUND when an upload that it names is gone; IDEMPOTENCY_CONFLICT when the key came with another request;

@@ -142,6 +142,21 @@ export function retryFinished(job: JobSummary): JobChange | undefined {
   return { job: { ...job, ...fresh, status: 'queued', attempt: job.attempt + 1 }, artifacts: [] };
 }
 
+/** The record of a job that can't be run, since an upload that it needs is gone; undefined when it is finished. */
+export function failForMissing(job: JobSummary, uploadId: string, now: string): JobChange | undefined {
+  if (isFinished(job)) return undefined;
+  return { job: { ...job, status: 'failed', finishedAt: now, error: missingInput(job.id, uploadId) } };
+}
+
+export function missingInput(jobId: string, uploadId: string): JobFailure {
+  return {
+    code: 'NOT_FOUND',
+    message: `${uploadId}, which ${jobId} needs, was deleted`,
+    phase: null,
+    retryable: false,
+  };
+}
+
 /** The record of a job that no worker has or will have; undefined when it is finished. */
 export function cancelIdle(job: JobSummary, now: string): JobChange | undefined {
   if (isFinished(job)) return undefined;

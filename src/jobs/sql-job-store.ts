@@ -3,7 +3,7 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import { EspalierError } from '../errors.js';
 import type { UnitsTemplate } from '../prune-config/index.js';
 import { isFinished, type Job, type JobStatus, type JobSummary } from './job.js';
-import type { JobStore } from './job-store.js';
+import type { Idempotency, JobStore } from './job-store.js';
 import { Recent } from './recent.js';
 import {
   isDamage,
@@ -89,6 +89,14 @@ function sqlJobStore(
   const findSummary = async (id: string, on: Source): Promise<JobSummary | undefined> =>
     read(await on.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst(), toSummary);
 
+  const findRepeated = async ({ key, requestSha256 }: Idempotency, on: Source = db): Promise<Job | undefined> => {
+    const used = await on.selectFrom('idempotency').selectAll().where('key', '=', key).executeTakeFirst();
+    if (used && used.request_sha256 !== requestSha256) {
+      throw new EspalierError('IDEMPOTENCY_CONFLICT', `the key was used for ${used.job_id}, another request`);
+    }
+    return used && findJob(used.job_id, on);
+  };
+
   return {
     recordId: record.id,
     get adoptedAt() {
@@ -145,17 +153,11 @@ function sqlJobStore(
       }),
     isBlobUsed: (blob) => blobUsed(db, blob),
 
+    findRepeated: (idempotency) => findRepeated(idempotency),
     addJob: (job, idempotency, mostQueued) =>
       db.transaction().execute(async (tx) => {
-        if (idempotency) {
-          const { key, requestSha256 } = idempotency;
-          const used = await tx.selectFrom('idempotency').selectAll().where('key', '=', key).executeTakeFirst();
-          if (used && used.request_sha256 !== requestSha256) {
-            throw new EspalierError('IDEMPOTENCY_CONFLICT', `the key was used for ${used.job_id}, another request`);
-          }
-          const before = used && (await findJob(used.job_id, tx));
-          if (before) return { job: before, created: false };
-        }
+        const before = idempotency && (await findRepeated(idempotency, tx));
+        if (before) return { job: before, created: false };
         if (mostQueued !== undefined) await checkQueued(tx, mostQueued);
         for (const [kind, id] of [['model', job.model] as const, ['dataset', job.dataset] as const]) {
           const query = tx.selectFrom('uploads').select('id').where('kind', '=', kind);

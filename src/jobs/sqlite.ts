@@ -1,9 +1,11 @@
 /** The SQLite database of the record: tables, migrations, opening. */
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Generated, Kysely, type Migration, Migrator, sql } from 'kysely';
 import Database from 'libsql';
+import { isDiskFull } from '../errors.js';
+import { endSession, findRecord, forgetSession, nameSession, type RecordFault } from './record-files.js';
 import { SqliteThread, threadDialect } from './threaded-sqlite.js';
 
 export interface Tables {
@@ -120,6 +122,8 @@ export interface OpenDatabase {
 export interface OpenOptions {
   /** Called before anything is made in a database that is new or empty. What it throws, opening throws. */
   readonly onNew?: () => Promise<void>;
+  /** Called where opening the files as they are would lose or mix up what they hold. It moves them out of the way, or throws. */
+  readonly onUnfit?: (fault: RecordFault) => Promise<void>;
 }
 
 /** What an answer promised must outlive a power cut: each commit is fsynced. */
@@ -128,36 +132,86 @@ const PRAGMAS = ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON'
 /**
  * Opens the database file, making it and bringing it up to date as need be. The file is this process's alone: two
  * services on one record would run every job twice.
- * @throws Error when another process has it, or when it was written by a newer version.
+ * @throws Error when another process has it, or when it was written by a newer version; then nothing has been touched.
  */
-export async function openSqlite(path: string, { onNew }: OpenOptions = {}): Promise<OpenDatabase> {
+export async function openSqlite(path: string, options: OpenOptions = {}): Promise<OpenDatabase> {
   await mkdir(dirname(path), { recursive: true });
   const release = lock(path);
-  const thread = await SqliteThread.open(path, PRAGMAS).catch((error: unknown) => {
+  try {
+    const { db, close } = await openLocked(path, options);
+    const closeAndRelease = async () => {
+      await close();
+      release();
+    };
+    return { db, close: closeAndRelease };
+  } catch (error) {
     release();
     throw error;
-  });
+  }
+}
+
+async function openLocked(path: string, { onNew, onUnfit = refuse(path) }: OpenOptions): Promise<OpenDatabase> {
+  const { isNew, lostWal, fault } = await findRecord(path);
+  if (isNew) await onNew?.();
+  if (fault !== undefined) await onUnfit(fault);
+  const thread = await SqliteThread.open(path, PRAGMAS);
   const db = new Kysely<Tables>({ dialect: threadDialect(thread) });
+  try {
+    if (!isNew && (await isEmpty(db, lostWal))) await onNew?.();
+    const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
+    const { error } = await migrator.migrateToLatest();
+    if (error) throw error;
+    await startSession(path, db);
+  } catch (error) {
+    await leaveOneFile(db);
+    await db.destroy();
+    throw error;
+  }
   const close = async () => {
     // So that the file alone is the whole record, for who copies it.
-    await sql`pragma wal_checkpoint(truncate)`.execute(db);
+    await writeBack(db);
+    await endSession(path);
     await db.destroy();
-    release();
   };
-  try {
-    const { rows } = await sql`select 1 from sqlite_master limit 1`.execute(db);
-    if (rows.length === 0) await onNew?.();
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
-  const { error } = await migrator.migrateToLatest();
-  if (error) {
-    await close();
-    throw error;
-  }
   return { db, close };
+}
+
+function refuse(path: string): (fault: RecordFault) => Promise<void> {
+  return async ({ says }) => {
+    throw new Error(`${path} ${says}`);
+  };
+}
+
+/** Whether nothing was made in it yet; or, where its WAL was lost, whether it has no entry. */
+async function isEmpty(db: Kysely<Tables>, lostWal: boolean): Promise<boolean> {
+  const tables = await sql`select 1 from sqlite_master limit 1`.execute(db);
+  if (tables.rows.length === 0 || !lostWal) return tables.rows.length === 0;
+  const { rows } = await sql`select 1 from uploads union all select 1 from jobs limit 1`.execute(db);
+  return rows.length === 0;
+}
+
+/** Gives the file a number of its own, by which another one that is put beside the WAL is found out (record-files.ts). */
+async function startSession(path: string, db: Kysely<Tables>): Promise<void> {
+  const number = randomInt(1, 2 ** 31);
+  await writeBack(db);
+  await forgetSession(path);
+  try {
+    await sql`pragma user_version = ${sql.raw(`${number}`)}`.execute(db);
+    await writeBack(db);
+    await nameSession(path, number);
+  } catch (error) {
+    // Without a number any file counts as the right one.
+    if (!isDiskFull(error)) throw error;
+  }
+}
+
+async function writeBack(db: Kysely<Tables>): Promise<void> {
+  await sql`pragma wal_checkpoint(truncate)`.execute(db);
+}
+
+/** Takes the WAL away once it is written back, for a database that is to be closed. A reader prevents it: then it stays, empty. */
+export async function leaveOneFile(db: Kysely<Tables>): Promise<void> {
+  await sql`pragma journal_mode = delete`.execute(db).catch(() => {});
 }
 
 /** A process that copies a database waits so long for one that writes it. */

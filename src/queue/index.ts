@@ -7,7 +7,7 @@ import type { Transport } from './transport.js';
 export { MAX_ATTEMPTS } from './job-queue.js';
 export { openMemoryTransport } from './memory-transport.js';
 export { openRedisTransport } from './redis-transport.js';
-export type { Transport } from './transport.js';
+export type { FirstLook, Transport } from './transport.js';
 
 /** A queue and what carries it: an embedded worker (`startWorker`) takes the same transport. */
 export interface OpenQueue {

@@ -14,7 +14,7 @@ export function openMemoryTransport(onError: (error: Error) => void): Transport 
       ready: () => true,
       onReturn: () => {},
       onEmptied: () => {},
-      firstLook: Promise.resolve({ foreign: undefined }),
+      firstLook: Promise.resolve({}),
       close: async () => {},
     },
     onError,

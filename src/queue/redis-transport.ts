@@ -40,7 +40,7 @@ export function openRedisTransport({ url, prefix, owner, onError }: RedisTranspo
   const lifecycle = {
     ...watch,
     close: async () => {
-      watch.stop();
+      await watch.stop();
       producer.disconnect();
       consumer.disconnect();
     },

@@ -1,5 +1,8 @@
 /** Whether Redis can be used: looked at every second, not guessed from the connection. */
 import type { Redis } from 'ioredis';
+import { closeWithin } from './closing.js';
+import { LEASE_MS, Lease } from './lease.js';
+import type { FirstLook } from './transport.js';
 
 const LOOK_MS = 1000;
 
@@ -8,6 +11,9 @@ const ANSWER_MS = 3000;
 
 /** Long enough for every worker to see that Redis is empty, and to stop the children whose jobs are put back after it. */
 const EMPTIED_MS = 3 * LOOK_MS;
+
+/** A Redis that answers does so within this. */
+const RELEASE_MS = 1000;
 
 /** BullMQ's scripts are tried with this one and those after it. */
 const OLDEST_REDIS = '6.2';
@@ -26,13 +32,17 @@ export interface RedisWatch {
   away(): string | undefined;
   /** True, or why it can not be used now, or not yet. */
   ready(): true | string;
-  /** Resolves with what the first look found, at the latest after {@link ANSWER_MS}; `foreign`: another record's. */
-  readonly firstLook: Promise<{ readonly foreign: string | undefined }>;
+  /**
+   * Resolves with what the first look found; with nothing where there is no answer within {@link ANSWER_MS}. It takes longer, as
+   * long as a lease, where nobody can say yet whether who has it lives.
+   */
+  readonly firstLook: Promise<FirstLook>;
   /** Called each time Redis can be used again, and at first. */
   onReturn(listener: () => void): void;
   /** Called when Redis has lost what it held, on its way back. */
   onEmptied(listener: () => void): void;
-  stop(): void;
+  /** Looks no more, and lets another process serve this record. */
+  stop(): Promise<void>;
 }
 
 /** Who put jobs here: `record` is for good, `epoch` is new each time Redis was found empty. */
@@ -57,11 +67,14 @@ export function watchRedis({ client, prefix, owner, onError }: RedisWatchOptions
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let looking = false;
-  let tellFirst = (_found: { foreign: string | undefined }): void => {};
-  const firstLook = new Promise<{ foreign: string | undefined }>((resolve) => {
+  let waiting = false;
+  const lease = owner === undefined ? undefined : new Lease(client, `${prefix}:lease`);
+  let tellFirst = (_found: FirstLook): void => {};
+  const firstLook = new Promise<FirstLook>((resolve) => {
     tellFirst = resolve;
-    setTimeout(() => resolve({ foreign: undefined }), ANSWER_MS).unref();
   });
+  const noAnswer = setTimeout(() => tellFirst({}), ANSWER_MS);
+  noAnswer.unref();
 
   const set = (next: true | string, cause?: Error): void => {
     const before = state;
@@ -89,6 +102,8 @@ export function watchRedis({ client, prefix, owner, onError }: RedisWatchOptions
       return `Redis holds the jobs of another service (its mark is the key "${markKey}")`;
     }
     await client.set(`${prefix}:written`, new Date().toISOString());
+    const taken = await findTwin();
+    if (taken !== undefined) return taken;
     const mark = found ?? (await leaveMark());
     if (epoch !== undefined && epoch !== mark?.epoch) {
       emptiedMs = Date.now();
@@ -96,6 +111,20 @@ export function watchRedis({ client, prefix, owner, onError }: RedisWatchOptions
     }
     epoch = mark?.epoch;
     return Date.now() - emptiedMs < EMPTIED_MS ? 'Redis has lost its data; jobs are queued again' : undefined;
+  };
+
+  /** Another process that serves this record, or did until a moment ago. */
+  const findTwin = async (): Promise<string | undefined> => {
+    // Not after it was released.
+    const other = stopped ? undefined : await lease?.take();
+    if (other === undefined) return undefined;
+    if (other.alive) {
+      tellFirst({ inUseBy: other.name });
+      return 'another service with the same record uses this Redis';
+    }
+    clearTimeout(noAnswer);
+    waiting = true;
+    return `a service with the same record used this Redis a moment ago; waiting for its lease to end, ${LEASE_MS / 1000} s at most`;
   };
 
   const leaveMark = async (): Promise<Mark | undefined> => {
@@ -107,6 +136,7 @@ export function watchRedis({ client, prefix, owner, onError }: RedisWatchOptions
 
   const lookAgain = async (): Promise<void> => {
     const late = setTimeout(() => set(`Redis has not answered for ${ANSWER_MS / 1000} s`), ANSWER_MS);
+    waiting = false;
     try {
       set((await look()) ?? true);
     } catch (cause) {
@@ -114,7 +144,7 @@ export function watchRedis({ client, prefix, owner, onError }: RedisWatchOptions
       if (client.status === 'ready') set(refusal(cause as Error), cause as Error);
     } finally {
       clearTimeout(late);
-      tellFirst({ foreign: undefined });
+      if (!waiting) tellFirst({});
       looking = false;
       if (!stopped) timer = setTimeout(next, LOOK_MS);
     }
@@ -131,7 +161,7 @@ export function watchRedis({ client, prefix, owner, onError }: RedisWatchOptions
   client.on('error', (error: Error) => {
     const { code } = error as NodeJS.ErrnoException;
     set(`Redis can not be reached: ${code ?? error.name}`, error);
-    tellFirst({ foreign: undefined });
+    tellFirst({});
   });
   client.on('close', () => {
     checkedVersion = false;
@@ -139,15 +169,22 @@ export function watchRedis({ client, prefix, owner, onError }: RedisWatchOptions
   });
   client.on('ready', next);
 
+  const current = (): true | string | undefined =>
+    state === true && lease?.isSure === false ? 'Redis was not looked at for some seconds' : state;
+
   return {
-    away: () => (state === true ? undefined : state),
-    ready: () => state ?? 'Redis has not answered yet',
+    away: () => {
+      const now = current();
+      return now === true ? undefined : now;
+    },
+    ready: () => current() ?? 'Redis has not answered yet',
     firstLook,
     onReturn: (listener) => void returned.add(listener),
     onEmptied: (listener) => void emptied.add(listener),
-    stop: () => {
+    stop: async () => {
       stopped = true;
       clearTimeout(timer);
+      if (client.status === 'ready') await closeWithin(RELEASE_MS, [lease?.release().catch(() => {})]);
     },
   };
 }

@@ -25,6 +25,14 @@ const TELL_AGAIN_MS = 60_000;
 /** Different ones that are remembered for it. */
 const MOST_TOLD = 100;
 
+/** Who else has the datastore, where anybody does. */
+export interface FirstLook {
+  /** The record whose jobs it holds, another than ours. */
+  readonly foreign?: string;
+  /** The process that serves our record: it is there twice. */
+  readonly inUseBy?: string;
+}
+
 /**
  * BullMQ over one datastore. The API's queue and the workers' supervisor take one of these and don't ask which: over
  * Redis they may sit in different processes, in memory they share one object.
@@ -48,8 +56,8 @@ export interface Transport {
   onReturn(listener: () => void): void;
   /** Called when the datastore has lost what it held, before it counts as back: jobs that run have lost their place. */
   onEmptied(listener: () => void): void;
-  /** Resolves, soon, with the record whose jobs the datastore holds where that is another than ours. */
-  readonly firstLook: Promise<{ readonly foreign: string | undefined }>;
+  /** Resolves, soon, with who else has the datastore. */
+  readonly firstLook: Promise<FirstLook>;
   /** Call it after everything that was made here is closed. */
   close(): Promise<void>;
 }

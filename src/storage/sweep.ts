@@ -1,5 +1,5 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /** What the record names. */
 export interface Recorded {
@@ -50,6 +50,19 @@ export async function setJobAside(folder: string, jobId: string, now = Date.now(
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
+}
+
+/** Moves files of the record to quarantine: those of them that are there. @returns where they are now */
+export async function setFilesAside(folder: string, files: readonly string[], now = Date.now()): Promise<string> {
+  const to = quarantineFolder(folder, now);
+  for (const file of files) {
+    try {
+      await moveTo(file, join(to, basename(file)));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return to;
 }
 
 function quarantineFolder(folder: string, now: number): string {

@@ -18,22 +18,13 @@ import type { JobStore } from '../../src/jobs/job-store.js';
 import type { CancelAnswer, Inspections, JobMessage, JobQueue, WorkerReport } from '../../src/jobs/messages.js';
 import { openSqliteJobStore } from '../../src/jobs/sql-job-store.js';
 import { UploadService } from '../../src/jobs/upload-service.js';
-import type { DatasetInspection } from '../../src/pipeline/contract.js';
 import type { BlobRef, BlobStore } from '../../src/storage/blob-store.js';
 import type { DiskSpace } from '../../src/storage/disk-space.js';
 import { openFileBlobStore } from '../../src/storage/file-blob-store.js';
 import { type JobFolders, jobFolders } from '../../src/storage/job-folders.js';
-import { INSPECTION, OUTCOME } from '../jobs/samples.js';
+import { DATASET, INSPECTION, OUTCOME } from '../jobs/samples.js';
 
-export const DATASET: DatasetInspection = {
-  kind: 'npz',
-  samples: { train: 100, validation: 20 },
-  input_shape: [8, 8, 1],
-  dtype: 'uint8',
-  label_kind: 'index',
-  num_classes: 3,
-  warnings: [],
-};
+export { DATASET };
 
 /** A queue that keeps what it is given and says what the test has it say. */
 export class PlayedQueue implements JobQueue {

@@ -182,6 +182,25 @@ describe('Idempotency-Key', () => {
     expectProblem(await post({ model }, { 'idempotency-key': 'x'.repeat(256) }), 'BAD_REQUEST');
   });
 
+  test('a request that comes again is answered whatever became of its model, the queue and the disk', async () => {
+    const model = await upload('models');
+    const key = { 'idempotency-key': 'again' };
+    const { id } = (await post({ model, config: { seed: 3 } }, key)).json();
+    const error = { code: 'INTERNAL', message: 'no', phase: null, retryable: false };
+    await h.report({ job_id: id, attempt: 1, type: 'failed', error });
+    expect((await h.app.inject({ method: 'DELETE', url: `/models/${model}` })).statusCode).toBe(204);
+    h.queue.readiness = 'the queue is away';
+    const again = await post({ config: { seed: 3 }, model }, key);
+    expect([again.statusCode, again.json().id]).toEqual([202, id]);
+    const { payload, headers } = multipart([
+      { field: 'model', data: model },
+      { field: 'config', data: '{"seed": 3}' },
+    ]);
+    const form = await h.app.inject({ method: 'POST', url: '/jobs', payload, headers: { ...headers, ...key } });
+    expect([form.statusCode, form.json().id]).toEqual([202, id]);
+    expectProblem(await post({ model, config: { seed: 4 } }, key), 'IDEMPOTENCY_CONFLICT');
+  });
+
   test('multipart with the same bytes is the same request', async () => {
     const send = (data: string) => {
       const { payload, headers } = multipart([file(data, 'm.zip', 'model')]);

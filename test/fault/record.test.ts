@@ -121,6 +121,97 @@ test('the right record, put back after a refusal, has everything', async () => {
   await service.end();
 });
 
+/** Starts a service on `data`, has it take a model, and kills it: of the model only the WAL knows. @returns the model's id */
+async function killedWithWal(): Promise<string> {
+  const service = await startApi({ DATA_DIR: data });
+  const json = Buffer.from(readFileSync(join(folder.path, 'net', 'model.json'), 'utf8').replace('{', `{"${tests}":0,`));
+  const weights = readFileSync(join(folder.path, 'net', 'weights.bin'));
+  const { id } = await createClient({ url: service.url }).uploadModel({ 'model.json': json, 'weights.bin': weights });
+  await service.end('SIGKILL');
+  return id;
+}
+
+const RECORD_FILES = ['record.db', 'record.db-wal'] as const;
+
+const recordFiles = () =>
+  RECORD_FILES.map((name) => (existsSync(join(data, name)) ? readFileSync(join(data, name)) : ''));
+
+/** What may be where the record of a WAL was, and what a start says of it. */
+const BESIDE_A_WAL: Readonly<Record<string, [says: RegExp, put: (path: string) => void | Promise<void>]>> = {
+  'is missing': [/record\.db is new/, (path) => rmSync(path)],
+  'is missing, as all files but the WAL are': [
+    /record\.db is missing or empty, and record\.db-wal is not/,
+    (path) => {
+      rmSync(path);
+      rmSync(join(data, 'blobs'), { recursive: true });
+      rmSync(join(data, 'jobs'), { recursive: true });
+    },
+  ],
+  'is empty': [/record\.db is new/, (path) => writeFileSync(path, '')],
+  'is older': [/not the one that record\.db-wal belongs to/, (path) => cpSync(join(whole, 'record.db'), path)],
+  'is out of a backup': [
+    /not the one that record\.db-wal belongs to/,
+    async (path) => {
+      const backup = join(folder.path, `backup-beside${tests}`);
+      await backUp(whole, backup);
+      cpSync(join(backup, 'record.db'), path);
+    },
+  ],
+  'is of another service': [
+    /not the one that record\.db-wal belongs to/,
+    async (path) => {
+      const other = join(folder.path, `other-beside${tests}`);
+      await (await startApi({ DATA_DIR: other })).end();
+      cpSync(join(other, 'record.db'), path);
+    },
+  ],
+  'is no database': [/record\.db is no SQLite database/, (path) => writeFileSync(path, 'x'.repeat(5000))],
+};
+
+test.each(Object.entries(BESIDE_A_WAL))(
+  'a record that %s, with the WAL of the right one beside it: no start, and the right one put back has everything',
+  async (_, [says, put]) => {
+    const model = await killedWithWal();
+    const path = join(data, 'record.db');
+    cpSync(data, `${data}-right`, { recursive: true });
+    await put(path);
+    const before = recordFiles();
+    for (let start = 1; start <= 2; start++) {
+      const line = await refusal();
+      expect(line).toMatch(says);
+      expect(line).toMatch(/^DATA_DIR .* --quarantine.* --adopt/);
+      expect(recordFiles()).toEqual(before);
+    }
+    await expect(backUp(data, join(folder.path, `no-backup${tests}`))).rejects.toThrow(/DATA_DIR/);
+    expect(recordFiles()).toEqual(before);
+    cpSync(join(`${data}-right`, 'record.db'), path);
+    for (const name of ['blobs', 'jobs']) cpSync(join(`${data}-right`, name), join(data, name), { recursive: true });
+    const service = await startApi({ DATA_DIR: data });
+    expect(await download(service)).toEqual(modelBytes);
+    expect(await createClient({ url: service.url }).getModel(model)).toMatchObject({ id: model });
+    await service.end();
+  },
+);
+
+test.each(['--quarantine', '--adopt'])('%s moves a WAL without its record to quarantine first', async (option) => {
+  await killedWithWal();
+  const wal = readFileSync(join(data, 'record.db-wal'));
+  cpSync(join(whole, 'record.db'), join(data, 'record.db'));
+  const service = await startApi({ DATA_DIR: data }, [option]);
+  expect(await download(service)).toEqual(modelBytes);
+  await service.end();
+  const moved = readdirSync(join(data, 'quarantine')).map((time) => join(data, 'quarantine', time, 'record.db-wal'));
+  expect(moved.filter(existsSync).map((path) => readFileSync(path))).toEqual([wal]);
+  await (await startApi({ DATA_DIR: data })).end();
+});
+
+test("a record.id that a power cut left empty stands in nobody's way", async () => {
+  writeFileSync(join(data, 'record.id'), '');
+  const service = await startApi({ DATA_DIR: data });
+  expect(await download(service)).toEqual(modelBytes);
+  await service.end();
+});
+
 test('--quarantine moves what the new record does not name, and the next start needs no option', async () => {
   const before = filesOf(data);
   rmSync(join(data, 'record.db'));
@@ -192,9 +283,19 @@ test('a backup, written while the service takes uploads, is restored to a folder
   await restored.end();
 });
 
+test('a backup is restored to a file system of its own', async () => {
+  const backup = join(folder.path, `backup${tests}`);
+  await backUp(data, backup);
+  const mount = join(folder.path, `mount${tests}`);
+  mkdirSync(join(mount, 'lost+found'), { recursive: true });
+  await restore(backup, mount);
+  expect(readdirSync(mount).sort()).toEqual(['blobs', 'jobs', 'lost+found', 'record.db', 'record.id']);
+});
+
 test('a backup goes to a new folder only, and is restored to an empty one; a damaged one is not restored', async () => {
   const backup = join(folder.path, `backup${tests}`);
   expect(await backUp(data, backup)).toMatchObject({ left: [] });
+  expect(readdirSync(backup).sort()).toEqual(['blobs', 'jobs', 'record.db', 'record.id']);
   await expect(backUp(data, backup)).rejects.toThrow(/exists: a backup is written to a new folder/);
   await expect(backUp(join(folder.path, 'nothing'), `${backup}b`)).rejects.toThrow(/there is nothing to back up/);
   await expect(restore(backup, data)).rejects.toThrow(/is not empty/);

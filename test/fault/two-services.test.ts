@@ -1,9 +1,16 @@
 /** Two services that get in each other's way: the second says so in a line, and touches nothing. */
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { backUp } from '../../src/backup/backup.js';
+import { restore } from '../../src/backup/restore.js';
+import { LEASE_MS } from '../../src/queue/lease.js';
 import { describeRedis, freePort, type PrivateRedis, startRedis } from '../contracts/redis-server.js';
 import { type RunningProcess, startProcess, temporaryFolder } from '../e2e/processes.js';
-import { type HttpService, startHttpService, startStandInWorker, WAITS, WORKS } from './http-service.js';
+import { type HttpService, RECOVERY_MS, startHttpService, startStandInWorker, WAITS, WORKS } from './http-service.js';
+
+/** What a start takes on a busy machine. */
+const STARTS_MS = 15_000;
 
 /** What a service that does not start says, and its exit code. */
 async function refusalOf(env: Record<string, string>): Promise<{ code: number; lines: string[] }> {
@@ -64,6 +71,55 @@ describeRedis('a service on the Redis of another', () => {
     expect(lines.at(-1)).toMatch(
       /^REDIS_URL holds the jobs of another Espalier service .* set QUEUE_PREFIX .* delete the key "espalier:owner"$/,
     );
+  });
+
+  /** Its record and files, as a backup has them. */
+  const copyOfFirst = async (): Promise<string> => {
+    const [backup, copy] = [join(folders[1].path, 'backup'), join(folders[1].path, 'copy')];
+    await backUp(folders[0].path, backup);
+    await restore(backup, copy);
+    return copy;
+  };
+
+  test('that has a copy of its record does not start while it lives, and says so', async () => {
+    const { code, lines } = await refusalOf({ ...env, DATA_DIR: await copyOfFirst() });
+    expect(code).toBe(1);
+    expect(lines.at(-1)).toMatch(
+      /^REDIS_URL is in use by another Espalier service \(process \S+:\d+\) with the same record .* set QUEUE_PREFIX/,
+    );
+    expect((await first.call('GET', `/jobs/${running}`)).body).toMatchObject({ status: 'running' });
+    expect((await first.call('GET', `/jobs/${waiting}`)).body).toMatchObject({ status: 'queued' });
+  });
+
+  test('after a kill it starts once the lease has ended; after a stop at once', async () => {
+    const waits = ({ msg }: Record<string, unknown>) => /waiting for its lease to end/.test(String(msg));
+    await first.api.end('SIGKILL');
+    let started = Date.now();
+    first = await startHttpService(env);
+    expect(Date.now() - started).toBeLessThan(LEASE_MS + STARTS_MS);
+    expect(first.api.log.filter(waits)).toHaveLength(1);
+    await first.ready({ status: 200 });
+    await first.api.end();
+    started = Date.now();
+    first = await startHttpService(env);
+    expect(first.api.log.filter(waits)).toEqual([]);
+    await first.ready({ status: 200 });
+  });
+
+  test('that has a copy of its record takes its place once it stands still; then it takes no work, and says so', async () => {
+    const copy = await copyOfFirst();
+    first.api.child.kill('SIGSTOP');
+    second = await startHttpService({ ...env, DATA_DIR: copy });
+    await second.ready({ status: 200 });
+    first.api.child.kill('SIGCONT');
+    await first.ready({ status: 503, detail: /same record/ });
+    expect(await first.upload()).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
+    await second.ready({ status: 200 });
+    redis.command('flushall');
+    await second.ready({ status: 503, detail: /lost its data|same record/ });
+    await second.api.end();
+    second = undefined;
+    await first.ready({ status: 200 }, 2 * RECOVERY_MS);
   });
 
   test('starts under a prefix of its own', async () => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createId } from '../../src/jobs/ids.js';
 import type { Job } from '../../src/jobs/job.js';
 import type { NewUpload } from '../../src/jobs/upload.js';
-import type { JobOutcome, ModelInspection, ModelMeasures } from '../../src/pipeline/contract.js';
+import type { DatasetInspection, JobOutcome, ModelInspection, ModelMeasures } from '../../src/pipeline/contract.js';
 import { resolveConfig } from '../../src/prune-config/index.js';
 
 export const sha = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -36,6 +36,16 @@ export const INSPECTION: ModelInspection = {
     parse_cfg: { type: 'ChannelAnalyzer' },
     unprunable: [{ layer: 'dense', channels: 3, code: 'OUTPUT', reason: 'reaches the output "softmax"' }],
   },
+  warnings: [],
+};
+
+export const DATASET: DatasetInspection = {
+  kind: 'npz',
+  samples: { train: 100, validation: 20 },
+  input_shape: [8, 8, 1],
+  dtype: 'uint8',
+  label_kind: 'index',
+  num_classes: 3,
   warnings: [],
 };
 

@@ -4,11 +4,12 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EspalierError } from '../../src/errors.js';
 import { serveInspection } from '../../workers/serve-inspection.js';
-import { INSPECTION } from '../jobs/samples.js';
+import { DATASET, INSPECTION } from '../jobs/samples.js';
 
 const READ: Readonly<Record<string, (limits: unknown, path: string) => Promise<unknown>>> = {
   'good.zip': async () => ({ format: 'onnx' }),
   'tiny.zip': async () => INSPECTION,
+  'data.zip': async () => DATASET,
   'limits.zip': async (limits) => limits,
   'lambda.zip': async () => {
     throw new EspalierError('LAMBDA_LAYER', 'layer "f" holds code', { errors: [{ pointer: '/f', message: 'code' }] });

@@ -64,14 +64,17 @@ export function jobRoutes(app: TypedApp, services: Services, open: OpenAnswers):
         throw new EspalierError('BAD_REQUEST', 'Idempotency-Key must have 1 to 255 characters');
       }
       const left = clientLeft(reply);
-      const parts = await readJobRequest(request, services);
+      const parts = await readJobRequest(request, services, key);
       // Who is gone doesn't know the job's id and can't cancel it. With a key it comes again, and finds the job.
       if (key === undefined && left()) throw new EspalierError('BAD_REQUEST', 'the client left before the answer');
-      const { job } = await jobs.create({
-        ...parts,
-        ...(key !== undefined && { idempotencyKey: key }),
-        requestId: request.id,
-      });
+      const { job } =
+        'repeated' in parts
+          ? { job: parts.repeated }
+          : await jobs.create({
+              ...parts,
+              ...(key !== undefined && { idempotencyKey: key }),
+              requestId: request.id,
+            });
       if (key === undefined && left()) {
         await jobs.cancel(job.id);
         throw new EspalierError('BAD_REQUEST', `the client left before the answer; ${job.id} is canceled`);
