@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { openFilesLimit } from '../../open-files.js';
+import { openFilesLimit } from './open-files.js';
 
 /** Open files that are not of connections: the record, libraries, Redis, pipes of children. */
 const RESERVE = 128;
