@@ -5,7 +5,7 @@ import { isOurFault, toCodedError } from '../src/queue/coded-error.js';
 import { fitError, fitText } from './fit.js';
 import { CHANNEL_FD, encodeFrame, FrameReader, LONGEST_EVENT } from './frames.js';
 import { exitWithParent } from './parent-watch.js';
-import type { Parse } from './protocol.js';
+import type { Parse } from './parse.js';
 
 /** The child's end of the channel to its worker. */
 export interface ChildChannel {

@@ -7,7 +7,8 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { DatasetInspection, JobOutcome, JobSpec, ModelInspection, Phase } from '../src/pipeline/contract.js';
-import { MOST_WARNINGS } from '../src/prune-config/index.js';
+import { MOST_WARNINGS } from '../src/prune-config/bounds.js';
+import type { Parse } from './parse.js';
 
 const Text = Type.String({ maxLength: 16_384 });
 const Code = Type.String({ maxLength: 64 });
@@ -100,14 +101,6 @@ const JobRequest = Type.Union([
   Type.Object({ type: Type.Literal('cancel') }),
 ]);
 
-const InspectRequest = Type.Object({
-  type: Type.Literal('inspect'),
-  kind: Type.Union([Type.Literal('model'), Type.Literal('dataset')]),
-  path: Type.String(),
-  name: Type.String(),
-  limits: Archive,
-});
-
 /** Asks which parts the operator's modules bring, besides the built-in ones. */
 const NamesRequest = Type.Object({ type: Type.Literal('names'), plugins: Type.Array(Type.String()) });
 
@@ -126,11 +119,7 @@ export type JobChildMessage = Static<typeof JobChildMessage>;
 export type InspectChildMessage = Static<typeof InspectChildMessage>;
 export type NamesChildMessage = Static<typeof NamesChildMessage>;
 export type JobRequest = Static<typeof JobRequest>;
-export type InspectRequest = Static<typeof InspectRequest>;
 export type NamesRequest = Static<typeof NamesRequest>;
-
-/** The message, if it is one, else undefined. */
-export type Parse<T> = (message: unknown) => T | undefined;
 
 function parser<S extends TSchema>(schema: S): Parse<Static<S>> {
   const compiled = Compile(schema);
@@ -141,5 +130,4 @@ export const parseJobChildMessage: Parse<JobChildMessage> = parser(JobChildMessa
 export const parseInspectChildMessage: Parse<InspectChildMessage> = parser(InspectChildMessage);
 export const parseNamesChildMessage: Parse<NamesChildMessage> = parser(NamesChildMessage);
 export const parseJobRequest: Parse<JobRequest> = parser(JobRequest);
-export const parseInspectRequest: Parse<InspectRequest> = parser(InspectRequest);
 export const parseNamesRequest: Parse<NamesRequest> = parser(NamesRequest);

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import type { CodedError } from '../src/queue/payloads.js';
 import { CHANNEL_FD, encodeFrame, type Frame, FrameReader, LONGEST_EVENT, PULSE_FD } from './frames.js';
 import { forEachLine } from './lines.js';
+import type { Parse } from './parse.js';
 import { processorMs, residentBytes, watchProcess } from './process-watch.js';
-import type { Parse } from './protocol.js';
 
 /** A child that has said its last word may take this long to go. */
 const EXIT_MS = 5000;

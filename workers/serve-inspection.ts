@@ -4,7 +4,7 @@ import type { DatasetInspection, ModelInspection } from '../src/pipeline/contrac
 import { openChildChannel } from './child-channel.js';
 import { fitNames, fitWarnings } from './fit.js';
 import { FrameTooLong, LONGEST_FRAME } from './frames.js';
-import { parseInspectRequest } from './protocol.js';
+import { parseInspectRequest } from './inspect-request.js';
 
 export interface Inspectors {
   model(path: string, name: string, limits: ArchiveLimits): Promise<ModelInspection>;

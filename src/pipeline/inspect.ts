@@ -1,16 +1,17 @@
 import type { ArchiveLimits } from '../archive/index.js';
-import { inspectDataset as inspectDatasetFile } from '../data/index.js';
-import { graphCost } from '../graph/cost.js';
 import { type Graph, getSpec } from '../graph/graph.js';
-import { ChannelMutator } from '../pruning/index.js';
 import type { DatasetInspection, ModelInspection, TensorInfo } from './contract.js';
-import { openModel } from './stages/load-model.js';
+
+// Modules are loaded when they are needed: reading a small upload takes less time than loading all of them.
 
 /** Reads an uploaded model and says what it is, and which units it has by default. @throws EspalierError */
 export async function inspectModel(path: string, name: string, limits?: ArchiveLimits): Promise<ModelInspection> {
+  const { openModel } = await import('./stages/load-model.js');
   const { model, close } = await openModel(path, name, { limits });
   try {
     const { graph } = model;
+    const { ChannelMutator } = await import('../pruning/index.js');
+    const { graphCost } = await import('../graph/cost.js');
     const mutator = new ChannelMutator();
     mutator.prepareFromSupernet(graph);
     const { macs, parameters } = graphCost(graph);
@@ -34,7 +35,8 @@ export async function inspectModel(path: string, name: string, limits?: ArchiveL
 }
 
 /** Reads an uploaded data set whole and says what it is. @throws EspalierError */
-export function inspectDataset(path: string, name: string, limits?: ArchiveLimits): Promise<DatasetInspection> {
+export async function inspectDataset(path: string, name: string, limits?: ArchiveLimits): Promise<DatasetInspection> {
+  const { inspectDataset: inspectDatasetFile } = await import('../data/index.js');
   return inspectDatasetFile(path, { name, ...(limits && { limits }) });
 }
 
