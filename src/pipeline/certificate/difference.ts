@@ -61,7 +61,7 @@ export function valuesDifference(a: Values, b: Values, leastScale: number): Diff
   return { max_abs_diff: diff, relative: scale > 0 ? diff / scale : diff };
 }
 
-/** How many times its spread an output counts: an offset is rounded too, and a single number has no spread. */
+/** How many times its spread an output counts at most: an offset is rounded too. */
 const OFFSET = 32;
 
 /**
@@ -79,6 +79,8 @@ function scaleOf({ data }: Values): number {
     count++;
   }
   if (count === 0) return 0;
+  // A single number has no spread.
+  if (count === 1) return Math.abs(sum);
   const mean = sum / count;
   return Math.max(high - mean, mean - low, Math.abs(high) / OFFSET, Math.abs(low) / OFFSET);
 }
