@@ -99,7 +99,7 @@ function printComparison(
     );
   }
   console.log(
-    `\ncertificate: the delivered file, read back, differs from the masked original by ${equivalence!.relative.toExponential(1)} of its largest output (${equivalence!.samples} samples)`,
+    `\ncertificate: the delivered file, read back, differs from the masked original by ${equivalence!.relative.toExponential(1)} of its outputs' spread (${equivalence!.samples} samples)`,
   );
 }
 

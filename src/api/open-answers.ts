@@ -4,7 +4,7 @@ import { EspalierError } from '../errors.js';
 import { createTurns } from '../jobs/turns.js';
 
 /** Of long texts on their way, each counted once however many answers it is. */
-const MOST_BYTES = 64 * 2 ** 20;
+const MOST_BYTES = 32 * 2 ** 20;
 
 /** Fires when the answer is sent or its connection closed: also for one that stands behind others on its connection. */
 export function endOf({ raw: { socket } }: FastifyRequest, { raw }: FastifyReply): AbortSignal {

@@ -9,7 +9,7 @@ const DOUBLE: readonly DType[] = ['float64'];
 export const ONNXRUNTIME_REFUSES: Readonly<Record<string, readonly DType[]>> = {
   ...Object.fromEntries(
     `Conv ConvTranspose ConvInputGrad AveragePool GlobalAveragePool GlobalMaxPool AveragePoolGrad ResizeGrad
-    GroupNormalization InstanceNormalization Elu Selu Gelu HardSigmoid HardSwish Softplus Softsign Mish Erf ReluGrad
+    InstanceNormalization Elu Selu Gelu HardSigmoid HardSwish Softplus Mish Erf ReluGrad
     LeakyReluGrad ClipGrad`
       .split(/\s+/)
       .map((op) => [op, DOUBLE]),
