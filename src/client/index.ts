@@ -1,11 +1,3 @@
 export { type Client, type ClientOptions, createClient, type Files, type NewJobRequest } from './client.js';
 export { ProblemError } from './problem-error.js';
-export type {
-  ArtifactView,
-  DatasetView,
-  JobSummaryView,
-  JobView,
-  ModelView,
-  PruneConfigInput,
-  UnitsView,
-} from './wire.js';
+export type * from './wire.js';

@@ -33,9 +33,14 @@ export function withFallback(engine: Engine, openOther: () => Promise<Engine>, n
       return { engine: await other, reason: refusal.message };
     },
     async compile(graph, options) {
-      const refusal = engine.findRefusal?.(graph);
-      if (refusal) return compileThere(graph, refusal, options);
-      return new RetriedGraph(await engine.compile(graph, options), (later) => {
+      let own: CompiledGraph;
+      try {
+        own = await engine.compile(graph, options);
+      } catch (error) {
+        if (error instanceof GraphRefused) return compileThere(graph, error, options);
+        throw error;
+      }
+      return new RetriedGraph(own, (later) => {
         refusedLater.set(graph, later);
         return compileThere(graph, later, options);
       });

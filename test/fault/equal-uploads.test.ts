@@ -1,32 +1,15 @@
 /** Equal bytes that come several times at once, over HTTP with a worker process. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { describeRedis, type PrivateRedis, startRedis } from '../contracts/redis-server.js';
-import { type RunningProcess, temporaryFolder } from '../e2e/processes.js';
-import { type HttpService, startHttpService, startStandInWorker } from './http-service.js';
+import { expect, test } from 'vitest';
+import { describeRedis } from '../contracts/redis-server.js';
+import { useHttpService } from './http-service.js';
 
 describeRedis('four uploads of equal bytes at once', () => {
-  const data = temporaryFolder();
-  let redis: PrivateRedis;
-  let service: HttpService;
-  let worker: RunningProcess;
-
-  beforeAll(async () => {
-    redis = await startRedis();
-    const env = { REDIS_URL: redis.url, DATA_DIR: data.path };
-    service = await startHttpService(env);
-    worker = startStandInWorker(env);
-  });
-
-  afterAll(async () => {
-    await Promise.all([service.api.end(), worker.end()]);
-    await redis.stop();
-    data.remove();
-  });
+  const used = useHttpService();
 
   const upload = (name: string) => {
     const form = new FormData();
     form.append('file', new Blob([`bytes of ${name}`]), name);
-    return service.call('POST', '/models', form);
+    return used.service.call('POST', '/models', form);
   };
   const four = (name: string) => Promise.all([upload(name), upload(name), upload(name), upload(name)]);
 

@@ -1,8 +1,9 @@
 /** The API and a worker as processes of the built program, over one Redis; jobs are played by the stand-in. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
-import { type RunningProcess, type ServiceProcess, startApi, startProcess } from '../e2e/processes.js';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { type PrivateRedis, startRedis } from '../contracts/redis-server.js';
+import { type RunningProcess, type ServiceProcess, startApi, startProcess, temporaryFolder } from '../e2e/processes.js';
 
 /** Seeds of the stand-in's configs: what the job does. */
 export const WORKS = 0;
@@ -39,6 +40,29 @@ export interface HttpService {
   goOn(jobId: string): void;
   /** That `/readyz` comes to say so. */
   ready(fits: { status: number; detail?: RegExp }, withinMs?: number): Promise<void>;
+}
+
+/**
+ * Redis, the API and a worker, started before the first test of a suite and ended after its last.
+ * @param workerEnv more of the worker's environment
+ */
+export function useHttpService(workerEnv: Record<string, string> = {}): { readonly service: HttpService } {
+  const data = temporaryFolder();
+  let redis: PrivateRedis;
+  let worker: RunningProcess;
+  const used = {} as { service: HttpService };
+  beforeAll(async () => {
+    redis = await startRedis();
+    const env = { REDIS_URL: redis.url, DATA_DIR: data.path };
+    used.service = await startHttpService(env);
+    worker = startStandInWorker({ ...env, ...workerEnv });
+  });
+  afterAll(async () => {
+    await Promise.all([used.service?.api.end(), worker?.end()]);
+    await redis?.stop();
+    data.remove();
+  });
+  return used;
 }
 
 let models = 0;

@@ -54,10 +54,10 @@ export function decompose<G extends Part>(graph: G, keeps: (op: string) => boole
       shape: (value) => values.get(value)!.shape,
     };
     const result = findOp(node.op)!.compose!(node, composer);
-    const at = nodes.findIndex(({ outputs }, i) => i >= from && outputs[0] === result);
-    if (at < 0 || at !== nodes.length - 1) throw new Error(`what spells ${node.op} must end in a node of its own`);
+    if (nodes.length === from || nodes.at(-1)!.outputs[0] !== result)
+      throw new Error(`what spells ${node.op} must end in a node of its own`);
     values.delete(result);
-    nodes[at] = { ...nodes[at], name: node.name, outputs: node.outputs };
+    nodes.push({ ...nodes.pop()!, name: node.name, outputs: node.outputs });
   };
   for (const node of graph.nodes) add(node);
   return { ...graph, nodes, values, constants };

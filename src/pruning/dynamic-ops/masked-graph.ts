@@ -12,8 +12,8 @@ import { findOp } from '../../graph/ops/index.js';
 import { scalar, type Tensor, tensor } from '../../graph/tensor.js';
 import { verify } from '../../graph/verify.js';
 import type { ChannelSelection } from './channel-selection.js';
+import { maskedMean } from './masked-mean.js';
 import { type MaskedFormBuilder, maskedNorm } from './masked-norms.js';
-import { maskedMean } from './masked-reductions.js';
 
 /**
  * The full graph computing what the pruned one must compute: every weight at its full size, pruned channels zeroed

@@ -1,12 +1,9 @@
-import type { Attrs, Node, Shape } from '../../graph/graph.js';
+import type { Node } from '../../graph/graph.js';
+import type { Composer } from '../../graph/op-spec.js';
 import { epsilonOf, firstNormalizedAxis, normalizedGroups } from '../../graph/ops/sample-normalization.js';
 
 /** What a masked form builds with. Values are those of the masked graph; `like` is one of the full graph. */
-export interface MaskedFormBuilder {
-  op(op: string, inputs: readonly string[], attrs?: Attrs): string;
-  /** A scalar of the dtype of `like`. */
-  scalar(value: number, like: string): string;
-  shape(value: string): Shape;
+export interface MaskedFormBuilder extends Composer {
   /** Sets the channels that `like` drops on an axis to `neutral`. */
   masked(input: string, like: string, axis: number, neutral: number): string;
   /** How many indices an axis of `like` has, and how many of them stay; 1 of 1 when all do. */
