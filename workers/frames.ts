@@ -10,6 +10,9 @@ export const CHANNEL_FD = 3;
 /** The child's end of another one, on which the worker shows that it is alive (parent-watch.ts). */
 export const PULSE_FD = 4;
 
+/** A worker that says nothing for this long is taken for dead: its jobs go to another, and its children end. */
+export const HOLD_MS = 20_000;
+
 /** The last message of an inspection lists every unit of a model. */
 export const LONGEST_FRAME = 16 * 2 ** 20;
 

@@ -1,15 +1,12 @@
 import { Worker } from 'node:worker_threads';
-import { PULSE_FD } from './frames.js';
+import { HOLD_MS, PULSE_FD } from './frames.js';
 
 const EVERY_MS = 500;
 
-/** As long as a worker's hold on a job lasts: then another may have it, and two runs would share its checkpoints. */
-const SILENT_MS = 20_000;
-
 /**
  * Ends this process within a second of its parent's end, so that no job trains for nobody, and once its parent stands
- * still: it writes a byte every few seconds. The look is taken from a thread of its own: the main one may be in a long
- * computation.
+ * still: it writes a byte every few seconds, and after HOLD_MS another may have the job, with which two runs would share its
+ * checkpoints. The look is taken from a thread of its own: the main one may be in a long computation.
  *
  * @param parentPid the parent's, as it told us when it started us (it may be gone by now)
  */
@@ -24,7 +21,7 @@ export function exitWithParent(parentPid: number): void {
       // It was this process that stood still: what came meanwhile is heard after this look.
       if (now - looked > ${10 * EVERY_MS}) heard = now;
       looked = now;
-      if (process.ppid !== ${parentPid} || now - heard > ${SILENT_MS}) process.kill(process.pid, 'SIGKILL');
+      if (process.ppid !== ${parentPid} || now - heard > ${HOLD_MS}) process.kill(process.pid, 'SIGKILL');
     }, ${EVERY_MS})`;
   new Worker(look, { eval: true }).unref();
 }

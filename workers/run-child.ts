@@ -21,7 +21,7 @@ const LAST_WORDS = 30;
 /** How often to look at what a child takes. */
 const LOOK_MS = 200;
 
-/** How often a child hears that we are alive; it waits for 20 s (parent-watch.ts). */
+/** How often a child hears that we are alive; it waits for HOLD_MS (parent-watch.ts). */
 const PULSE_MS = 2000;
 
 /** A longer one fires at once. */

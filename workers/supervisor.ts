@@ -18,14 +18,13 @@ import type { TransportQueue } from '../src/queue/transport.js';
 import { ALIVE_EVENT, BEAT_MS } from '../src/queue/worker-presence.js';
 import type { BlobStore } from '../src/storage/blob-store.js';
 import { jobFolders } from '../src/storage/job-folders.js';
+import { HOLD_MS } from './frames.js';
 import { createInspectionProcessor } from './inspection-processor.js';
 import { createJobProcessor } from './job-processor.js';
 import { childEntry } from './run-child.js';
 import { threadsOfJob } from './threads.js';
 import type { WorkerContext } from './worker-context.js';
 
-/** A worker that says nothing for this long is taken for dead, and its jobs go to another. */
-const LOCK_MS = 20_000;
 const LOOK_FOR_DEAD_WORKERS_MS = 5_000;
 
 /** How long giving jobs back to the queue may take. */
@@ -139,7 +138,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
 
   const jobWorker = transport.worker<JobPayload, JobEnding>(JOBS_QUEUE, jobProcessor.process, {
     concurrency: config.workerConcurrency,
-    lockDuration: LOCK_MS,
+    lockDuration: HOLD_MS,
     stalledInterval: LOOK_FOR_DEAD_WORKERS_MS,
     // How often a job is started is counted beside its checkpoints (fruitless-starts.ts).
     maxStalledCount: Number.MAX_SAFE_INTEGER,
@@ -152,7 +151,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const inspectionWorker = transport.worker<InspectionPayload, InspectionAnswer>(
     INSPECTIONS_QUEUE,
     inspectionProcessor.process,
-    { concurrency: INSPECTIONS_AT_ONCE, lockDuration: LOCK_MS, stalledInterval: LOOK_FOR_DEAD_WORKERS_MS },
+    { concurrency: INSPECTIONS_AT_ONCE, lockDuration: HOLD_MS, stalledInterval: LOOK_FOR_DEAD_WORKERS_MS },
   );
 
   const heartbeat = startHeartbeat(transport);

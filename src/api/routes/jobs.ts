@@ -9,12 +9,11 @@ import { closed, Id, pageFields, pageOf, pageQuery, problems } from '../schemas/
 import { Job, JobSummary, NewJob, NewJobForm } from '../schemas/jobs.js';
 import type { Services } from '../services.js';
 import { jobSummaryView, jobText } from '../views.js';
-import { checkedByHand, type TypedApp } from './route.js';
+import { checkedByHand, JSON_TYPE, type TypedApp } from './route.js';
 
 const tags = ['jobs'];
 const Params = Type.Object({ id: Id({ description: 'Id of a job.' }) });
 const LONGEST_WAIT_S = 60;
-const JSON_TYPE = 'application/json; charset=utf-8';
 
 const send = (job: JobRecord, reply: FastifyReply) => reply.type(JSON_TYPE).send(jobText(job));
 

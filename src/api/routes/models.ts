@@ -9,10 +9,9 @@ import { closed, Id, pageFields, pageOf, pageQuery, problems } from '../schemas/
 import { FilesForm, Model, Units } from '../schemas/uploads.js';
 import type { Services } from '../services.js';
 import { modelView } from '../views.js';
-import { checkedByHand, type TypedApp } from './route.js';
+import { checkedByHand, JSON_TYPE, type TypedApp } from './route.js';
 
 const tags = ['models'];
-const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** Answers that are kept: models never change. */
 const UNITS_BYTES = 32 * 2 ** 20;

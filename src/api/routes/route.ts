@@ -17,5 +17,8 @@ export type TypedApp = FastifyInstance<
   SchemaTypes
 >;
 
+/** Of answers that are sent as text that is there already. */
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
 /** For routes whose body is read part by part, or checked by hand: Fastify checks nothing. */
 export const checkedByHand = { validatorCompiler: () => () => true } as const;
