@@ -48,10 +48,11 @@ export class OpenAnswers {
 
   /**
    * Counts a long text until the end of its answer. Resolves when it may be sent: one in each turn of the event loop, so
-   * that others are served in between.
+   * that others are served in between. A short one, as a string, is let through.
    * @throws EspalierError UNAVAILABLE
    */
-  async addText(text: Buffer, end: AbortSignal): Promise<Buffer> {
+  async addText<T extends Buffer | string>(text: T, end: AbortSignal): Promise<T> {
+    if (typeof text === 'string') return text;
     const answers = this.#texts.get(text) ?? 0;
     if (answers === 0) {
       if (this.#bytes > 0 && this.#bytes + text.length > MOST_BYTES) {

@@ -1,7 +1,6 @@
 /** Records as the wire shows them. */
-import type { Job, JobSummary } from '../jobs/job.js';
+import type { JobSummary, WrittenJob } from '../jobs/job.js';
 import type { StoredArtifact } from '../jobs/job-store.js';
-import { jsonOf } from '../jobs/json-of.js';
 import type { Upload } from '../jobs/upload.js';
 
 export function modelView({ id, blob, sizeBytes, createdAt, inspection: i }: Upload<'model'>) {
@@ -42,16 +41,18 @@ export function datasetView({ id, blob, sizeBytes, createdAt, inspection: i }: U
 /** Longer ones are bytes, which all who are sent them share. */
 const LONGEST_STRING = 64 * 1024;
 
-const texts = new WeakMap<Job, string | Buffer>();
+const texts = new WeakMap<WrittenJob, string | Buffer>();
 
 /** A job as JSON. Records never change, so one that is asked for again and again is written once. */
-export function jobText(job: Job): string | Buffer {
-  const known = texts.get(job);
+export function jobText(written: WrittenJob): string | Buffer {
+  const known = texts.get(written);
   if (known !== undefined) return known;
+  const { job, config, result } = written;
   const head = JSON.stringify({ ...jobSummaryView(job), warnings: job.warnings }).slice(0, -1);
-  const json = `${head},"config":${jsonOf(job.config)},"result":${job.result === null ? 'null' : jsonOf(job.result)}}`;
-  const text = json.length > LONGEST_STRING ? Buffer.from(json) : json;
-  texts.set(job, text);
+  const parts = [head, ',"config":', config, ',"result":', result ?? 'null', '}'];
+  const bytes = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
+  const text = bytes.length > LONGEST_STRING ? bytes : bytes.toString();
+  texts.set(written, text);
   return text;
 }
 

@@ -1,11 +1,10 @@
-import type { Job, JobState } from './job.js';
+import type { JobState, WrittenJob } from './job.js';
 import type { JobStore } from './job-store.js';
-import { jsonOf } from './json-of.js';
 import { Recent } from './recent.js';
 import { createTurns } from './turns.js';
 
 /** All jobs together, as JSON: thousands of the usual length, or the longest ones that a few clients wait for. */
-const MOST_CHARACTERS = 16 * 2 ** 20;
+const MOST_BYTES = 16 * 2 ** 20;
 
 const MOST_STATES = 10_000;
 
@@ -14,7 +13,7 @@ const MOST_STATES = 10_000;
  * process that writes the record.
  */
 export function cacheJobs(store: JobStore): JobStore {
-  const jobs = new Recent<Job>(MOST_CHARACTERS, lengthOf);
+  const jobs = new Recent<WrittenJob>(MOST_BYTES, lengthOf);
   const states = new Recent<JobState>(MOST_STATES, () => 1);
   const turn = createTurns();
   const drop = (id: string) => {
@@ -27,7 +26,7 @@ export function cacheJobs(store: JobStore): JobStore {
     get adoptedAt() {
       return store.adoptedAt;
     },
-    findJob: (id) => jobs.read(id, () => turn().then(() => store.findJob(id))),
+    findWrittenJob: (id) => jobs.read(id, () => turn().then(() => store.findWrittenJob(id))),
     findState: (id) => states.read(id, () => store.findState(id)),
     updateJob: async (id, ...change) => {
       try {
@@ -35,8 +34,9 @@ export function cacheJobs(store: JobStore): JobStore {
         if (changed === undefined) return undefined;
         const known = jobs.find(id);
         drop(id);
-        if (known !== undefined) jobs.keep(id, { ...known, ...changed });
-        const { status, phase, progress, error } = changed;
+        const { result, ...job } = changed;
+        if (known !== undefined && result === undefined) jobs.keep(id, { ...known, job });
+        const { status, phase, progress, error } = job;
         states.keep(id, { status, phase, progress, error });
         return changed;
       } catch (fault) {
@@ -55,6 +55,6 @@ export function cacheJobs(store: JobStore): JobStore {
   };
 }
 
-function lengthOf({ config, result, ...rest }: Job): number {
-  return JSON.stringify(rest).length + jsonOf(config).length + (result === null ? 0 : jsonOf(result).length);
+function lengthOf({ job, config, result }: WrittenJob): number {
+  return JSON.stringify(job).length + config.length + (result?.length ?? 0);
 }

@@ -15,6 +15,7 @@ import {
   type JobSummary,
   missingInput,
   retryFinished,
+  type WrittenJob,
 } from './job.js';
 import { JobEvents } from './job-events.js';
 import { messageOf, requestSha256 } from './job-message.js';
@@ -127,8 +128,8 @@ export class JobService {
    * @throws EspalierError NOT_FOUND, also of a model or data set that was deleted since; JOB_NOT_FINISHED; JOB_SUCCEEDED;
    *   QUEUE_FULL; UNAVAILABLE
    */
-  async retry(id: string): Promise<Job> {
-    const job = await this.get(id);
+  async retry(id: string): Promise<WrittenJob> {
+    const job = found(await this.#store.findJob(id), id);
     const inputs = await this.#inputsOf(job);
     if (!isFinished(job))
       throw new EspalierError('JOB_NOT_FINISHED', `${id} is ${job.status}: there is nothing to retry`);
@@ -142,7 +143,7 @@ export class JobService {
     const queued = { ...job, ...changed };
     this.#tellStatus(queued);
     await this.#hand(queued, inputs.model, inputs.dataset);
-    return queued;
+    return this.get(id);
   }
 
   /** Gives a job that is on the record to the queue: now, or once the queue is there. */
@@ -172,7 +173,7 @@ export class JobService {
    * is recorded, and told when it is back.
    * @throws EspalierError NOT_FOUND
    */
-  async cancel(id: string): Promise<Job> {
+  async cancel(id: string): Promise<WrittenJob> {
     if (isFinished(await this.#state(id))) return this.get(id);
     await this.#update(id, (j) => (isFinished(j) ? undefined : { job: { ...j, cancelRequested: true } }));
     try {
@@ -199,7 +200,7 @@ export class JobService {
    * nothing of it is read that may be long.
    * @throws EspalierError NOT_FOUND
    */
-  async wait(id: string, timeoutMs: number, signal: AbortSignal): Promise<Job> {
+  async wait(id: string, timeoutMs: number, signal: AbortSignal): Promise<WrittenJob> {
     const { status } = await this.#state(id);
     const deadline = Date.now() + timeoutMs;
     for (;;) {
@@ -335,8 +336,8 @@ export class JobService {
   }
 
   /** @throws EspalierError NOT_FOUND */
-  async get(id: string): Promise<Job> {
-    return found(await this.#store.findJob(id), id);
+  async get(id: string): Promise<WrittenJob> {
+    return found(await this.#store.findWrittenJob(id), id);
   }
 
   async #state(id: string): Promise<JobState> {

@@ -1,6 +1,6 @@
 import type { Artifact } from '../pipeline/contract.js';
 import type { UnitsTemplate } from '../prune-config/index.js';
-import type { Job, JobChange, JobState, JobStatus, JobSummary } from './job.js';
+import type { Job, JobChange, JobState, JobStatus, JobSummary, WrittenJob } from './job.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 
 /** One page, newest first; shorter than `limit` where its entries are long. `cursor` is what the page before gave as `nextCursor`. */
@@ -56,6 +56,8 @@ export interface JobStore {
    */
   addJob(job: Job, idempotency?: Idempotency, mostQueued?: number): Promise<{ job: Job; created: boolean }>;
   findJob(id: string): Promise<Job | undefined>;
+  /** @throws EspalierError RECORD_DAMAGED */
+  findWrittenJob(id: string): Promise<WrittenJob | undefined>;
   /** Reads nothing that may be long. */
   findState(id: string): Promise<JobState | undefined>;
   /** Whether there is a record of it, damaged or not. */

@@ -58,6 +58,17 @@ export interface Job {
 /** What lists tell of a job: all but what may be long. */
 export type JobSummary = Omit<Job, 'config' | 'result'>;
 
+/** A job whose texts are as they were written, in JSON: nothing of them is read to be told again. */
+export interface WrittenJob {
+  readonly job: JobSummary;
+  readonly config: Uint8Array | string;
+  readonly result: Uint8Array | string | null;
+}
+
+export function writtenJob({ config, result, ...job }: Job): WrittenJob {
+  return { job, config: JSON.stringify(config), result: result && JSON.stringify(result) };
+}
+
 /** What those who wait for a job look at. */
 export type JobState = Pick<Job, 'status' | 'phase' | 'progress' | 'error'>;
 

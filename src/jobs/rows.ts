@@ -3,7 +3,7 @@ import type { Selectable } from 'kysely';
 import { EspalierError } from '../errors.js';
 import type { Phase } from '../pipeline/contract.js';
 import type { UnitsTemplate } from '../prune-config/index.js';
-import { JOB_STATUSES, type Job, type JobState, type JobStatus, type JobSummary } from './job.js';
+import { JOB_STATUSES, type Job, type JobState, type JobStatus, type JobSummary, type WrittenJob } from './job.js';
 import type { Tables } from './sqlite.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 
@@ -95,6 +95,21 @@ export function toJob(row: Selectable<Tables['jobs']> & { config: string | null;
     config: read(row, 'config', 'object'),
     result: row.result === null ? null : read(row, 'result', 'object'),
   };
+}
+
+/** `config` is null where the job has no row of texts; the types are those that SQLite finds in the texts. */
+export function toWrittenJob(
+  row: Selectable<Tables['jobs']> & {
+    config: ArrayBuffer | null;
+    config_type: string | null;
+    result: ArrayBuffer | null;
+    result_type: string | null;
+  },
+): WrittenJob {
+  const { config, result } = row;
+  if (config === null || row.config_type !== 'object') throw damaged(row.id, 'config', 'is no object in JSON');
+  if (result !== null && row.result_type !== 'object') throw damaged(row.id, 'result', 'is no object in JSON');
+  return { job: toSummary(row), config: Buffer.from(config), result: result && Buffer.from(result) };
 }
 
 export function toUnits(row: { readonly id: string; readonly units: string }): UnitsTemplate {

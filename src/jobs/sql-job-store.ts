@@ -16,12 +16,21 @@ import {
   toSummary,
   toUnits,
   toUpload,
+  toWrittenJob,
   uploadRow,
 } from './rows.js';
 import { type OpenOptions, openSqlite, type Tables } from './sqlite.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';
 
 const UPLOAD_COLUMNS = ['id', 'kind', 'blob', 'sha256', 'file_name', 'size_bytes', 'created_at', 'inspection'] as const;
+
+/** The texts of a job as bytes, and what of JSON they are; strings would be copied from thread to thread, and written anew. */
+const WRITTEN_TEXTS = [
+  sql<ArrayBuffer | null>`cast(config as blob)`.as('config'),
+  sql<ArrayBuffer | null>`cast(result as blob)`.as('result'),
+  sql<string | null>`case when json_valid(config) then json_type(config) end`.as('config_type'),
+  sql<string | null>`case when json_valid(result) then json_type(result) end`.as('result_type'),
+];
 
 /** Text that one page of a list may hold, beyond its first entry: pages of long entries are short. */
 const PAGE_CHARACTERS = 2 ** 20;
@@ -174,6 +183,10 @@ function sqlJobStore(
         return { job, created: true };
       }),
     findJob: (id) => findJob(id),
+    findWrittenJob: async (id) => {
+      const query = db.selectFrom('jobs').leftJoin('job_texts', 'job_id', 'id').selectAll('jobs').where('id', '=', id);
+      return read(await query.select(WRITTEN_TEXTS).executeTakeFirst(), toWrittenJob);
+    },
     findState: async (id) =>
       read(await db.selectFrom('jobs').select(STATE_COLUMNS).where('id', '=', id).executeTakeFirst(), toState),
     hasJob: async (id) => {

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { diskFull } from '../../src/storage/disk-space.js';
 import { type Harness, openHarness } from './harness.js';
 
@@ -132,4 +132,15 @@ test.each([
   expect(String(answer)).toContain(`HTTP/1.1 ${status} `);
   const connections = () => new Promise((resolve) => h.app.server.getConnections((_error, count) => resolve(count)));
   await expect.poll(connections, { timeout: 15_000 }).toBe(0);
+});
+
+test('an injected request has no connection: nothing is left to be closed', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    const answer = await h.app.inject({ method: 'POST', url: '/jobs', payload: { model: 'mdl_none' } });
+    expect(answer.statusCode).toBe(401);
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });

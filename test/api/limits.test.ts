@@ -119,7 +119,7 @@ describe('waits and event streams', () => {
   test('read nothing long until their answer is due, and then once for all', async () => {
     const { id } = (await post({ model: await upload(), config: LONG })).json();
     await h.report({ job_id: id, attempt: 1, type: 'started' });
-    const [long, short] = [vi.spyOn(h.store, 'findJob'), vi.spyOn(h.store, 'findState')];
+    const [long, short] = [vi.spyOn(h.store, 'findWrittenJob'), vi.spyOn(h.store, 'findState')];
     const waits = Array.from({ length: 20 }, () => read(`/jobs/${id}?wait=30`));
     const streams = Array.from({ length: 20 }, () => read(`/jobs/${id}/events`));
     await vi.waitFor(() => expect(short.mock.calls.length).toBeGreaterThanOrEqual(80));

@@ -58,6 +58,22 @@ export function jobStoreContract(name: string, open: () => Promise<{ store: JobS
     test('a job is read as it was written', async () => {
       const job = await addJob({ requestId: 'req_1' });
       expect(await store.findJob(job.id)).toEqual(job);
+      expect(await store.findJob('job_none')).toBeUndefined();
+    });
+
+    test('its texts are those that were written, before and after its end', async () => {
+      const job = await addJob();
+      const { config: _, result: __, ...summary } = job;
+      const [config, result] = [JSON.stringify(job.config), JSON.stringify(OUTCOME.result)];
+      const written = async () => {
+        const found = await store.findWrittenJob(job.id);
+        return found && { ...found, config: `${found.config}`, result: found.result && `${found.result}` };
+      };
+      expect(await written()).toEqual({ job: summary, config, result: null });
+      await finish(job.id);
+      expect(await written()).toMatchObject({ job: { id: job.id, status: 'succeeded' }, config, result });
+      await store.removeJob(job.id);
+      expect(await written()).toBeUndefined();
     });
 
     test('the state of a job is what its record says, also after a change', async () => {

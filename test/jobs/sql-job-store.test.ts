@@ -54,6 +54,24 @@ test('lists, states and changes are told without a look at configs and results',
   await rm(folder, { recursive: true });
 });
 
+test.each([
+  ['config', '{"a":'],
+  ['config', '[]'],
+  ['result', 'nonsense'],
+  ['result', '1'],
+])('a %s that is %s is damage, and is not sent', async (column, text) => {
+  const folder = await mkdtemp(join(tmpdir(), 'record-'));
+  const store = await openSqliteJobStore(join(folder, 'record.db'));
+  const { job } = await store.addJob(newJob((await store.addUpload(modelUpload())).upload.id));
+  const raw = new Database(join(folder, 'record.db'));
+  raw.prepare(`update job_texts set ${column} = ?`).run(text);
+  raw.close();
+  await expect(store.findWrittenJob(job.id)).rejects.toMatchObject({ code: 'RECORD_DAMAGED' });
+  await expect(store.findJob(job.id)).rejects.toMatchObject({ code: 'RECORD_DAMAGED' });
+  await store.close();
+  await rm(folder, { recursive: true });
+});
+
 test('a record from before configs and results had a table of their own is brought up to date', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'record-'));
   const path = join(folder, 'record.db');

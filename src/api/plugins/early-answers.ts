@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
 /** Who has stopped sending has read the answer, or never will. */
@@ -36,6 +36,8 @@ export function useEarlyAnswers(app: FastifyInstance, mostBytes: number): void {
       reply.hijack();
       return void raw.socket.destroy();
     }
+    // One that `app.inject` made came over no connection.
+    if (!(raw.socket instanceof Socket)) return done();
     reply.raw.once('finish', () => {
       if (!raw.complete && !ending.has(raw.socket)) dropBody(raw, mostBytes);
     });

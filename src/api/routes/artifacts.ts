@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
-import { isFinished, type Job } from '../../jobs/job.js';
+import { isFinished, type JobState } from '../../jobs/job.js';
 import type { StoredArtifact } from '../../jobs/job-store.js';
 import { FileBytes, Id, problems } from '../schemas/common.js';
 import { Artifact } from '../schemas/jobs.js';
@@ -29,8 +29,8 @@ const bytes = (whole: object, description: string) => ({
 
 export function artifactRoutes(app: TypedApp, { store, folders }: Services): void {
   /** @throws EspalierError NOT_FOUND; JOB_NOT_FINISHED */
-  const finished = async (id: string): Promise<Job> => {
-    const job = await store.findJob(id);
+  const finished = async (id: string): Promise<JobState> => {
+    const job = await store.findState(id);
     if (!job) throw new EspalierError('NOT_FOUND', `there is no job ${id}`);
     if (!isFinished(job)) throw new EspalierError('JOB_NOT_FINISHED', `${id} is ${job.status}`);
     return job;

@@ -1,8 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
-import type { Job as JobRecord } from '../../jobs/job.js';
-import { JOB_STATUSES } from '../../jobs/job.js';
+import { JOB_STATUSES, type WrittenJob, writtenJob } from '../../jobs/job.js';
 import { readJobRequest } from '../job-request.js';
 import { endOf, type OpenAnswers } from '../open-answers.js';
 import { closed, Id, pageFields, pageOf, pageQuery, problems } from '../schemas/common.js';
@@ -15,7 +14,7 @@ const tags = ['jobs'];
 const Params = Type.Object({ id: Id({ description: 'Id of a job.' }) });
 const LONGEST_WAIT_S = 60;
 
-const send = (job: JobRecord, reply: FastifyReply) => reply.type(JSON_TYPE).send(jobText(job));
+const send = (job: WrittenJob, reply: FastifyReply) => reply.type(JSON_TYPE).send(jobText(job));
 
 /** Says whether the connection that the answer goes to was closed. */
 function clientLeft(reply: FastifyReply): () => boolean {
@@ -78,7 +77,7 @@ export function jobRoutes(app: TypedApp, services: Services, open: OpenAnswers):
         await jobs.cancel(job.id);
         throw new EspalierError('BAD_REQUEST', `the client left before the answer; ${job.id} is canceled`);
       }
-      return send(job, reply.code(202).header('location', `/jobs/${job.id}`));
+      return send(writtenJob(job), reply.code(202).header('location', `/jobs/${job.id}`));
     },
   );
 
@@ -130,9 +129,7 @@ export function jobRoutes(app: TypedApp, services: Services, open: OpenAnswers):
       const end = waitMs > 0 ? endOf(request, reply) : undefined;
       if (end) open.addWait(end);
       const job = await (end ? jobs.wait(params.id, waitMs, end) : jobs.get(params.id));
-      const text = jobText(job);
-      if (typeof text !== 'string') await open.addText(text, end ?? endOf(request, reply));
-      return reply.type(JSON_TYPE).send(text);
+      return reply.type(JSON_TYPE).send(await open.addText(jobText(job), end ?? endOf(request, reply)));
     },
   );
 
@@ -149,8 +146,12 @@ export function jobRoutes(app: TypedApp, services: Services, open: OpenAnswers):
         response: { 202: Job.ref, ...problems(404, 507) },
       },
     },
-    async ({ params }, reply) => {
-      return send(await jobs.cancel(params.id), reply.code(202));
+    async (request, reply) => {
+      const text = jobText(await jobs.cancel(request.params.id));
+      return reply
+        .code(202)
+        .type(JSON_TYPE)
+        .send(await open.addText(text, endOf(request, reply)));
     },
   );
 
