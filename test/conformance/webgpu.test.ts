@@ -1,17 +1,17 @@
 /** Every op of the IR and whole training steps on WebGPU, against the float64 reference; see docs/gpu.md for an adapter. */
 import { expect, test } from 'vitest';
-import { GraphBuilder } from '../../../src/graph/builder.js';
-import { evaluateGraph } from '../../../src/graph/evaluate.js';
-import type { Graph } from '../../../src/graph/graph.js';
-import { tensor, toRef } from '../../../src/graph/tensor.js';
-import { expectClose } from '../agreement.js';
-import { testGraphs } from '../contracts/graphs.js';
-import { testOps } from '../contracts/ops.js';
-import { testResizing } from '../contracts/resizing.js';
-import { testTrainingSteps } from '../contracts/training-step.js';
-import { Random } from '../random.js';
-import { ONNXRUNTIME_REFUSES } from './refusals.js';
-import { describeWebGpu } from './webgpu-adapter.js';
+import { GraphBuilder } from '../../src/graph/builder.js';
+import { evaluateGraph } from '../../src/graph/evaluate.js';
+import type { Graph } from '../../src/graph/graph.js';
+import { tensor, toRef } from '../../src/graph/tensor.js';
+import { expectClose } from '../engine/agreement.js';
+import { testGraphs } from '../engine/contracts/graphs.js';
+import { testOps } from '../engine/contracts/ops.js';
+import { testResizing } from '../engine/contracts/resizing.js';
+import { testTrainingSteps } from '../engine/contracts/training-step.js';
+import { ONNXRUNTIME_REFUSES } from '../engine/onnxruntime/refusals.js';
+import { describeWebGpu } from '../engine/onnxruntime/webgpu-adapter.js';
+import { Random } from '../engine/random.js';
 
 await describeWebGpu('the contract of engines, on WebGPU', (engine) => {
   const under = { open: () => engine };

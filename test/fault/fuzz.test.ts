@@ -8,8 +8,8 @@ import type { InjectOptions } from 'fastify';
 import Schema from 'typebox/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { file, type Harness, multipart, openHarness, type Part } from '../api/harness.js';
 import { arbitraryOf, type JsonSchema } from '../support/schema-arbitrary.js';
-import { file, type Harness, multipart, openHarness, type Part } from './harness.js';
 
 const CASES = Number(process.env.FUZZ_CASES ?? 15);
 
