@@ -107,9 +107,14 @@ export function toWrittenJob(
   },
 ): WrittenJob {
   const { config, result } = row;
-  if (config === null || row.config_type !== 'object') throw damaged(row.id, 'config', 'is no object in JSON');
-  if (result !== null && row.result_type !== 'object') throw damaged(row.id, 'result', 'is no object in JSON');
+  if (config === null) throw damaged(row.id, 'config', 'is missing');
+  checkType(row, 'config', row.config_type);
+  if (result !== null) checkType(row, 'result', row.result_type);
   return { job: toSummary(row), config: Buffer.from(config), result: result && Buffer.from(result) };
+}
+
+function checkType({ id }: { readonly id: string }, column: string, type: string | null): void {
+  if (type !== 'object') throw damaged(id, column, type === null ? 'is not JSON' : `is no object but ${type}`);
 }
 
 export function toUnits(row: { readonly id: string; readonly units: string }): UnitsTemplate {
