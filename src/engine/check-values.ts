@@ -1,4 +1,4 @@
-import { dimProduct } from '../graph/dims.js';
+import { dimProduct, matchExtents } from '../graph/dims.js';
 import { type Graph, getSpec, type TensorSpec } from '../graph/graph.js';
 import { elementCount, type Tensor } from '../graph/tensor.js';
 
@@ -18,7 +18,7 @@ export function checkedFeed(
   const expected = `${spec.dtype} [${spec.shape}]`;
   if (!feed) throw new Error(`input ${id} is missing: graph ${graph.name} expects ${expected}`);
   const found = `${feed.dtype} [${feed.shape}]`;
-  if (feed.dtype !== spec.dtype || !matches(spec.shape, feed.shape, symbols)) {
+  if (feed.dtype !== spec.dtype || !matchExtents(spec.shape, feed.shape, symbols)) {
     const bound = [...symbols].map(([symbol, extent]) => `, ${symbol} is ${extent}`).join('');
     throw new Error(`input ${id} is ${found}, graph ${graph.name} expects ${expected}${bound}`);
   }
@@ -27,17 +27,6 @@ export function checkedFeed(
     throw new Error(`input ${id} of shape [${feed.shape}] needs ${count} elements, has ${feed.data.length}`);
   }
   return feed;
-}
-
-/** Compares a shape with its spec; the first use of a symbol fixes its extent. */
-function matches(spec: TensorSpec['shape'], shape: readonly number[], symbols: Map<string, number>): boolean {
-  if (spec.length !== shape.length) return false;
-  return spec.every((dim, i) => {
-    if (typeof dim === 'number') return dim === shape[i];
-    const known = symbols.get(dim);
-    if (known === undefined) symbols.set(dim, shape[i]);
-    return known === undefined || known === shape[i];
-  });
 }
 
 /** A result that isn't what the graph says is a fault of a lowering. @throws Error naming the output. */

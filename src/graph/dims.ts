@@ -59,6 +59,35 @@ export function countedElements(shape: Shape): number {
   return dimProduct(shape).coefficient;
 }
 
+/** Whether extents are those of a shape. The first use of a symbol fixes what it stands for, in `symbols`. */
+export function matchExtents(shape: Shape, extents: Shape<number>, symbols: Map<string, number>): boolean {
+  if (shape.length !== extents.length) return false;
+  return shape.every((dim, i) => {
+    if (typeof dim === 'number') return dim === extents[i];
+    const known = symbols.get(dim);
+    if (known === undefined) symbols.set(dim, extents[i]);
+    return known === undefined || known === extents[i];
+  });
+}
+
+/** Whether every extent is known. */
+export function isBound(shape: Shape): shape is Shape<number> {
+  return shape.every((dim) => typeof dim === 'number');
+}
+
+/** The extents of a shape. @throws Error where one isn't known */
+export function getExtents(shape: Shape): Shape<number> {
+  if (!isBound(shape)) throw new Error(`shape ${formatShape(shape)} has an extent that is not known`);
+  return shape;
+}
+
+/** The extent of one axis; a negative one counts from the end. @throws Error where it isn't known */
+export function getExtent(shape: Shape, axis: number): number {
+  const dim = shape.at(axis);
+  if (typeof dim !== 'number') throw new Error(`axis ${axis} of shape ${formatShape(shape)} has no known extent`);
+  return dim;
+}
+
 /** `[N, 3, 8, 8]`, for messages. */
 export function formatShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;

@@ -1,4 +1,4 @@
-import { formatShape } from './dims.js';
+import { formatShape, matchExtents } from './dims.js';
 import { type Graph, getSpec } from './graph.js';
 import { getOp } from './ops/index.js';
 import { elementCount, type RefTensor, toRef } from './tensor.js';
@@ -43,21 +43,13 @@ function checkFeeds(graph: Graph, feeds: ReadonlyMap<string, RefTensor>): void {
   for (const id of feeds.keys()) {
     if (!graph.inputs.includes(id)) throw new Error(`graph ${graph.name} has no input ${id}`);
   }
-  const bound = new Map<string, number>();
+  const symbols = new Map<string, number>();
   for (const id of graph.inputs) {
     const spec = getSpec(graph, id);
     const feed = feeds.get(id);
     if (!feed) throw new Error(`input ${id} is missing`);
     if (feed.dtype !== spec.dtype) throw new Error(`input ${id} must be ${spec.dtype}, got ${feed.dtype}`);
-    const fits =
-      feed.shape.length === spec.shape.length &&
-      spec.shape.every((dim, axis) => {
-        if (typeof dim === 'number') return dim === feed.shape[axis];
-        const extent = bound.get(dim) ?? feed.shape[axis];
-        bound.set(dim, extent);
-        return extent === feed.shape[axis];
-      });
-    if (!fits)
+    if (!matchExtents(spec.shape, feed.shape, symbols))
       throw new Error(`input ${id} must have shape ${formatShape(spec.shape)}, got ${formatShape(feed.shape)}`);
     if (feed.data.length !== elementCount(feed.shape)) {
       throw new Error(`input ${id} of shape ${formatShape(feed.shape)} holds ${feed.data.length} elements`);

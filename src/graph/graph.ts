@@ -10,11 +10,12 @@ import type { DType, Tensor } from './tensor.js';
 
 /** A dimension: a whole number, or the name of one that is known only at run time (the batch is `'N'`). */
 export type Dim = number | string;
-export type Shape = readonly Dim[];
+/** `Shape<number>`: every extent is known. */
+export type Shape<D extends Dim = Dim> = readonly D[];
 
-export interface TensorSpec {
+export interface TensorSpec<D extends Dim = Dim> {
   readonly dtype: DType;
-  readonly shape: Shape;
+  readonly shape: Shape<D>;
 }
 
 export type AttrValue = number | string | boolean | readonly number[] | readonly string[];
@@ -50,7 +51,8 @@ export interface GraphOutput {
   readonly value: string;
 }
 
-export interface Graph {
+/** `Graph<number>`: every extent is known, the batch too (`bindShapes` in passes/reinfer.ts makes one). */
+export interface Graph<D extends Dim = Dim> {
   readonly name: string;
   /** Value ids of the inputs, in the user's order. */
   readonly inputs: readonly string[];
@@ -58,15 +60,28 @@ export interface Graph {
   /** In topological order: a node stands after the producers of its inputs. */
   readonly nodes: readonly Node[];
   /** Dtype and shape of every value: inputs, constants and node outputs. */
-  readonly values: ReadonlyMap<string, TensorSpec>;
+  readonly values: ReadonlyMap<string, TensorSpec<D>>;
   readonly constants: ReadonlyMap<string, Constant>;
 }
 
 /** The spec of a value. @throws Error for an id that the graph doesn't have. */
-export function getSpec(graph: Graph, value: string): TensorSpec {
+export function getSpec<D extends Dim>(graph: Graph<D>, value: string): TensorSpec<D> {
   const spec = graph.values.get(value);
   if (!spec) throw new Error(`graph ${graph.name} has no value ${value}`);
   return spec;
+}
+
+/** The nodes that read each value; what nothing reads has no entry. */
+export function consumers(graph: Graph): Map<string, Node[]> {
+  const map = new Map<string, Node[]>();
+  for (const node of graph.nodes) {
+    for (const id of new Set(node.inputs)) {
+      const known = map.get(id);
+      if (known) known.push(node);
+      else map.set(id, [node]);
+    }
+  }
+  return map;
 }
 
 /** The node that produces each value; inputs and constants have none. */

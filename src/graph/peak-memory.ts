@@ -1,3 +1,4 @@
+import { dimProduct } from './dims.js';
 import { type Graph, getSpec, type Shape } from './graph.js';
 import { findOp } from './ops/index.js';
 import { DTYPE_BYTES } from './tensor.js';
@@ -41,14 +42,11 @@ export function peakMemory(graph: Graph, extents: Readonly<Record<string, number
 }
 
 function concreteCount(graph: Graph, id: string, shape: Shape, extents: Readonly<Record<string, number>>): number {
-  let count = 1;
-  for (const dim of shape) {
-    for (const factor of typeof dim === 'number' ? [dim] : dim.split('*')) {
-      const extent = typeof factor === 'number' || /^\d+$/.test(factor) ? Number(factor) : extents[factor];
-      if (extent === undefined)
-        throw new Error(`value ${id} of graph ${graph.name} has a dimension ${factor} of no known extent`);
-      count *= extent;
-    }
-  }
-  return count;
+  const { coefficient, symbols } = dimProduct(shape);
+  return symbols.reduce((count, symbol) => {
+    const extent = extents[symbol];
+    if (extent === undefined)
+      throw new Error(`value ${id} of graph ${graph.name} has a dimension ${symbol} of no known extent`);
+    return count * extent;
+  }, coefficient);
 }

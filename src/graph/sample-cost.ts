@@ -1,4 +1,4 @@
-import { countedElements } from './dims.js';
+import { countedElements, isBound } from './dims.js';
 import { type Graph, getSpec, type Node, type TensorSpec } from './graph.js';
 import type { Cost } from './op-spec.js';
 import { findOp, getOp } from './ops/index.js';
@@ -53,11 +53,12 @@ function runSamples(graph: Graph, computed: ReadonlySet<string>): number {
     return shape.length === 0 ? 1 : countedElements(shape.slice(0, 1));
   };
   const inputs = graph.inputs.map((id) => getSpec(graph, id).shape).filter((shape) => shape.length > 1);
-  if (inputs.some(([batch]) => typeof batch !== 'number')) return 1;
+  const batches = inputs.map(([batch]) => batch);
+  if (!isBound(batches)) return 1;
   const outputs = graph.outputs.map(({ value }) => value).filter((id) => computed.has(id));
   const batched = graph.nodes.filter(({ op, inputs }) => findOp(op)?.batchFirst && computed.has(inputs[0]));
   const bornOut = (samples: number): boolean =>
     outputs.every((id) => first(id) % samples === 0) &&
     (batched.length === 0 || batched.some((node) => first(node.inputs[0]) % samples === 0));
-  return Math.max(1, ...inputs.map(([batch]) => batch as number).filter(bornOut));
+  return Math.max(1, ...batches.filter(bornOut));
 }

@@ -139,6 +139,16 @@ const CASES: readonly (readonly [string, (json: AnyJson) => void, string, string
     'layer conv: use_bias',
   ],
   [
+    'a norm over the batch, which is all that there is',
+    (j) => {
+      layerNamed(j, 'input').config.batch_input_shape = [null, 1];
+      Object.assign(layerNamed(j, 'conv'), { class_name: 'Reshape', config: { name: 'conv', target_shape: [] } });
+      layerNamed(j, 'norm').config.axis = -1;
+    },
+    'LAYER_UNSUPPORTED',
+    'layer norm',
+  ],
+  [
     'a norm over axis 2',
     (j) => {
       layerNamed(j, 'norm').config.axis = 2;

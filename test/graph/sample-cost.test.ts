@@ -4,7 +4,7 @@ import { GraphBuilder } from '../../src/graph/builder.js';
 import { graphCost } from '../../src/graph/cost.js';
 import { type Dim, type Graph, getSpec } from '../../src/graph/graph.js';
 import { getOp, opNames } from '../../src/graph/ops/index.js';
-import { bindShapes } from '../../src/graph/passes/reinfer.js';
+import { reinfer } from '../../src/graph/passes/reinfer.js';
 import { tensor } from '../../src/graph/tensor.js';
 import { ChannelMutator, planChoices } from '../../src/pruning/index.js';
 import { OP_CASES, opGraph } from '../engine/op-cases.js';
@@ -20,7 +20,7 @@ const weights = (...shape: number[]) => tensor('float32', shape, new Float32Arra
 function inBatchesOf(graph: Graph, batch: number): Graph | undefined {
   const shapes = graph.inputs.map((id) => [id, getSpec(graph, id).shape] as const);
   if (shapes.some(([, shape]) => shape[0] !== 'N' || shape.length < 2)) return undefined;
-  return bindShapes(graph, Object.fromEntries(shapes.map(([id, shape]) => [id, [batch, ...shape.slice(1)]])));
+  return reinfer(graph, { inputs: new Map(shapes.map(([id, shape]) => [id, [batch, ...shape.slice(1)]])) });
 }
 
 function expectSameCosts(graph: Graph): void {

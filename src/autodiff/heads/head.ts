@@ -1,6 +1,7 @@
 import { EspalierError } from '../../errors.js';
-import { formatShape } from '../../graph/dims.js';
+import { formatShape, getExtent, isBound } from '../../graph/dims.js';
 import { type Dim, type Graph, type GraphOutput, getSpec, type Node, type Shape } from '../../graph/graph.js';
+import { elementCount } from '../../graph/tensor.js';
 import { notTrainable } from '../not-trainable.js';
 import type { HeadOptions, HeadsOptions } from '../training-step.js';
 import { type ClosingActivation, countClasses, findClosingActivation, isNormalising } from './closing-activation.js';
@@ -83,11 +84,11 @@ function classLayout(
 ): Layout {
   const axis = classAxis ?? activation?.axis ?? onlyWideAxis(shape);
   const extents = shape.slice(1);
-  if (axis === undefined || extents.some((dim) => typeof dim !== 'number')) {
+  if (axis === undefined || !isBound(extents)) {
     const found = `is float32 ${formatShape(shape)}`;
     throw new EspalierError('NOT_TRAINABLE', `output ${name} ${found}; a classification is float32 [N, classes]`);
   }
-  const width = Number(shape[axis]);
+  const width = getExtent(shape, axis);
   if (width < 2) {
     const found = `has shape ${formatShape(shape)}: one class`;
     throw new EspalierError('NOT_TRAINABLE', `output ${name} ${found}; cross-entropy needs two or more`);
@@ -98,8 +99,7 @@ function classLayout(
       'judges each class by itself, and the loss is a cross-entropy over classes; binary_cross_entropy fits it',
     );
   }
-  const elements = extents.reduce<number>((n, dim) => n * Number(dim), 1);
-  return { classAxis: axis, width, positions: elements / width };
+  return { classAxis: axis, width, positions: elementCount(extents) / width };
 }
 
 function onlyWideAxis(shape: Shape): number | undefined {
@@ -109,11 +109,11 @@ function onlyWideAxis(shape: Shape): number | undefined {
 
 function elementLayout({ name }: GraphOutput, shape: Shape, { loss }: HeadOptions): Layout {
   const extents = shape.slice(1);
-  if (extents.some((dim) => typeof dim !== 'number')) {
+  if (!isBound(extents)) {
     const found = `has shape ${formatShape(shape)}`;
     throw new EspalierError('NOT_TRAINABLE', `output ${name} ${found}; ${loss} needs known extents but for the batch`);
   }
-  return { width: extents.reduce<number>((n, dim) => n * Number(dim), 1), positions: 1 };
+  return { width: elementCount(extents), positions: 1 };
 }
 
 function strips({ loss }: HeadOptions, { node, axis }: ClosingActivation, classAxis: number | undefined): boolean {

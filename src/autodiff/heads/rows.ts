@@ -1,3 +1,4 @@
+import { getExtents } from '../../graph/dims.js';
 import type { StepBuilder } from '../step-builder.js';
 import type { Head } from './head.js';
 
@@ -13,10 +14,10 @@ export function toRows(b: StepBuilder, { classAxis, width, positions }: Head, va
 /** The inverse of {@link toRows}. */
 export function fromRows(b: StepBuilder, { classAxis, shape, positions }: Head, rows: string): string {
   if (shape.length === 2 && positions === 1) return rows;
-  const extents = shape.slice(1) as number[];
+  const extents = getExtents(shape.slice(1));
   if (positions === 1) return b.op('Reshape', [rows], { shape: [0, ...extents] });
   const perm = classesLast(shape.length, classAxis!);
-  const ordered = perm.slice(1).map((axis) => Number(shape[axis]));
+  const ordered = perm.slice(1).map((axis) => extents[axis - 1]);
   const spread = b.op('Reshape', [rows], { shape: [-1, ...ordered] });
   const back = perm.map((_, axis) => perm.indexOf(axis));
   return back.every((axis, i) => axis === i) ? spread : b.op('Transpose', [spread], { perm: back });

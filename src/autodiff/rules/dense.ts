@@ -1,3 +1,4 @@
+import { getExtent } from '../../graph/dims.js';
 import type { Node } from '../../graph/graph.js';
 import type { StepBuilder } from '../step-builder.js';
 import type { GradientRule } from './gradient-rule.js';
@@ -54,7 +55,7 @@ export const matMulGradient: GradientRule = (node, dy, { builder: b, needs }) =>
 function rightGradient(b: StepBuilder, a: string, w: string, dy: string): string {
   const shape = b.shape(a);
   const rows = (value: string): string => {
-    const columns = b.shape(value).at(-1) as number;
+    const columns = getExtent(b.shape(value), -1);
     return b.op('Reshape', [value], { shape: [-1, columns] });
   };
   const columnsKnown = typeof shape.at(-1) === 'number' && typeof b.shape(dy).at(-1) === 'number';

@@ -1,3 +1,4 @@
+import { isBound } from '../../graph/dims.js';
 import type { Node, Shape } from '../../graph/graph.js';
 import { notTrainable } from '../not-trainable.js';
 import type { StepBuilder } from '../step-builder.js';
@@ -30,11 +31,9 @@ export function reshapeTo(b: StepBuilder, node: Node, value: string, shape: Shap
 }
 
 /** Extents that must be known. @throws EspalierError NOT_TRAINABLE */
-export function knownExtents(node: Node, shape: Shape): number[] {
-  return shape.map((dim) => {
-    if (typeof dim !== 'number') throw notTrainable(node, `extents [${shape}] must be known for training`);
-    return dim;
-  });
+export function knownExtents(node: Node, shape: Shape): Shape<number> {
+  if (!isBound(shape)) throw notTrainable(node, `extents [${shape}] must be known for training`);
+  return shape;
 }
 
 /** `axis` as an index from the front. */

@@ -2,11 +2,11 @@ import { type Graph, getSpec } from '../../graph/graph.js';
 import { foldBatchNormalization } from '../../graph/passes/fold-batch-normalization.js';
 import { foldConstants } from '../../graph/passes/fold-constants.js';
 import { mergeCommon } from '../../graph/passes/merge-common.js';
+import { bindShapes } from '../../graph/passes/reinfer.js';
 import { allocate, elementCount, type Tensor } from '../../graph/tensor.js';
 import { checkedFeed, checkOutput } from '../check-values.js';
 import type { CompiledGraph, Engine } from '../engine.js';
 import type { Addon, EngineHandle, ProgramHandle } from './addon.js';
-import { bindGraph } from './plan/bound-graph.js';
 import { type Plan, planGraph } from './plan/plan-graph.js';
 import type { Kernels } from './plan/planner.js';
 import { profileLines } from './profile.js';
@@ -126,7 +126,7 @@ class CompiledNativeGraph implements CompiledGraph {
   }
 
   memoryBytes(shapes: Readonly<Record<string, readonly number[]>>): number {
-    const plan = planGraph(bindGraph(this.#simplified, shapes), this.#runner.kernels);
+    const plan = planGraph(bindShapes(this.#simplified, shapes), this.#runner.kernels);
     return plan.arenaBytes + plan.constantBytes + plan.packedBytes;
   }
 
@@ -154,7 +154,7 @@ class CompiledNativeGraph implements CompiledGraph {
     if (known) return known;
     const { addon, handle, kernels } = this.#runner;
     const shapes = Object.fromEntries(inputs.map(({ shape }, i) => [this.#graph.inputs[i], shape]));
-    const plan = planGraph(bindGraph(this.#simplified, shapes), kernels);
+    const plan = planGraph(bindShapes(this.#simplified, shapes), kernels);
     const program = { plan, handle: createProgram(addon, handle, plan, this.#onProfile !== undefined) };
     this.#programs.set(key, program);
     return program;

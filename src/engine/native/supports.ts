@@ -1,9 +1,9 @@
 import { type Graph, getSpec } from '../../graph/graph.js';
 import { OpError } from '../../graph/op-spec.js';
 import { decompose } from '../../graph/passes/decompose.js';
+import { bindShapes } from '../../graph/passes/reinfer.js';
 import { GraphRefused } from '../refusal.js';
 import { LOWERINGS } from './lowerings/index.js';
-import { bindGraph } from './plan/bound-graph.js';
 import { ELEMENTWISE } from './plan/elementwise.js';
 import { planGraph } from './plan/plan-graph.js';
 import type { Kernels } from './plan/planner.js';
@@ -25,7 +25,7 @@ export function findRefusal(whole: Graph, kernels: Kernels): GraphRefused | unde
   }
   const shapes = graph.inputs.map((id) => [id, getSpec(graph, id).shape.map((d) => (typeof d === 'number' ? d : 2))]);
   try {
-    planGraph(bindGraph(graph, Object.fromEntries(shapes)), kernels);
+    planGraph(bindShapes(graph, Object.fromEntries(shapes)), kernels);
   } catch (error) {
     if (error instanceof GraphRefused) return error;
     // A window that doesn't fit an extent of 2 says nothing of others: the first run will tell.

@@ -37,7 +37,7 @@ export async function openModelFile(model: Uint8Array | string, options: { threa
       const firsts = graph.inputs
         .filter((id) => typeof getSpec(graph, id).shape[0] === 'string')
         .map((id) => declared.get(id)?.shape[0]);
-      return firsts.find((extent) => typeof extent === 'number' && extent > 0) as number | undefined;
+      return firsts.find((extent): extent is number => typeof extent === 'number' && extent > 0);
     },
     async run(feeds, outputs) {
       const inputs = Object.fromEntries(

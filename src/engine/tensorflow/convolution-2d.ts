@@ -6,7 +6,7 @@ import type { DeviceTensor, TF } from './value.js';
 
 type Pair = [number, number];
 
-const channelsOf = (t: DeviceTensor): number => t.shape[t.rank - 1] as number;
+const channelsOf = ({ shape }: { shape: readonly number[] }): number => shape[shape.length - 1];
 
 /** Every group has one input channel, and there are several. */
 function isDepthwise(w: DeviceTensor, groups: number): boolean {
@@ -49,7 +49,7 @@ function convolveDepthwise(tf: TF, x: DeviceTensor, w: DeviceTensor, conv: Convo
 
 /** `[…kernel, 1, C · M]` to TensorFlow's `[…kernel, C, M]`. */
 function depthwiseFilter(tf: TF, w: DeviceTensor, channels: number): Tensor4D {
-  const [high, wide, , filters] = w.shape as number[];
+  const [high, wide, , filters]: readonly number[] = w.shape;
   return tf.reshape(w, [high, wide, channels, filters / channels]) as Tensor4D;
 }
 
@@ -67,12 +67,8 @@ export function inputGradient2d(tf: TF, dy: DeviceTensor, w: DeviceTensor, conv:
   const dx = isDepthwise(w, groups)
     ? depthwiseInputGradient(tf, dy, filter, window, reached, groups)
     : byGroup(tf, dy, filter, groups, (part, ofGroup) => {
-        const shape: [number, number, number, number] = [
-          (dy.shape as number[])[0],
-          reached[0],
-          reached[1],
-          (w.shape as number[])[2],
-        ];
+        const [[samples], [, , inputs]]: (readonly number[])[] = [dy.shape, w.shape];
+        const shape: [number, number, number, number] = [samples, reached[0], reached[1], inputs];
         return tf.conv2dTranspose(part as Tensor4D, ofGroup as Tensor4D, shape, window.strides as Pair, 'valid');
       });
   // What no window reached has no gradient.

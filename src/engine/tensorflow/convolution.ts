@@ -33,9 +33,10 @@ export function convolveInputGradient(tf: TF, dy: DeviceTensor, w: DeviceTensor,
   const extent = Math.max(conv.spatial[0] + padsBegin[0], reachedExtents(conv.window)[0]);
   const rest = withoutFirstAxis(conv);
   const rows = merged(tf, dy);
+  const [, positions]: readonly number[] = dy.shape;
   const parts = tf.unstack(w, 0).map((part, k) =>
     tf.tidy(() => {
-      const dx = unmerged(tf, convolveInputGradient(tf, rows, part, rest), dy.shape[1] as number);
+      const dx = unmerged(tf, convolveInputGradient(tf, rows, part, rest), positions);
       return putStrided(tf, dx, 1, k * dilations[0], extent, strides[0]);
     }),
   );
@@ -69,7 +70,7 @@ function firstTap(tf: TF, padded: DeviceTensor, { window }: Convolution, k: numb
 
 /** The first spatial axis among the samples. */
 function merged(tf: TF, t: DeviceTensor): DeviceTensor {
-  const [samples, extent, ...rest] = t.shape as number[];
+  const [samples, extent, ...rest]: readonly number[] = t.shape;
   return tf.reshape(t, [samples * extent, ...rest]);
 }
 

@@ -75,6 +75,6 @@ export class Known {
   /** The elements, where all of them are numbers. */
   get numbers(): readonly number[] | undefined {
     const { entries } = this;
-    return entries?.every((entry) => typeof entry === 'number') ? (entries as readonly number[]) : undefined;
+    return entries?.every((entry) => typeof entry === 'number') ? entries : undefined;
   }
 }

@@ -53,15 +53,15 @@ export function resolveInput(
   dims: readonly (number | null)[],
   warnings: Warning[],
   sample: readonly number[] = [],
-): number[] {
-  if (!dims.includes(null)) return dims as number[];
+): readonly number[] {
+  if (dims.every((d) => d !== null)) return dims;
   // The channels stand last, or first; one of the two must be known.
   if (dims.length < 2 || (dims[0] === null && dims[dims.length - 1] === null)) {
-    throw invalid(layer, `its shape is ${show(dims as number[])}; the number of channels must be known`);
+    throw invalid(layer, `its shape is ${show([...dims])}; the number of channels must be known`);
   }
   const data = fitSample(dims, sample);
   const shape = data ?? dims.map((d) => d ?? ASSUMED_EXTENT);
-  const open = `input ${layer.path} has open extents ${show(dims as number[])}`;
+  const open = `input ${layer.path} has open extents ${show([...dims])}`;
   warnings.push(
     data
       ? { code: 'INPUT_SIZE_FROM_DATA', message: `${open}; MACs are counted at those of the data, [${shape}]` }

@@ -9,10 +9,10 @@ import { channelReason } from './reasons.js';
  * The shape that NumPy broadcasts these to. A symbolic dimension goes with itself and with 1.
  * @throws OpError where they don't fit.
  */
-export function broadcastShapes(node: Node, shapes: readonly Shape[]): Dim[] {
+export function broadcastShapes<D extends Dim>(node: Node, shapes: readonly Shape<D>[]): (D | 1)[] {
   const rank = Math.max(...shapes.map((s) => s.length));
   return Array.from({ length: rank }, (_, axis) => {
-    let result: Dim = 1;
+    let result: D | 1 = 1;
     for (const shape of shapes) {
       const dim = shape[shape.length - rank + axis] ?? 1;
       if (dim === 1 || dim === result) continue;
@@ -92,7 +92,7 @@ export function mapBroadcast(
   dtype: RefTensor['dtype'],
   f: (a: number, b: number) => number,
 ): RefTensor {
-  const shape = broadcastShapes(node, [a.shape, b.shape]) as number[];
+  const shape = broadcastShapes(node, [a.shape, b.shape]);
   const data = new Float64Array(elementCount(shape));
   const same = (s: readonly number[]) => s.length === shape.length && s.every((d, i) => d === shape[i]);
   if (same(a.shape) && same(b.shape)) {

@@ -1,5 +1,5 @@
 import { type AxisChannels, type ChannelContext, FIXED } from '../channels.js';
-import { dimProduct, formatShape, toDim } from '../dims.js';
+import { dimProduct, formatShape, getExtent, toDim } from '../dims.js';
 import type { Node } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
@@ -85,7 +85,7 @@ function joined(node: Node, ctx: ChannelContext, parts: readonly AxisChannels[],
   if (parts.every((part) => part === FIXED)) return FIXED;
   const lists = parts.map((part, i) => {
     if (part !== FIXED) return part;
-    const own = ctx.fresh(ctx.inputShape(i)[axis] as number);
+    const own = ctx.fresh(getExtent(ctx.inputShape(i), axis));
     ctx.freeze(own, channelReason('FIXED_PART', node));
     return own;
   });

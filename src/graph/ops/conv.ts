@@ -1,5 +1,5 @@
 import { type AxisChannels, type ChannelContext, FIXED } from '../channels.js';
-import { countedElements } from '../dims.js';
+import { countedElements, getExtent } from '../dims.js';
 import type { Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
@@ -51,7 +51,7 @@ const conv: OpSpec = {
     const input = inputs[0]!.shape;
     const kernel = countedElements(inputs[1]!.shape.slice(2));
     const results = countedElements(outputs[0].shape);
-    const macs = kernel * ((input[1] as number) / intAttr(node, 'group', 1)) * results;
+    const macs = kernel * (getExtent(input, 1) / intAttr(node, 'group', 1)) * results;
     return { macs, mmrazor: macs + (inputs[2] ? results : 0) };
   },
 

@@ -131,7 +131,7 @@ const matMul: OpSpec = {
     const shapeB = b.shape.length === 1 ? [...b.shape, 1] : b.shape;
     const [m, k] = shapeA.slice(-2);
     const n = shapeB[shapeB.length - 1];
-    const batch = broadcastShapes(node, [shapeA.slice(0, -2), shapeB.slice(0, -2)]) as number[];
+    const batch = broadcastShapes(node, [shapeA.slice(0, -2), shapeB.slice(0, -2)]);
     const atA = broadcastOffsets(shapeA.slice(0, -2), batch);
     const atB = broadcastOffsets(shapeB.slice(0, -2), batch);
     const data = new Float64Array(elementCount(batch) * m * n);

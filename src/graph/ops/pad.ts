@@ -1,5 +1,5 @@
 import { type AxisChannels, type ChannelContext, FIXED } from '../channels.js';
-import { formatShape } from '../dims.js';
+import { formatShape, getExtents } from '../dims.js';
 import type { Dim, Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, rowMajorStrides } from '../tensor.js';
@@ -31,7 +31,7 @@ const pad: OpSpec = {
 
   evaluate(node, inputs) {
     const x = requiredTensor(node, inputs, 0);
-    const shape = paddedShape(node, x.shape) as number[];
+    const shape = getExtents(paddedShape(node, x.shape));
     const value = numberAttr(node, 'value', 0);
     const strides = rowMajorStrides(x.shape);
     const sources = x.shape.map((extent, axis) => padSources(node, axis, extent));

@@ -1,5 +1,7 @@
 import { type AxisChannels, type ChannelContext, FIXED } from '../channels.js';
-import type { Node } from '../graph.js';
+import { getExtents, isBound } from '../dims.js';
+import type { Node, Shape } from '../graph.js';
+import { elementCount } from '../tensor.js';
 import { channelReason } from './reasons.js';
 import { type ReshapeBlock, reshapeBlocks } from './reshape-blocks.js';
 
@@ -21,7 +23,7 @@ export function reshapeChannels(node: Node, ctx: ChannelContext): void {
     }
     const flat = mergeBlock(node, ctx, block);
     if (flat === FIXED) continue;
-    const extents = to.slice(block.outFrom, block.outTo) as number[];
+    const extents = getExtents(to.slice(block.outFrom, block.outTo));
     const best = chooseAxis(ctx, flat, extents);
     output[block.outFrom + best] = spread(ctx, flat, extents, best);
   }
@@ -30,7 +32,7 @@ export function reshapeChannels(node: Node, ctx: ChannelContext): void {
 
 /** The channel of each element of a block, in row-major order of its input axes; FIXED, after freezing, if not known. */
 function mergeBlock(node: Node, ctx: ChannelContext, block: ReshapeBlock): AxisChannels {
-  const shape = ctx.inputShape(0).slice(block.inFrom, block.inTo);
+  const shape: Shape = ctx.inputShape(0).slice(block.inFrom, block.inTo);
   const axes = ctx.input(0).slice(block.inFrom, block.inTo);
   const open: number[] = [];
   axes.forEach((axis, i) => {
@@ -38,16 +40,15 @@ function mergeBlock(node: Node, ctx: ChannelContext, block: ReshapeBlock): AxisC
     if (shape[i] === 1) ctx.freeze(axis, channelReason('SQUEEZED_AXIS', node));
     else open.push(i);
   });
-  const known = shape.every((d) => typeof d === 'number');
-  if (open.length > 1 || !known) {
+  if (open.length > 1 || !isBound(shape)) {
     for (const i of open) ctx.freeze(axes[i], channelReason('MERGED_AXES', node));
     return FIXED;
   }
   if (open.length === 0) return FIXED;
   const [at] = open;
   const channels = axes[at] as Int32Array;
-  const total = (shape as number[]).reduce((p, d) => p * d, 1);
-  const inner = (shape.slice(at + 1) as number[]).reduce((p, d) => p * d, 1);
+  const total = elementCount(shape);
+  const inner = elementCount(shape.slice(at + 1));
   const flat = new Int32Array(total);
   for (let start = 0, c = 0; start < total; start += inner, c = c + 1 === channels.length ? 0 : c + 1) {
     flat.fill(channels[c], start, start + inner);

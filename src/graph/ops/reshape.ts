@@ -1,4 +1,4 @@
-import { type DimProduct, dimProduct, divideProducts, formatShape, sameProduct, toDim } from '../dims.js';
+import { type DimProduct, dimProduct, divideProducts, formatShape, getExtents, sameProduct, toDim } from '../dims.js';
 import type { Dim, Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { PASSED_ON } from '../value-range.js';
@@ -30,7 +30,7 @@ const reshape: OpSpec = {
   wants: () => PASSED_ON,
   evaluate(node, inputs) {
     const x = requiredTensor(node, inputs, 0);
-    return [{ ...x, shape: reshapedShape(node, x.shape) as number[] }];
+    return [{ ...x, shape: getExtents(reshapedShape(node, x.shape)) }];
   },
 };
 
@@ -46,7 +46,7 @@ const flatten: OpSpec = {
   wants: () => PASSED_ON,
   evaluate(node, inputs) {
     const x = requiredTensor(node, inputs, 0);
-    return [{ ...x, shape: flattenedShape(node, x.shape) as number[] }];
+    return [{ ...x, shape: getExtents(flattenedShape(node, x.shape)) }];
   },
 };
 

@@ -1,6 +1,6 @@
 import { FIXED } from '../channels.js';
-import { countedElements, formatShape } from '../dims.js';
-import type { Node, Shape } from '../graph.js';
+import { countedElements, formatShape, getExtents } from '../dims.js';
+import type { Dim, Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
 import { intsAttr } from './attributes.js';
@@ -59,7 +59,7 @@ const resizeGrad: OpSpec = {
 
   evaluate(node, inputs) {
     const dy = requiredTensor(node, inputs, 0);
-    const shape = originalShape(node, dy.shape) as number[];
+    const shape = originalShape(node, dy.shape);
     return [
       resizedAxes(node, shape).reduce((t, { axis, samples }) => gatherSamples(t, axis, samples, shape[axis]), dy),
     ];
@@ -67,7 +67,7 @@ const resizeGrad: OpSpec = {
 };
 
 /** The shape before resizing, from the attribute of a `ResizeGrad`. */
-export function originalShape(node: Node, resized: Shape): Shape {
+export function originalShape<D extends Dim>(node: Node, resized: Shape<D>): Shape<D | number> {
   const shape = intsAttr(node, 'shape');
   if (shape.length !== resized.length)
     throw new OpError(node, `shape must be ${resized.length} numbers, got [${shape}]`);
@@ -76,7 +76,7 @@ export function originalShape(node: Node, resized: Shape): Shape {
 
 /** The axes that change, each with what it is made of. Their extents are known. */
 export function resizedAxes(node: Node, shape: readonly number[]): { axis: number; samples: Samples }[] {
-  const to = resizedShape(node, shape) as number[];
+  const to = getExtents(resizedShape(node, shape));
   return resizeScales(node, shape.length).flatMap((scale, axis) => {
     return scale === 1 ? [] : [{ axis, samples: axisSamples(node, shape[axis], to[axis], scale) }];
   });

@@ -1,6 +1,6 @@
 import { type AxisChannels, FIXED } from '../channels.js';
-import { countedElements } from '../dims.js';
-import type { Dim, Node } from '../graph.js';
+import { countedElements, getExtent } from '../dims.js';
+import type { Node } from '../graph.js';
 import { type Composer, type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { elementCount } from '../tensor.js';
 import { intAttr, numberAttr } from './attributes.js';
@@ -167,7 +167,7 @@ function groupedSpec(op: string, leastRank: number): OpSpec {
       const input = ctx.input(0);
       const channels = input[1];
       for (const weight of [1, 2]) ctx.tie(channels, ctx.input(weight)[0]);
-      const groups = normalizedGroups(node, ctx.inputShape(0)[1] as number);
+      const groups = normalizedGroups(node, getExtent(ctx.inputShape(0), 1));
       const [first, ...others] = mixGroups(channels, groups, (axis) => ctx.renormalise(axis));
       for (const other of others) ctx.tie(first, other);
       if (op !== 'InstanceNormalization') return ctx.setOutput(0, spatialOutput(node, ctx, input, channels));
@@ -178,7 +178,7 @@ function groupedSpec(op: string, leastRank: number): OpSpec {
 
     slice(node, ctx) {
       const kept = ctx.keptIn(0, 1);
-      const channels = ctx.inputShape(0)[1] as number;
+      const channels = getExtent(ctx.inputShape(0), 1);
       const single = op !== 'InstanceNormalization' && normalizedGroups(node, channels) === channels;
       return kept && single ? { ...node.attrs, num_groups: kept.length } : node.attrs;
     },
@@ -196,7 +196,8 @@ function groupedSpec(op: string, leastRank: number): OpSpec {
 
     /** The mean of a group is that of its channels' means, as planes are equal in size. */
     compose(node, c) {
-      const [, channels, ...spatial] = c.shape(node.inputs[0]) as [Dim, number, ...Dim[]];
+      const [, , ...spatial] = c.shape(node.inputs[0]);
+      const channels = getExtent(c.shape(node.inputs[0]), 1);
       const groups = normalizedGroups(node, channels);
       const size = channels / groups;
       const planes = spatial.map(() => 1);

@@ -1,3 +1,4 @@
+import { getExtent } from '../dims.js';
 import type { Node } from '../graph.js';
 import { heldBy } from '../held.js';
 import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
@@ -68,7 +69,7 @@ const where: OpSpec = {
   wants: (_, i) => (i === 0 ? TRUTH_VALUES : PASSED_ON),
   evaluate(node, inputs) {
     const [condition, a, b] = [0, 1, 2].map((i) => requiredTensor(node, inputs, i));
-    const shape = broadcastShapes(node, [condition.shape, a.shape, b.shape]) as number[];
+    const shape = broadcastShapes(node, [condition.shape, a.shape, b.shape]);
     const [ofCondition, ofA, ofB] = [condition, a, b].map((t) => broadcastOffsets(t.shape, shape));
     const data = Float64Array.from(ofCondition, (at, i) =>
       condition.data[at] !== 0 ? a.data[ofA[i]] : b.data[ofB[i]],
@@ -132,7 +133,7 @@ const expand: OpSpec = {
         const own = axis - to.length + from.length;
         if (own >= 0 && from[own] === dim) return ctx.input(0)[own];
         if (own >= 0) ctx.freeze(ctx.input(0)[own], channelReason('BROADCAST', node));
-        return ctx.fresh(dim as number);
+        return ctx.fresh(getExtent(to, axis));
       }),
     );
   },
@@ -149,7 +150,7 @@ const expand: OpSpec = {
   },
   evaluate(node, inputs) {
     const { dtype, shape, data } = requiredTensor(node, inputs, 0);
-    const out = broadcastShapes(node, [shape, intsAttr(node, 'shape')]) as number[];
+    const out = broadcastShapes(node, [shape, intsAttr(node, 'shape')]);
     return [{ dtype, shape: out, data: Float64Array.from(broadcastOffsets(shape, out), (at) => data[at]) }];
   },
 };

@@ -1,5 +1,5 @@
 import { FIXED } from '../channels.js';
-import { dimProduct, toDim } from '../dims.js';
+import { dimProduct, getExtents, toDim } from '../dims.js';
 import type { Dim, Node, Shape } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, rowMajorStrides } from '../tensor.js';
@@ -47,7 +47,7 @@ const tile: OpSpec = {
   wants: () => PASSED_ON,
   evaluate(node, inputs) {
     const { dtype, shape, data } = requiredTensor(node, inputs, 0);
-    const to = tiledShape(node, shape) as number[];
+    const to = getExtents(tiledShape(node, shape));
     const [from, own] = [rowMajorStrides(shape), rowMajorStrides(to)];
     const out = new Float64Array(elementCount(to));
     for (let i = 0; i < out.length; i++) {

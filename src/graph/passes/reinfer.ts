@@ -1,4 +1,4 @@
-import { formatShape } from '../dims.js';
+import { formatShape, isBound } from '../dims.js';
 import { type Constant, type Graph, getSpec, type Node, type Shape, type TensorSpec } from '../graph.js';
 import { inferNode } from '../infer.js';
 
@@ -34,11 +34,12 @@ export function reinfer(graph: Graph, overrides: Overrides = {}): Graph {
 }
 
 /**
- * The graph for inputs of other extents (a batch of one, another image size).
- * @throws Error for an unknown input or another number of axes, OpError naming the first node that doesn't fit.
+ * The graph for inputs of these extents (a batch of one, another image size).
+ * @param shapes of every input that has a symbolic dimension
+ * @throws Error for an unknown input, other axes, or a value that stays open; OpError naming the node that doesn't fit.
  * @example bindShapes(graph, { x: [1, 3, 224, 224] })
  */
-export function bindShapes(graph: Graph, shapes: Readonly<Record<string, Shape>>): Graph {
+export function bindShapes(graph: Graph, shapes: Readonly<Record<string, Shape<number>>>): Graph<number> {
   for (const [id, shape] of Object.entries(shapes)) {
     if (!graph.inputs.includes(id)) throw new Error(`graph ${graph.name} has no input ${id}`);
     const own = getSpec(graph, id).shape;
@@ -46,5 +47,16 @@ export function bindShapes(graph: Graph, shapes: Readonly<Record<string, Shape>>
       throw new Error(`input ${id} has shape ${formatShape(own)}, ${formatShape(shape)} has other axes`);
     }
   }
-  return reinfer(graph, { inputs: new Map(Object.entries(shapes)) });
+  const bound = reinfer(graph, { inputs: new Map(Object.entries(shapes)) });
+  requireBound(bound);
+  return bound;
+}
+
+/** @throws Error naming the first value whose shape has a symbolic dimension */
+function requireBound(graph: Graph): asserts graph is Graph<number> {
+  for (const [id, { shape }] of graph.values) {
+    if (!isBound(shape)) {
+      throw new Error(`value ${id} of graph ${graph.name} has shape ${formatShape(shape)}, its extents must be known`);
+    }
+  }
 }

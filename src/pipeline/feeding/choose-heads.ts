@@ -6,7 +6,7 @@ import {
 } from '../../autodiff/index.js';
 import type { Labels, LabelTarget } from '../../data/index.js';
 import { EspalierError } from '../../errors.js';
-import { formatShape } from '../../graph/dims.js';
+import { formatShape, isBound } from '../../graph/dims.js';
 import { type Graph, type GraphOutput, getSpec, producers } from '../../graph/graph.js';
 import { elementCount } from '../../graph/tensor.js';
 import { didYouMean, type FinetuneConfig, type LossName, pointer } from '../../prune-config/index.js';
@@ -115,12 +115,13 @@ class Subject {
 
   constructor(graph: Graph, { name, value }: GraphOutput, asked: LossName) {
     const { shape } = getSpec(graph, value);
-    if (shape.slice(1).some((dim) => typeof dim !== 'number')) {
+    const extents = shape.slice(1);
+    if (!isBound(extents)) {
       const found = `output ${name} has shape ${formatShape(shape)}`;
       throw new EspalierError('NOT_TRAINABLE', `${found}; its extents must be known but for the batch`);
     }
     this.#name = name;
-    this.#shape = shape.slice(1).map(Number);
+    this.#shape = extents;
     this.#asked = asked;
     this.#activation = findClosingActivation(graph, value);
     this.#channelsLast = closesChannelsLast(graph, value);

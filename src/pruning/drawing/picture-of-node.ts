@@ -1,3 +1,4 @@
+import { getExtent } from '../../graph/dims.js';
 import { type Attrs, type AttrValue, type Graph, getSpec, type Node } from '../../graph/graph.js';
 import type { DynamicOp } from '../dynamic-ops/dynamic-op.js';
 import type { MutableChannel } from '../mutables/index.js';
@@ -16,7 +17,7 @@ const MODULES: Readonly<Record<string, Describe>> = {
     const dilations = list('dilations', 1);
     const padding = paddingOf(node.attrs, spatial);
     const args = [
-      String(Number(shape[1]) * group),
+      String(getExtent(shape, 1) * group),
       String(shape[0]),
       `kernel_size=${tuple(shape.slice(2))}`,
       `stride=${tuple(list('strides', 1))}`,

@@ -1,4 +1,5 @@
 import { FIXED } from '../../graph/channels.js';
+import { countedElements } from '../../graph/dims.js';
 import { type Graph, getSpec, type Node, type TensorSpec } from '../../graph/graph.js';
 import type { Cost } from '../../graph/op-spec.js';
 import { getOp } from '../../graph/ops/index.js';
@@ -149,7 +150,7 @@ class TermBuilder {
   #constantTerm(id: string): Term {
     return this.#term([id], () => {
       const { dtype, shape } = this.#spec(id);
-      const parameters = (shape as number[]).reduce((product, extent) => product * extent, 1);
+      const parameters = countedElements(shape);
       return { ...NOTHING, parameters, sizeBytes: parameters * DTYPE_BYTES[dtype] };
     });
   }

@@ -78,4 +78,9 @@ describe('bindShapes', () => {
     expect(() => bindShapes(graph, { x: [1, 2] })).toThrow('input x has shape [N, 2, 4, 4], [1, 2] has other axes');
     expect(() => bindShapes(graph, { x: [1, 3, 4, 4] })).toThrow('Conv conv1: x has 3 channels');
   });
+  test('refuses to leave a value open, by name', () => {
+    expect(() => bindShapes(graph, {})).toThrow(
+      'value x of graph residual has shape [N, 2, 4, 4], its extents must be',
+    );
+  });
 });

@@ -1,10 +1,9 @@
-import type { Node } from '../../../graph/graph.js';
+import type { Graph, Node } from '../../../graph/graph.js';
 import { flagAttr, intAttr, intsAttr } from '../../../graph/ops/attributes.js';
 import { normalizeAxis } from '../../../graph/ops/checks.js';
 import { findOp } from '../../../graph/ops/index.js';
 import { resizedAxes } from '../../../graph/ops/resize.js';
 import { slices } from '../../../graph/ops/slice.js';
-import type { BoundGraph } from './bound-graph.js';
 import { ELEMENTWISE } from './elementwise.js';
 
 type Shapes = readonly (readonly number[])[];
@@ -72,7 +71,7 @@ const byWhatIsMixed: ByRows = (node, inputs, output) => {
  * Which inputs a node reads by rows of the first axis: row i of every output is made of row i of those, and of all of the
  * others. Undefined where it isn't, or of nothing that has rows.
  */
-export function rowInputs(graph: BoundGraph, node: Node): readonly boolean[] | undefined {
+export function rowInputs(graph: Graph<number>, node: Node): readonly boolean[] | undefined {
   const shapeOf = (id: string): readonly number[] => (id === '' ? [] : graph.values.get(id)!.shape);
   const output = shapeOf(node.outputs[0]);
   if (!(output[0] > 1) || node.outputs.some((id) => shapeOf(id)[0] !== output[0])) return undefined;

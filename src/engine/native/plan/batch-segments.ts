@@ -1,8 +1,7 @@
-import type { Node } from '../../../graph/graph.js';
+import { consumers, type Graph, type Node } from '../../../graph/graph.js';
 import { findOp } from '../../../graph/ops/index.js';
 import { elementCount } from '../../../graph/tensor.js';
 import { rowInputs } from './batch-rows.js';
-import type { BoundGraph } from './bound-graph.js';
 import { ELEMENTWISE } from './elementwise.js';
 import { dtypeBytes } from './instruction.js';
 
@@ -26,7 +25,7 @@ export interface Budget {
 /** Ops that move nothing here: strides say where their elements are. */
 const isView = (op: string): boolean => findOp(op)?.view !== undefined || op === 'Slice' || op === 'Expand';
 
-export function bytesOf(graph: BoundGraph, id: string): number {
+export function bytesOf(graph: Graph<number>, id: string): number {
   const { dtype, shape } = graph.values.get(id)!;
   return elementCount(shape) * dtypeBytes(dtype);
 }
@@ -36,7 +35,7 @@ export function bytesOf(graph: BoundGraph, id: string): number {
  * @param rows of the batch
  */
 export function takeRun(
-  graph: BoundGraph,
+  graph: Graph<number>,
   nodes: readonly Node[],
   rows: number,
 ): { before: Node[]; run: RowRun; after: Node[] } {
@@ -64,7 +63,7 @@ interface Stretch {
  * The stretches of a run that gain from being computed for some rows at a time: those between the makers and the readers of
  * values that are too large for the cache as a whole. Where that would read more weights again than it saves, it isn't one.
  */
-export function findStretches(graph: BoundGraph, run: RowRun, budget: Budget): Stretch[] {
+export function findStretches(graph: Graph<number>, run: RowRun, budget: Budget): Stretch[] {
   const sketch = new RunSketch(graph, run);
   const stretches: Stretch[] = [];
   const worth = (saved: number, from: number, to: number): boolean =>
@@ -80,7 +79,7 @@ export function findStretches(graph: BoundGraph, run: RowRun, budget: Budget): S
 }
 
 /** Bytes of activations that a stretch holds at once, of the whole batch. */
-export function liveBytes(graph: BoundGraph, run: RowRun, { from, to }: Stretch): number {
+export function liveBytes(graph: Graph<number>, run: RowRun, { from, to }: Stretch): number {
   const nodes = run.nodes.slice(from, to);
   const last = new Map<string, number>();
   const rowsOf = (node: Node): string[] => node.inputs.filter((_, i) => run.byRows.get(node)![i]);
@@ -102,7 +101,8 @@ export function liveBytes(graph: BoundGraph, run: RowRun, { from, to }: Stretch)
 
 /** What flows within a run. */
 class RunSketch {
-  readonly #graph: BoundGraph;
+  readonly #graph: Graph<number>;
+  readonly #readers: ReadonlyMap<string, readonly Node[]>;
   readonly #run: RowRun;
   /** By value: the place of the node that makes it. */
   readonly #maker = new Map<string, number>();
@@ -113,8 +113,9 @@ class RunSketch {
   /** By place: bytes of weights of the nodes before. */
   readonly #weights = [0];
 
-  constructor(graph: BoundGraph, run: RowRun) {
+  constructor(graph: Graph<number>, run: RowRun) {
     this.#graph = graph;
+    this.#readers = consumers(graph);
     this.#run = run;
     run.nodes.forEach((node, at) => {
       for (const id of node.outputs) this.#maker.set(id, at);
@@ -125,7 +126,7 @@ class RunSketch {
     const made = [...this.#maker.keys()];
     const outputs = new Set(graph.outputs.map(({ value }) => value));
     this.#shared = new Set(
-      made.filter((id) => outputs.has(id) || graph.readers.get(id)?.some((node) => !run.byRows.has(node))),
+      made.filter((id) => outputs.has(id) || this.#readers.get(id)?.some((node) => !run.byRows.has(node))),
     );
   }
 
@@ -142,7 +143,7 @@ class RunSketch {
   #isStored(id: string, maker: number): boolean {
     const { op } = this.#run.nodes[maker];
     const isElementwise = (node: Node): boolean => Object.hasOwn(ELEMENTWISE, node.op);
-    return !isView(op) && !(Object.hasOwn(ELEMENTWISE, op) && this.#graph.readers.get(id)!.every(isElementwise));
+    return !isView(op) && !(Object.hasOwn(ELEMENTWISE, op) && this.#readers.get(id)!.every(isElementwise));
   }
 
   weights(from: number, to: number): number {

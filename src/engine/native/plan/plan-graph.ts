@@ -1,10 +1,9 @@
-import type { Node } from '../../../graph/graph.js';
+import type { Graph, Node, TensorSpec } from '../../../graph/graph.js';
 import { type DType, elementCount } from '../../../graph/tensor.js';
 import { GraphRefused } from '../../refusal.js';
 import { LOWERINGS } from '../lowerings/index.js';
 import { planArena } from './arena.js';
 import type { Budget } from './batch-segments.js';
-import type { BoundGraph } from './bound-graph.js';
 import { fuse } from './fusions/index.js';
 import { dtypeBytes, type Instruction } from './instruction.js';
 import { emitMap } from './map.js';
@@ -32,11 +31,11 @@ export interface Plan {
 }
 
 /**
- * Plans a graph of known extents: fuses, splits large batches, cuts it into steps, writes their instructions, lays out the
+ * Plans a graph: fuses, splits large batches, cuts it into steps, writes their instructions, lays out the
  * memory.
  * @throws GraphRefused naming the node that the kernels can't hold
  */
-export function planGraph(graph: BoundGraph, kernels: Kernels, budget: Budget = DEPTH_FIRST): Plan {
+export function planGraph(graph: Graph<number>, kernels: Kernels, budget: Budget = DEPTH_FIRST): Plan {
   const prepared = splitBatch(fuse(graph), budget);
   const planner = new Planner(prepared, kernels);
   for (const step of cutIntoSteps(prepared)) {
@@ -68,8 +67,7 @@ export function planGraph(graph: BoundGraph, kernels: Kernels, budget: Budget = 
 const labels = (nodes: readonly Node[]): string =>
   nodes.map(({ op, layer, name }) => `${op} ${layer ?? name}`).join(', ');
 
-const sizeOf = ({ dtype, shape }: { dtype: DType; shape: readonly number[] }): number =>
-  elementCount(shape) * dtypeBytes(dtype);
+const sizeOf = ({ dtype, shape }: TensorSpec<number>): number => elementCount(shape) * dtypeBytes(dtype);
 
 /** Outputs are computed where the run wants them, or copied there. */
 function deliver(planner: Planner): Pick<Plan, 'results' | 'resultOf'> {

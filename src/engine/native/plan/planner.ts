@@ -1,7 +1,6 @@
-import { getSpec, type Node } from '../../../graph/graph.js';
+import { type Graph, getSpec, type Node, type TensorSpec } from '../../../graph/graph.js';
 import { type DType, elementCount, scalar, type Tensor } from '../../../graph/tensor.js';
 import type { InstructionSpec } from '../addon.js';
-import type { BoundGraph } from './bound-graph.js';
 import { aligned, DataBlock } from './data-block.js';
 import {
   dtypeBytes,
@@ -40,7 +39,7 @@ export interface Kernels {
  * slices move nothing, and a kernel that wants its operands in another layout asks for a copy, which is made once.
  */
 export class Planner {
-  readonly graph: BoundGraph;
+  readonly graph: Graph<number>;
   readonly kernels: Kernels;
   /** A step that differentiates: its forward pass must round little. */
   readonly trains: boolean;
@@ -56,7 +55,7 @@ export class Planner {
   readonly #packed = new Map<string, View>();
   #label = '';
 
-  constructor(graph: BoundGraph, kernels: Kernels) {
+  constructor(graph: Graph<number>, kernels: Kernels) {
     this.graph = graph;
     this.kernels = kernels;
     this.trains = graph.nodes.some(({ op }) => op.endsWith('Grad'));
@@ -67,8 +66,8 @@ export class Planner {
     });
   }
 
-  spec(id: string): { dtype: DType; shape: readonly number[] } {
-    return getSpec(this.graph as never, id) as { dtype: DType; shape: readonly number[] };
+  spec(id: string): TensorSpec<number> {
+    return getSpec(this.graph, id);
   }
 
   /** What instructions from now on are for. */

@@ -1,7 +1,6 @@
-import type { Node } from '../../../graph/graph.js';
+import { consumers, type Graph, type Node, type TensorSpec } from '../../../graph/graph.js';
 import { rowInputs } from './batch-rows.js';
 import { type Budget, bytesOf, findStretches, liveBytes, type RowRun, takeRun } from './batch-segments.js';
-import { type BoundGraph, type BoundSpec, withNodes } from './bound-graph.js';
 
 /**
  * Measured on a machine with 32 MiB of last cache that others share: values from 6 MiB on are often gone from it when the
@@ -15,21 +14,21 @@ export const DEPTH_FIRST: Budget = { large: 6 * 2 ** 20, part: 10 * 2 ** 20, mos
  * layer finds what the one before it made still in the cache, and the arena has room for those rows alone. What other
  * nodes read is joined again.
  */
-export function splitBatch(graph: BoundGraph, budget: Budget): BoundGraph {
+export function splitBatch(graph: Graph<number>, budget: Budget): Graph<number> {
   const trains = graph.nodes.some(({ op }) => op.endsWith('Grad') || op === 'BatchNormalizationTraining');
   if (trains) return graph;
   const splitter = new Splitter(graph, budget);
   const nodes = splitter.split(graph.nodes);
-  return splitter.values.size > 0 ? withNodes(graph, nodes, splitter.values) : graph;
+  return splitter.values.size > 0 ? { ...graph, nodes, values: new Map([...graph.values, ...splitter.values]) } : graph;
 }
 
 class Splitter {
   /** Those of parts. */
-  readonly values = new Map<string, BoundSpec>();
-  readonly #graph: BoundGraph;
+  readonly values = new Map<string, TensorSpec<number>>();
+  readonly #graph: Graph<number>;
   readonly #budget: Budget;
 
-  constructor(graph: BoundGraph, budget: Budget) {
+  constructor(graph: Graph<number>, budget: Budget) {
     this.#graph = graph;
     this.#budget = budget;
   }
@@ -61,10 +60,11 @@ class Splitter {
   #repeat(run: RowRun, nodes: readonly Node[], parts: number): Node[] {
     const graph = this.#graph;
     const members = new Set(nodes);
+    const readers = consumers(graph);
     const outputs = new Set(graph.outputs.map(({ value }) => value));
     const leaving = nodes
       .flatMap((node) => node.outputs)
-      .filter((id) => outputs.has(id) || graph.readers.get(id)?.some((node) => !members.has(node)));
+      .filter((id) => outputs.has(id) || readers.get(id)?.some((node) => !members.has(node)));
     const bounds = Array.from({ length: parts + 1 }, (_, i) => Math.ceil((i * run.rows) / parts));
     const pieces = bounds.slice(1).map((end, i) => this.#part(run, nodes, bounds[i], end));
     const joins = leaving.map((id): Node => {

@@ -1,6 +1,5 @@
-import type { Constant, Node } from '../../../graph/graph.js';
+import { type Constant, consumers, type Graph, type Node } from '../../../graph/graph.js';
 import type { DType } from '../../../graph/tensor.js';
-import type { BoundGraph } from './bound-graph.js';
 import { ELEMENTWISE } from './elementwise.js';
 import { Expression } from './expression.js';
 
@@ -43,7 +42,7 @@ const current = (group: Group): Group => (group.into ? current(group.into) : gro
  * Cuts a graph into steps in an order that can run: elementwise nodes over the same space are joined with those that they
  * read from, wherever no other node stands between.
  */
-export function cutIntoSteps(graph: BoundGraph): Step[] {
+export function cutIntoSteps(graph: Graph<number>): Step[] {
   const made = new Map<string, Group>();
   const groups: Group[] = [];
   graph.nodes.forEach((node, position) => {
@@ -58,10 +57,14 @@ export function cutIntoSteps(graph: BoundGraph): Step[] {
     for (const source of [...own.sources]) join(current(source), current(own));
   });
   const left = groups.filter((group) => !group.into);
-  return inOrder(left).map((group) => toStep(graph, group, made));
+  const readers = consumers(graph);
+  const isReadOutside = (id: string, group: Group): boolean =>
+    graph.outputs.some(({ value }) => value === id) ||
+    (readers.get(id)?.some((node) => current(made.get(node.outputs[0])!) !== group) ?? false);
+  return inOrder(left).map((group) => toStep(graph, group, isReadOutside));
 }
 
-function spaceOf(graph: BoundGraph, node: Node): string | undefined {
+function spaceOf(graph: Graph<number>, node: Node): string | undefined {
   if (!Object.hasOwn(ELEMENTWISE, node.op)) return undefined;
   const dtypes = [...node.inputs, ...node.outputs].map((id) => graph.values.get(id)!.dtype);
   return `${isWide(dtypes) ? 'wide ' : ''}${graph.values.get(node.outputs[0])!.shape}`;
@@ -121,7 +124,7 @@ function inOrder(groups: readonly Group[]): Group[] {
   return ordered;
 }
 
-function toStep(graph: BoundGraph, group: Group, made: ReadonlyMap<string, Group>): Step {
+function toStep(graph: Graph<number>, group: Group, isReadOutside: (id: string, group: Group) => boolean): Step {
   const nodes = group.members.toSorted((a, b) => a.position - b.position).map(({ node }) => node);
   if (group.space === undefined) return { kind: 'node', node: nodes[0] };
   const expression = new Expression();
@@ -134,7 +137,7 @@ function toStep(graph: BoundGraph, group: Group, made: ReadonlyMap<string, Group
     const term = ELEMENTWISE[node.op](expression, terms, node, graph.values.get(output)!.dtype);
     expression.results.set(output, term);
   }
-  const outputs = nodes.flatMap((node) => node.outputs).filter((id) => isReadOutside(graph, id, group, made));
+  const outputs = nodes.flatMap((node) => node.outputs).filter((id) => isReadOutside(id, group));
   return {
     kind: 'map',
     shape: graph.values.get(nodes[0].outputs[0])!.shape,
@@ -143,11 +146,6 @@ function toStep(graph: BoundGraph, group: Group, made: ReadonlyMap<string, Group
     outputs,
     nodes,
   };
-}
-
-function isReadOutside(graph: BoundGraph, id: string, group: Group, made: ReadonlyMap<string, Group>): boolean {
-  if (graph.outputs.some(({ value }) => value === id)) return true;
-  return graph.readers.get(id)?.some((node) => current(made.get(node.outputs[0])!) !== group) ?? false;
 }
 
 /** A constant of one element is part of the expression. */

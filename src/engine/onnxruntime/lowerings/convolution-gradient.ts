@@ -1,3 +1,4 @@
+import { getExtent, getExtents } from '../../../graph/dims.js';
 import { intAttr, intsAttr } from '../../../graph/ops/attributes.js';
 import { resolveWindow, type Window } from '../../../graph/ops/window.js';
 import { elementCount, rowMajorStrides } from '../../../graph/tensor.js';
@@ -171,7 +172,7 @@ function pointwiseFilterGradient(x: NodeLowering, input: string, dy: string, g: 
 
 export const CONVOLUTION_GRADIENTS: LoweringTable = {
   ConvInputGrad: (x) => {
-    const [outputs, perGroup, ...kernel] = x.inputSpec(1).shape as number[];
+    const [outputs, perGroup, ...kernel] = getExtents(x.inputSpec(1).shape);
     const spatial = intsAttr(x.node, 'spatial');
     const groups = intAttr(x.node, 'group', 1);
     const window = resolveWindow(x.node, spatial, kernel);
@@ -187,8 +188,8 @@ export const CONVOLUTION_GRADIENTS: LoweringTable = {
 
   ConvFilterGrad: (x) => {
     const [input, dy] = x.inputs;
-    const [, inputs, ...spatial] = x.inputSpec(0).shape as number[];
-    const outputs = x.inputSpec(1).shape[1] as number;
+    const [inputs, ...spatial] = getExtents(x.inputSpec(0).shape.slice(1));
+    const outputs = getExtent(x.inputSpec(1).shape, 1);
     const groups = intAttr(x.node, 'group', 1);
     const window = resolveWindow(x.node, spatial, intsAttr(x.node, 'kernel_shape'));
     const g: Geometry = { window, spatial, groups, inputs, outputs };

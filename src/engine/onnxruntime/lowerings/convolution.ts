@@ -1,3 +1,4 @@
+import { getExtents, isBound } from '../../../graph/dims.js';
 import type { Node, Shape } from '../../../graph/graph.js';
 import { choiceAttr, intAttr, intsAttr } from '../../../graph/ops/attributes.js';
 import { resolveTransposedWindow } from '../../../graph/ops/transposed-window.js';
@@ -7,9 +8,9 @@ import type { OnnxAttrs } from '../model-builder.js';
 import { emitInputGradient } from './convolution-gradient.js';
 
 /** The spatial extents as numbers, or undefined where some are known only at run time. */
-export function concreteSpatial(shape: Shape): number[] | undefined {
+export function concreteSpatial(shape: Shape): Shape<number> | undefined {
   const spatial = shape.slice(2);
-  return spatial.every((d) => typeof d === 'number') ? (spatial as number[]) : undefined;
+  return isBound(spatial) ? spatial : undefined;
 }
 
 /** A window as ONNX attributes. Pads are explicit: onnxruntime's `auto_pad` doesn't take dilations everywhere. */
@@ -37,14 +38,14 @@ export function unresolvedWindowAttrs(node: Node, kernel: readonly number[]): On
 
 export const CONVOLUTIONS: LoweringTable = {
   Conv: (x) => {
-    const kernel = x.inputSpec(1).shape.slice(2) as number[];
+    const kernel = getExtents(x.inputSpec(1).shape).slice(2);
     const spatial = concreteSpatial(x.inputSpec(0).shape);
     const attrs = spatial ? windowAttrs(resolveWindow(x.node, spatial, kernel)) : unresolvedWindowAttrs(x.node, kernel);
     x.result('Conv', x.inputs, { ...attrs, group: intAttr(x.node, 'group', 1) });
   },
   ConvTranspose: (x) => {
     const [input, w, ...bias] = x.inputs;
-    const [inputs, perGroup, ...kernel] = x.inputSpec(1).shape as number[];
+    const [inputs, perGroup, ...kernel] = getExtents(x.inputSpec(1).shape);
     const groups = intAttr(x.node, 'group', 1);
     const spatial = concreteSpatial(x.inputSpec(0).shape);
     if (spatial) {

@@ -1,3 +1,4 @@
+import { getExtent, getExtents } from '../../../graph/dims.js';
 import { intsAttr } from '../../../graph/ops/attributes.js';
 import { resolveWindow } from '../../../graph/ops/window.js';
 import { elementCount } from '../../../graph/tensor.js';
@@ -10,7 +11,7 @@ export const POOL_GRADIENTS: LoweringTable = {
   /** The pool again, for the indices of its maxima: the first of equals, into the flattened input. */
   MaxPoolGrad: (x) => {
     const dy = x.inputs[2];
-    const spatial = x.inputSpec(0).shape.slice(2) as number[];
+    const spatial = getExtents(x.inputSpec(0).shape.slice(2));
     const window = resolveWindow(x.node, spatial, intsAttr(x.node, 'kernel_shape'));
     const { value, attrs, padded } = maxPoolInput(x, window, spatial);
     const [, indices] = x.ops('MaxPool', [value], 2, attrs);
@@ -30,7 +31,7 @@ export const POOL_GRADIENTS: LoweringTable = {
   },
   /** Each gradient's share, put back by the gradient of a convolution with ones, one channel at a time. */
   AveragePoolGrad: (x) => {
-    const channels = x.inputSpec(0).shape[1] as number;
+    const channels = getExtent(x.inputSpec(0).shape, 1);
     const spatial = intsAttr(x.node, 'spatial');
     const window = resolveWindow(x.node, spatial, intsAttr(x.node, 'kernel_shape'));
     const shares = x.op('Mul', [x.inputs[0], reciprocalCounts(x, window, spatial)]);

@@ -1,3 +1,4 @@
+import { getExtent } from '../../../graph/dims.js';
 import { flagAttr, intsAttr } from '../../../graph/ops/attributes.js';
 import { averagePoolCounts } from '../../../graph/ops/pooling.js';
 import { resolveWindow, type Window } from '../../../graph/ops/window.js';
@@ -45,7 +46,7 @@ export function reciprocalCounts(x: NodeLowering, window: Window<number>, spatia
 
 /** Sums each window: a convolution with ones, one channel at a time. For geometries that ONNX's AveragePool lacks. */
 function averagePoolByConv(x: NodeLowering, window: Window<number>, spatial: readonly number[]): void {
-  const channels = x.inputSpec(0).shape[1] as number;
+  const channels = getExtent(x.inputSpec(0).shape, 1);
   const planes = x.reshape(x.inputs[0], [-1, 1, ...spatial]);
   const ones = x.constant(new Array<number>(elementCount(window.kernel)).fill(1), [1, 1, ...window.kernel]);
   const sums = x.op('Conv', [planes, ones], windowAttrs(window, coveringPads(window, spatial)));

@@ -62,7 +62,7 @@ function nativeScales({ node }: NodeLowering, shape: Shape): number[] | undefine
       return [s * extent, Math.fround(s * extent)].every((to) => Math.floor(to) === resized[axis]);
     });
   });
-  return scales.includes(undefined) ? undefined : (scales as number[]);
+  return scales.every((scale) => scale !== undefined) ? scales : undefined;
 }
 
 /** ONNX's own Resize. Linear planes of one axis are given a second one, which onnxruntime needs. */
@@ -127,7 +127,7 @@ export const RESIZING: LoweringTable = {
 
   ResizeGrad: (x) => {
     const resized = knownShape(x.inputSpec(0).shape) ?? [];
-    const shape = originalShape(x.node, resized) as number[];
+    const shape = originalShape(x.node, resized);
     const axes = resizedAxes(x.node, shape);
     const repeats = repeatsOf(shape, axes);
     const window = repeats.slice(2);

@@ -1,3 +1,4 @@
+import { getExtent, getExtents } from '../../../graph/dims.js';
 import { choiceAttr, intAttr, intsAttr, numberAttr } from '../../../graph/ops/attributes.js';
 import { padSources } from '../../../graph/ops/pad.js';
 import { elementCount } from '../../../graph/tensor.js';
@@ -12,9 +13,9 @@ const hasKnownAxes = (x: NodeLowering, pads: readonly number[]): boolean =>
 /** Each padded axis from the elements that it repeats. */
 function takeAxes(x: NodeLowering, pads: readonly number[]): void {
   const { shape } = x.inputSpec(0);
-  const taken = shape.reduce<string>((value, extent, axis) => {
+  const taken = shape.reduce<string>((value, _, axis) => {
     if (!isPadded(pads, axis)) return value;
-    return x.op('Gather', [value, x.ints([...padSources(x.node, axis, Number(extent))])], { axis });
+    return x.op('Gather', [value, x.ints([...padSources(x.node, axis, getExtent(shape, axis))])], { axis });
   }, x.inputs[0]);
   x.result('Identity', [taken]);
 }
@@ -45,7 +46,7 @@ export const SHAPES: LoweringTable = {
   Tile: (x) => x.result('Tile', [x.inputs[0], x.ints(intsAttr(x.node, 'repeats'))]),
   Gather: (x) => x.result('Gather', x.inputs, { axis: intAttr(x.node, 'axis', 0) }),
   GatherGrad: (x) => {
-    const [rows, ...row] = x.outputSpec().shape as number[];
+    const [rows, ...row] = getExtents(x.outputSpec().shape);
     const inner = elementCount(row);
     const zeros = x.op('Expand', [x.constant([0], [1, 1]), x.ints([rows, inner])]);
     const updates = x.reshape(x.inputs[0], [-1, inner]);

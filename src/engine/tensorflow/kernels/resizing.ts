@@ -56,5 +56,5 @@ const byAxes =
 
 export const RESIZING: KernelTable = {
   Resize: byAxes((_, shape) => shape, sampled),
-  ResizeGrad: byAxes((x, shape) => originalShape(x.node, shape) as number[], gathered),
+  ResizeGrad: byAxes((x, shape) => originalShape(x.node, shape), gathered),
 };

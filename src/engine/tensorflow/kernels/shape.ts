@@ -1,3 +1,4 @@
+import { getExtents } from '../../../graph/dims.js';
 import { choiceAttr, intAttr, intsAttr, numberAttr } from '../../../graph/ops/attributes.js';
 import { broadcastShapes } from '../../../graph/ops/broadcast.js';
 import { normalizeAxis } from '../../../graph/ops/checks.js';
@@ -86,7 +87,7 @@ export const SHAPES: KernelTable = {
   },
   Expand: (x) => {
     const input = x.input(0);
-    const shape = broadcastShapes(x.node, [input.shape, intsAttr(x.node, 'shape')]) as number[];
+    const shape = broadcastShapes<number>(x.node, [input.shape, intsAttr(x.node, 'shape')]);
     return x.tf.broadcastTo(input, shape);
   },
   ExpandBatch: (x) => {
@@ -121,7 +122,7 @@ export const SHAPES: KernelTable = {
   },
   GatherGrad: (x) => {
     const { tf } = x;
-    const [rows, ...row] = x.outputSpec().shape as number[];
+    const [rows, ...row] = getExtents(x.outputSpec().shape);
     const indices = tf.reshape(wrappedIndices(x, 1, rows), [-1, 1]);
     return tf.scatterND(indices, tf.reshape(x.input(0), [indices.size, ...row]), [rows, ...row]);
   },

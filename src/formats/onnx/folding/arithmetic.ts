@@ -69,7 +69,7 @@ function unary(apply: (value: number) => number): Fold {
     return Known.entries(
       x.inputs[0]!.dtype,
       x.inputs[0]!.shape,
-      (entries as number[]).map((v) => rounded(apply(v), whole)),
+      entries.map((v) => rounded(apply(v), whole)),
     );
   };
 }

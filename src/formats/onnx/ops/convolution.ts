@@ -1,4 +1,5 @@
-import type { Attrs } from '../../../graph/graph.js';
+import { isBound } from '../../../graph/dims.js';
+import type { Attrs, Shape } from '../../../graph/graph.js';
 import type { NodeLowering } from '../lowering.js';
 import type { NodePatch } from '../write/node-patch.js';
 import type { OnnxOp, OnnxOpTable } from './onnx-op.js';
@@ -39,16 +40,15 @@ function explicitOutput(n: NodeLowering): Attrs {
   const given = n.attrs.ints('output_shape');
   if (!given) return attrs;
   const { auto_pad: autoPad, ...others } = attrs;
-  const kernel = n.shape(1).slice(2).map(Number);
-  const spatial = n.shape(0).slice(2);
-  if (spatial.some((d) => typeof d !== 'number'))
+  const [spatial, kernel]: Shape[] = [0, 1].map((i) => n.shape(i).slice(2));
+  if (!isBound(spatial) || !isBound(kernel))
     throw n.unsupported('output_shape of an input whose extents are not known');
   const target = given.slice(-kernel.length);
   const ones = kernel.map(() => 1);
   const [strides, dilations] = [attrs.strides ?? ones, attrs.dilations ?? ones] as number[][];
   const extra = (attrs.output_padding ?? kernel.map(() => 0)) as number[];
   const excess = kernel.map(
-    (k, i) => strides[i] * (Number(spatial[i]) - 1) + extra[i] + (k - 1) * dilations[i] + 1 - target[i],
+    (k, i) => strides[i] * (spatial[i] - 1) + extra[i] + (k - 1) * dilations[i] + 1 - target[i],
   );
   const less = excess.map((e) => Math.floor(Math.max(e, 0) / 2));
   const more = excess.map((e, i) => Math.max(e, 0) - less[i]);

@@ -1,3 +1,4 @@
+import { isBound } from '../../../graph/dims.js';
 import { reshapedWithBatch } from '../batch.js';
 import { axesOf, unsqueezed } from '../folding/index.js';
 import type { NodeLowering } from '../lowering.js';
@@ -111,8 +112,9 @@ function blockSize(n: NodeLowering): number {
 function planes(n: NodeLowering): [number | string, number, number, number] {
   const shape = n.shape(0);
   if (shape.length !== 4) throw n.invalid(`x must have 4 axes, got [${shape}]`);
-  if (shape.slice(1).some((d) => typeof d !== 'number')) throw n.unsupported('its extents are not known');
-  return shape as [number | string, number, number, number];
+  const [batch, ...extents] = shape;
+  if (!isBound(extents)) throw n.unsupported('its extents are not known');
+  return [batch, extents[0], extents[1], extents[2]];
 }
 
 const tile: OnnxOp = {

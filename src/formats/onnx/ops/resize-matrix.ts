@@ -1,3 +1,4 @@
+import { getExtent } from '../../../graph/dims.js';
 import type { Dim } from '../../../graph/graph.js';
 import type { NodeLowering } from '../lowering.js';
 
@@ -139,7 +140,7 @@ function extrapolated(
   value: number,
 ): { values: number[]; shape: number[] } | undefined {
   if (value === 0 || !beyond.some((places) => places.includes(true))) return undefined;
-  const shape = beyond.map((places, axis) => (places.length > 0 ? Number(dims[axis]) : 1));
+  const shape = beyond.map((places, axis) => (places.length > 0 ? getExtent(dims, axis) : 1));
   const total = shape.reduce((p, d) => p * d, 1);
   const values = Array.from({ length: total }, (_, i) => {
     let rest = i;

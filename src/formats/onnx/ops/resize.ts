@@ -52,9 +52,7 @@ const resize: OnnxOp = {
       ? given.map((d, i) => (d === shape[axes[i]] || isBatch(n, shape[axes[i]], d) ? shape[axes[i]] : d))
       : given;
     const bounded =
-      bySize && wanted.every((d) => typeof d === 'number')
-        ? boundedSizes(n, shape, wanted as number[], axes)
-        : undefined;
+      bySize && wanted.every((d) => typeof d === 'number') ? boundedSizes(n, shape, wanted, axes) : undefined;
     axes.forEach((axis, i) => {
       const [from, to] = [shape[axis], wanted[i]];
       if (bySize) {

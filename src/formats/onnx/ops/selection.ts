@@ -1,3 +1,4 @@
+import { getExtent, isBound } from '../../../graph/dims.js';
 import { BATCH } from '../batch.js';
 import { sliceBounds } from '../folding/index.js';
 import type { NodeLowering } from '../lowering.js';
@@ -100,7 +101,7 @@ const split: OnnxOp = {
   patch(p) {
     const axis = Number((p.before().attrs.axes as readonly number[])[0]);
     const sizes = (extents: (i: number) => readonly (number | string)[]) =>
-      p.node.output.map((_, i) => Number(extents(i)[axis]));
+      p.node.output.map((_, i) => getExtent(extents(i), axis));
     const [before, after] = [sizes((i) => p.outputBefore(i)), sizes((i) => p.outputAfter(i))];
     if (String(before) === String(after)) return;
     if (p.opset < 13) return p.setInts('split', after);
@@ -157,8 +158,7 @@ const constantOfShape: OnnxOp = {
   lower(n) {
     const requested = n.extents(0, 'shape');
     const [first, ...others] = requested;
-    if (first !== BATCH || others.some((d) => typeof d === 'string'))
-      throw n.unsupported(`a constant of shape [${requested}]`);
+    if (first !== BATCH || !isBound(others)) throw n.unsupported(`a constant of shape [${requested}]`);
     const filling = n.attrs.tensor('value');
     const known = filling ? n.filling(filling) : { dtype: 'float32' as const, value: 0 };
     const one = n.literal(
@@ -166,7 +166,7 @@ const constantOfShape: OnnxOp = {
       requested.map(() => 1),
       known.dtype,
     );
-    n.result(alongBatch(n, n.emit('Expand', [one], { shape: [1, ...others.map(Number)] })));
+    n.result(alongBatch(n, n.emit('Expand', [one], { shape: [1, ...others] })));
   },
 };
 

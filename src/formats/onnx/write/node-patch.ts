@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { EspalierError } from '../../../errors.js';
+import { getExtents } from '../../../graph/dims.js';
 import type { Dim, Node, Shape } from '../../../graph/graph.js';
 import { tensor } from '../../../graph/tensor.js';
 import {
@@ -96,7 +97,7 @@ export class NodePatch {
     }
     const old = this.list(name, -1)!;
     const changed = old.map(change);
-    if (String(changed) !== String(old)) this.setInts(name, changed.map(Number));
+    if (String(changed) !== String(old)) this.setInts(name, getExtents(changed));
   }
 
   /**

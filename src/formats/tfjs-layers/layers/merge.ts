@@ -1,3 +1,4 @@
+import { getExtents } from '../../../graph/dims.js';
 import type { KerasTensor, Layout } from '../keras-tensor.js';
 import type { LayerKind } from '../layer-kind.js';
 import type { LayerLowering } from '../lowering.js';
@@ -20,7 +21,7 @@ function foldWith(op: string, inputs: readonly KerasTensor[], layer: LayerLoweri
 function ofRank(t: KerasTensor, rank: number, layout: Layout, layer: LayerLowering): KerasTensor {
   if (t.shape.length === rank) return t;
   const ones = Array.from({ length: rank - t.shape.length }, () => 1);
-  const dims = t.shape.slice(1) as number[];
+  const dims = getExtents(t.shape.slice(1));
   const channels = dims[dims.length - 1];
   const shape =
     layout === 'declared' ? [0, ...ones, ...dims] : [0, channels, ...ones, ...dims.slice(0, dims.length - 1)];

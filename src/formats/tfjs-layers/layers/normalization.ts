@@ -1,4 +1,5 @@
-import type { Dim } from '../../../graph/graph.js';
+import { getExtent } from '../../../graph/dims.js';
+import type { Shape } from '../../../graph/graph.js';
 import { show } from '../json.js';
 import { type KerasTensor, type Layout, toChannelsFirst } from '../keras-tensor.js';
 import { type LayerChange, type LayerKind, unary } from '../layer-kind.js';
@@ -13,14 +14,15 @@ function batchNormalization(input: KerasTensor, layer: LayerLowering): KerasTens
   const axis = normalizedAxis(layer, rank);
   // The last axis is at place 1 channels-first; axis 1 is there as declared.
   const layout = axis === rank - 1 ? 'channelsFirst' : 'declared';
-  if (axis !== 1 && axis !== rank - 1) throw layer.unsupported(`it normalises axis ${axis} of rank ${rank}`);
+  if (axis !== 1 && (axis < 2 || axis !== rank - 1))
+    throw layer.unsupported(`it normalises axis ${axis} of rank ${rank}`);
   if (axis !== rank - 1) {
     layer.warn(
       'BACKEND_DIFFERS',
       `it normalises axis 1 of ${rank}, which the CPU and WASM backends of TensorFlow.js get wrong`,
     );
   }
-  const channels = input.shape[axis] as number;
+  const channels = getExtent(input.shape, axis);
   const [scale, center] = scaleAndShift(layer, perChannel(channels));
   const mean = layer.weight('moving_mean', [channels], AS_IS, 'statistic');
   const variance = layer.weight('moving_variance', [channels], AS_IS, 'statistic');
@@ -30,8 +32,8 @@ function batchNormalization(input: KerasTensor, layer: LayerLowering): KerasTens
 
 /** How a norm's weights stand in the file and in the graph. */
 interface NormWeights {
-  readonly fileShape: readonly Dim[];
-  readonly shape: readonly Dim[];
+  readonly fileShape: Shape<number>;
+  readonly shape: Shape<number>;
   readonly layout: WeightLayout;
 }
 
@@ -40,7 +42,7 @@ function scaleAndShift(layer: LayerLowering, { fileShape, shape, layout }: NormW
   const weight = (key: string, name: string, absent: number): string =>
     layer.fields.bool(key, true)
       ? layer.weight(name, fileShape, layout, 'parameter')
-      : layer.filled(name, shape as number[], absent);
+      : layer.filled(name, shape, absent);
   return [weight('scale', 'gamma', 1), weight('center', 'beta', 0)];
 }
 
@@ -58,8 +60,8 @@ function layerNormalization(input: KerasTensor, layer: LayerLowering): KerasTens
   const [normalized, others] = [true, false].map((is) => axes.filter((axis) => given.includes(axis) === is));
   if (normalized.length !== given.length) throw fields.fault('axis', `axes from 1 to ${rank - 1}, each once`);
   const weights = scaleAndShift(layer, {
-    fileShape: given.map((axis) => input.shape[axis]),
-    shape: normalized.map((axis) => input.shape[axis]),
+    fileShape: given.map((axis) => getExtent(input.shape, axis)),
+    shape: normalized.map((axis) => getExtent(input.shape, axis)),
     layout: axesInOrder(given.map((axis) => normalized.indexOf(axis))),
   });
   const attrs = { axis: 1 + others.length, epsilon: fields.number('epsilon', 1e-3) };
@@ -91,7 +93,7 @@ function groupNormalization(input: KerasTensor, layer: LayerLowering): KerasTens
     throw layer.unsupported(`it normalises axis ${axis} of rank ${rank}`);
   }
   const layout = axis === rank - 1 ? 'channelsFirst' : 'declared';
-  const channels = input.shape[axis] as number;
+  const channels = getExtent(input.shape, axis);
   const groups = fields.int('groups', { min: -1, fallback: 32 });
   const inputs = [layer.in(input, layout), ...scaleAndShift(layer, perChannel(channels))];
   const epsilon = fields.number('epsilon', 1e-3);
@@ -104,7 +106,7 @@ function groupNormalization(input: KerasTensor, layer: LayerLowering): KerasTens
 function patchGroupNormalization({ get, set, before, outputShape }: LayerChange): void {
   const value = get('axis') ?? -1;
   const axis = Number(Array.isArray(value) ? value[0] : value);
-  if (get('groups') === before.at(axis)) set('groups', outputShape.at(axis) as number);
+  if (get('groups') === before.at(axis)) set('groups', getExtent(outputShape, axis));
 }
 
 function normalizedAxis(layer: LayerLowering, rank: number): number {

@@ -1,3 +1,5 @@
+import { getExtent, getExtents } from '../../../graph/dims.js';
+import { elementCount } from '../../../graph/tensor.js';
 import type { Json } from '../json.js';
 import type { KerasTensor } from '../keras-tensor.js';
 import { type LayerChange, type LayerKind, unary } from '../layer-kind.js';
@@ -17,7 +19,7 @@ function flatten(input: KerasTensor, layer: LayerLowering): KerasTensor {
 function reshape(input: KerasTensor, layer: LayerLowering): KerasTensor {
   const target = layer.fields.ints('target_shape', { min: -1, null: -1 });
   const known = target.filter((d) => d !== -1).reduce((n, d) => n * d, 1);
-  const total = (input.shape.slice(1) as number[]).reduce((n, d) => n * d, 1);
+  const total = elementCount(getExtents(input.shape.slice(1)));
   const free = target.filter((d) => d === -1).length;
   if (target.includes(0) || free > 1 || (free === 0 ? known !== total : total % known !== 0)) {
     throw layer.fields.error(`target_shape is [${target}] for an input of shape [${input.shape}]`);
@@ -28,7 +30,7 @@ function reshape(input: KerasTensor, layer: LayerLowering): KerasTensor {
 }
 
 function patchReshape({ get, set, outputShape }: LayerChange): void {
-  const extents = outputShape.slice(1) as number[];
+  const extents = outputShape.slice(1);
   set(
     'target_shape',
     (get('target_shape') as Json[]).map((d, i) => (d === -1 || d === null ? d : extents[i])),
@@ -47,7 +49,7 @@ function permute(input: KerasTensor, layer: LayerLowering): KerasTensor {
 function repeatVector(input: KerasTensor, layer: LayerLowering): KerasTensor {
   const times = layer.fields.int('n', { min: 1 });
   if (input.shape.length !== 2) throw layer.fields.error(`its input has shape [${input.shape}]; it repeats a vector`);
-  const row = layer.emit('Reshape', [layer.declared(input)], { shape: [0, 1, input.shape[1] as number] }, 'declared');
+  const row = layer.emit('Reshape', [layer.declared(input)], { shape: [0, 1, getExtent(input.shape, 1)] }, 'declared');
   return layer.emit('Tile', [layer.declared(row)], { repeats: [1, times, 1] }, 'declared');
 }
 

@@ -1,3 +1,4 @@
+import { getExtents } from '../../../graph/dims.js';
 import type { Attrs } from '../../../graph/graph.js';
 import type { KerasTensor, Layout } from '../keras-tensor.js';
 import type { LayerLowering } from '../lowering.js';
@@ -18,7 +19,7 @@ export function featureMap(input: KerasTensor, layer: LayerLowering, axes: numbe
   if (shape.length !== axes + 2) {
     throw layer.fields.error(`its input has shape [${shape}]; a ${axes}-dimensional layer reads rank ${axes + 2}`);
   }
-  const dims = shape.slice(1) as number[];
+  const dims = getExtents(shape.slice(1));
   if (format === 'channels_last') {
     const value = layer.channelsFirst(input);
     return { value, layout: 'channelsFirst', channels: dims[axes], extents: dims.slice(0, axes) };

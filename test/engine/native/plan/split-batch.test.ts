@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Budget } from '../../../../src/engine/native/plan/batch-segments.js';
-import { bindGraph } from '../../../../src/engine/native/plan/bound-graph.js';
 import { type Plan, planGraph } from '../../../../src/engine/native/plan/plan-graph.js';
 import { DEPTH_FIRST, splitBatch } from '../../../../src/engine/native/plan/split-batch.js';
 import { createProgram, kernelsOf } from '../../../../src/engine/native/program.js';
 import { inOwnOps } from '../../../../src/engine/native/supports.js';
 import { GraphBuilder } from '../../../../src/graph/builder.js';
 import { getSpec } from '../../../../src/graph/graph.js';
+import { bindShapes } from '../../../../src/graph/passes/reinfer.js';
 import { allocate, elementCount, type Tensor, tensor } from '../../../../src/graph/tensor.js';
 import { RANDOM_GRAPHS_TIMEOUT_MS, runsOf } from '../../../support/random-graph-runs.js';
 import { continuousPlans, plannedGraph } from '../../../support/random-graphs.js';
@@ -36,7 +36,7 @@ class Net extends GraphBuilder {
 describe('what is computed for some rows at a time', () => {
   /** The nodes of the split graph: op and rows of the first output. */
   function split(b: GraphBuilder, shapes: Record<string, number[]>, budget: Budget = FINEST): string[] {
-    const { nodes, values } = splitBatch(bindGraph(b.build(), shapes), budget);
+    const { nodes, values } = splitBatch(bindShapes(b.build(), shapes), budget);
     return nodes
       .filter(({ op }) => op !== 'Slice')
       .map(({ op, outputs }) => `${op} ${values.get(outputs[0])!.shape[0]}`);
@@ -117,7 +117,7 @@ describeNative('a batch that is split', (addon) => {
           const random = new Random(plan.weights);
           const feeds = graph.inputs.map((id) => random.tensor(getSpec(graph, id), batch));
           const shapes = Object.fromEntries(feeds.map(({ shape }, i) => [graph.inputs[i], shape]));
-          const bound = bindGraph(inOwnOps(graph), shapes);
+          const bound = bindShapes(inOwnOps(graph), shapes);
           const [whole, parts] = [NONE, budget].map((each) => planGraph(bound, kernels, each));
           expect(parts.results).toEqual(whole.results);
           expect(parts.resultOf).toEqual(whole.resultOf);
@@ -142,7 +142,7 @@ describeNative('a batch that is split', (addon) => {
   test('packs a weight once for parts of other sizes, too', () => {
     const b = new Net('packed');
     b.output('y', b.op('GlobalAveragePool', [b.conv(b.conv(b.x))]));
-    const bound = bindGraph(b.build(), { x: [5, 2, 16, 16] });
+    const bound = bindShapes(b.build(), { x: [5, 2, 16, 16] });
     const [whole, parts] = [NONE, { ...FINEST, mostParts: 2 }].map((budget) => planGraph(bound, kernels, budget));
     expect(parts.instructions.length).toBeGreaterThan(whole.instructions.length);
     expect(whole.packedBytes).toBeGreaterThan(0);
@@ -165,7 +165,7 @@ describeNative('a batch that is split', (addon) => {
       const feeds = [random.tensor(float(rows, 2, 16, 16), rows), random.tensor(float(rows, 2, 1, 1), rows)];
       feeds.push(random.tensor(float(2, 1, 1), rows));
       const [x, o, s] = feeds.map(({ shape }) => shape);
-      const bound = bindGraph(b.build(), { x, other: o, scale: s });
+      const bound = bindShapes(b.build(), { x, other: o, scale: s });
       const [whole, parts] = [NONE, FINEST].map((budget) => planGraph(bound, kernels, budget));
       expect(parts.instructions.length > whole.instructions.length).toBe(rows > 1);
       const [expected, found] = [await run(whole, feeds), await run(parts, feeds)];

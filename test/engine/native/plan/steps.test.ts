@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
-import { bindGraph } from '../../../../src/engine/native/plan/bound-graph.js';
 import { fuse } from '../../../../src/engine/native/plan/fusions/index.js';
 import { cutIntoSteps } from '../../../../src/engine/native/plan/steps.js';
 import { GraphBuilder } from '../../../../src/graph/builder.js';
+import { bindShapes } from '../../../../src/graph/passes/reinfer.js';
 import { tensor } from '../../../../src/graph/tensor.js';
 
 const float = (...shape: (number | string)[]) => ({ dtype: 'float32' as const, shape });
 
 /** The ops of each step. */
 function stepsOf(b: GraphBuilder, shapes: Record<string, number[]>): string[] {
-  const steps = cutIntoSteps(fuse(bindGraph(b.build(), shapes)));
+  const steps = cutIntoSteps(fuse(bindShapes(b.build(), shapes)));
   return steps.map((step) => (step.kind === 'map' ? step.nodes.map(({ op }) => op).join('+') : step.node.op));
 }
 

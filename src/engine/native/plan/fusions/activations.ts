@@ -1,6 +1,5 @@
-import type { Attrs, Node } from '../../../../graph/graph.js';
+import { type Attrs, consumers, type Graph, type Node } from '../../../../graph/graph.js';
 import { FUSED } from '../../lowerings/activation.js';
-import { type BoundGraph, withNodes } from '../bound-graph.js';
 import { inOrder } from './in-order.js';
 
 /** Which input of a node a residual becomes, for the ops whose kernels add one and rectify. */
@@ -23,14 +22,15 @@ export function rectifier(node: Node | undefined): Attrs | undefined {
  * `act(f(x) + residual)` as one node, where f is a convolution, the gradient of one (whose residual is the gradient from
  * elsewhere) or a batch norm, and nothing else reads what lies between.
  */
-export function fuseActivations(graph: BoundGraph): BoundGraph {
+export function fuseActivations(graph: Graph<number>): Graph<number> {
   const place = new Map<string, number>();
   graph.nodes.forEach((node, at) => {
     for (const id of node.outputs) place.set(id, at);
   });
   const outputs = new Set(graph.outputs.map(({ value }) => value));
+  const readersOf = consumers(graph);
   const onlyReader = (value: string): Node | undefined => {
-    const readers = graph.readers.get(value) ?? [];
+    const readers = readersOf.get(value) ?? [];
     return readers.length === 1 && !outputs.has(value) ? readers[0] : undefined;
   };
   const gone = new Set<Node>();
@@ -69,12 +69,12 @@ export function fuseActivations(graph: BoundGraph): BoundGraph {
     if (whole) return [whole];
     return gone.has(node) ? [] : [node];
   });
-  return withNodes(graph, inOrder(nodes));
+  return { ...graph, nodes: inOrder(nodes) };
 }
 
 /** What is added to `value`, where that is a tensor of its shape. */
 function residualOf(
-  graph: BoundGraph,
+  graph: Graph<number>,
   node: Node,
   value: string,
   place: ReadonlyMap<string, number>,

@@ -1,9 +1,9 @@
-import type { BoundGraph } from '../bound-graph.js';
+import type { Graph } from '../../../../graph/graph.js';
 import { fuseActivations } from './activations.js';
 import { fuseNormGradients } from './norm-gradients.js';
 import { saveClipped } from './save-clipped.js';
 
 /** Joins nodes that one kernel computes in one pass over memory. */
-export function fuse(graph: BoundGraph): BoundGraph {
+export function fuse(graph: Graph<number>): Graph<number> {
   return fuseNormGradients(fuseActivations(saveClipped(graph)));
 }

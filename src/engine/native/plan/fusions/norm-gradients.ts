@@ -1,5 +1,4 @@
-import type { Attrs, Node } from '../../../../graph/graph.js';
-import { type BoundGraph, withNodes } from '../bound-graph.js';
+import { type Attrs, consumers, type Graph, type Node } from '../../../../graph/graph.js';
 import { rectifier } from './activations.js';
 import { inOrder } from './in-order.js';
 
@@ -13,9 +12,10 @@ function rectifierOfGradient(node: Node): Attrs | undefined {
  * The gradient of a rectifier as part of that of the norm before it: the norm's gets y as a sixth input, and where others
  * read the rectified gradient too (a residual branch), that is its fourth output.
  */
-export function fuseNormGradients(graph: BoundGraph): BoundGraph {
+export function fuseNormGradients(graph: Graph<number>): Graph<number> {
   const made = new Map(graph.nodes.map((node) => [node.outputs[0], node]));
   const outputs = new Set(graph.outputs.map(({ value }) => value));
+  const readers = consumers(graph);
   const gone = new Set<Node>();
   const fused = new Map<Node, Node>();
   for (const node of graph.nodes) {
@@ -24,7 +24,7 @@ export function fuseNormGradients(graph: BoundGraph): BoundGraph {
     if (!gradient || !attrs || gone.has(gradient)) continue;
     const [dy, y] = gradient.inputs;
     const [rectified] = gradient.outputs;
-    const isShared = graph.readers.get(rectified)!.length > 1 || outputs.has(rectified);
+    const isShared = readers.get(rectified)!.length > 1 || outputs.has(rectified);
     gone.add(gradient);
     fused.set(node, {
       ...node,
@@ -34,5 +34,5 @@ export function fuseNormGradients(graph: BoundGraph): BoundGraph {
     });
   }
   const nodes = graph.nodes.flatMap((node) => (gone.has(node) ? [] : [fused.get(node) ?? node]));
-  return withNodes(graph, inOrder(nodes));
+  return { ...graph, nodes: inOrder(nodes) };
 }

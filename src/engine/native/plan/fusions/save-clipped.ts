@@ -1,11 +1,10 @@
-import type { Node } from '../../../../graph/graph.js';
-import { type BoundGraph, withNodes } from '../bound-graph.js';
+import type { Graph, Node } from '../../../../graph/graph.js';
 
 /**
  * The gradient of a clip may read its output for its input: strictly between the bounds they are equal, and at or beyond them
  * both give 0. Then nothing reads the input any more, and the clip can be part of what computes it.
  */
-export function saveClipped(graph: BoundGraph): BoundGraph {
+export function saveClipped(graph: Graph<number>): Graph<number> {
   const clips = new Map<string, Node>();
   for (const node of graph.nodes) if (node.op === 'Clip') clips.set(node.inputs[0], node);
   const nodes = graph.nodes.map((node) => {
@@ -17,5 +16,5 @@ export function saveClipped(graph: BoundGraph): BoundGraph {
       ? { ...node, inputs: [dy, clip.outputs[0]] }
       : node;
   });
-  return withNodes(graph, nodes);
+  return { ...graph, nodes };
 }
