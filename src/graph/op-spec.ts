@@ -81,6 +81,12 @@ export interface OpSpec {
    * may be the batch. Absent: none.
    */
   mixes?(node: Node, rank: number): readonly number[];
+  /**
+   * Which inputs are read by rows (a row is an index of the first axis), given that they and the outputs have equally many:
+   * row i of each output is made of row i of those and of all of the others. Absent: input 0 is, where it is known (of
+   * `mixes`, or of a view that keeps the order) that its first axis isn't mixed.
+   */
+  byRows?(node: Node, inputs: readonly (readonly number[])[], output: readonly number[]): readonly boolean[];
   /** Of ops that mix channels: the number that takes no part, which channels that went are set to in a masked graph. */
   readonly neutral?: number;
   /** Present on ops whose weights make channels. Batch norm is none: it only passes them through. */

@@ -4,6 +4,7 @@ import { heldResults } from '../held.js';
 import { type Composer, type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { PASSED_ON, type Wanted } from '../value-range.js';
 import { choiceAttr, numberAttr, optionalNumberAttr } from './attributes.js';
+import { broadcastRows } from './broadcast.js';
 import { expectKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { erf } from './error-function.js';
 
@@ -176,6 +177,7 @@ function unarySpec(op: string, unary: Unary): OpSpec {
     cost({ node, outputs }) {
       return { macs: 0, mmrazor: unary.counted?.(node) ? countedElements(outputs[0].shape) : 0 };
     },
+    byRows: broadcastRows,
     ...(unary.view && { view: unary.view }),
     ...(unary.saturates && { saturates: unary.saturates }),
     ...(unary.compose && { compose: (node: Node, c: Composer) => unary.compose!(c, node.inputs[0], node) }),

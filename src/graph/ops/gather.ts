@@ -34,6 +34,10 @@ const gather: OpSpec = {
   mixes: (node, rank) => [gatherAxisOf(node, rank)],
   /** Of an embedding: the columns of its table. */
   filters: { input: 0, axis: () => 1 },
+  byRows(node, [{ length }]) {
+    const ofIndices = gatherAxisOf(node, length) === 0;
+    return [!ofIndices, ofIndices];
+  },
 
   infer(x) {
     const data = requiredInput(x, 0, 'data');

@@ -12,6 +12,7 @@ import { axisSamples, resizedShape, resizeScales, resizeSettings, type Samples }
 const resize: OpSpec = {
   op: 'Resize',
   inputs: [1, 1],
+  byRows: (node, [{ length }]) => [resizeScales(node, length)[0] === 1],
 
   infer(x) {
     const { node } = x;

@@ -4,7 +4,7 @@ import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { DTYPE_BYTES, type DType } from '../tensor.js';
 import { indicesInto, PASSED_ON, TRUTH_VALUES, type ValueRange } from '../value-range.js';
 import { choiceAttr, intAttr, intsAttr } from './attributes.js';
-import { broadcastChannels, broadcastOffsets, broadcastShapes, mapBroadcast } from './broadcast.js';
+import { broadcastChannels, broadcastOffsets, broadcastRows, broadcastShapes, mapBroadcast } from './broadcast.js';
 import { expectDType, expectKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { channelReason } from './reasons.js';
 
@@ -45,6 +45,7 @@ function comparison(
       return [outputSpec(x.node, 'bool', broadcastShapes(x.node, [a.shape, b.shape]))];
     },
     channels: broadcastAll,
+    byRows: broadcastRows,
     evaluate(node, inputs) {
       const a = requiredTensor(node, inputs, 0);
       const b = requiredTensor(node, inputs, 1);
@@ -65,6 +66,7 @@ const where: OpSpec = {
     return [outputSpec(x.node, a.dtype, broadcastShapes(x.node, [condition.shape, a.shape, b.shape]))];
   },
   channels: broadcastAll,
+  byRows: broadcastRows,
   wants: (_, i) => (i === 0 ? TRUTH_VALUES : PASSED_ON),
   evaluate(node, inputs) {
     const [condition, a, b] = [0, 1, 2].map((i) => requiredTensor(node, inputs, i));
@@ -87,6 +89,7 @@ const cast: OpSpec = {
   inputs: [1, 1],
   infer: (x) => [outputSpec(x.node, castTarget(x.node), requiredInput(x, 0, 'x').shape)],
   channels: (_node, ctx) => ctx.setOutput(0, ctx.input(0)),
+  byRows: broadcastRows,
   wants: ({ node }) => (castTarget(node) === 'bool' ? TRUTH_VALUES : PASSED_ON),
   evaluate(node, inputs) {
     const { shape, data } = requiredTensor(node, inputs, 0);
@@ -103,6 +106,7 @@ const oneHot: OpSpec = {
     expectKind(x.node, labels, 'integer', 'labels');
     return [outputSpec(x.node, 'float32', [...labels.shape, intAttr(x.node, 'depth', 0)])];
   },
+  byRows: () => [true],
   wants: ({ node }) => indicesInto(intAttr(node, 'depth', 0)),
   evaluate(node, inputs) {
     const { shape, data } = requiredTensor(node, inputs, 0);
@@ -118,6 +122,7 @@ const oneHot: OpSpec = {
 const expand: OpSpec = {
   op: 'Expand',
   inputs: [1, 1],
+  byRows: broadcastRows,
   wants: () => PASSED_ON,
   infer(x) {
     const { dtype, shape } = requiredInput(x, 0, 'x');

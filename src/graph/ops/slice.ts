@@ -102,6 +102,10 @@ export const SLICE_OP: OpSpec = {
     });
     return { ...node.attrs, starts, ends };
   },
+  byRows(node, [shape]) {
+    const { start, step } = slices(node, shape).get(0) ?? { start: 0, step: 1 };
+    return [start === 0 && step === 1];
+  },
   wants: () => PASSED_ON,
   evaluate(node, inputs) {
     const { dtype, shape, data } = requiredTensor(node, inputs, 0);
