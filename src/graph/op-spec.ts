@@ -87,8 +87,18 @@ export interface OpSpec {
    * `mixes`, or of a view that keeps the order) that its first axis isn't mixed.
    */
   byRows?(node: Node, inputs: readonly (readonly number[])[], output: readonly number[]): readonly boolean[];
-  /** Of ops that mix channels: the number that takes no part, which channels that went are set to in a masked graph. */
+  /**
+   * Of ops that mix channels: the number that takes no part, which channels that went are set to in a masked graph. Those
+   * without one are masked as what they are composed of (`compose`).
+   */
   readonly neutral?: number;
+  /** The result is divided by how many elements are mixed, of which in a masked graph only the kept count. */
+  readonly averages?: true;
+  /**
+   * The attribute that says in how many groups it takes its channels: group g reads the g-th part of the input's channels, and
+   * of axis 0 of every weight, and makes the g-th part of the output's. Absent: 1.
+   */
+  readonly groups?: string;
   /** Present on ops whose weights make channels. Batch norm is none: it only passes them through. */
   readonly filters?: Filters;
   /** Its first axis is the batch, or the batch and what is merged with it. */

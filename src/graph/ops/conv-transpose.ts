@@ -18,6 +18,7 @@ const convTranspose: OpSpec = {
   neutral: 0,
   mixes: (_node, rank) => axesFrom(1, rank),
   filters: { input: 1, axis: () => 1, groups: (node) => intAttr(node, 'group', 1) },
+  groups: 'group',
 
   infer(x) {
     const { node } = x;

@@ -51,6 +51,7 @@ function reduction(
     op,
     inputs: [1, 1],
     neutral,
+    ...(op === 'ReduceMean' && { averages: true }),
     infer: (x) => [inferReduced(x, reducedAxes)],
     mixes: (node, rank) => [...reducedAxes(node, rank)],
     channels: reduceChannels,
