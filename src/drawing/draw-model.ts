@@ -1,10 +1,8 @@
-import type { Graph, Node } from '../../graph/graph.js';
-import { findOp } from '../../graph/ops/index.js';
-import type { DynamicOp } from '../dynamic-ops/dynamic-op.js';
+import type { Graph, Node } from '../graph/graph.js';
+import { findOp } from '../graph/ops/index.js';
+import type { DynamicOp } from '../pruning/dynamic-ops/dynamic-op.js';
 import type { ModulePicture } from './module-picture.js';
 import { pictureOfDynamicOp, pictureOfNode } from './picture-of-node.js';
-
-/** Ops that readers put around a layer, which are not what the layer is. */
 
 /** The layers of a graph as a tree: `feature.0` and `outer/inner` stand inside their scopes. Nodes without a layer are left out. */
 export function pictureOfModel(graph: Graph, dynamicOps: readonly DynamicOp[]): ModulePicture {
