@@ -48,5 +48,7 @@ function pictureOfLayer(graph: Graph, nodes: readonly Node[], dynamicOps: readon
   if (own.length > 1) {
     return { type: 'Sequential', children: own.map((op, i) => [String(i), pictureOfDynamicOp(graph, op)]) };
   }
-  return pictureOfNode(graph, nodes.find(({ op }) => findOp(op)?.view === undefined) ?? nodes[0]);
+  // The others are what readers put around it.
+  const isLayer = ({ op }: Node): boolean => [undefined, 'strided'].includes(findOp(op)?.view);
+  return pictureOfNode(graph, nodes.find(isLayer) ?? nodes[0]);
 }

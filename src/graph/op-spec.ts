@@ -72,10 +72,10 @@ export interface OpSpec {
   /** Present on ops with weights of their own that units list (conv, dense, norms); undefined if this node has none. */
   parametric?(node: Node, inputs: readonly (TensorSpec | undefined)[]): ParametricAxes | undefined;
   /**
-   * Every output element is an element of input 0: in the same order (`same`: it may lie where the input lies), or in places
-   * that can be told (`moved`).
+   * Every output element is an element of input 0: in the same order (`same`: it may lie where the input lies), in places
+   * that can be told (`moved`), or some of them, or some several times, at strides (`strided`).
    */
-  readonly view?: 'same' | 'moved';
+  readonly view?: 'same' | 'moved' | 'strided';
   /**
    * The axes of input 0 along which an output element reads more than its own place, or has weights of its own: none of them
    * may be the batch. Absent: none.
@@ -105,6 +105,16 @@ export interface OpSpec {
   readonly batchFirst?: true;
   /** Results lie between 0 or -1 and 1, and are as exact as that range is wide: one near 0 is mostly rounding. */
   readonly saturates?: true;
+  /** Results along the one axis that it mixes are probabilities, or their logarithms. */
+  readonly normalises?: true;
+  /** Differences of what goes in may not show in the results: of a choice, beside an offset or among larger numbers. */
+  hides?(node: Node, isConstant: (i: number) => boolean): boolean;
+  /** Results are rounded to whole numbers: they jump where the input moves by as little as rounding. */
+  rounds?(node: Node): boolean;
+  /** It takes elements by numbers that are fed or computed, and may lie outside of what there is. */
+  readonly looksUp?: true;
+  /** Only training steps have it. */
+  readonly training?: true;
   /**
    * The op in terms of others, for engines and gradients that have nothing of their own for it (passes/decompose.ts): gives
    * the value of its only output.

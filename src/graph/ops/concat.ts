@@ -11,6 +11,7 @@ import { channelReason } from './reasons.js';
 const concat: OpSpec = {
   op: 'Concat',
   inputs: [1, Number.POSITIVE_INFINITY],
+  hides: () => true,
   byRows: (node, inputs) => inputs.map(({ length }) => concatAxis(node, length) !== 0),
 
   infer(x) {

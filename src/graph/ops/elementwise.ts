@@ -43,6 +43,7 @@ function binarySpec(op: string, f: Binary): OpSpec {
       ctx.setOutput(0, broadcastChannels(node, ctx, operands, ctx.outputShape(0)));
     },
     byRows: broadcastRows,
+    ...((op === 'Add' || op === 'Sub') && { hides: (_node, isConstant) => isConstant(0) || isConstant(1) }),
     wants: wantedOf,
     evaluate(node, inputs) {
       const a = requiredTensor(node, inputs, 0);

@@ -31,6 +31,7 @@ function wrapped(node: Node, index: number, extent: number): number {
 const gather: OpSpec = {
   op: 'Gather',
   inputs: [2, 2],
+  looksUp: true,
   mixes: (node, rank) => [gatherAxisOf(node, rank)],
   /** Of an embedding: the columns of its table. */
   filters: { input: 0, axis: () => 1 },
@@ -96,6 +97,8 @@ const gather: OpSpec = {
 const gatherGrad: OpSpec = {
   op: 'GatherGrad',
   inputs: [2, 2],
+  training: true,
+  looksUp: true,
 
   infer(x) {
     const dy = requiredInput(x, 0, 'dy');

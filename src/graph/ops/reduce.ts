@@ -75,6 +75,7 @@ const argMax: OpSpec = {
   inputs: [1, 1],
   infer: (x) => [{ ...inferReduced(x, (node, rank) => new Set([axisOf(node, rank)])), dtype: 'int64' }],
   mixes: (node, rank) => [axisOf(node, rank)],
+  hides: () => true,
   evaluate(node, inputs) {
     const { shape, data } = requiredTensor(node, inputs, 0);
     const axis = axisOf(node, shape.length);

@@ -46,6 +46,7 @@ const resize: OpSpec = {
 const resizeGrad: OpSpec = {
   op: 'ResizeGrad',
   inputs: [1, 1],
+  training: true,
 
   infer(x) {
     const dy = requiredInput(x, 0, 'dy');

@@ -46,6 +46,7 @@ function comparison(
     },
     channels: broadcastAll,
     byRows: broadcastRows,
+    hides: () => true,
     evaluate(node, inputs) {
       const a = requiredTensor(node, inputs, 0);
       const b = requiredTensor(node, inputs, 1);
@@ -122,6 +123,7 @@ const oneHot: OpSpec = {
 const expand: OpSpec = {
   op: 'Expand',
   inputs: [1, 1],
+  view: 'strided',
   byRows: broadcastRows,
   wants: () => PASSED_ON,
   infer(x) {

@@ -69,6 +69,7 @@ function boundsAmongKept({ start, step, count }: AxisSlice, kept: Int32Array): [
 export const SLICE_OP: OpSpec = {
   op: 'Slice',
   inputs: [1, 1],
+  view: 'strided',
   infer(x) {
     const { dtype, shape } = requiredInput(x, 0, 'x');
     const kept = slices(x.node, shape);

@@ -8,6 +8,7 @@ import type { Labels, LabelTarget } from '../../data/index.js';
 import { EspalierError } from '../../errors.js';
 import { formatShape } from '../../graph/dims.js';
 import { type Graph, type GraphOutput, getSpec, producers } from '../../graph/graph.js';
+import { findOp } from '../../graph/ops/index.js';
 import { elementCount } from '../../graph/tensor.js';
 import { didYouMean, type FinetuneConfig, type LossName, pointer } from '../../prune-config/index.js';
 
@@ -255,8 +256,10 @@ function closesChannelsLast(graph: Graph, output: string): boolean {
       const perm = node.attrs.perm as readonly number[] | undefined;
       return perm?.[perm.length - 1] === 1;
     }
-    const same = node.inputs.length > 0 && getSpec(graph, node.inputs[0]).shape.length;
-    if (!same || ['Conv', 'ConvTranspose', 'Reshape', 'Flatten'].includes(node.op)) return false;
+    const { batchFirst, view } = findOp(node.op) ?? {};
+    const from = graph.values.get(node.inputs[0] ?? '')?.shape ?? [];
+    const reshapes = view === 'same' && from.join() !== getSpec(graph, node.outputs[0]).shape.join();
+    if (from.length === 0 || (batchFirst && from.length > 2) || reshapes) return false;
   }
   return false;
 }

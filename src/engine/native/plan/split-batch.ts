@@ -1,4 +1,5 @@
 import type { Node } from '../../../graph/graph.js';
+import { findOp } from '../../../graph/ops/index.js';
 import { rowInputs } from './batch-rows.js';
 import { type Budget, bytesOf, findStretches, liveBytes, type RowRun, takeRun } from './batch-segments.js';
 import { type BoundGraph, type BoundSpec, withNodes } from './bound-graph.js';
@@ -16,8 +17,7 @@ export const DEPTH_FIRST: Budget = { large: 6 * 2 ** 20, part: 10 * 2 ** 20, mos
  * nodes read is joined again.
  */
 export function splitBatch(graph: BoundGraph, budget: Budget): BoundGraph {
-  const trains = graph.nodes.some(({ op }) => op.endsWith('Grad') || op === 'BatchNormalizationTraining');
-  if (trains) return graph;
+  if (graph.nodes.some(({ op }) => findOp(op)?.training)) return graph;
   const splitter = new Splitter(graph, budget);
   const nodes = splitter.split(graph.nodes);
   return splitter.values.size > 0 ? withNodes(graph, nodes, splitter.values) : graph;
