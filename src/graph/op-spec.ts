@@ -40,14 +40,14 @@ export interface Composer {
   shape(value: string): Shape;
 }
 
-/** Where an op's filters are: filter i of block g makes output channel `g · extent + i`. */
+/** Where an op's filters are: filter i of group g makes output channel `g · extent + i`. */
 export interface Filters {
   /** The input that holds them. */
   readonly input: number;
   /** The axis of it on which the output channels stand. */
   axis(node: Node, rank: number): number;
-  /** Axis 0 is made of that many blocks, each with output channels of its own. Absent: 1. */
-  groups?(node: Node): number;
+  /** On that axis are the output channels of one group, and axis 0 has a block for each (`OpSpec.groups`). */
+  readonly perGroup?: true;
 }
 
 /**
@@ -105,8 +105,8 @@ export interface OpSpec {
   readonly batchFirst?: true;
   /** Results lie between 0 or -1 and 1, and are as exact as that range is wide: one near 0 is mostly rounding. */
   readonly saturates?: true;
-  /** Results along the one axis that it mixes are probabilities, or their logarithms. */
-  readonly normalises?: true;
+  /** Results are probabilities, or their logarithms: along the one axis that it mixes, or each by itself. */
+  readonly probabilities?: 'axis' | 'element';
   /** Differences of what goes in may not show in the results: of a choice, beside an offset or among larger numbers. */
   hides?(node: Node, isConstant: (i: number) => boolean): boolean;
   /** Results are rounded to whole numbers: they jump where the input moves by as little as rounding. */

@@ -25,8 +25,8 @@ export function findClosingActivation(graph: Graph, output: string): ClosingActi
   const batch = getSpec(graph, output).shape[0];
   const tail: Node[] = [];
   for (let node = made.get(output); node; node = made.get(node.inputs[0])) {
-    const { normalises, mixes, saturates, view } = findOp(node.op) ?? {};
-    if (normalises && mixes) {
+    const { probabilities, mixes, saturates, view } = findOp(node.op) ?? {};
+    if (probabilities === 'axis' && mixes) {
       const { shape } = getSpec(graph, node.inputs[0]);
       const axis = outerAxis(graph, mixes(node, shape.length)[0], shape, tail);
       return { node, tail, ...(axis === undefined ? {} : { axis }) };

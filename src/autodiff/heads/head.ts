@@ -93,7 +93,7 @@ function classLayout(
     const found = `has shape ${formatShape(shape)}: one class`;
     throw new EspalierError('NOT_TRAINABLE', `output ${name} ${found}; cross-entropy needs two or more`);
   }
-  if (training && activation && !findOp(activation.node.op)?.normalises) {
+  if (training && activation && findOp(activation.node.op)?.probabilities !== 'axis') {
     throw notTrainable(
       activation.node,
       'judges each class by itself, and the loss is a cross-entropy over classes; binary_cross_entropy fits it',
@@ -118,8 +118,9 @@ function elementLayout({ name }: GraphOutput, shape: Shape, { loss }: HeadOption
 }
 
 function strips({ loss }: HeadOptions, { node, axis }: ClosingActivation, classAxis: number | undefined): boolean {
-  if (loss === 'cross_entropy') return findOp(node.op)?.normalises === true && axis === classAxis;
-  return loss === 'binary_cross_entropy' && node.op === 'Sigmoid';
+  const { probabilities } = findOp(node.op) ?? {};
+  if (loss === 'cross_entropy') return probabilities === 'axis' && axis === classAxis;
+  return loss === 'binary_cross_entropy' && probabilities === 'element';
 }
 
 /** The model with a copy of the tail that reads what the activation reads. */

@@ -1,5 +1,5 @@
 import { type Constant, type Graph, type Node, producers } from '../graph.js';
-import { findOp } from '../ops/index.js';
+import { findOp, groupCount } from '../ops/index.js';
 import { epsilonOf } from '../ops/sample-normalization.js';
 import { elementCount, type Tensor } from '../tensor.js';
 
@@ -41,7 +41,8 @@ export function foldBatchNormalization(graph: Graph): Graph {
 /** The axis of W that output channels are on, for convolutions that can take a norm. */
 function outputAxis(conv: Node, rank: number): number | undefined {
   const { batchFirst, filters } = findOp(conv.op) ?? {};
-  return batchFirst && (filters?.groups?.(conv) ?? 1) === 1 ? filters?.axis(conv, rank) : undefined;
+  const isWhole = batchFirst && !(filters?.perGroup && groupCount(conv) > 1);
+  return isWhole ? filters?.axis(conv, rank) : undefined;
 }
 
 /** The folded weights and bias. */

@@ -129,10 +129,10 @@ class Subject {
 
   /** Without labels the closing activation says what the output is. */
   unlabelled(): Omit<HeadOptions, 'output'> {
-    const { node, axis } = this.#activation ?? {};
+    const { axis } = this.#activation ?? {};
     if (this.#asked !== 'auto') return { loss: this.#asked, labels: 'none', ...(axis ? { classAxis: axis } : {}) };
     if (axis !== undefined) return { loss: 'cross_entropy', labels: 'none', classAxis: axis };
-    return { loss: node?.op === 'Sigmoid' ? 'binary_cross_entropy' : 'mse', labels: 'none' };
+    return { loss: this.#areTruths ? 'binary_cross_entropy' : 'mse', labels: 'none' };
   }
 
   /** @param mixed labels of samples are mixed: they can't stay class numbers */
@@ -140,6 +140,11 @@ class Subject {
     const loss = this.#asked === 'auto' ? this.#lossFor(labels) : this.#asked;
     if (loss === 'cross_entropy') return this.#classes(labels, mixed);
     return loss === 'binary_cross_entropy' ? this.#sides(labels, mixed) : this.#numbers(labels, loss);
+  }
+
+  /** Each element is the probability of a truth of its own. */
+  get #areTruths(): boolean {
+    return findOp(this.#activation?.node.op ?? '')?.probabilities === 'element';
   }
 
   get #elements(): number {
@@ -151,7 +156,7 @@ class Subject {
     const binary = whole && least >= 0 && largest <= 1;
     const perElement = elementCount(labels.shape) === this.#elements;
     const op = this.#activation?.node.op;
-    if (op === 'Sigmoid') return 'binary_cross_entropy';
+    if (this.#areTruths) return 'binary_cross_entropy';
     if (this.#activation?.axis !== undefined) return 'cross_entropy';
     if (this.#elements === 1) return binary && op === undefined ? 'binary_cross_entropy' : 'mse';
     if (kind === 'one_hot' && perElement) return 'cross_entropy';

@@ -1,8 +1,7 @@
 import { GraphBuilder } from '../../graph/builder.js';
 import { evaluateGraph } from '../../graph/evaluate.js';
 import { type Attrs, type Graph, getSpec, type Node, type TensorSpec } from '../../graph/graph.js';
-import { intAttr } from '../../graph/ops/attributes.js';
-import { findOp, getOp } from '../../graph/ops/index.js';
+import { findOp, getOp, groupCount } from '../../graph/ops/index.js';
 import { type DType, gatherAxis, joinAxis, type RefTensor, type Tensor } from '../../graph/tensor.js';
 import { countOnes, deriveIndexed, MutableChannelContainer } from '../mutables/index.js';
 import { axisClasses, type ChannelAnalysis, ChannelAnalyzer } from '../tracer/index.js';
@@ -98,7 +97,7 @@ export class DynamicOp {
   /** The op by itself for each of its groups of channels, on inputs such as these; input i is the value `i`, the output `y`. */
   #groups(inputs: readonly (TensorSpec | undefined)[]): Group[] {
     const { groups: attr } = getOp(this.node.op);
-    const count = attr === undefined ? 1 : intAttr(this.node, attr, 1);
+    const count = groupCount(this.node);
     const groupAxis = (i: number): number => (i === 0 ? this.#axes.input : 0);
     const b = new GraphBuilder(this.name);
     const ids = inputs.map((spec, i) => {
