@@ -84,7 +84,9 @@ export class DynamicOp {
     this.node.inputs.forEach((id, i) => {
       const full = (i === 0) === (filters?.input === 0) ? weights.get(id) : undefined;
       if (!full) return;
-      const parts = kept.map(({ selection, partOf }) => gatherAxes(partOf(full, i), selection.keptAxes(String(i))));
+      // Where nothing is left, what the first group has left: nothing.
+      const groups = kept.length > 0 ? kept : all.slice(0, 1);
+      const parts = groups.map(({ selection, partOf }) => gatherAxes(partOf(full, i), selection.keptAxes(String(i))));
       constants.set(id, joinAxis(parts, 0));
     });
     if (attr && all.length > 1) return { attrs: { ...this.node.attrs, [attr]: kept.length }, constants };
