@@ -63,11 +63,14 @@ export class DynamicOp {
    * graph does. A norm that mixes its channels runs over the kept ones.
    */
   forward(inputs: readonly (RefTensor | undefined)[]): RefTensor[] {
+    const graphs = new Map<ChannelSelection, Graph>();
     const results = this.#groups(inputs).map(({ selection, partOf }) => {
+      const graph = graphs.get(selection) ?? maskedGraph(selection);
+      graphs.set(selection, graph);
       const feeds = inputs.flatMap((full, i): [string, RefTensor][] =>
         full ? [[String(i), { ...partOf({ ...full, dtype: 'float64' }, i), dtype: full.dtype }]] : [],
       );
-      return evaluateGraph(maskedGraph(selection), new Map(feeds)).get('y')!;
+      return evaluateGraph(graph, new Map(feeds)).get('y')!;
     });
     return [joinAxis(results, this.#axes.output)];
   }
@@ -115,15 +118,19 @@ export class DynamicOp {
       { classes: axisClasses(analysis, ids[0], this.#axes.input)!, mask: this.inChannels.currentMask },
       { classes: axisClasses(analysis, y, this.#axes.output)!, mask: this.outChannels.currentMask },
     ];
+    const selections = new Map<string, ChannelSelection>();
     return Array.from({ length: count }, (_, index) => {
       const own = sides.map(({ classes, mask }) => {
         return { classes, mask: mask.subarray((index * mask.length) / count, ((index + 1) * mask.length) / count) };
       });
       const [input, output] = own.map(({ mask }) => countOnes(mask));
+      const masks = own.map(({ mask }) => mask.join('')).join(' ');
+      const selection = selections.get(masks) ?? new ChannelSelection(analysis, own);
+      selections.set(masks, selection);
       return {
         index,
         kept: { input, output },
-        selection: new ChannelSelection(analysis, own),
+        selection,
         partOf(full, i) {
           if (count === 1) return full;
           const size = full.shape[groupAxis(i)] / count;
@@ -142,6 +149,7 @@ interface Group {
   readonly index: number;
   /** How many channels stay. */
   readonly kept: { readonly input: number; readonly output: number };
+  /** The same one for groups of equal masks. */
   readonly selection: ChannelSelection;
   /** The group's part of input i. */
   partOf<D extends DType>(full: Tensor<D>, i: number): Tensor<D>;
