@@ -32,3 +32,6 @@ export { BUILT_IN_NAMES, type InstalledNames } from './prune-config/installed.js
 export { resolveConfig } from './prune-config/resolve.js';
 export type { PruneConfig } from './prune-config/resolved.js';
 export * from './pruning/index.js';
+
+// So that mutators and algorithms draw themselves.
+import './drawing/index.js';

@@ -20,6 +20,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   formats: [...LEAVES, 'archive'],
   autodiff: LEAVES,
   pruning: LEAVES,
+  // Only the library's index imports it.
+  drawing: ['graph', 'pruning'],
   data: [...LEAVES, 'archive'],
   report: LEAVES,
   engine: [...LEAVES, 'autodiff', 'installed-engines'],
@@ -69,7 +71,7 @@ function sources(folder: string): string[] {
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(ROOT, file), 'utf8');
   const pattern =
-    /(?:^|\n)\s*(import|export)\s+(type\s)?[^;'"]*?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;
+    /(?:^|\n)\s*(import|export)\s+(?:(type\s)?[^;'"]*?from\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;
   return [...text.matchAll(pattern)].map((m) => ({ from: file, target: m[3] ?? m[4], typeOnly: m[2] !== undefined }));
 }
 

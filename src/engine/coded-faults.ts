@@ -1,11 +1,9 @@
 import { type ErrorCode, EspalierError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { OpError } from '../graph/op-spec.js';
+import { findOp } from '../graph/ops/index.js';
 import type { CompiledGraph, Engine } from './engine.js';
 import { GraphRefused } from './refusal.js';
-
-/** Ops that take elements by numbers that are fed or computed. */
-const LOOK_UPS: ReadonlySet<string> = new Set(['Gather', 'GatherGrad', 'Opaque']);
 
 /** What engines and their libraries say, whose fault that is, and what is to be said beside. */
 const FAULTS: readonly { says: RegExp; code: ErrorCode; explain: (graph: Graph) => string }[] = [
@@ -13,7 +11,7 @@ const FAULTS: readonly { says: RegExp; code: ErrorCode; explain: (graph: Graph) 
     says: /index is out of range|indices element out of data bounds|indices\S* = .* is not in \[|out of bounds/i,
     code: 'INDEX_OUT_OF_RANGE',
     explain: (graph) => {
-      const layers = graph.nodes.filter(({ op }) => LOOK_UPS.has(op)).map(({ layer, name }) => layer ?? name);
+      const layers = graph.nodes.filter(({ op }) => findOp(op)?.looksUp).map(({ layer, name }) => layer ?? name);
       const some = [...new Set(layers)].slice(0, 5).join(', ') || 'none that is known';
       return `; what it looks up by (layers: ${some}) comes from the data or the model, and must lie within the axis`;
     },

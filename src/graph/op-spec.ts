@@ -40,14 +40,14 @@ export interface Composer {
   shape(value: string): Shape;
 }
 
-/** Where an op's filters are: filter i of block g makes output channel `g · extent + i`. */
+/** Where an op's filters are: filter i of group g makes output channel `g · extent + i`. */
 export interface Filters {
   /** The input that holds them. */
   readonly input: number;
   /** The axis of it on which the output channels stand. */
   axis(node: Node, rank: number): number;
-  /** Axis 0 is made of that many blocks, each with output channels of its own. Absent: 1. */
-  groups?(node: Node): number;
+  /** On that axis are the output channels of one group, and axis 0 has a block for each (`OpSpec.groups`). */
+  readonly perGroup?: true;
 }
 
 /**
@@ -72,23 +72,49 @@ export interface OpSpec {
   /** Present on ops with weights of their own that units list (conv, dense, norms); undefined if this node has none. */
   parametric?(node: Node, inputs: readonly (TensorSpec | undefined)[]): ParametricAxes | undefined;
   /**
-   * Every output element is an element of input 0: in the same order (`same`: it may lie where the input lies), or in places
-   * that can be told (`moved`).
+   * Every output element is an element of input 0: in the same order (`same`: it may lie where the input lies), in places
+   * that can be told (`moved`), or some of them, or some several times, at strides (`strided`).
    */
-  readonly view?: 'same' | 'moved';
+  readonly view?: 'same' | 'moved' | 'strided';
   /**
    * The axes of input 0 along which an output element reads more than its own place, or has weights of its own: none of them
    * may be the batch. Absent: none.
    */
   mixes?(node: Node, rank: number): readonly number[];
-  /** Of ops that mix channels: the number that takes no part, which channels that went are set to in a masked graph. */
+  /**
+   * Which inputs are read by rows (a row is an index of the first axis), given that they and the outputs have equally many:
+   * row i of each output is made of row i of those and of all of the others. Absent: input 0 is, where it is known (of
+   * `mixes`, or of a view that keeps the order) that its first axis isn't mixed.
+   */
+  byRows?(node: Node, inputs: readonly (readonly number[])[], output: readonly number[]): readonly boolean[];
+  /**
+   * Of ops that mix channels: the number that takes no part, which channels that went are set to in a masked graph. Those
+   * without one are masked as what they are composed of (`compose`).
+   */
   readonly neutral?: number;
+  /** The result is divided by how many elements are mixed, of which in a masked graph only the kept count. */
+  readonly averages?: true;
+  /**
+   * The attribute that says in how many groups it takes its channels: group g reads the g-th part of the input's channels, and
+   * of axis 0 of every weight, and makes the g-th part of the output's. Absent: 1.
+   */
+  readonly groups?: string;
   /** Present on ops whose weights make channels. Batch norm is none: it only passes them through. */
   readonly filters?: Filters;
   /** Its first axis is the batch, or the batch and what is merged with it. */
   readonly batchFirst?: true;
   /** Results lie between 0 or -1 and 1, and are as exact as that range is wide: one near 0 is mostly rounding. */
   readonly saturates?: true;
+  /** Results are probabilities, or their logarithms: along the one axis that it mixes, or each by itself. */
+  readonly probabilities?: 'axis' | 'element';
+  /** Differences of what goes in may not show in the results: of a choice, beside an offset or among larger numbers. */
+  hides?(node: Node, isConstant: (i: number) => boolean): boolean;
+  /** Results are rounded to whole numbers: they jump where the input moves by as little as rounding. */
+  rounds?(node: Node): boolean;
+  /** It takes elements by numbers that are fed or computed, and may lie outside of what there is. */
+  readonly looksUp?: true;
+  /** Only training steps have it. */
+  readonly training?: true;
   /**
    * The op in terms of others, for engines and gradients that have nothing of their own for it (passes/decompose.ts): gives
    * the value of its only output.

@@ -129,30 +129,24 @@ export function gatherAxis<D extends DType>(t: Tensor<D>, axis: number, indices:
   return { dtype: t.dtype, shape, data };
 }
 
-/**
- * Writes `part` into the given indices of one axis of a copy of `full`: the inverse of {@link gatherAxis}.
- * The other axes of `part` have the full extent.
- */
-export function scatterAxis<D extends DType>(
-  full: Tensor<D>,
-  axis: number,
-  indices: ArrayLike<number>,
-  part: Tensor<D>,
-): Tensor<D> {
-  const inner = elementCount(full.shape.slice(axis + 1));
-  const outer = elementCount(full.shape.slice(0, axis));
-  const dim = full.shape[axis];
-  const kept = indices.length;
-  const data = full.data.slice() as TensorDataByType[D];
-  const src = part.data as Float32Array;
-  const dst = data as Float32Array;
-  for (let o = 0; o < outer; o++) {
-    for (let k = 0; k < kept; k++) {
-      const from = (o * kept + k) * inner;
-      dst.set(src.subarray(from, from + inner), (o * dim + indices[k]) * inner);
+/** Puts tensors that differ in one extent side by side along that axis. Gives one that is alone itself. */
+export function joinAxis<T extends Tensor | RefTensor>(parts: readonly T[], axis: number): T {
+  const [first] = parts;
+  if (parts.length === 1) return first;
+  const shape = first.shape.with(
+    axis,
+    parts.reduce((sum, part) => sum + part.shape[axis], 0),
+  );
+  const outer = elementCount(shape.slice(0, axis));
+  const data = new (first.data.constructor as Float64ArrayConstructor)(elementCount(shape));
+  for (let o = 0, to = 0; o < outer; o++) {
+    for (const part of parts) {
+      const length = part.data.length / outer;
+      data.set((part.data as Float64Array).subarray(o * length, (o + 1) * length), to);
+      to += length;
     }
   }
-  return { dtype: full.dtype, shape: full.shape, data };
+  return { ...first, shape, data };
 }
 
 /** Reorders axes; `perm[i]` is the input axis that becomes output axis `i`, as in NumPy. */

@@ -1,8 +1,7 @@
 import { dimProduct } from '../../graph/dims.js';
 import { type Graph, getSpec, type Node, producers, type Shape } from '../../graph/graph.js';
-import { intAttr, intsAttr } from '../../graph/ops/attributes.js';
+import { intsAttr } from '../../graph/ops/attributes.js';
 import { findOp } from '../../graph/ops/index.js';
-import { positiveAxis } from '../rules/reshaping.js';
 
 /** The activation that an output ends in. */
 export interface ClosingActivation {
@@ -12,10 +11,6 @@ export interface ClosingActivation {
   /** The output's axis along which a softmax runs, where the tail keeps it one. */
   readonly axis?: number;
 }
-
-const NORMALISING: ReadonlySet<string> = new Set(['Softmax', 'LogSoftmax']);
-
-export const isNormalising = (node: Node): boolean => NORMALISING.has(node.op);
 
 /** Classes of a value `[N, 1…, classes, 1…]`; undefined for any other shape. */
 export function countClasses(shape: Shape): number | undefined {
@@ -30,14 +25,14 @@ export function findClosingActivation(graph: Graph, output: string): ClosingActi
   const batch = getSpec(graph, output).shape[0];
   const tail: Node[] = [];
   for (let node = made.get(output); node; node = made.get(node.inputs[0])) {
-    if (NORMALISING.has(node.op)) {
+    const { probabilities, mixes, saturates, view } = findOp(node.op) ?? {};
+    if (probabilities === 'axis' && mixes) {
       const { shape } = getSpec(graph, node.inputs[0]);
-      const axis = outerAxis(graph, positiveAxis(intAttr(node, 'axis', -1), shape.length), shape, tail);
+      const axis = outerAxis(graph, mixes(node, shape.length)[0], shape, tail);
       return { node, tail, ...(axis === undefined ? {} : { axis }) };
     }
-    const spec = findOp(node.op);
-    if (spec?.saturates) return { node, tail };
-    if (!spec?.view || getSpec(graph, node.inputs[0]).shape[0] !== batch) return undefined;
+    if (saturates) return { node, tail };
+    if (!view || view === 'strided' || getSpec(graph, node.inputs[0]).shape[0] !== batch) return undefined;
     tail.unshift(node);
   }
   return undefined;

@@ -1,10 +1,11 @@
 import { EspalierError } from '../../errors.js';
 import { formatShape, getExtent, isBound } from '../../graph/dims.js';
 import { type Dim, type Graph, type GraphOutput, getSpec, type Node, type Shape } from '../../graph/graph.js';
+import { findOp } from '../../graph/ops/index.js';
 import { elementCount } from '../../graph/tensor.js';
 import { notTrainable } from '../not-trainable.js';
 import type { HeadOptions, HeadsOptions } from '../training-step.js';
-import { type ClosingActivation, countClasses, findClosingActivation, isNormalising } from './closing-activation.js';
+import { type ClosingActivation, countClasses, findClosingActivation } from './closing-activation.js';
 
 /** An output as its loss takes it. */
 export interface Head {
@@ -93,7 +94,7 @@ function classLayout(
     const found = `has shape ${formatShape(shape)}: one class`;
     throw new EspalierError('NOT_TRAINABLE', `output ${name} ${found}; cross-entropy needs two or more`);
   }
-  if (training && activation && !isNormalising(activation.node)) {
+  if (training && activation && findOp(activation.node.op)?.probabilities !== 'axis') {
     throw notTrainable(
       activation.node,
       'judges each class by itself, and the loss is a cross-entropy over classes; binary_cross_entropy fits it',
@@ -117,8 +118,9 @@ function elementLayout({ name }: GraphOutput, shape: Shape, { loss }: HeadOption
 }
 
 function strips({ loss }: HeadOptions, { node, axis }: ClosingActivation, classAxis: number | undefined): boolean {
-  if (loss === 'cross_entropy') return isNormalising(node) && axis === classAxis;
-  return loss === 'binary_cross_entropy' && node.op === 'Sigmoid';
+  const { probabilities } = findOp(node.op) ?? {};
+  if (loss === 'cross_entropy') return probabilities === 'axis' && axis === classAxis;
+  return loss === 'binary_cross_entropy' && probabilities === 'element';
 }
 
 /** The model with a copy of the tail that reads what the activation reads. */

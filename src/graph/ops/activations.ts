@@ -4,6 +4,7 @@ import { heldResults } from '../held.js';
 import { type Composer, type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { PASSED_ON, type Wanted } from '../value-range.js';
 import { choiceAttr, numberAttr, optionalNumberAttr } from './attributes.js';
+import { broadcastRows } from './broadcast.js';
 import { expectKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { erf } from './error-function.js';
 
@@ -17,6 +18,7 @@ interface Unary {
   /** Where it is made of others: its value, from the input's. */
   readonly compose?: (c: Composer, x: string, node: Node) => string;
   readonly saturates?: true;
+  readonly probabilities?: 'element';
   readonly view?: 'same';
   /** The original counts one operation an element. */
   readonly counted?: (node: Node) => boolean;
@@ -53,7 +55,7 @@ const UNARY: Readonly<Record<string, Unary>> = {
     map: () => (x) => x * Math.tanh(softplus(x)),
     compose: (c, x) => c.op('Mul', [x, c.op('Tanh', [c.op('Softplus', [x])])]),
   },
-  Sigmoid: { map: () => (x) => 1 / (1 + Math.exp(-x)), saturates: true },
+  Sigmoid: { map: () => (x) => 1 / (1 + Math.exp(-x)), saturates: true, probabilities: 'element' },
   Tanh: { map: () => Math.tanh, saturates: true },
   Exp: { map: () => Math.exp },
   // Near 0 a logarithm shows little but rounding.
@@ -176,8 +178,10 @@ function unarySpec(op: string, unary: Unary): OpSpec {
     cost({ node, outputs }) {
       return { macs: 0, mmrazor: unary.counted?.(node) ? countedElements(outputs[0].shape) : 0 };
     },
+    byRows: broadcastRows,
     ...(unary.view && { view: unary.view }),
     ...(unary.saturates && { saturates: unary.saturates }),
+    ...(unary.probabilities && { probabilities: unary.probabilities }),
     ...(unary.compose && { compose: (node: Node, c: Composer) => unary.compose!(c, node.inputs[0], node) }),
     ...(unary.wants && { wants: ({ node }: InferInput) => unary.wants?.(node) }),
     evaluate(node, inputs) {

@@ -103,4 +103,4 @@ const gradient: OpSpec = {
   },
 };
 
-export const BATCH_STATISTICS_OPS: readonly OpSpec[] = [training, gradient];
+export const BATCH_STATISTICS_OPS = [training, gradient].map((spec): OpSpec => ({ ...spec, training: true }));

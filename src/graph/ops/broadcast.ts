@@ -1,7 +1,7 @@
 import { type AxisChannels, type ChannelContext, FIXED } from '../channels.js';
 import { formatShape } from '../dims.js';
 import type { Dim, Node, Shape } from '../graph.js';
-import { OpError } from '../op-spec.js';
+import { OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor, rowMajorStrides } from '../tensor.js';
 import { channelReason } from './reasons.js';
 
@@ -56,6 +56,10 @@ export function broadcastChannels(
     return result ?? FIXED;
   });
 }
+
+/** By rows, of ops that broadcast: operands that have the result's first axis; others are repeated along it. */
+export const broadcastRows: NonNullable<OpSpec['byRows']> = (_node, inputs, output) =>
+  inputs.map((shape) => shape.length === output.length && shape[0] === output[0]);
 
 /** Strides with which a tensor is read as if it had the broadcast shape: 0 on axes that repeat. */
 export function broadcastStrides(shape: readonly number[], to: readonly number[]): number[] {

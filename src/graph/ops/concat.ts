@@ -2,7 +2,7 @@ import { type AxisChannels, type ChannelContext, FIXED } from '../channels.js';
 import { dimProduct, formatShape, getExtent, toDim } from '../dims.js';
 import type { Node } from '../graph.js';
 import { OpError, type OpSpec } from '../op-spec.js';
-import { elementCount, type RefTensor } from '../tensor.js';
+import { joinAxis } from '../tensor.js';
 import { PASSED_ON } from '../value-range.js';
 import { intAttr } from './attributes.js';
 import { expectDType, normalizeAxis, outputSpec, requiredInput, requiredTensor } from './checks.js';
@@ -11,6 +11,8 @@ import { channelReason } from './reasons.js';
 const concat: OpSpec = {
   op: 'Concat',
   inputs: [1, Number.POSITIVE_INFINITY],
+  hides: () => true,
+  byRows: (node, inputs) => inputs.map(({ length }) => concatAxis(node, length) !== 0),
 
   infer(x) {
     const { node } = x;
@@ -50,22 +52,7 @@ const concat: OpSpec = {
   wants: () => PASSED_ON,
   evaluate(node, inputs) {
     const tensors = inputs.map((_, i) => requiredTensor(node, inputs, i));
-    const [first] = tensors;
-    const axis = concatAxis(node, first.shape.length);
-    const extent = tensors.reduce((sum, t) => sum + t.shape[axis], 0);
-    const shape = first.shape.with(axis, extent);
-    const outer = elementCount(first.shape.slice(0, axis));
-    const data = new Float64Array(elementCount(shape));
-    const inner = elementCount(first.shape.slice(axis + 1));
-    for (let o = 0, to = 0; o < outer; o++) {
-      for (const t of tensors) {
-        const length = t.shape[axis] * inner;
-        data.set(t.data.subarray(o * length, (o + 1) * length), to);
-        to += length;
-      }
-    }
-    const result: RefTensor = { dtype: first.dtype, shape, data };
-    return [result];
+    return [joinAxis(tensors, concatAxis(node, tensors[0].shape.length))];
   },
 };
 

@@ -17,7 +17,8 @@ const convTranspose: OpSpec = {
   batchFirst: true,
   neutral: 0,
   mixes: (_node, rank) => axesFrom(1, rank),
-  filters: { input: 1, axis: () => 1, groups: (node) => intAttr(node, 'group', 1) },
+  filters: { input: 1, axis: () => 1, perGroup: true },
+  groups: 'group',
 
   infer(x) {
     const { node } = x;

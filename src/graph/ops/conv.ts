@@ -16,6 +16,7 @@ const conv: OpSpec = {
   neutral: 0,
   mixes: (_node, rank) => axesFrom(1, rank),
   filters: { input: 1, axis: () => 0 },
+  groups: 'group',
 
   infer(x) {
     const { node } = x;

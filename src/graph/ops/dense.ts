@@ -4,7 +4,7 @@ import type { Node, Shape, TensorSpec } from '../graph.js';
 import { type Cost, type CostInput, OpError, type OpSpec } from '../op-spec.js';
 import { elementCount, type RefTensor } from '../tensor.js';
 import { flagAttr, numberAttr } from './attributes.js';
-import { broadcastChannels, broadcastOffsets, broadcastShapes } from './broadcast.js';
+import { broadcastChannels, broadcastOffsets, broadcastRows, broadcastShapes } from './broadcast.js';
 import { expectDType, expectFloat, expectMinRank, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { channelReason } from './reasons.js';
 
@@ -14,6 +14,10 @@ const gemm: OpSpec = {
   neutral: 0,
   mixes: (node) => [gemmAxes(node).innerA],
   filters: { input: 1, axis: (node) => gemmAxes(node).columns },
+  byRows: (node, inputs, output) =>
+    inputs.map(({ length, 0: rows }, i) => {
+      return gemmAxes(node).rows === 0 && (i === 0 || (i === 2 && length === 2 && rows === output[0]));
+    }),
 
   infer(x) {
     const { node } = x;
@@ -83,6 +87,8 @@ const matMul: OpSpec = {
   neutral: 0,
   mixes: (_node, rank) => [rank - 1],
   filters: { input: 1, axis: (_node, rank) => rank - 1 },
+  byRows: (node, inputs, output) =>
+    output.length > 2 ? broadcastRows(node, inputs, output) : [inputs[0].length === 2, false],
 
   infer(x) {
     const { node } = x;

@@ -1,7 +1,7 @@
 import { heldResults } from '../held.js';
 import type { InferInput, OpSpec } from '../op-spec.js';
 import type { Wanted } from '../value-range.js';
-import { broadcastChannels, broadcastShapes, mapBroadcast } from './broadcast.js';
+import { broadcastChannels, broadcastRows, broadcastShapes, mapBroadcast } from './broadcast.js';
 import { expectDType, expectKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
 
 type Binary = (a: number, b: number) => number;
@@ -42,6 +42,8 @@ function binarySpec(op: string, f: Binary): OpSpec {
       const operands = [0, 1].map((i) => ({ shape: ctx.inputShape(i), axes: ctx.input(i) }));
       ctx.setOutput(0, broadcastChannels(node, ctx, operands, ctx.outputShape(0)));
     },
+    byRows: broadcastRows,
+    ...((op === 'Add' || op === 'Sub') && { hides: (_node, isConstant) => isConstant(0) || isConstant(1) }),
     wants: wantedOf,
     evaluate(node, inputs) {
       const a = requiredTensor(node, inputs, 0);

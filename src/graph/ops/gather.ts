@@ -31,9 +31,14 @@ function wrapped(node: Node, index: number, extent: number): number {
 const gather: OpSpec = {
   op: 'Gather',
   inputs: [2, 2],
+  looksUp: true,
   mixes: (node, rank) => [gatherAxisOf(node, rank)],
   /** Of an embedding: the columns of its table. */
   filters: { input: 0, axis: () => 1 },
+  byRows(node, [{ length }]) {
+    const ofIndices = gatherAxisOf(node, length) === 0;
+    return [!ofIndices, ofIndices];
+  },
 
   infer(x) {
     const data = requiredInput(x, 0, 'data');
@@ -92,6 +97,8 @@ const gather: OpSpec = {
 const gatherGrad: OpSpec = {
   op: 'GatherGrad',
   inputs: [2, 2],
+  training: true,
+  looksUp: true,
 
   infer(x) {
     const dy = requiredInput(x, 0, 'dy');

@@ -1,5 +1,7 @@
+import type { Node } from '../graph.js';
 import type { OpSpec } from '../op-spec.js';
 import { ACTIVATION_OPS } from './activations.js';
+import { intAttr } from './attributes.js';
 import { BATCH_STATISTICS_OPS } from './batch-statistics.js';
 import { CONCAT_OPS } from './concat.js';
 import { CONV_OPS } from './conv.js';
@@ -62,6 +64,12 @@ export function getOp(op: string): OpSpec {
   const spec = BY_NAME.get(op);
   if (!spec) throw new Error(`unknown op ${op}`);
   return spec;
+}
+
+/** In how many groups a node takes its channels. */
+export function groupCount(node: Node): number {
+  const attr = findOp(node.op)?.groups;
+  return attr === undefined ? 1 : intAttr(node, attr, 1);
 }
 
 /** The ops that every engine has; `Opaque` is none of them, as only what reads the user's file format can run it. */

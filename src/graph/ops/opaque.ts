@@ -20,6 +20,9 @@ const PLACES: Readonly<Record<string, Readonly<Record<number, (x: InferInput) =>
   ),
 };
 
+const CHOOSING: readonly string[] = ['ArgMax', 'Equal', 'Greater', 'Less', 'TopK', 'NonMaxSuppression'];
+const ROUNDING: readonly string[] = ['Ceil', 'Floor', 'Round', 'Sign'];
+
 /**
  * A node of the user's file that the IR doesn't know, kept as it is: `proto` holds it, `outputs` says which of its
  * outputs the graph has, `dtypes` and `shapes` (JSON) what they are. It has no channel rule, so all that it touches stays.
@@ -31,6 +34,9 @@ export const OPAQUE_OP: OpSpec = {
     const shapes = list(node, 'shapes').map((shape) => JSON.parse(shape) as Dim[]);
     return list(node, 'dtypes').map((dtype, i): TensorSpec => ({ dtype: dtype as DType, shape: shapes[i] }));
   },
+  looksUp: true,
+  hides: ({ attrs }) => CHOOSING.includes(String(attrs.opType)),
+  rounds: ({ attrs }) => ROUNDING.includes(String(attrs.opType)),
   wants: (x, i) => PLACES[String(x.node.attrs.opType)]?.[i]?.(x),
   evaluate(node) {
     throw new OpError(node, `${node.attrs.opType} is not computed by the reference`);

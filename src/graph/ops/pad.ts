@@ -13,6 +13,7 @@ type Mode = (typeof MODES)[number];
 const pad: OpSpec = {
   op: 'Pad',
   inputs: [1, 1],
+  byRows: (node, [shape]) => [padsOf(node, shape)[0].every((pad) => pad === 0)],
 
   infer(x) {
     const input = requiredInput(x, 0, 'x');

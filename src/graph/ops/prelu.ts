@@ -1,7 +1,7 @@
 import { countedElements } from '../dims.js';
 import type { Shape } from '../graph.js';
 import type { OpSpec, ParametricAxes } from '../op-spec.js';
-import { broadcastChannels, broadcastShapes, mapBroadcast } from './broadcast.js';
+import { broadcastChannels, broadcastRows, broadcastShapes, mapBroadcast } from './broadcast.js';
 import { expectDType, expectFloat, expectShape, outputSpec, requiredInput, requiredTensor } from './checks.js';
 
 /**
@@ -31,6 +31,8 @@ const prelu: OpSpec = {
   cost({ outputs }) {
     return { macs: 0, mmrazor: countedElements(outputs[0].shape) };
   },
+
+  byRows: broadcastRows,
 
   parametric(_node, inputs) {
     return slopeAxes(inputs[0]!.shape, inputs[1]!.shape);

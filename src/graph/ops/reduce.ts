@@ -51,6 +51,7 @@ function reduction(
     op,
     inputs: [1, 1],
     neutral,
+    ...(op === 'ReduceMean' && { averages: true }),
     infer: (x) => [inferReduced(x, reducedAxes)],
     mixes: (node, rank) => [...reducedAxes(node, rank)],
     channels: reduceChannels,
@@ -74,6 +75,7 @@ const argMax: OpSpec = {
   inputs: [1, 1],
   infer: (x) => [{ ...inferReduced(x, (node, rank) => new Set([axisOf(node, rank)])), dtype: 'int64' }],
   mixes: (node, rank) => [axisOf(node, rank)],
+  hides: () => true,
   evaluate(node, inputs) {
     const { shape, data } = requiredTensor(node, inputs, 0);
     const axis = axisOf(node, shape.length);

@@ -12,6 +12,7 @@ import { axisSamples, resizedShape, resizeScales, resizeSettings, type Samples }
 const resize: OpSpec = {
   op: 'Resize',
   inputs: [1, 1],
+  byRows: (node, [{ length }]) => [resizeScales(node, length)[0] === 1],
 
   infer(x) {
     const { node } = x;
@@ -45,6 +46,7 @@ const resize: OpSpec = {
 const resizeGrad: OpSpec = {
   op: 'ResizeGrad',
   inputs: [1, 1],
+  training: true,
 
   infer(x) {
     const dy = requiredInput(x, 0, 'dy');

@@ -122,7 +122,7 @@ const layerNormalization: OpSpec = {
 };
 
 /** How many groups the channels of x are normalised in; all of them by themselves in an instance norm. */
-export function normalizedGroups(node: Node, channels: number): number {
+function normalizedGroups(node: Node, channels: number): number {
   if (node.op === 'InstanceNormalization') return channels;
   if (node.attrs.num_groups === undefined) throw new OpError(node, 'the attribute num_groups is missing');
   const groups = intAttr(node, 'num_groups', 1);
@@ -188,6 +188,7 @@ function groupedSpec(op: string, leastRank: number): OpSpec {
     },
 
     batchFirst: true,
+    ...(op === 'GroupNormalization' && { groups: 'num_groups' }),
     mixes: (_node, rank) => axesFrom(1, rank),
 
     parametric() {

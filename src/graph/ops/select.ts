@@ -5,7 +5,7 @@ import { type InferInput, OpError, type OpSpec } from '../op-spec.js';
 import { DTYPE_BYTES, type DType } from '../tensor.js';
 import { indicesInto, PASSED_ON, TRUTH_VALUES, type ValueRange } from '../value-range.js';
 import { choiceAttr, intAttr, intsAttr } from './attributes.js';
-import { broadcastChannels, broadcastOffsets, broadcastShapes, mapBroadcast } from './broadcast.js';
+import { broadcastChannels, broadcastOffsets, broadcastRows, broadcastShapes, mapBroadcast } from './broadcast.js';
 import { expectDType, expectKind, outputSpec, requiredInput, requiredTensor } from './checks.js';
 import { channelReason } from './reasons.js';
 
@@ -46,6 +46,8 @@ function comparison(
       return [outputSpec(x.node, 'bool', broadcastShapes(x.node, [a.shape, b.shape]))];
     },
     channels: broadcastAll,
+    byRows: broadcastRows,
+    hides: () => true,
     evaluate(node, inputs) {
       const a = requiredTensor(node, inputs, 0);
       const b = requiredTensor(node, inputs, 1);
@@ -66,6 +68,7 @@ const where: OpSpec = {
     return [outputSpec(x.node, a.dtype, broadcastShapes(x.node, [condition.shape, a.shape, b.shape]))];
   },
   channels: broadcastAll,
+  byRows: broadcastRows,
   wants: (_, i) => (i === 0 ? TRUTH_VALUES : PASSED_ON),
   evaluate(node, inputs) {
     const [condition, a, b] = [0, 1, 2].map((i) => requiredTensor(node, inputs, i));
@@ -88,6 +91,7 @@ const cast: OpSpec = {
   inputs: [1, 1],
   infer: (x) => [outputSpec(x.node, castTarget(x.node), requiredInput(x, 0, 'x').shape)],
   channels: (_node, ctx) => ctx.setOutput(0, ctx.input(0)),
+  byRows: broadcastRows,
   wants: ({ node }) => (castTarget(node) === 'bool' ? TRUTH_VALUES : PASSED_ON),
   evaluate(node, inputs) {
     const { shape, data } = requiredTensor(node, inputs, 0);
@@ -104,6 +108,7 @@ const oneHot: OpSpec = {
     expectKind(x.node, labels, 'integer', 'labels');
     return [outputSpec(x.node, 'float32', [...labels.shape, intAttr(x.node, 'depth', 0)])];
   },
+  byRows: () => [true],
   wants: ({ node }) => indicesInto(intAttr(node, 'depth', 0)),
   evaluate(node, inputs) {
     const { shape, data } = requiredTensor(node, inputs, 0);
@@ -119,6 +124,8 @@ const oneHot: OpSpec = {
 const expand: OpSpec = {
   op: 'Expand',
   inputs: [1, 1],
+  view: 'strided',
+  byRows: broadcastRows,
   wants: () => PASSED_ON,
   infer(x) {
     const { dtype, shape } = requiredInput(x, 0, 'x');

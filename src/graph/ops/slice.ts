@@ -69,6 +69,7 @@ function boundsAmongKept({ start, step, count }: AxisSlice, kept: Int32Array): [
 export const SLICE_OP: OpSpec = {
   op: 'Slice',
   inputs: [1, 1],
+  view: 'strided',
   infer(x) {
     const { dtype, shape } = requiredInput(x, 0, 'x');
     const kept = slices(x.node, shape);
@@ -101,6 +102,10 @@ export const SLICE_OP: OpSpec = {
       if (kept) [starts[i], ends[i]] = boundsAmongKept(taken.get(axis)!, kept);
     });
     return { ...node.attrs, starts, ends };
+  },
+  byRows(node, [shape]) {
+    const { start, step } = slices(node, shape).get(0) ?? { start: 0, step: 1 };
+    return [start === 0 && step === 1];
   },
   wants: () => PASSED_ON,
   evaluate(node, inputs) {

@@ -18,6 +18,7 @@ function softmaxSpec(op: string, normalize: (shifted: number, sum: number) => nu
     op,
     inputs: [1, 1],
     neutral: LEAST,
+    probabilities: 'axis',
     ...(op === 'Softmax' && { saturates: true }),
     mixes: (node, rank) => [normalizeAxis(node, intAttr(node, 'axis', -1), rank)],
     infer(x) {

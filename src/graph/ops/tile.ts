@@ -29,6 +29,7 @@ function tiledShape(node: Node, shape: Shape): Dim[] {
 const tile: OpSpec = {
   op: 'Tile',
   inputs: [1, 1],
+  byRows: (node, [{ length }]) => [tileRepeats(node, length)[0] === 1],
   infer(x) {
     const { dtype, shape } = requiredInput(x, 0, 'x');
     return [outputSpec(x.node, dtype, tiledShape(x.node, shape))];

@@ -9,6 +9,7 @@ const transpose: OpSpec = {
   op: 'Transpose',
   inputs: [1, 1],
   view: 'moved',
+  byRows: (node, [{ length }]) => [permutation(node, length)[0] === 0],
   infer(x) {
     const input = requiredInput(x, 0, 'x');
     const perm = permutation(x.node, input.shape.length);

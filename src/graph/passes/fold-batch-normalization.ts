@@ -1,5 +1,5 @@
 import { type Constant, type Graph, type Node, producers } from '../graph.js';
-import { intAttr } from '../ops/attributes.js';
+import { findOp, groupCount } from '../ops/index.js';
 import { epsilonOf } from '../ops/sample-normalization.js';
 import { elementCount, type Tensor } from '../tensor.js';
 
@@ -39,16 +39,17 @@ export function foldBatchNormalization(graph: Graph): Graph {
 }
 
 /** The axis of W that output channels are on, for convolutions that can take a norm. */
-function outputAxis(conv: Node): number | undefined {
-  if (conv.op === 'Conv') return 0;
-  return conv.op === 'ConvTranspose' && intAttr(conv, 'group', 1) === 1 ? 1 : undefined;
+function outputAxis(conv: Node, rank: number): number | undefined {
+  const { batchFirst, filters } = findOp(conv.op) ?? {};
+  const isWhole = batchFirst && !(filters?.perGroup && groupCount(conv) > 1);
+  return isWhole ? filters?.axis(conv, rank) : undefined;
 }
 
 /** The folded weights and bias. */
 function fold(graph: Graph, conv: Node, norm: Node): [Tensor, Tensor] | undefined {
-  const axis = outputAxis(conv);
   const constant = (id: string | undefined): Tensor | undefined => (id ? graph.constants.get(id)?.tensor : undefined);
   const weight = constant(conv.inputs[1]);
+  const axis = weight && outputAxis(conv, weight.shape.length);
   const bias = constant(conv.inputs[2]);
   const [scale, shift, mean, variance] = norm.inputs.slice(1).map(constant);
   if (axis === undefined || weight?.dtype !== 'float32' || (conv.inputs[2] && !bias)) return undefined;

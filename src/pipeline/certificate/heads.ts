@@ -8,11 +8,6 @@ export function leastScaleOf(op: string | undefined): number {
   return op !== undefined && findOp(op)?.saturates ? 1 : 0;
 }
 
-/** What jumps where its input moves by as little as rounding, and shows nothing of what moves it less. */
-const JUMPING: ReadonlySet<string> = new Set(['ArgMax', 'Equal', 'Greater', 'Less', 'TopK', 'NonMaxSuppression']);
-const ROUNDING: ReadonlySet<string> = new Set(['Ceil', 'Floor', 'Round', 'Sign']);
-/** With a constant, an offset: differences are small beside it. */
-const SHIFTING: ReadonlySet<string> = new Set(['Add', 'Sub']);
 const isFloat = (dtype: DType | undefined): boolean => dtype === 'float32' || dtype === 'float64';
 const nameOf = (node: Node | undefined): string =>
   node?.op === 'Opaque' ? String(node.attrs.opType) : String(node?.op);
@@ -38,12 +33,10 @@ export function headsOf(graph: Graph, logits: 'too' | 'instead'): Head[] {
   const computed = (id: string): boolean => makers.has(id) && isFloat(graph.values.get(id)?.dtype);
   const hides = (closing: Node): boolean =>
     leastScaleOf(closing.op) > 0 ||
-    JUMPING.has(nameOf(closing)) ||
-    closing.op === 'Concat' ||
-    (SHIFTING.has(closing.op) && closing.inputs.some((id) => graph.constants.has(id)));
+    findOp(closing.op)?.hides?.(closing, (i) => graph.constants.has(closing.inputs[i])) === true;
   const behind = (output: GraphOutput, place: string, inner: boolean): Head[] => {
     const { closing, whole } = makerBehindViews(graph, makers, output.value);
-    const jumps = whole || ROUNDING.has(nameOf(closing));
+    const jumps = whole || (closing !== undefined && findOp(closing.op)?.rounds?.(closing) === true);
     const head = { ...output, place, leastScale: leastScaleOf(closing?.op), jumps, inner };
     const before = (closing && hides(closing) ? closing.inputs : []).flatMap((value, i) => {
       const name = `${output.name} before ${nameOf(closing)}${i === 0 ? '' : `, ${i}`}`;

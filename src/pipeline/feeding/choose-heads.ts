@@ -8,6 +8,7 @@ import type { Labels, LabelTarget } from '../../data/index.js';
 import { EspalierError } from '../../errors.js';
 import { formatShape, isBound } from '../../graph/dims.js';
 import { type Graph, type GraphOutput, getSpec, producers } from '../../graph/graph.js';
+import { findOp } from '../../graph/ops/index.js';
 import { elementCount } from '../../graph/tensor.js';
 import { didYouMean, type FinetuneConfig, type LossName, pointer } from '../../prune-config/index.js';
 
@@ -129,10 +130,10 @@ class Subject {
 
   /** Without labels the closing activation says what the output is. */
   unlabelled(): Omit<HeadOptions, 'output'> {
-    const { node, axis } = this.#activation ?? {};
+    const { axis } = this.#activation ?? {};
     if (this.#asked !== 'auto') return { loss: this.#asked, labels: 'none', ...(axis ? { classAxis: axis } : {}) };
     if (axis !== undefined) return { loss: 'cross_entropy', labels: 'none', classAxis: axis };
-    return { loss: node?.op === 'Sigmoid' ? 'binary_cross_entropy' : 'mse', labels: 'none' };
+    return { loss: this.#areTruths ? 'binary_cross_entropy' : 'mse', labels: 'none' };
   }
 
   /** @param mixed labels of samples are mixed: they can't stay class numbers */
@@ -140,6 +141,11 @@ class Subject {
     const loss = this.#asked === 'auto' ? this.#lossFor(labels) : this.#asked;
     if (loss === 'cross_entropy') return this.#classes(labels, mixed);
     return loss === 'binary_cross_entropy' ? this.#sides(labels, mixed) : this.#numbers(labels, loss);
+  }
+
+  /** Each element is the probability of a truth of its own. */
+  get #areTruths(): boolean {
+    return findOp(this.#activation?.node.op ?? '')?.probabilities === 'element';
   }
 
   get #elements(): number {
@@ -151,7 +157,7 @@ class Subject {
     const binary = whole && least >= 0 && largest <= 1;
     const perElement = elementCount(labels.shape) === this.#elements;
     const op = this.#activation?.node.op;
-    if (op === 'Sigmoid') return 'binary_cross_entropy';
+    if (this.#areTruths) return 'binary_cross_entropy';
     if (this.#activation?.axis !== undefined) return 'cross_entropy';
     if (this.#elements === 1) return binary && op === undefined ? 'binary_cross_entropy' : 'mse';
     if (kind === 'one_hot' && perElement) return 'cross_entropy';
@@ -256,8 +262,10 @@ function closesChannelsLast(graph: Graph, output: string): boolean {
       const perm = node.attrs.perm as readonly number[] | undefined;
       return perm?.[perm.length - 1] === 1;
     }
-    const same = node.inputs.length > 0 && getSpec(graph, node.inputs[0]).shape.length;
-    if (!same || ['Conv', 'ConvTranspose', 'Reshape', 'Flatten'].includes(node.op)) return false;
+    const { batchFirst, view } = findOp(node.op) ?? {};
+    const from = graph.values.get(node.inputs[0] ?? '')?.shape ?? [];
+    const reshapes = view === 'same' && from.join() !== getSpec(graph, node.outputs[0]).shape.join();
+    if (from.length === 0 || (batchFirst && from.length > 2) || reshapes) return false;
   }
   return false;
 }

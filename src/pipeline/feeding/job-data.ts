@@ -12,6 +12,7 @@ import {
 import type { Engine } from '../../engine/engine.js';
 import { EspalierError } from '../../errors.js';
 import { type Graph, getSpec } from '../../graph/graph.js';
+import { findOp } from '../../graph/ops/index.js';
 import type { PruneConfig } from '../../prune-config/index.js';
 import type { JobListener, JobSpec } from '../contract.js';
 import { openTeacher, type Teacher } from '../training/teacher.js';
@@ -163,7 +164,7 @@ function readsChannelsLast(graph: Graph): boolean {
   for (const node of graph.nodes) {
     if (!reached.has(node.inputs[0])) continue;
     if (node.op === 'Transpose') return (node.attrs.perm as readonly number[] | undefined)?.at(-1) !== 1;
-    if (['Conv', 'MaxPool', 'AveragePool'].includes(node.op)) return false;
+    if (findOp(node.op)?.batchFirst && getSpec(graph, node.inputs[0]).shape.length > 2) return false;
     for (const id of node.outputs) reached.add(id);
   }
   return true;

@@ -1,5 +1,4 @@
 import type { Graph } from '../../graph/graph.js';
-import { drawAlgorithm } from '../drawing/draw-algorithm.js';
 import type { DynamicModel } from '../dynamic-ops/dynamic-model.js';
 import { type ChannelMutator, createMutator, type MutatorConfig, type MutatorParts } from '../mutators/index.js';
 import { ratioChoices } from '../targets/index.js';
@@ -59,11 +58,6 @@ export abstract class BaseAlgorithm {
    * @throws the signal's reason when it aborts, and whatever the trainer throws.
    */
   abstract run(trainer: Trainer, options: RunOptions): Promise<void>;
-
-  /** Draws the architecture's layers, their masks and the mutator's units, as the guide prints an algorithm. */
-  toString(): string {
-    return drawAlgorithm(this.constructor.name, this.mutator);
-  }
 
   /** Takes one prune step: importances are those of the trainer's current weights. */
   protected async prune(trainer: Trainer, step: Omit<PruneStep, 'choices'>, choices: Choices): Promise<void> {

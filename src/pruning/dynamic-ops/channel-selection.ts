@@ -1,5 +1,6 @@
-import { FIXED } from '../../graph/channels.js';
+import { type AxisChannels, FIXED } from '../../graph/channels.js';
 import type { ChannelAnalysis } from '../tracer/index.js';
+import type { KeptAxes } from './tensor-slices.js';
 
 /** The channels of one unit that a mask keeps. */
 export interface MaskedUnit {
@@ -31,11 +32,15 @@ export class ChannelSelection {
     return Int32Array.from(kept);
   }
 
-  /** The axis of a value as a mask, one byte an index; undefined when all of them stay. */
-  mask(value: string, axis: number): Uint8Array | undefined {
-    const channels = this.analysis.axes.get(value)?.[axis];
-    if (channels === undefined || channels === FIXED || !this.drops(channels)) return undefined;
-    return Uint8Array.from(channels, (id) => 1 - this.#dropped[id]);
+  /** The indices that stay on each axis of a value. */
+  keptAxes(value: string): KeptAxes {
+    return (this.analysis.axes.get(value) ?? []).map((_, axis) => this.kept(value, axis));
+  }
+
+  /** An axis as a mask, one byte an index; undefined when all of them stay. */
+  mask(channels: AxisChannels): Uint8Array | undefined {
+    if (channels === FIXED || !this.drops(channels)) return undefined;
+    return Uint8Array.from(channels, (id) => (this.#dropped[id] ? 0 : 1));
   }
 
   /** True when some of these classes go. */

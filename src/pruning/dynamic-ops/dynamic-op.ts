@@ -1,14 +1,15 @@
-import type { SliceContext } from '../../graph/channels.js';
-import { type Attrs, type Graph, getSpec, type Node } from '../../graph/graph.js';
-import { intAttr } from '../../graph/ops/attributes.js';
-import { findOp, getOp } from '../../graph/ops/index.js';
-import { normalizedGroups } from '../../graph/ops/sample-normalization.js';
-import { elementCount, type RefTensor, scatterAxis, type Tensor } from '../../graph/tensor.js';
-import { deriveIndexed, keptOfMask, MutableChannelContainer } from '../mutables/index.js';
-import { axisClasses, type ChannelAnalysis } from '../tracer/index.js';
+import { GraphBuilder } from '../../graph/builder.js';
+import { evaluateGraph } from '../../graph/evaluate.js';
+import { type Attrs, type Graph, getSpec, type Node, type TensorSpec } from '../../graph/graph.js';
+import { findOp, getOp, groupCount } from '../../graph/ops/index.js';
+import { type DType, gatherAxis, joinAxis, type RefTensor, type Tensor } from '../../graph/tensor.js';
+import { countOnes, deriveIndexed, MutableChannelContainer } from '../mutables/index.js';
+import { axisClasses, type ChannelAnalysis, ChannelAnalyzer } from '../tracer/index.js';
 import type { MutableChannelUnit } from '../units/index.js';
-import { gatherGroups, keptGroups, requireEvenGroups } from './kept-groups.js';
-import { gatherAxes, type KeptAxes } from './tensor-slices.js';
+import { ChannelSelection } from './channel-selection.js';
+import { maskedGraph } from './masked-graph.js';
+import { type KeptOf, slicedAttrs } from './slice-node.js';
+import { gatherAxes } from './tensor-slices.js';
 
 /** A layer without the channels that its masks drop. */
 export interface StaticOp {
@@ -26,7 +27,6 @@ export class DynamicOp {
   readonly inChannels: MutableChannelContainer;
   readonly outChannels: MutableChannelContainer;
   readonly #graph: Graph;
-  readonly #row: DynamicOpRow;
   readonly #axes: { readonly input: number; readonly output: number };
 
   constructor(
@@ -36,12 +36,9 @@ export class DynamicOp {
     inChannels: MutableChannelContainer,
     outChannels: MutableChannelContainer,
   ) {
-    const row = DYNAMIC_OPS[node.op];
-    if (!row) throw new Error(`${node.op} ${node.layer ?? node.name}: has weights and no dynamic op`);
     this.#graph = graph;
     this.node = node;
     this.#axes = axes;
-    this.#row = row;
     this.inChannels = inChannels;
     this.outChannels = outChannels;
   }
@@ -62,15 +59,20 @@ export class DynamicOp {
   }
 
   /**
-   * Runs the full op on the float64 reference, with the dropped channels zeroed at its input and its output. A norm that
-   * mixes its channels runs over the kept ones.
+   * Runs the full op on the float64 reference, with the dropped channels zeroed at its input and its output, as the masked
+   * graph does. A norm that mixes its channels runs over the kept ones.
    */
   forward(inputs: readonly (RefTensor | undefined)[]): RefTensor[] {
-    const [x, ...weights] = inputs;
-    if (this.#row.overKept && x) return [this.#forwardOverKept(x, weights)];
-    const masked = x && zeroed(x, this.#axes.input, this.inChannels.currentMask);
-    const [y, ...others] = getOp(this.node.op).evaluate(this.node, [masked, ...weights]);
-    return [zeroed(y, this.#axes.output, this.outChannels.currentMask), ...others];
+    const graphs = new Map<ChannelSelection, Graph>();
+    const results = this.#groups(inputs).map(({ selection, partOf }) => {
+      const graph = graphs.get(selection) ?? maskedGraph(selection);
+      graphs.set(selection, graph);
+      const feeds = inputs.flatMap((full, i): [string, RefTensor][] =>
+        full ? [[String(i), { ...partOf({ ...full, dtype: 'float64' }, i), dtype: full.dtype }]] : [],
+      );
+      return evaluateGraph(graph, new Map(feeds)).get('y')!;
+    });
+    return [joinAxis(results, this.#axes.output)];
   }
 
   /**
@@ -78,154 +80,96 @@ export class DynamicOp {
    * @throws RangeError for masks that keep different numbers of channels in the layer's groups: no static op has such groups.
    */
   toStaticOp(weights: ReadonlyMap<string, Tensor>): StaticOp {
-    const { currentMask: inMask } = this.inChannels;
-    const { currentMask: outMask } = this.outChannels;
-    const groups = this.#groups();
-    const kept = groups > 1 ? keptGroups(groups, inMask, outMask) : undefined;
-    if (kept) requireEvenGroups(`${this.node.op} ${this.name}`, kept);
-    const keptIn = keptUnlessAll(inMask);
-    const keptOut = keptUnlessAll(outMask);
+    const { groups: attr, filters } = getOp(this.node.op);
+    const all = this.#groups(this.node.inputs.map((id) => this.#graph.values.get(id)));
+    const kept = all.length > 1 ? evenGroups(`${this.node.op} ${this.name}`, all) : all;
     const constants = new Map<string, Tensor>();
-    const { table = false, filters, grouped } = this.#row;
-    const behind = getSpec(this.#graph, this.node.inputs[0]).shape.length - this.#axes.input;
     this.node.inputs.forEach((id, i) => {
-      const full = (i === 0) === table ? weights.get(id) : undefined;
+      const full = (i === 0) === (filters?.input === 0) ? weights.get(id) : undefined;
       if (!full) return;
-      const sliced =
-        i === 1 && kept && filters
-          ? gatherGroups(full, groups, kept, filters)
-          : gatherAxes(full, this.#row.axes(this.node, i, full, keptIn, keptOut, behind));
-      constants.set(id, sliced);
+      // Where nothing is left, what the first group has left: nothing.
+      const groups = kept.length > 0 ? kept : all.slice(0, 1);
+      const parts = groups.map(({ selection, partOf }) => gatherAxes(partOf(full, i), selection.keptAxes(String(i))));
+      constants.set(id, joinAxis(parts, 0));
     });
-    const attrs = this.#attrs(keptIn, keptOut);
-    return { attrs: kept && grouped ? { ...attrs, [grouped.attr]: kept.length } : attrs, constants };
+    if (attr && all.length > 1) return { attrs: { ...this.node.attrs, [attr]: kept.length }, constants };
+    const { selection } = kept[0];
+    const { graph } = selection.analysis;
+    const keptOf: KeptOf = (value, axis) => selection.kept(value, axis);
+    return { attrs: slicedAttrs(graph, graph.nodes[0], keptOf), constants };
   }
 
-  /** In how many groups the op takes its channels. */
-  #groups(): number {
-    return this.#row.grouped?.count(this.node, this.inChannels.numChannels) ?? 1;
+  /** The op by itself for each of its groups of channels, on inputs such as these; input i is the value `i`, the output `y`. */
+  #groups(inputs: readonly (TensorSpec | undefined)[]): Group[] {
+    const { groups: attr } = getOp(this.node.op);
+    const count = groupCount(this.node);
+    const groupAxis = (i: number): number => (i === 0 ? this.#axes.input : 0);
+    const b = new GraphBuilder(this.name);
+    const ids = inputs.map((spec, i) => {
+      if (!spec) return '';
+      const shape = spec.shape.map((dim, axis) => (count > 1 && axis === groupAxis(i) ? Number(dim) / count : dim));
+      return b.input(String(i), { dtype: spec.dtype, shape });
+    });
+    const { attrs } = this.node;
+    const y = b.op(this.node.op, ids, attr && count > 1 ? { ...attrs, [attr]: 1 } : attrs);
+    b.output('y', y);
+    const analysis = new ChannelAnalyzer().analyze(b.build());
+    const sides = [
+      { classes: axisClasses(analysis, ids[0], this.#axes.input)!, mask: this.inChannels.currentMask },
+      { classes: axisClasses(analysis, y, this.#axes.output)!, mask: this.outChannels.currentMask },
+    ];
+    const selections = new Map<string, ChannelSelection>();
+    return Array.from({ length: count }, (_, index) => {
+      const own = sides.map(({ classes, mask }) => {
+        return { classes, mask: mask.subarray((index * mask.length) / count, ((index + 1) * mask.length) / count) };
+      });
+      const [input, output] = own.map(({ mask }) => countOnes(mask));
+      const masks = own.map(({ mask }) => mask.join('')).join(' ');
+      const selection = selections.get(masks) ?? new ChannelSelection(analysis, own);
+      selections.set(masks, selection);
+      return {
+        index,
+        kept: { input, output },
+        selection,
+        partOf(full, i) {
+          if (count === 1) return full;
+          const size = full.shape[groupAxis(i)] / count;
+          return gatherAxis(
+            full,
+            groupAxis(i),
+            Int32Array.from({ length: size }, (_, k) => index * size + k),
+          );
+        },
+      };
+    });
   }
+}
 
-  /** Group by group: each is normalised over the channels of it that are kept. */
-  #forwardOverKept(x: RefTensor, weights: readonly (RefTensor | undefined)[]): RefTensor {
-    const { currentMask: mask } = this.inChannels;
-    const groups = this.#groups();
-    const size = mask.length / groups;
-    const axis = this.#axes.input;
-    const behind = x.shape.length - axis;
-    const attrs = this.#row.grouped ? { ...this.node.attrs, [this.#row.grouped.attr]: 1 } : this.node.attrs;
-    let result = wide({ ...x, data: new Float64Array(x.data.length) });
-    for (const { group, input } of keptGroups(groups, mask, mask)) {
-      const kept = input.map((position) => group * size + position);
-      const parts = weights.map((w, i) => w && gathered(w, this.#row.axes(this.node, i + 1, w, kept, kept, behind)));
-      const own = x.shape.map((_, a) => (a === axis ? kept : undefined));
-      const [y] = getOp(this.node.op).evaluate({ ...this.node, attrs }, [gathered(x, own), ...parts]);
-      result = scatterAxis(result, axis, kept, wide(y));
-    }
-    return { ...x, data: result.data };
+interface Group {
+  readonly index: number;
+  /** How many channels stay. */
+  readonly kept: { readonly input: number; readonly output: number };
+  /** The same one for groups of equal masks. */
+  readonly selection: ChannelSelection;
+  /** The group's part of input i. */
+  partOf<D extends DType>(full: Tensor<D>, i: number): Tensor<D>;
+}
+
+/**
+ * The groups that are left. An op without its dropped channels has groups of one size.
+ * @throws RangeError naming the layer when its groups keep different numbers of channels, or one side of a group nothing.
+ */
+function evenGroups(layer: string, groups: readonly Group[]): readonly Group[] {
+  const left = groups.filter(({ kept: { input, output } }) => input > 0 || output > 0);
+  const [first] = left;
+  for (const { index, kept } of left) {
+    const isEven = kept.input === first.kept.input && kept.output === first.kept.output;
+    if (isEven && kept.input > 0 && kept.output > 0) continue;
+    throw new RangeError(
+      `${layer}: group ${index} keeps ${kept.input} input and ${kept.output} output channels, group ${first.index} ${first.kept.input} and ${first.kept.output}; the groups of a static op keep equally many, at least one`,
+    );
   }
-
-  #attrs(keptIn: Int32Array | undefined, keptOut: Int32Array | undefined): Attrs {
-    const rule = getOp(this.node.op).slice;
-    if (!rule) return this.node.attrs;
-    const shape = (id: string) => getSpec(this.#graph, id).shape;
-    const context: SliceContext = {
-      keptIn: (i, axis) => (i === 0 && axis === this.#axes.input ? keptIn : undefined),
-      keptOut: (i, axis) => (i === 0 && axis === this.#axes.output ? keptOut : undefined),
-      inputShape: (i) => shape(this.node.inputs[i]),
-      outputShape: (i) => shape(this.node.outputs[i]),
-      newOutputShape: (i) =>
-        shape(this.node.outputs[i]).map((dim, axis) => (axis === this.#axes.output ? (keptOut?.length ?? dim) : dim)),
-    };
-    return rule(this.node, context);
-  }
-}
-
-interface DynamicOpRow {
-  /**
-   * Which indices stay on each axis of input `i` that is a weight, from those of the layer's input and output channels.
-   * `behind` is how many axes x has from its channel axis on: where that axis is in a weight that broadcasts to x.
-   */
-  axes(
-    node: Node,
-    i: number,
-    weight: { readonly shape: readonly number[] },
-    keptIn: Int32Array | undefined,
-    keptOut: Int32Array | undefined,
-    behind: number,
-  ): KeptAxes;
-  /** It mixes its channels, so runs over the kept ones. */
-  readonly overKept?: true;
-  /** It takes its channels in groups, whose number is an attribute. */
-  readonly grouped?: { readonly attr: string; count(node: Node, channels: number): number };
-  /** Where the filters of groups are: axis 0 of input 1 has the channels of this side, axis 1 those of a group of the other. */
-  readonly filters?: 'input' | 'output';
-  /** Input 0 is its one weight, and what it is looked up by comes behind. */
-  readonly table?: true;
-}
-
-const GROUPED_CONVOLUTION = { attr: 'group', count: (node: Node) => intAttr(node, 'group', 1) };
-
-/** Axes of weights, by op kind. What is one axis long is broadcast: a bias is not sliced when it is a scalar. */
-const DYNAMIC_OPS: Readonly<Record<string, DynamicOpRow>> = {
-  Conv: {
-    axes: (_node, i, _weight, keptIn, keptOut) => (i === 1 ? [keptOut, keptIn] : [keptOut]),
-    grouped: GROUPED_CONVOLUTION,
-    filters: 'output',
-  },
-  ConvTranspose: {
-    axes: (_node, i, _weight, keptIn, keptOut) => (i === 1 ? [keptIn, keptOut] : [keptOut]),
-    grouped: GROUPED_CONVOLUTION,
-    filters: 'input',
-  },
-  Gemm: {
-    axes: (node, i, weight, keptIn, keptOut) => {
-      if (i === 1) return node.attrs.transB ? [keptOut, keptIn] : [keptIn, keptOut];
-      return broadcastAxes(weight, 1, keptOut);
-    },
-  },
-  Gather: { axes: (_node, _i, _weight, _keptIn, keptOut) => [undefined, keptOut], table: true },
-  MatMul: { axes: (_node, _i, _weight, keptIn, keptOut) => [keptIn, keptOut] },
-  BatchNormalization: { axes: (_node, _i, _weight, _keptIn, keptOut) => [keptOut] },
-  LayerNormalization: {
-    axes: (_node, _i, weight, _keptIn, keptOut, behind) => broadcastAxes(weight, behind, keptOut),
-    overKept: true,
-  },
-  GroupNormalization: {
-    axes: (_node, _i, _weight, _keptIn, keptOut) => [keptOut],
-    overKept: true,
-    grouped: { attr: 'num_groups', count: normalizedGroups },
-  },
-  InstanceNormalization: { axes: (_node, _i, _weight, _keptIn, keptOut) => [keptOut] },
-  PRelu: { axes: (_node, _i, weight, _keptIn, keptOut, behind) => broadcastAxes(weight, behind, keptOut) },
-};
-
-/** The channels of a weight that broadcasts, `behind` axes from its end. */
-function broadcastAxes(
-  weight: { readonly shape: readonly number[] },
-  behind: number,
-  kept: Int32Array | undefined,
-): KeptAxes {
-  const channels = weight.shape.length - behind;
-  return weight.shape.map((extent, axis) => (axis === channels && extent > 1 ? kept : undefined));
-}
-
-function keptUnlessAll(mask: Uint8Array): Int32Array | undefined {
-  return mask.every((bit) => bit === 1) ? undefined : keptOfMask(mask);
-}
-
-/** The same elements as a tensor of float64, which the reference computes in. */
-const wide = (t: RefTensor): Tensor<'float64'> => ({ ...t, dtype: 'float64' });
-
-function gathered(t: RefTensor, kept: KeptAxes): RefTensor {
-  const { shape, data } = gatherAxes(wide(t), kept) as Tensor<'float64'>;
-  return { dtype: t.dtype, shape, data };
-}
-
-function zeroed(t: RefTensor, axis: number, mask: Uint8Array): RefTensor {
-  const inner = elementCount(t.shape.slice(axis + 1));
-  const data = t.data.map((value, i) => (mask[Math.floor(i / inner) % mask.length] ? value : 0));
-  return { dtype: t.dtype, shape: t.shape, data };
+  return left;
 }
 
 /** A dynamic op for each node with weights, its containers filled with the mutables of the units. */

@@ -34,7 +34,7 @@ export function exportSubnet(selection: ChannelSelection, constants?: ReadonlyMa
   for (const id of graph.inputs) values.set(id, graph.values.get(id)!);
   for (const [id, constant] of graph.constants) {
     const full = constants?.get(id) ?? constant.tensor;
-    const axes = full.shape.map((_, axis) => kept(id, axis));
+    const axes = selection.keptAxes(id);
     const tensor = gatherAxes(full, axes);
     keptAxes.set(id, axes);
     sliced.set(id, { ...constant, tensor });

@@ -1,5 +1,5 @@
 import type { Node } from '../../graph/graph.js';
-import { findOp } from '../../graph/ops/index.js';
+import { findOp, groupCount } from '../../graph/ops/index.js';
 
 /** Where a node's filters are: filter i of block g makes output channel `g · extent + i`. */
 export interface NodeFilters {
@@ -12,6 +12,6 @@ export interface NodeFilters {
 export function findFilters(node: Node): NodeFilters | undefined {
   const filters = findOp(node.op)?.filters;
   if (!filters) return undefined;
-  const groups = filters.groups?.(node) ?? 1;
+  const groups = filters.perGroup ? groupCount(node) : 1;
   return { value: node.inputs[filters.input], groups, axis: (rank) => filters.axis(node, rank) };
 }

@@ -4,9 +4,6 @@ import type { Tensor } from '../../graph/tensor.js';
 import { didYouMean, keepsAll } from '../../prune-config/index.js';
 import type { UnitArgs, UnitConfig } from '../../prune-config/resolved.js';
 import type { UnitsTemplate } from '../../prune-config/units-template.js';
-import { pictureOfModel } from '../drawing/draw-model.js';
-import { drawMutator } from '../drawing/draw-mutator.js';
-import { drawModule } from '../drawing/module-picture.js';
 import { ChannelSelection } from '../dynamic-ops/channel-selection.js';
 import { DynamicModel } from '../dynamic-ops/dynamic-model.js';
 import { createDynamicOps, type DynamicOp } from '../dynamic-ops/dynamic-op.js';
@@ -293,16 +290,6 @@ export class ChannelMutator {
   /** The pruned graph, on the current weights. See {@link exportSubnet}. */
   exportSubnet(): Subnet {
     return exportSubnet(this.selection(), this.#weights);
-  }
-
-  /** Draws the layers of the graph with the masks of their channels, as PyTorch prints a model. */
-  drawArchitecture(): string {
-    return drawModule(pictureOfModel(this.analysis.graph, this.dynamicOps));
-  }
-
-  /** Draws the units and their widths, as the guide prints modules. */
-  toString(): string {
-    return drawMutator(this);
   }
 
   #applyConfiguredChoices(units: Readonly<Record<string, UnitConfig>>): void {

@@ -9,3 +9,4 @@ export {
 export { type AnalyzerOptions, ChannelAnalyzer } from './channel-analyzer.js';
 export { layerGlobs } from './layer-globs.js';
 export { tracerReason } from './reasons.js';
+export { SettledChannels } from './settled-channels.js';

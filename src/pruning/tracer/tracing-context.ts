@@ -7,11 +7,12 @@ import { tracerReason } from './reasons.js';
 export class TracedValues {
   readonly #graph: Graph;
   readonly #classes: ChannelClasses;
-  readonly #axes = new Map<string, readonly AxisChannels[]>();
+  readonly #axes: Map<string, readonly AxisChannels[]>;
 
-  constructor(graph: Graph, classes: ChannelClasses) {
+  constructor(graph: Graph, classes: ChannelClasses, known?: ReadonlyMap<string, readonly AxisChannels[]>) {
     this.#graph = graph;
     this.#classes = classes;
+    this.#axes = new Map(known);
   }
 
   /** @throws Error for a value that nothing has defined, which is a fault of the graph's order. */

@@ -100,6 +100,12 @@ describe('a group norm', () => {
     expectSame(norm(), withMasks(norm(), 'op', [0, 0, 0, 1, 0, 1]));
   });
 
+  test('with every group gone nothing is left of it', () => {
+    const { attrs, constants } = withMasks(norm(), 'op', [0, 0, 0, 0, 0, 0]).toStaticOp(constantsOf(norm()));
+    expect(attrs.num_groups).toBe(0);
+    expect([...constants.values()].map(({ shape }) => shape)).toEqual([[0], [0]]);
+  });
+
   test('with uneven groups it runs over what each keeps, and has no static form', () => {
     const graph = norm();
     const op = withMasks(graph, 'op', [1, 1, 1, 1, 0, 0]);

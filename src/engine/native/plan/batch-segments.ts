@@ -22,9 +22,6 @@ export interface Budget {
   readonly mostParts: number;
 }
 
-/** Ops that move nothing here: strides say where their elements are. */
-const isView = (op: string): boolean => findOp(op)?.view !== undefined || op === 'Slice' || op === 'Expand';
-
 export function bytesOf(graph: Graph<number>, id: string): number {
   const { dtype, shape } = graph.values.get(id)!;
   return elementCount(shape) * dtypeBytes(dtype);
@@ -143,7 +140,8 @@ class RunSketch {
   #isStored(id: string, maker: number): boolean {
     const { op } = this.#run.nodes[maker];
     const isElementwise = (node: Node): boolean => Object.hasOwn(ELEMENTWISE, node.op);
-    return !isView(op) && !(Object.hasOwn(ELEMENTWISE, op) && this.#readers.get(id)!.every(isElementwise));
+    const isView = findOp(op)?.view !== undefined;
+    return !isView && !(Object.hasOwn(ELEMENTWISE, op) && this.#readers.get(id)!.every(isElementwise));
   }
 
   weights(from: number, to: number): number {

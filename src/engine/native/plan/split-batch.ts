@@ -1,4 +1,5 @@
 import { consumers, type Graph, type Node, type TensorSpec } from '../../../graph/graph.js';
+import { findOp } from '../../../graph/ops/index.js';
 import { rowInputs } from './batch-rows.js';
 import { type Budget, bytesOf, findStretches, liveBytes, type RowRun, takeRun } from './batch-segments.js';
 
@@ -15,8 +16,7 @@ export const DEPTH_FIRST: Budget = { large: 6 * 2 ** 20, part: 10 * 2 ** 20, mos
  * nodes read is joined again.
  */
 export function splitBatch(graph: Graph<number>, budget: Budget): Graph<number> {
-  const trains = graph.nodes.some(({ op }) => op.endsWith('Grad') || op === 'BatchNormalizationTraining');
-  if (trains) return graph;
+  if (graph.nodes.some(({ op }) => findOp(op)?.training)) return graph;
   const splitter = new Splitter(graph, budget);
   const nodes = splitter.split(graph.nodes);
   return splitter.values.size > 0 ? { ...graph, nodes, values: new Map([...graph.values, ...splitter.values]) } : graph;

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Budget } from '../../../../src/engine/native/plan/batch-segments.js';
+import { ELEMENTWISE } from '../../../../src/engine/native/plan/elementwise.js';
 import { type Plan, planGraph } from '../../../../src/engine/native/plan/plan-graph.js';
 import { DEPTH_FIRST, splitBatch } from '../../../../src/engine/native/plan/split-batch.js';
 import { createProgram, kernelsOf } from '../../../../src/engine/native/program.js';
 import { inOwnOps } from '../../../../src/engine/native/supports.js';
 import { GraphBuilder } from '../../../../src/graph/builder.js';
 import { getSpec } from '../../../../src/graph/graph.js';
+import { getOp } from '../../../../src/graph/ops/index.js';
 import { bindShapes } from '../../../../src/graph/passes/reinfer.js';
 import { allocate, elementCount, type Tensor, tensor } from '../../../../src/graph/tensor.js';
 import { RANDOM_GRAPHS_TIMEOUT_MS, runsOf } from '../../../support/random-graph-runs.js';
@@ -86,6 +88,11 @@ describe('what is computed for some rows at a time', () => {
     const whole = ['Concat 4', 'MatMul 4', 'MatMul 4'];
     expect(split(b, { x: planes(4) }, { ...FINEST, mostParts: 4 })).toEqual([part, part, part, part, whole].flat());
   });
+});
+
+test('elementwise ops go by rows, but for those that training alone has', () => {
+  const others = Object.keys(ELEMENTWISE).filter((op) => !getOp(op).byRows && !getOp(op).training);
+  expect(others).toEqual([]);
 });
 
 describeNative('a batch that is split', (addon) => {

@@ -1,18 +1,13 @@
-import type { MutableChannelUnit } from '../units/index.js';
+import type { ChannelMutator } from '../pruning/mutators/channel-mutator.js';
 import { drawModule, type ModulePicture } from './module-picture.js';
 import { pictureOfMutable } from './picture-of-node.js';
 
-/** What is drawn of a mutator. */
-export interface DrawnMutator {
-  readonly mutableUnits: readonly MutableChannelUnit[];
-}
-
 /** A mutator with its mutable units, as the original prints one. */
-export function drawMutator(mutator: DrawnMutator): string {
+export function drawMutator(mutator: ChannelMutator): string {
   return drawModule(pictureOfMutator(mutator));
 }
 
-export function pictureOfMutator(mutator: DrawnMutator): ModulePicture {
+export function pictureOfMutator(mutator: ChannelMutator): ModulePicture {
   const units = mutator.mutableUnits.map((unit, i): [string, ModulePicture] => [
     String(i),
     {

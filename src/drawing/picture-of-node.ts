@@ -1,7 +1,7 @@
-import { getExtent } from '../../graph/dims.js';
-import { type Attrs, type AttrValue, type Graph, getSpec, type Node } from '../../graph/graph.js';
-import type { DynamicOp } from '../dynamic-ops/dynamic-op.js';
-import type { MutableChannel } from '../mutables/index.js';
+import { getExtent } from '../graph/dims.js';
+import { type Attrs, type AttrValue, type Graph, getSpec, type Node } from '../graph/graph.js';
+import type { DynamicOp } from '../pruning/dynamic-ops/dynamic-op.js';
+import type { MutableChannel } from '../pruning/mutables/index.js';
 import type { ModulePicture } from './module-picture.js';
 
 type Describe = (graph: Graph, node: Node) => { readonly type: string; readonly lines: readonly string[] };

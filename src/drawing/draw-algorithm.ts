@@ -1,4 +1,4 @@
-import type { ChannelMutator } from '../mutators/channel-mutator.js';
+import type { ChannelMutator } from '../pruning/mutators/channel-mutator.js';
 import { pictureOfModel } from './draw-model.js';
 import { pictureOfMutator } from './draw-mutator.js';
 import { drawModule, type ModulePicture } from './module-picture.js';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { IteAlgorithm } from '../../../src/pruning/index.js';
-import { describeShared } from '../../shared.js';
-import { GraphSketch } from '../../support/graph-sketch.js';
+import { IteAlgorithm } from '../../src/index.js';
+import { describeShared } from '../shared.js';
+import { GraphSketch } from '../support/graph-sketch.js';
 
 /** The guide's first example: one convolution, whose channels are the model's output. */
 function singleConv(): IteAlgorithm {

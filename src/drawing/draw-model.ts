@@ -1,10 +1,8 @@
-import type { Graph, Node } from '../../graph/graph.js';
-import { findOp } from '../../graph/ops/index.js';
-import type { DynamicOp } from '../dynamic-ops/dynamic-op.js';
+import type { Graph, Node } from '../graph/graph.js';
+import { findOp } from '../graph/ops/index.js';
+import type { DynamicOp } from '../pruning/dynamic-ops/dynamic-op.js';
 import type { ModulePicture } from './module-picture.js';
 import { pictureOfDynamicOp, pictureOfNode } from './picture-of-node.js';
-
-/** Ops that readers put around a layer, which are not what the layer is. */
 
 /** The layers of a graph as a tree: `feature.0` and `outer/inner` stand inside their scopes. Nodes without a layer are left out. */
 export function pictureOfModel(graph: Graph, dynamicOps: readonly DynamicOp[]): ModulePicture {
@@ -50,5 +48,7 @@ function pictureOfLayer(graph: Graph, nodes: readonly Node[], dynamicOps: readon
   if (own.length > 1) {
     return { type: 'Sequential', children: own.map((op, i) => [String(i), pictureOfDynamicOp(graph, op)]) };
   }
-  return pictureOfNode(graph, nodes.find(({ op }) => findOp(op)?.view === undefined) ?? nodes[0]);
+  // The others are what readers put around it.
+  const isLayer = ({ op }: Node): boolean => [undefined, 'strided'].includes(findOp(op)?.view);
+  return pictureOfNode(graph, nodes.find(isLayer) ?? nodes[0]);
 }
