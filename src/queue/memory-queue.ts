@@ -143,7 +143,8 @@ class MemoryQueue<Payload extends object, Report extends object, Ending> impleme
     let settle: () => void;
     try {
       const ending = await handler({ id, payload, report, isCanceled: async () => task.canceled });
-      settle = () => (ending === undefined ? this.#putFirst(task) : this.#end(task, { ending: asSent(ending) }));
+      const outcome = ending === undefined ? undefined : { ending: asSent(ending) };
+      settle = () => (outcome === undefined ? this.#putFirst(task) : this.#end(task, outcome));
     } catch (error) {
       settle = () => this.#countThrow(task, error);
     }

@@ -217,6 +217,17 @@ export function workQueueContract(open: (onError: (error: Error) => void) => Tra
     });
   });
 
+  test('an ending that is no JSON counts as a throw', async () => {
+    let runs = 0;
+    take(async () => {
+      runs += 1;
+      return 1n as never;
+    });
+    await queue.enqueue('a', { n: 1 });
+    expect(await outcomeOf('a')).toEqual({ failure: expect.stringContaining('BigInt') });
+    expect(runs).toBe(3);
+  });
+
   describe('a task that is given back', () => {
     test('is the next to be handed out, and may be so any number of times', async () => {
       const ran: string[] = [];
