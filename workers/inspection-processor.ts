@@ -1,10 +1,10 @@
-import type { Processor } from 'bullmq';
 import type { Logger } from 'pino';
 import { EspalierError } from '../src/errors.js';
 import { pause } from '../src/jobs/delivery.js';
 import type { DatasetInspection, ModelInspection } from '../src/pipeline/contract.js';
 import { toCodedError } from '../src/queue/coded-error.js';
 import type { CodedError, InspectionAnswer, InspectionPayload } from '../src/queue/payloads.js';
+import type { Handler } from '../src/queue/work-queue.js';
 import { mebibytes } from './job-run.js';
 import { logFault } from './log-fault.js';
 import { parseInspectChildMessage } from './protocol.js';
@@ -43,7 +43,7 @@ function isFaultOfMachine(death: Death): boolean {
 }
 
 export interface InspectionProcessor {
-  readonly process: Processor<InspectionPayload, InspectionAnswer>;
+  readonly process: Handler<InspectionPayload, never, InspectionAnswer>;
   /** Kills the children; who asked hears that the service is not available. */
   stop(): void;
 }
@@ -90,7 +90,7 @@ export function createInspectionProcessor(context: WorkerContext): InspectionPro
       stopping.abort();
       for (const child of running) child.stop();
     },
-    process: async ({ data: { kind, upload } }) => {
+    process: async ({ payload: { kind, upload } }) => {
       const log = context.logger.child({ inspect: kind, blob: upload.blob });
       let path: string;
       try {

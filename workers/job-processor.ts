@@ -1,11 +1,11 @@
-import { type Processor, WaitingError } from 'bullmq';
 import type { Logger } from 'pino';
 import { isDiskFull, isShortage } from '../src/errors.js';
 import { pause } from '../src/jobs/delivery.js';
 import type { JobMessage } from '../src/jobs/messages.js';
 import type { JobOutcome, JobSpec, Phase } from '../src/pipeline/contract.js';
 import { toCodedError } from '../src/queue/coded-error.js';
-import type { JobEnding, JobPayload } from '../src/queue/payloads.js';
+import type { JobEnding, JobPayload, ProgressBatch } from '../src/queue/payloads.js';
+import type { Handler, TakenTask } from '../src/queue/work-queue.js';
 import { type Attempt, claimAttempt, findFinishedAttempt } from './attempt.js';
 import { MAX_STARTS, readStarts, takeBackStart } from './fruitless-starts.js';
 import { CANCELED, createTranslator, judge, type Verdict } from './job-run.js';
@@ -18,7 +18,7 @@ import { type ChildLimits, type ChildRun, runChild } from './run-child.js';
 import { type RunningTime, startRunningTime } from './running-time.js';
 import type { WorkerContext } from './worker-context.js';
 
-type Job = Parameters<Processor<JobPayload, JobEnding>>[0];
+type Job = TakenTask<JobPayload, ProgressBatch>;
 
 /** The API and the reading of uploads come first. */
 const JOB_NICENESS = 10;
@@ -28,6 +28,7 @@ const SHORTAGE_MS = 5000;
 
 /** A job that this worker holds, and how to end it from outside. */
 interface HeldJob {
+  readonly job: Job;
   end: 'cancel' | 'stop' | undefined;
   child: ChildRun<JobOutcome> | undefined;
   /** Fires when an end is asked for. */
@@ -37,7 +38,7 @@ interface HeldJob {
 }
 
 export interface JobProcessor {
-  readonly process: Processor<JobPayload, JobEnding>;
+  readonly process: Handler<JobPayload, ProgressBatch, JobEnding>;
   /** A cancel that came in: nothing happens when the job is not here. */
   cancel(jobId: string): void;
   /** Ends one job's child, or all of them for good, so that the job can be run elsewhere or later. */
@@ -72,10 +73,10 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
       for (const id of held.keys()) end(id, 'stop');
     },
     hearCancels: async () => {
-      for (const id of [...held.keys()]) if (await isCanceled(context, id)) end(id, 'cancel');
+      for (const [id, { job }] of [...held]) if (await job.isCanceled()) end(id, 'cancel');
     },
-    process: async (job, token) => {
-      const { message } = job.data;
+    process: async (job) => {
+      const { message } = job.payload;
       // The queue may hand out a job again that it took from us, before its child is gone.
       await held.get(message.job_id)?.over;
       let tellOver = (): void => {};
@@ -83,6 +84,7 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
         tellOver = resolve;
       });
       const mine: HeldJob = {
+        job,
         end: stopping ? 'stop' : undefined,
         child: undefined,
         asked: new AbortController(),
@@ -91,11 +93,8 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
       held.set(message.job_id, mine);
       try {
         // Read again, now that a cancel event would find the job here: no cancel falls between the two.
-        if (await isCanceled(context, message.job_id)) mine.end ??= 'cancel';
-        const ending = await runToEnd(context, job, mine);
-        if (ending !== undefined) return ending;
-        await job.moveToWait(token);
-        throw new WaitingError();
+        if (await job.isCanceled()) mine.end ??= 'cancel';
+        return await runToEnd(context, mine);
       } finally {
         held.delete(message.job_id);
         tellOver();
@@ -105,8 +104,8 @@ export function createJobProcessor(context: WorkerContext): JobProcessor {
 }
 
 /** Runs a job until it has ended, as often as that takes; undefined when another run of it is for the queue to give out. */
-async function runToEnd(context: WorkerContext, job: Job, mine: HeldJob): Promise<JobEnding | undefined> {
-  const { message } = job.data;
+async function runToEnd(context: WorkerContext, mine: HeldJob): Promise<JobEnding | undefined> {
+  const { message } = mine.job.payload;
   for (;;) {
     let attempt: Attempt | undefined;
     try {
@@ -124,7 +123,7 @@ async function runToEnd(context: WorkerContext, job: Job, mine: HeldJob): Promis
       return undefined;
     }
     if (attempt === undefined) return mine.end === 'cancel' ? canceled(message.attempt) : undefined;
-    const verdict = await runAttempt(context, job, attempt, mine);
+    const verdict = await runAttempt(context, attempt, mine);
     if (verdict.type === 'ended') return { attempt: attempt.attempt, event: verdict.event };
     // Here, and not in the queue: there is no room for any other job either.
     if (verdict.type === 'no-room' && mine.end === undefined) await untilRoom(context.dataDir, mine.asked.signal);
@@ -152,15 +151,15 @@ async function claimWithRoom(context: WorkerContext, message: JobMessage, mine: 
   }
 }
 
-async function runAttempt(context: WorkerContext, job: Job, attempt: Attempt, mine: HeldJob): Promise<Verdict> {
-  const { message } = job.data;
+async function runAttempt(context: WorkerContext, attempt: Attempt, mine: HeldJob): Promise<Verdict> {
+  const { message } = mine.job.payload;
   const log = context.logger.child({
     job_id: message.job_id,
     attempt: attempt.attempt,
     ...(message.request_id === undefined ? {} : { request_id: message.request_id }),
   });
   const reports = new ReportBatcher(
-    (events) => job.updateProgress({ attempt: attempt.attempt, events }),
+    (events) => mine.job.report({ attempt: attempt.attempt, events }),
     (error) => log.error({ err: error }, 'reports could not be sent'),
   );
   reports.push({ type: 'started' });
@@ -291,9 +290,4 @@ async function specOf(context: WorkerContext, message: JobMessage, attempt: Atte
     archive: context.archive,
     plugins: context.plugins,
   };
-}
-
-async function isCanceled(context: WorkerContext, jobId: string): Promise<boolean> {
-  const stored = await context.jobs.getJob(jobId);
-  return stored?.data.canceled ?? false;
 }

@@ -3,19 +3,9 @@ import type { Logger } from 'pino';
 import type { Config } from '../src/config.js';
 import { EspalierError } from '../src/errors.js';
 import { closeWithin } from '../src/queue/closing.js';
-import { openEventStream } from '../src/queue/event-stream.js';
 import type { Transport } from '../src/queue/index.js';
-import {
-  CANCEL_EVENT,
-  INSPECTIONS_QUEUE,
-  type InspectionAnswer,
-  type InspectionPayload,
-  JOBS_QUEUE,
-  type JobEnding,
-  type JobPayload,
-} from '../src/queue/payloads.js';
-import type { TransportQueue } from '../src/queue/transport.js';
-import { ALIVE_EVENT, BEAT_MS } from '../src/queue/worker-presence.js';
+import { openInspections, openJobs } from '../src/queue/payloads.js';
+import { BEAT_MS } from '../src/queue/worker-presence.js';
 import type { BlobStore } from '../src/storage/blob-store.js';
 import { jobFolders } from '../src/storage/job-folders.js';
 import { HOLD_MS } from './frames.js';
@@ -24,8 +14,6 @@ import { createJobProcessor } from './job-processor.js';
 import { childEntry } from './run-child.js';
 import { threadsOfJob } from './threads.js';
 import type { WorkerContext } from './worker-context.js';
-
-const LOOK_FOR_DEAD_WORKERS_MS = 5_000;
 
 /** How long giving jobs back to the queue may take. */
 const CLOSE_MS = 5000;
@@ -82,30 +70,16 @@ function seenFromHere(blobs: WorkerOptions['blobs']): WorkerOptions['blobs'] {
   };
 }
 
-/** Says every few seconds that a worker is there. While the datastore is away nobody hears it, and nobody needs to. */
-function startHeartbeat(transport: Transport) {
-  const queue = transport.queue<InspectionPayload, InspectionAnswer>(INSPECTIONS_QUEUE);
-  const beat = async (): Promise<void> => {
-    await queue.waitUntilReady();
-    await queue.getBackend().publishEvent({ event: ALIVE_EVENT }, 10_000);
-  };
-  // A beat that fails is one that is not heard: the transport says why.
-  const tryBeat = () => void beat().catch(() => {});
-  const timer = setInterval(tryBeat, BEAT_MS);
-  tryBeat();
-  return { stop: () => clearInterval(timer), close: () => queue.close() };
-}
-
 /**
- * Starts taking jobs and inspections. This process only watches: all work is done in children, so that BullMQ's lock on
+ * Starts taking jobs and inspections. This process only watches: all work is done in children, so that the lease on
  * a job is renewed on time. Resolves once it listens; with Redis away that is when Redis is there.
  */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { transport, config, logger, children = {} } = options;
-  const jobs = transport.queue<JobPayload, JobEnding>(JOBS_QUEUE);
+  const jobs = openJobs(transport);
+  const inspections = openInspections(transport);
   const context: WorkerContext = {
     logger,
-    jobs,
     dataDir: config.dataDir,
     folders: jobFolders(config.dataDir),
     blobs: seenFromHere(options.blobs),
@@ -136,52 +110,42 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const jobProcessor = createJobProcessor(context);
   const inspectionProcessor = createInspectionProcessor(context);
 
-  const jobWorker = transport.worker<JobPayload, JobEnding>(JOBS_QUEUE, jobProcessor.process, {
-    concurrency: config.workerConcurrency,
-    lockDuration: HOLD_MS,
-    stalledInterval: LOOK_FOR_DEAD_WORKERS_MS,
-    // How often a job is started is counted beside its checkpoints (fruitless-starts.ts).
-    maxStalledCount: Number.MAX_SAFE_INTEGER,
-  });
-  // Another worker has it by now, or soon: two runs of one job would share its checkpoint.
-  jobWorker.on('lockRenewalFailed', (jobIds) => {
-    logger.warn({ jobIds }, 'the hold on jobs was lost; their processes are stopped');
-    for (const jobId of jobIds) jobProcessor.stop(jobId);
-  });
-  const inspectionWorker = transport.worker<InspectionPayload, InspectionAnswer>(
-    INSPECTIONS_QUEUE,
-    inspectionProcessor.process,
-    { concurrency: INSPECTIONS_AT_ONCE, lockDuration: HOLD_MS, stalledInterval: LOOK_FOR_DEAD_WORKERS_MS },
-  );
-
-  const heartbeat = startHeartbeat(transport);
-  const onError = (err: Error) => logger.error({ err }, err.message);
-  const stream = openEventStream({
-    transport,
-    name: JOBS_QUEUE,
-    queue: jobs as unknown as TransportQueue<unknown, unknown>,
-    listen: (events) => events.on(CANCEL_EVENT as 'waiting', ({ jobId }) => jobProcessor.cancel(jobId)),
-    onReopened: () => void jobProcessor.hearCancels().catch(onError),
-    onError,
+  // A beat that fails is one that is not heard: the transport says why.
+  const beat = () => void inspections.announce().catch(() => {});
+  const heartbeat = setInterval(beat, BEAT_MS);
+  beat();
+  const subscription = jobs.listen({
+    canceled: (jobId) => jobProcessor.cancel(jobId),
+    missed: () => void jobProcessor.hearCancels().catch((err: Error) => logger.error({ err }, err.message)),
   });
   // The API puts them back, and another worker may take them: two runs of one job would share its checkpoint.
   transport.onEmptied(() => jobProcessor.letGo());
-  await stream.open;
   // Cancels are heard before the first job is taken.
-  const running = [jobWorker.run(), inspectionWorker.run()];
-  for (const loop of running) loop.catch((err: Error) => logger.error({ err }, 'a worker loop ended'));
+  await subscription.open;
+  const consumers = [
+    jobs.take(jobProcessor.process, {
+      concurrency: config.workerConcurrency,
+      leaseMs: HOLD_MS,
+      // Another worker has it by now, or soon: two runs of one job would share its checkpoint.
+      onLost: (jobIds) => {
+        logger.warn({ jobIds }, 'the hold on jobs was lost; their processes are stopped');
+        for (const jobId of jobIds) jobProcessor.stop(jobId);
+      },
+    }),
+    inspections.take(inspectionProcessor.process, { concurrency: INSPECTIONS_AT_ONCE, leaseMs: HOLD_MS }),
+  ];
 
   return {
     close: async () => {
-      heartbeat.stop();
+      clearInterval(heartbeat);
       // First no new ones, then the end of those that run.
-      const closing = [jobWorker.close(), inspectionWorker.close()];
+      const closing = consumers.map((consumer) => consumer.close());
       jobProcessor.stop();
       inspectionProcessor.stop();
-      if (!(await closeWithin(CLOSE_MS, [...closing, stream.close()]))) {
-        logger.warn('jobs could not be given back in time; they come back when their locks run out');
+      if (!(await closeWithin(CLOSE_MS, [...closing, subscription.close()]))) {
+        logger.warn('jobs could not be given back in time; they come back when their leases end');
       }
-      await Promise.all([jobs.close(), heartbeat.close()]);
+      await Promise.all([jobs.close(), inspections.close()]);
     },
   };
 }

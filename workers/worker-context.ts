@@ -1,8 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../src/config.js';
 import type { JobSpec } from '../src/pipeline/contract.js';
-import type { JobEnding, JobPayload } from '../src/queue/payloads.js';
-import type { TransportQueue } from '../src/queue/transport.js';
 import type { BlobStore } from '../src/storage/blob-store.js';
 import type { JobFolders } from '../src/storage/job-folders.js';
 import type { ChildLimits } from './run-child.js';
@@ -10,7 +8,6 @@ import type { ChildLimits } from './run-child.js';
 /** What the processors share. */
 export interface WorkerContext {
   readonly logger: Logger;
-  readonly jobs: TransportQueue<JobPayload, JobEnding>;
   readonly dataDir: string;
   readonly folders: JobFolders;
   readonly blobs: Pick<BlobStore, 'localPath'>;

@@ -1,5 +1,5 @@
 import { EspalierError } from '../errors.js';
-import type { Transport } from './transport.js';
+import type { Transport } from './work-queue.js';
 
 /** How long a request waits for the datastore before it is told that the service is not available. */
 const PATIENCE_MS = 3000;

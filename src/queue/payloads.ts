@@ -1,27 +1,23 @@
-/** What the two queues carry. JSON all through; both ends are ours, so types are enough. */
+/** The two queues and what they carry. JSON all through; both ends are ours, so types are enough. */
 import type { FieldError } from '../errors.js';
 import type { Inspections, JobMessage, WorkerEvent } from '../jobs/messages.js';
 import type { BlobRef } from '../storage/blob-store.js';
+import type { QueueSpec, Transport, WorkQueue } from './work-queue.js';
 
-export const JOBS_QUEUE = 'espalier-jobs';
-export const INSPECTIONS_QUEUE = 'espalier-inspections';
+/** A job whose runs break is run this many times in all. */
+export const MAX_ATTEMPTS = 3;
 
-/** Published on the jobs queue's event stream, so that it reaches whichever process runs the job. */
-export const CANCEL_EVENT = 'espalier-cancel';
-
-/** Data of a job. `canceled` outlives a worker that dies before it has heard of the cancel. */
 export interface JobPayload {
   readonly message: JobMessage;
-  readonly canceled: boolean;
 }
 
-/** A job's BullMQ progress: everything that happened since the last one. */
+/** A job's report: everything that happened since the last one. */
 export interface ProgressBatch {
   readonly attempt: number;
   readonly events: readonly WorkerEvent[];
 }
 
-/** A job's BullMQ result: how its last attempt ended. A job that failed for good completes, too, with a `failed` event. */
+/** How a job's last attempt ended. A job that failed for good comes to an ending, too, with a `failed` event. */
 export interface JobEnding {
   readonly attempt: number;
   readonly event: Extract<WorkerEvent, { type: 'finished' | 'failed' }>;
@@ -41,3 +37,27 @@ export interface CodedError {
 }
 
 export type InspectionAnswer = { readonly ok: Inspections[keyof Inspections] } | { readonly error: CodedError };
+
+const JOBS: QueueSpec = {
+  name: 'espalier-jobs',
+  attempts: MAX_ATTEMPTS,
+  // How often a job is started is counted beside its checkpoints (workers/fruitless-starts.ts).
+  mostLosses: Number.MAX_SAFE_INTEGER,
+  // What ends while no API is up.
+  keepS: 7 * 24 * 3600,
+};
+
+const INSPECTIONS: QueueSpec = {
+  name: 'espalier-inspections',
+  attempts: 1,
+  mostLosses: 1,
+  // Answers are read at once; this is for an API that lost its connection for a moment.
+  keepS: 600,
+};
+
+export const openJobs = (transport: Transport): WorkQueue<JobPayload, ProgressBatch, JobEnding> =>
+  transport.queue(JOBS);
+
+/** Workers also say here that they are there. */
+export const openInspections = (transport: Transport): WorkQueue<InspectionPayload, never, InspectionAnswer> =>
+  transport.queue(INSPECTIONS);

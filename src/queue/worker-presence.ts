@@ -1,11 +1,5 @@
-/**
- * Whether any worker is there, as the API knows it: workers say so every few seconds on the event stream of inspections,
- * where their answers come, too.
- */
+/** Whether any worker is there, as the API knows it: workers say so every few seconds, where their answers come, too. */
 import { EspalierError } from '../errors.js';
-
-/** Published by workers on the inspections queue's event stream. */
-export const ALIVE_EVENT = 'espalier-worker-alive';
 
 /** How often a worker says that it is there. */
 export const BEAT_MS = 2000;

@@ -1,20 +1,25 @@
 import { afterAll, beforeAll, describe } from 'vitest';
-import { openMemoryQueue, openRedisQueue } from '../../src/queue/index.js';
+import { openMemoryQueue, openRedisQueue, openRedisTransport } from '../../src/queue/index.js';
+import { openMemoryTransport } from '../../src/queue/memory-queue.js';
 import { queueContract } from './queue.js';
 import { describeRedis, type PrivateRedis, startRedis } from './redis-server.js';
+import { workQueueContract } from './work-queue.js';
 
-describe('queue in memory', () => {
-  queueContract((onError) => openMemoryQueue({ onError }));
+describe('in memory', () => {
+  describe('a work queue', () => workQueueContract(openMemoryTransport));
+  describe('the queue of jobs', () => queueContract((onError) => openMemoryQueue({ onError })));
 });
 
-describeRedis('queue over Redis', () => {
+describeRedis('over Redis', () => {
   let redis: PrivateRedis;
-  let databases = 0;
+  let opened = 0;
+  const fresh = (onError: (error: Error) => void) => ({ url: redis.url, prefix: `test-${opened++}`, onError });
 
   beforeAll(async () => {
     redis = await startRedis();
   });
   afterAll(() => redis.stop());
 
-  queueContract((onError) => openRedisQueue({ prefix: 'test', url: `${redis.url}/${databases++}`, onError }));
+  describe('a work queue', () => workQueueContract((onError) => openRedisTransport(fresh(onError))));
+  describe('the queue of jobs', () => queueContract((onError) => openRedisQueue(fresh(onError))));
 });

@@ -1,22 +1,20 @@
-import { type Processor, WaitingError, type WorkerOptions } from 'bullmq';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EspalierError } from '../../src/errors.js';
-import type { JobQueue } from '../../src/jobs/messages.js';
+import type { JobQueue, WorkerEvent } from '../../src/jobs/messages.js';
 import type { OpenQueue } from '../../src/queue/index.js';
 import {
-  CANCEL_EVENT,
-  INSPECTIONS_QUEUE,
   type InspectionAnswer,
   type InspectionPayload,
-  JOBS_QUEUE,
   type JobEnding,
   type JobPayload,
+  openInspections,
+  openJobs,
+  type ProgressBatch,
 } from '../../src/queue/payloads.js';
-import type { Transport, TransportWorker } from '../../src/queue/transport.js';
+import type { Consumer, ConsumerOptions, Handler, Transport } from '../../src/queue/work-queue.js';
 import { collectReports, gate, messageOf, type Reports } from './reports.js';
 
-type JobWorker = TransportWorker<JobPayload, JobEnding>;
-type Process = Processor<JobPayload, JobEnding>;
+type Process = Handler<JobPayload, ProgressBatch, JobEnding>;
 
 const DONE: JobEnding['event'] = {
   type: 'finished',
@@ -29,32 +27,36 @@ export function queueContract(open: (onError: (error: Error) => void) => OpenQue
   let transport: Transport;
   let errors: Error[];
   let reports: Reports;
-  let workers: { close(force?: boolean): Promise<void> }[];
+  let parts: { close(): Promise<void> }[];
 
   beforeEach(() => {
     errors = [];
     ({ queue, transport } = open((error) => errors.push(error)));
     reports = collectReports(queue);
-    workers = [];
+    parts = [];
   });
 
   afterEach(async () => {
-    await Promise.all(workers.map((worker) => worker.close(true)));
+    for (const part of parts.reverse()) await part.close();
     await queue.close();
   });
 
-  const startWorker = (process: Process, options: Omit<WorkerOptions, 'connection'> = {}): JobWorker => {
-    const worker = transport.worker<JobPayload, JobEnding>(JOBS_QUEUE, process, options);
-    workers.push(worker);
-    void worker.run();
-    return worker;
+  const jobsOf = (): ReturnType<typeof openJobs> => {
+    const jobs = openJobs(transport);
+    parts.push(jobs);
+    return jobs;
+  };
+  const startWorker = (process: Process, options: Partial<ConsumerOptions> = {}): Consumer => {
+    const consumer = jobsOf().take(process, { concurrency: 1, leaseMs: 20_000, ...options });
+    parts.push(consumer);
+    return consumer;
   };
 
   test('runs jobs in the order in which they came, and reports each ending', async () => {
     const ran: string[] = [];
     for (const id of ['job_a', 'job_b', 'job_c']) await queue.enqueue(messageOf(id));
     startWorker(async (job) => {
-      ran.push(job.data.message.job_id);
+      ran.push(job.payload.message.job_id);
       return { attempt: 1, event: DONE };
     });
     const ending = await reports.ending('job_c');
@@ -65,12 +67,12 @@ export function queueContract(open: (onError: (error: Error) => void) => OpenQue
 
   test('delivers what a run reports in order, before its ending', async () => {
     startWorker(async (job) => {
-      await job.updateProgress({ attempt: 4, events: [{ type: 'started' }] });
-      const events = [
+      await job.report({ attempt: 4, events: [{ type: 'started' }] });
+      const events: WorkerEvent[] = [
         { type: 'log', message: 'hello' },
         { type: 'progress', phase: 'pruning', progress: 0.5 },
       ];
-      await job.updateProgress({ attempt: 4, events });
+      await job.report({ attempt: 4, events });
       return { attempt: 4, event: DONE };
     });
     await queue.enqueue(messageOf('job_a'));
@@ -100,7 +102,7 @@ export function queueContract(open: (onError: (error: Error) => void) => OpenQue
   test('a run that throws is tried three times, then the job has crashed', async () => {
     let runs = 0;
     startWorker(async (job) => {
-      await job.updateProgress({ attempt: ++runs, events: [] });
+      await job.report({ attempt: ++runs, events: [] });
       throw new Error('the child died');
     });
     await queue.enqueue(messageOf('job_a'));
@@ -110,24 +112,25 @@ export function queueContract(open: (onError: (error: Error) => void) => OpenQue
   });
 
   test('a run that its worker gives back is taken by another, and is not counted as a failure', async () => {
-    const first = startWorker(async (job, token) => {
-      await job.moveToWait(token);
-      void first.close();
-      throw new WaitingError();
+    const runs: number[] = [];
+    const running = gate();
+    const first = startWorker(async () => {
+      runs.push(1);
+      running.open();
+      return undefined;
     });
     await queue.enqueue(messageOf('job_a'));
-    const given = gate<[number, number]>();
-    first.once('closed', () => {
-      startWorker(async (job) => {
-        given.open([job.attemptsMade, job.attemptsStarted]);
-        return { attempt: 2, event: DONE };
-      });
+    await running.passed;
+    await first.close();
+    startWorker(async () => {
+      runs.push(2);
+      // As often as this a run that throws would not be tried again.
+      return runs.filter((by) => by === 2).length < 5 ? undefined : { attempt: runs.length, event: DONE };
     });
-    expect(await given.passed).toEqual([0, 2]);
-    await reports.ending('job_a');
+    expect(await reports.ending('job_a')).toEqual({ job_id: 'job_a', attempt: runs.length, ...DONE });
   });
 
-  test('a run whose worker no longer renews its lock goes to another worker', async () => {
+  test('a run whose worker no longer renews its lease goes to another worker', async () => {
     const dead = gate();
     const taken = gate();
     startWorker(
@@ -136,15 +139,17 @@ export function queueContract(open: (onError: (error: Error) => void) => OpenQue
         await dead.passed;
         return { attempt: 1, event: DONE };
       },
-      { lockDuration: 100, skipLockRenewal: true, skipStalledCheck: true },
+      { leaseMs: 100, heartbeatMs: 60_000 },
     );
     await queue.enqueue(messageOf('job_a'));
     await taken.passed;
-    startWorker(async (job) => ({ attempt: job.attemptsStarted, event: DONE }), { stalledInterval: 100 });
+    startWorker(async () => ({ attempt: 2, event: DONE }), { leaseMs: 1000 });
     expect(await reports.ending('job_a')).toMatchObject({ attempt: 2 });
     // What the first worker brings now comes too late: it is an error there, and no second ending here.
     dead.open();
-    await expect.poll(() => errors.map(({ message }) => message).join()).toMatch(/Missing (lock|key) for job job_a/);
+    await expect
+      .poll(() => errors.map(({ message }) => message).join())
+      .toMatch(/Missing (lock|key) for job job_a|lease on job_a has ended/);
     expect(reports.ofJob('job_a')).toHaveLength(1);
   });
 
@@ -155,7 +160,7 @@ export function queueContract(open: (onError: (error: Error) => void) => OpenQue
     expect(await queue.cancel('job_a')).toBe('removed');
     expect(await queue.cancel('job_a')).toBe('unknown');
     startWorker(async (job) => {
-      ran.push(job.data.message.job_id);
+      ran.push(job.payload.message.job_id);
       return { attempt: 1, event: DONE };
     });
     await reports.ending('job_b');
@@ -165,36 +170,33 @@ export function queueContract(open: (onError: (error: Error) => void) => OpenQue
   test('cancel of a running job reaches its worker, and stands on the job for the next one', async () => {
     const running = gate();
     const heard = gate<string>();
-    const probe = transport.queue<JobPayload, JobEnding>(JOBS_QUEUE);
-    workers.push(probe);
-    const from = await probe.getBackend().publishEvent({ event: 'from here' }, 100);
-    const events = transport.events(JOBS_QUEUE, from);
-    workers.push(events);
-    events.on(CANCEL_EVENT as 'waiting', ({ jobId }: { jobId: string }) => heard.open(jobId));
-    startWorker(async () => {
+    const subscription = jobsOf().listen({ canceled: heard.open });
+    parts.push(subscription);
+    await subscription.open;
+    const stands: boolean[] = [];
+    startWorker(async (job) => {
+      stands.push(await job.isCanceled());
       running.open();
       await heard.passed;
-      return { attempt: 1, event: DONE };
+      return stands.length === 1 ? undefined : { attempt: 2, event: DONE };
     });
     await queue.enqueue(messageOf('job_a'));
     await running.passed;
     expect(await queue.cancel('job_a')).toBe('signaled');
     expect(await heard.passed).toBe('job_a');
-    expect((await probe.getJob('job_a'))?.data.canceled).toBe(true);
     await reports.ending('job_a');
+    expect(stands).toEqual([false, true]);
     expect(await queue.cancel('job_a')).toBe('unknown');
   });
 
   describe('inspections', () => {
     const upload = { blob: 'blobs/x', name: 'm.zip', sha256: '0' };
     const answer = (process: (payload: InspectionPayload) => InspectionAnswer) => {
-      const worker = transport.worker<InspectionPayload, InspectionAnswer>(
-        INSPECTIONS_QUEUE,
-        async (job) => process(job.data),
-        { concurrency: 2 },
+      const inspections = openInspections(transport);
+      parts.push(
+        inspections,
+        inspections.take(async ({ payload }) => process(payload), { concurrency: 2, leaseMs: 20_000 }),
       );
-      workers.push(worker);
-      void worker.run();
     };
 
     test('are answered while jobs run', async () => {

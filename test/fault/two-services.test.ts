@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { backUp } from '../../src/backup/backup.js';
 import { restore } from '../../src/backup/restore.js';
-import { LEASE_MS } from '../../src/queue/lease.js';
+import { LEASE_MS } from '../../src/queue/redis/lease.js';
 import { describeRedis, freePort, type PrivateRedis, startRedis } from '../contracts/redis-server.js';
 import { type RunningProcess, startProcess, temporaryFolder } from '../e2e/processes.js';
 import { type HttpService, RECOVERY_MS, startHttpService, startStandInWorker, WAITS, WORKS } from './http-service.js';

@@ -1,8 +1,8 @@
 /** Whether Redis can be used: looked at every second, not guessed from the connection. */
 import type { Redis } from 'ioredis';
-import { closeWithin } from './closing.js';
+import { closeWithin } from '../closing.js';
+import type { FirstLook } from '../work-queue.js';
 import { LEASE_MS, Lease } from './lease.js';
-import type { FirstLook } from './transport.js';
 
 const LOOK_MS = 1000;
 

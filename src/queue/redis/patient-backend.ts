@@ -10,8 +10,11 @@ const REFUSED = /\b(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|UNBLOCKED|MASTERDOWN
 const INSISTED = ['moveToCompleted', 'moveToFailed', 'moveJobFromActiveToWait', 'updateProgress'] as const;
 
 /**
- * What BullMQ does while the datastore is there and refuses to be written. By itself it would drop what a worker reports,
- * look for jobs at once again for ever, and wait five seconds before it reads events.
+ * What BullMQ does while Redis is there and refuses to be written. By itself it would drop what a worker reports, look for jobs at
+ * once again for ever, and wait five seconds before it reads events.
+ *
+ * It wraps methods of BullMQ's backend, which no public class lets us at, and which another version may name or call otherwise:
+ * that is why package.json pins bullmq to one version. With a new one, run test/fault/redis-refuses.
  */
 export function patient<B extends IQueueBackend, C>(factory: BackendFactory<B, C>): BackendFactory<B, C> {
   return (...parts) => {
