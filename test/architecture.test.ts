@@ -4,8 +4,8 @@ import { join, relative, resolve, sep } from 'node:path';
 import { expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const LEAVES = ['graph', 'prune-config', 'onnx-proto', 'errors', 'archive'];
-const SERVICE_LEAVES = ['prune-config', 'onnx-proto', 'errors', 'version', 'archive'];
+const LEAVES = ['graph', 'checks', 'prune-config', 'onnx-proto', 'errors', 'archive'];
+const SERVICE_LEAVES = ['checks', 'prune-config', 'onnx-proto', 'errors', 'version', 'archive'];
 
 /** For each part: the parts that it may import. `errors` and `config` are files. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -14,7 +14,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'installed-engines': [],
   webgpu: [],
   graph: ['errors'],
-  'prune-config': ['errors'],
+  checks: ['errors'],
+  'prune-config': ['checks', 'errors'],
   'onnx-proto': ['errors', 'graph'],
   archive: ['errors'],
   formats: [...LEAVES, 'archive'],

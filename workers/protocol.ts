@@ -6,8 +6,8 @@
  */
 import { type Static, type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { MOST_WARNINGS } from '../src/checks/bounds.js';
 import type { DatasetInspection, JobOutcome, JobSpec, ModelInspection, Phase } from '../src/pipeline/contract.js';
-import { MOST_WARNINGS } from '../src/prune-config/bounds.js';
 import type { Parse } from './parse.js';
 
 const Text = Type.String({ maxLength: 16_384 });

@@ -1,5 +1,5 @@
 /** The guide's and the original's other names for the same things. */
-import { pointer } from './pointer.js';
+import { pointer } from '../checks/index.js';
 
 /** Field names, by the pointer of the object that they stand in. */
 const FIELDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {

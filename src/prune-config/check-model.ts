@@ -1,9 +1,9 @@
 /** What a config says against what is known of the model and the data. */
+
+import { didYouMean, pointer } from '../checks/index.js';
 import type { ErrorCode, FieldError } from '../errors.js';
 import { choiceFault, unitArgsOf } from './choices.js';
 import type { DatasetInspection, ModelInspection, TensorInfo } from './inspection.js';
-import { didYouMean } from './near-miss.js';
-import { pointer } from './pointer.js';
 import type { PruneConfig } from './resolved.js';
 import type { UnitTemplate } from './units-template.js';
 

@@ -1,6 +1,6 @@
 /** The config's `finetune` on the wire. */
 import Type from 'typebox';
-import { LONGEST_NAME, MOST_NAMES } from './bounds.js';
+import { LONGEST_NAME, MOST_NAMES } from '../checks/index.js';
 
 const closed = { additionalProperties: false } as const;
 

@@ -1,8 +1,9 @@
 /** Configs that are made in code go through the same names and checks as those of jobs. */
+
+import { schemaErrors } from '../checks/index.js';
 import { EspalierError } from '../errors.js';
 import { replaceAliases } from './aliases.js';
 import { PruneConfigInput } from './schema.js';
-import { schemaErrors } from './schema-errors.js';
 
 /**
  * The `algorithm` part of a config, or a piece of it, with aliases replaced and every field checked; nothing is filled in.

@@ -1,15 +1,14 @@
 /** From a config as sent to a config with every default in place. */
+
+import { didYouMean, MOST_FAULTS, pointer, schemaErrors } from '../checks/index.js';
 import { EspalierError, type FieldError } from '../errors.js';
 import { isRecord, replaceAliases } from './aliases.js';
 import { choiceFault, keepsAll, unitArgsOf } from './choices.js';
 import { BUILT_IN_NAMES, type InstalledNames } from './installed.js';
-import { didYouMean } from './near-miss.js';
-import { pointer } from './pointer.js';
 import { resolveFinetune } from './resolve-finetune.js';
 import type { PruneConfig, Scaling, UnitArgs, UnitConfig } from './resolved.js';
 import type { FinetuneConfig } from './resolved-finetune.js';
 import { PruneConfigInput } from './schema.js';
-import { MOST_FAULTS, schemaErrors } from './schema-errors.js';
 
 type AlgorithmInput = NonNullable<PruneConfigInput['algorithm']>;
 type Report = (at: string, message: string) => void;

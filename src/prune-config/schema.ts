@@ -3,7 +3,7 @@
  * guide. What a schema can't say (which fields go together) is checked in resolve.ts.
  */
 import Type from 'typebox';
-import { LONGEST_NAME, LONGEST_TEXT, MOST_LAYERS, MOST_NAMES, MOST_UNITS } from './bounds.js';
+import { LONGEST_NAME, LONGEST_TEXT, MOST_LAYERS, MOST_NAMES, MOST_UNITS } from '../checks/index.js';
 import { FinetuneInput } from './finetune-schema.js';
 
 const closed = { additionalProperties: false } as const;

@@ -1,6 +1,6 @@
 import Type, { type Static, type TSchema } from 'typebox';
+import { LONGEST_DETAIL, LONGEST_ID, LONGEST_NAME, LONGEST_TEXT } from '../../checks/index.js';
 import type { IdPrefix } from '../../jobs/ids.js';
-import { LONGEST_DETAIL, LONGEST_ID, LONGEST_NAME, LONGEST_TEXT } from '../../prune-config/index.js';
 
 export const closed = { additionalProperties: false } as const;
 

@@ -1,7 +1,8 @@
+import { didYouMean } from '../../checks/index.js';
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
-import { didYouMean, keepsAll } from '../../prune-config/index.js';
+import { keepsAll } from '../../prune-config/index.js';
 import type { UnitArgs, UnitConfig } from '../../prune-config/resolved.js';
 import type { UnitsTemplate } from '../../prune-config/units-template.js';
 import { pictureOfModel } from '../drawing/draw-model.js';
