@@ -4,7 +4,7 @@ import { join, relative, resolve, sep } from 'node:path';
 import { expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const LEAVES = ['graph', 'checks', 'prune-config', 'onnx-proto', 'errors', 'archive'];
+const LEAVES = ['graph', 'checks', 'onnx-proto', 'errors', 'archive'];
 const SERVICE_LEAVES = ['checks', 'prune-config', 'onnx-proto', 'errors', 'version', 'archive'];
 
 /** For each part: the parts that it may import. `errors` and `config` are files. */
@@ -15,16 +15,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   webgpu: [],
   graph: ['errors'],
   checks: ['errors'],
-  'prune-config': ['checks', 'errors'],
+  'prune-config': ['checks', 'errors', 'pruning'],
   'onnx-proto': ['errors', 'graph'],
   archive: ['errors'],
   formats: [...LEAVES, 'archive'],
   autodiff: LEAVES,
   pruning: LEAVES,
-  data: [...LEAVES, 'archive'],
+  data: [...LEAVES, 'archive', 'prune-config'],
   report: LEAVES,
   engine: [...LEAVES, 'autodiff', 'installed-engines'],
-  pipeline: [...LEAVES, 'version', 'formats', 'autodiff', 'pruning', 'engine', 'data', 'report'],
+  pipeline: [...LEAVES, 'version', 'formats', 'autodiff', 'pruning', 'prune-config', 'engine', 'data', 'report'],
   config: [...SERVICE_LEAVES, 'installed-engines', 'webgpu'],
   logger: [],
   secrets: [],

@@ -1,4 +1,5 @@
 import { ALGORITHM_TYPES, type AlgorithmType } from './algorithms/index.js';
+import type { Named } from './config/named.js';
 import { CRITERIA } from './importance/index.js';
 import { MUTATOR_TYPES, type MutatorParts } from './mutators/index.js';
 import { guardAlgorithmType, guardCriterion, guardMutatorType, guardUnitType } from './plugin-parts.js';
@@ -8,6 +9,11 @@ import { UNIT_TYPES } from './units/index.js';
 export interface FrameworkParts extends MutatorParts {
   readonly algorithms: readonly AlgorithmType[];
 }
+
+/** What checking a config needs to know of parts: {@link FrameworkParts}, or the JSON of them from another process. */
+export type PartRows = {
+  readonly [K in keyof FrameworkParts]: readonly Omit<FrameworkParts[K][number], 'create' | 'importance' | 'ranks'>[];
+};
 
 /** What a module outside of Espalier adds. */
 export type Plugin = { readonly [K in keyof FrameworkParts]?: FrameworkParts[K] };
@@ -36,11 +42,6 @@ export function addPlugin(parts: FrameworkParts, plugin: Plugin, name = '(unname
     unitTypes: own('unitTypes', parts.unitTypes, guardUnitType),
     criteria: own('criteria', parts.criteria, guardCriterion),
   };
-}
-
-interface Named {
-  readonly name: string;
-  readonly aliases?: readonly string[];
 }
 
 /** The function that an entry of each list needs. */

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openApiYaml } from '../../src/api/openapi.js';
 import { ERRORS } from '../../src/errors.js';
-import { BUILT_IN_NAMES } from '../../src/prune-config/index.js';
+import { BUILT_IN_PARTS } from '../../src/prune-config/index.js';
 import { findWebGpuFault } from '../../src/webgpu.js';
 import { CPU_ENGINE } from '../engine/cpu-engine.js';
 import { expectProblem, file, type Harness, type HarnessOptions, multipart, openHarness } from './harness.js';
@@ -183,8 +183,8 @@ test('capabilities, docs and the way there', async () => {
     engines: [...new Set([CPU_ENGINE, 'onnxruntime'])],
     devices: (await findWebGpuFault()) === undefined ? ['cpu', 'webgpu'] : ['cpu'],
     algorithms: ['IteAlgorithm'],
-    mutators: BUILT_IN_NAMES.mutators,
-    units: BUILT_IN_NAMES.units,
+    mutators: BUILT_IN_PARTS.mutators.map(({ name }) => name),
+    units: BUILT_IN_PARTS.unitTypes.map(({ name }) => name),
     criteria: ['l1'],
     limits: {
       upload_bytes: 512 * 2 ** 20,

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { installedNames, loadParts } from '../../src/pipeline/index.js';
-import { BUILT_IN_NAMES, resolveConfig } from '../../src/prune-config/index.js';
+import { loadParts } from '../../src/pipeline/index.js';
+import { BUILT_IN_PARTS, type PartRows, resolveConfig } from '../../src/prune-config/index.js';
 import { faultOf } from '../support/fault-of.js';
 import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
 import { useCpu } from '../support/tfjs.js';
@@ -24,6 +24,9 @@ async function moduleOf(source: string): Promise<string> {
   await writeFile(path, source);
   return path;
 }
+
+const namesOf = (parts: PartRows): Record<keyof PartRows, string[]> =>
+  Object.fromEntries(Object.entries(parts).map(([list, rows]) => [list, rows.map(({ name }) => name)])) as never;
 
 const unitCfg = (channel_unit_cfg: object) => ({ mutator_cfg: { channel_unit_cfg } });
 
@@ -66,12 +69,12 @@ describe('the worked example', () => {
   });
 
   test('its names are installed, behind the built-in ones', async () => {
-    const names = await installedNames([PLUGIN]);
-    expect(names).toEqual({
-      ...BUILT_IN_NAMES,
-      algorithms: [...BUILT_IN_NAMES.algorithms, 'OneTimeAlgorithm'],
-      units: [...BUILT_IN_NAMES.units, 'BatchNormChannelUnit'],
-      criteria: [...BUILT_IN_NAMES.criteria, 'geometric_median'],
+    const builtIn = namesOf(BUILT_IN_PARTS);
+    expect(namesOf(await loadParts([PLUGIN]))).toEqual({
+      ...builtIn,
+      algorithms: [...builtIn.algorithms, 'OneTimeAlgorithm'],
+      unitTypes: [...builtIn.unitTypes, 'BatchNormChannelUnit'],
+      criteria: [...builtIn.criteria, 'geometric_median'],
     });
   });
 });
@@ -91,7 +94,7 @@ test('with a single epoch prune steps are iterations apart', async () => {
 
 describe('names in configs', () => {
   test('the built-in ones are what the framework has', async () => {
-    expect(await installedNames([])).toEqual(BUILT_IN_NAMES);
+    expect(await loadParts([])).toEqual(BUILT_IN_PARTS);
   });
 
   const resolved = (config: object) => () => resolveConfig(config, { hasDataset: false });

@@ -1,14 +1,14 @@
-import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
+import { type AlgorithmParameters, getNamed, type Named } from '../config/named.js';
 import type { DynamicModel } from '../dynamic-ops/dynamic-model.js';
 import type { MutatorParts } from '../mutators/index.js';
 import type { AlgorithmConfig, BaseAlgorithm } from './base-algorithm.js';
-import { IteAlgorithm } from './ite-algorithm.js';
+import { IteAlgorithm, type IteConfig } from './ite-algorithm.js';
 
 /** A kind of algorithm as configs name it. */
-export interface AlgorithmType {
-  readonly name: string;
-  readonly aliases?: readonly string[];
+export interface AlgorithmType extends Named {
+  /** Absent: those of `IteAlgorithm`. */
+  readonly parameters?: AlgorithmParameters;
   /** @param parts what the config's mutator may name; absent: what comes with Espalier. */
   create(architecture: Graph | DynamicModel, config: AlgorithmConfig, parts?: MutatorParts): BaseAlgorithm;
 }
@@ -18,7 +18,8 @@ export const ALGORITHM_TYPES: readonly AlgorithmType[] = [
   {
     name: 'IteAlgorithm',
     aliases: ['ItePruneAlgorithm', 'PruneAlgoritm'],
-    create: (architecture, config, parts) => new IteAlgorithm(architecture, config, parts),
+    parameters: IteAlgorithm.parameters,
+    create: (architecture, config: IteConfig, parts) => new IteAlgorithm(architecture, config, parts),
   },
 ];
 
@@ -28,14 +29,11 @@ export function createAlgorithm(
   { type, ...config }: AlgorithmConfig & { readonly type: string },
   parts?: MutatorParts & { readonly algorithms: readonly AlgorithmType[] },
 ): BaseAlgorithm {
-  const types = parts?.algorithms ?? ALGORITHM_TYPES;
-  const found = types.find((entry) => entry.name === type || entry.aliases?.includes(type));
-  if (found) return found.create(architecture, config, parts);
-  const known = types.map((entry) => entry.name).join(', ');
-  throw new EspalierError('CONFIG_INVALID', `unknown algorithm type ${type}; there are ${known}`);
+  return getNamed('algorithm type', type, parts?.algorithms ?? ALGORITHM_TYPES).create(architecture, config, parts);
 }
 
+export type { AlgorithmParameters } from '../config/named.js';
 export { type AlgorithmConfig, BaseAlgorithm, type RunOptions } from './base-algorithm.js';
-export { IteAlgorithm } from './ite-algorithm.js';
+export { IteAlgorithm, type IteConfig } from './ite-algorithm.js';
 export { type Choices, PruneSchedule, type PruneScheduleOptions } from './prune-schedule.js';
 export type { PruneStep, Trainer, TrainStretch } from './trainer.js';

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../errors.js';
-import type { PruneConfig, Target } from '../../prune-config/resolved.js';
+import { DEFAULT_FLOOR } from '../config/schema.js';
 import type { ChannelMutator } from '../mutators/index.js';
 import { CostModel, type LatencyModel, type SubnetCost } from './cost-model.js';
 import { type RankedChannels, rankUnits } from './ranked-channels.js';
@@ -46,9 +46,21 @@ export interface PlanOptions {
   readonly latency?: LatencyModel;
 }
 
-const DEFAULT_FLOOR = 0.1;
+/** What a MAC is: see {@link Cost}. */
+export type Counting = 'macs' | 'mmrazor';
 
-type Counting = PruneConfig['counting'];
+/** A share in (0, 1] of the original, or an absolute bound. */
+export type Bound = number | { readonly at_most: number };
+
+/** What the subnet may cost: one of the fields. */
+export interface Target {
+  readonly macs?: Bound;
+  readonly parameters?: Bound;
+  readonly size?: Bound;
+  readonly latency?: Bound;
+  readonly peak_memory?: Bound;
+  readonly max_accuracy_drop?: number;
+}
 
 const MEASURES: Readonly<Record<Measure, (cost: SubnetCost, counting: Counting) => number>> = {
   macs: (cost, counting) => (counting === 'macs' ? cost.macs : cost.mmrazor),

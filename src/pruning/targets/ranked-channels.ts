@@ -1,3 +1,4 @@
+import { DEFAULT_CAP } from '../config/schema.js';
 import type { ImportanceSource } from '../importance/index.js';
 import { type MutableChannelUnit, rankChannels } from '../units/index.js';
 import type { RankedUnit } from './cost-model.js';
@@ -30,7 +31,7 @@ export function rankUnits(
     const reachable = unit.reachableCounts();
     const blocks = n >= 2 * multiple ? multiple : 1;
     const least = (unit.args.floor ?? floor) * n;
-    const most = (unit.args.cap ?? 1) * n;
+    const most = (unit.args.cap ?? DEFAULT_CAP) * n;
     const within = reachable.filter((count) => count >= least && count <= most);
     const allowed = within.filter((count) => count % blocks === 0 || count === n);
     // Where rounding leaves nothing between the bounds, the floor counts.

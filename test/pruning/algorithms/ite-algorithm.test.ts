@@ -3,9 +3,9 @@ import { EspalierError } from '../../../src/errors.js';
 import type { Graph } from '../../../src/graph/graph.js';
 import type { Tensor } from '../../../src/graph/tensor.js';
 import {
-  type AlgorithmConfig,
   createAlgorithm,
   IteAlgorithm,
+  type IteConfig,
   type PruneStep,
   type Trainer,
   type TrainStretch,
@@ -62,7 +62,7 @@ class CountingTrainer implements Trainer {
   }
 }
 
-const HALF: AlgorithmConfig = { target_pruning_ratio: 0.5, prune_times: 3, step_freq: 2 };
+const HALF: IteConfig = { target_pruning_ratio: 0.5, prune_times: 3, step_freq: 2 };
 
 describe('IteAlgorithm', () => {
   test('prunes by epochs, first before any training, and trains to the end', async () => {
@@ -160,7 +160,7 @@ describe('IteAlgorithm', () => {
   });
 
   test("takes the guide's older name of step_freq", () => {
-    const config = { target_pruning_ratio: 0.5, step_epoch: 3, prune_times: 2 } as AlgorithmConfig;
+    const config = { target_pruning_ratio: 0.5, step_epoch: 3, prune_times: 2 } as IteConfig;
     expect(new IteAlgorithm(network(), config).schedule(6, 10).lastPruneIteration).toBe(30);
   });
 
@@ -171,7 +171,7 @@ describe('IteAlgorithm', () => {
     ['prune_times: ', { prune_times: Number.NaN }],
     ['target_prunning_ratio: unknown field', { target_prunning_ratio: 0.5 }],
   ])('%s refused, as in jobs: %j', (message, config) => {
-    const fault = faultOf(() => new IteAlgorithm(network(), config as AlgorithmConfig));
+    const fault = faultOf(() => new IteAlgorithm(network(), config as IteConfig));
     expect(fault).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) });
   });
 
