@@ -64,6 +64,8 @@ function checkLists(plugin: unknown): void {
       if (typeof entry?.name !== 'string' || entry.name === '') throw new Error(`${list}[${i}]: has no name`);
       const needed = NEEDED[list as keyof FrameworkParts];
       if (typeof entry[needed] !== 'function') throw new Error(`${list}: ${entry.name} has no function ${needed}`);
+      const bare = Object.entries(entry.parameters ?? {}).find(([, schema]) => typeof schema !== 'object');
+      if (bare) throw new Error(`${list}: ${entry.name} has no schema of its parameter ${bare[0]}`);
     }
   }
 }

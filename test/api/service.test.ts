@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { filledTypes } from '../../src/api/client-types.js';
 import { openApiYaml } from '../../src/api/openapi.js';
 import { ERRORS } from '../../src/errors.js';
 import { BUILT_IN_PARTS } from '../../src/prune-config/index.js';
@@ -205,6 +207,18 @@ test('capabilities, docs and the way there', async () => {
 
 test('openapi.yaml is what the routes say (npm run openapi writes it)', async () => {
   expect(readFileSync('openapi.yaml', 'utf8')).toBe(await openApiYaml());
+});
+
+test('openapi.yaml has the defaults that configs are filled in with', async () => {
+  const { components } = parse(await openApiYaml());
+  const { algorithm, finetune, counting } = components.schemas.Config.properties;
+  expect(algorithm.properties).toMatchObject({ type: { default: 'IteAlgorithm' }, step_freq: { default: 1 } });
+  expect(finetune.anyOf[1].properties).toMatchObject({ epochs: { default: 6 }, shuffle: { default: true } });
+  expect(counting.default).toBe('macs');
+});
+
+test('the types of a filled config are those of the schemas (npm run openapi writes them)', () => {
+  expect(readFileSync('src/prune-config/filled.ts', 'utf8')).toBe(filledTypes());
 });
 
 test('every operation has an operationId of its own, a summary, a description and a described answer', async () => {

@@ -68,6 +68,12 @@ describe('the worked example', () => {
     expect(recording.logs).toContain('The model is pruned at 2th epoch once.');
   });
 
+  test('its algorithm takes a parameter of its own', async () => {
+    const algorithm = { type: 'OneTimeAlgorithm', prune_after: 0.25, target_pruning_ratio: 0.5 };
+    const { report } = await run({ algorithm, finetune: { epochs: 4, batch_size: 32 } }, true);
+    expect(report.schedule.map(({ epoch }: { epoch: number }) => epoch)).toEqual([1]);
+  });
+
   test('its names are installed, behind the built-in ones', async () => {
     const builtIn = namesOf(BUILT_IN_PARTS);
     expect(namesOf(await loadParts([PLUGIN]))).toEqual({
@@ -136,6 +142,11 @@ describe('modules that are no plugins', () => {
     ['one part without a list', 'export default () => ({ criteria: {} });', /criteria: a list is needed, found object/],
     ['a part without a name', 'export default () => ({ criteria: [{}] });', /criteria\[0\]: has no name/],
     ['no function', "export default () => ({ criteria: [{ name: 'a' }] });", /criteria: a has no function importance/],
+    [
+      'a parameter without a schema',
+      "export default () => ({ algorithms: [{ name: 'a', parameters: { b: 1 }, create() {} }] });",
+      /algorithms: a has no schema of its parameter b/,
+    ],
     ['no maker', "export default () => ({ algorithms: [{ name: 'a' }] });", /algorithms: a has no function create/],
   ])('%s', async (_name, source, message) => {
     const loaded = loadParts([await moduleOf(source)]);

@@ -1,5 +1,8 @@
+import { withDefaults } from '../../checks/index.js';
 import type { Graph } from '../../graph/graph.js';
+import { algorithmInCode } from '../config/in-code.js';
 import { type AlgorithmParameters, getNamed, type Named } from '../config/named.js';
+import { algorithmSchema } from '../config/schema.js';
 import type { DynamicModel } from '../dynamic-ops/dynamic-model.js';
 import type { MutatorParts } from '../mutators/index.js';
 import type { AlgorithmConfig, BaseAlgorithm } from './base-algorithm.js';
@@ -7,9 +10,12 @@ import { IteAlgorithm, type IteConfig } from './ite-algorithm.js';
 
 /** A kind of algorithm as configs name it. */
 export interface AlgorithmType extends Named {
-  /** Absent: those of `IteAlgorithm`. */
+  /** Its own fields of a config's `algorithm`. Absent: those of `IteAlgorithm`. */
   readonly parameters?: AlgorithmParameters;
-  /** @param parts what the config's mutator may name; absent: what comes with Espalier. */
+  /**
+   * @param config with every parameter that has a default
+   * @param parts what the config's mutator may name; absent: what comes with Espalier
+   */
   create(architecture: Graph | DynamicModel, config: AlgorithmConfig, parts?: MutatorParts): BaseAlgorithm;
 }
 
@@ -23,13 +29,19 @@ export const ALGORITHM_TYPES: readonly AlgorithmType[] = [
   },
 ];
 
-/** @throws EspalierError CONFIG_INVALID for a type that there is not, and whatever the algorithm's config brings. */
+/**
+ * @param config with the algorithm's own parameters, which are checked and filled in
+ * @throws EspalierError CONFIG_INVALID for a type or a parameter that there is not, and whatever the algorithm's config brings
+ */
 export function createAlgorithm(
   architecture: Graph | DynamicModel,
-  { type, ...config }: AlgorithmConfig & { readonly type: string },
+  { type, mutator_cfg, ...fields }: AlgorithmConfig & { readonly type: string; readonly [parameter: string]: unknown },
   parts?: MutatorParts & { readonly algorithms: readonly AlgorithmType[] },
 ): BaseAlgorithm {
-  return getNamed('algorithm type', type, parts?.algorithms ?? ALGORITHM_TYPES).create(architecture, config, parts);
+  const found = getNamed('algorithm type', type, parts?.algorithms ?? ALGORITHM_TYPES);
+  const schema = algorithmSchema(found.parameters ?? IteAlgorithm.parameters, {});
+  const config = withDefaults(schema, algorithmInCode(schema, fields)) as AlgorithmConfig;
+  return found.create(architecture, { ...config, ...(mutator_cfg && { mutator_cfg }) }, parts);
 }
 
 export type { AlgorithmParameters } from '../config/named.js';

@@ -8,10 +8,8 @@ import {
   MOST_LAYERS,
   MOST_UNITS,
   OptionalFields,
-  withDefaults,
 } from '../../checks/index.js';
 import type { AlgorithmParameters } from './named.js';
-import type { UnitArgs } from './unit-config.js';
 
 /** Of records by unit. */
 const byUnit = { maxProperties: MOST_UNITS, propertyNames: { maxLength: LONGEST_NAME } } as const;
@@ -52,14 +50,7 @@ const unitArgs = {
   }),
 };
 
-const DefaultArgs = OptionalFields(unitArgs, about('Arguments of every unit that has none of its own.', {}));
-
-/** The arguments of units where a config says nothing else. What a plan goes by is filled in there. */
-export const {
-  floor: DEFAULT_FLOOR,
-  cap: DEFAULT_CAP,
-  ...DEFAULT_UNIT_ARGS
-} = withDefaults(DefaultArgs) as UnitArgs & { readonly floor: number; readonly cap: number };
+export const DefaultArgs = OptionalFields(unitArgs, about('Arguments of every unit that has none of its own.', {}));
 
 /** The arguments of a unit alone, which are `default_args` where it has none. */
 const ownArgs = Object.fromEntries(

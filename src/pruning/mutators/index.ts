@@ -7,7 +7,7 @@ import { SlimmableChannelMutator } from './slimmable-channel-mutator.js';
 /** A kind of mutator as configs name it. */
 export interface MutatorType extends Named {
   /** The type of its units where a config names none; absent: the first that there is. */
-  readonly unitType?: string;
+  readonly unitType?: string | undefined;
   create(config: MutatorConfig): ChannelMutator;
 }
 
@@ -16,23 +16,15 @@ export interface MutatorParts extends UnitParts {
   readonly mutators: readonly MutatorType[];
 }
 
+const row = (name: string, Mutator: typeof ChannelMutator, aliases: readonly string[] = []): MutatorType => {
+  return { name, aliases, unitType: Mutator.unitType, create: (config) => new Mutator(config) };
+};
+
 /** Every mutator that comes with Espalier. */
 export const MUTATOR_TYPES: readonly MutatorType[] = [
-  {
-    name: 'ChannelMutator',
-    aliases: ['ChanelMutator', 'BaseChannelMutator', 'ChannelUnitMutator'],
-    create: (config) => new ChannelMutator(config),
-  },
-  {
-    name: 'OneShotChannelMutator',
-    unitType: OneShotChannelMutator.unitType,
-    create: (config) => new OneShotChannelMutator(config),
-  },
-  {
-    name: 'SlimmableChannelMutator',
-    unitType: SlimmableChannelMutator.unitType,
-    create: (config) => new SlimmableChannelMutator(config),
-  },
+  row('ChannelMutator', ChannelMutator, ['ChanelMutator', 'BaseChannelMutator', 'ChannelUnitMutator']),
+  row('OneShotChannelMutator', OneShotChannelMutator),
+  row('SlimmableChannelMutator', SlimmableChannelMutator),
 ];
 
 /** @throws EspalierError CONFIG_INVALID for a type that there is not; absent: the first. */
@@ -40,8 +32,8 @@ export function createMutator(
   { type = MUTATOR_TYPES[0].name, ...config }: MutatorConfig,
   types: readonly MutatorType[] = MUTATOR_TYPES,
 ): ChannelMutator {
-  const { name, create } = getNamed('mutator type', type, types);
-  return create({ ...config, type: name });
+  const found = getNamed('mutator type', type, types);
+  return found.create({ ...config, type: found.name });
 }
 
 export type { UnitsTemplate, UnitTemplate } from '../config/units-template.js';

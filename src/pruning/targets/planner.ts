@@ -1,6 +1,6 @@
 import { EspalierError } from '../../errors.js';
-import { DEFAULT_FLOOR } from '../config/schema.js';
 import type { ChannelMutator } from '../mutators/index.js';
+import { DEFAULT_FLOOR } from '../units/index.js';
 import { CostModel, type LatencyModel, type SubnetCost } from './cost-model.js';
 import { type RankedChannels, rankUnits } from './ranked-channels.js';
 
@@ -53,14 +53,7 @@ export type Counting = 'macs' | 'mmrazor';
 export type Bound = number | { readonly at_most: number };
 
 /** What the subnet may cost: one of the fields. */
-export interface Target {
-  readonly macs?: Bound;
-  readonly parameters?: Bound;
-  readonly size?: Bound;
-  readonly latency?: Bound;
-  readonly peak_memory?: Bound;
-  readonly max_accuracy_drop?: number;
-}
+export type Target = { readonly [M in Measure]?: Bound };
 
 const MEASURES: Readonly<Record<Measure, (cost: SubnetCost, counting: Counting) => number>> = {
   macs: (cost, counting) => (counting === 'macs' ? cost.macs : cost.mmrazor),

@@ -1,6 +1,5 @@
-import { DEFAULT_CAP } from '../config/schema.js';
 import type { ImportanceSource } from '../importance/index.js';
-import { type MutableChannelUnit, rankChannels } from '../units/index.js';
+import { DEFAULT_CAP, type MutableChannelUnit, rankChannels } from '../units/index.js';
 import type { RankedUnit } from './cost-model.js';
 
 /** A unit's channels in the order in which they go, last first, with what a planner may do to it. */

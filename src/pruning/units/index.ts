@@ -1,10 +1,10 @@
 import { getNamed, type Named } from '../config/named.js';
-import { DEFAULT_UNIT_ARGS } from '../config/schema.js';
 import type { UnitArgs } from '../config/unit-config.js';
 import { CRITERIA, type Criterion } from '../importance/index.js';
 import type { MutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';
 import { CriterionChannelUnit } from './criterion-channel-unit.js';
+import { DEFAULT_UNIT_ARGS } from './default-args.js';
 import { L1ChannelUnit } from './l1-channel-unit.js';
 import type { MutableChannelUnit } from './mutable-channel-unit.js';
 import { OneShotChannelUnit, SlimmableChannelUnit } from './one-shot-channel-unit.js';
@@ -67,10 +67,10 @@ export function getUnitType(name: string, types: readonly UnitType[] = UNIT_TYPE
   return getNamed('channel unit type', name, types);
 }
 
-export { DEFAULT_UNIT_ARGS } from '../config/schema.js';
 export type { UnitArgs, UnitConfig } from '../config/unit-config.js';
 export { argsFaults, choiceFault, countOfChoice, keepsAll, unitArgsOf } from './choice.js';
 export { CriterionChannelUnit, rankChannels } from './criterion-channel-unit.js';
+export { DEFAULT_CAP, DEFAULT_FLOOR, DEFAULT_UNIT_ARGS } from './default-args.js';
 export { L1ChannelUnit } from './l1-channel-unit.js';
 export { type ChoiceRecord, MutableChannelUnit } from './mutable-channel-unit.js';
 export { OneShotChannelUnit, SlimmableChannelUnit } from './one-shot-channel-unit.js';

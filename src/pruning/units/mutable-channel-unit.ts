@@ -1,11 +1,11 @@
 import { EspalierError } from '../../errors.js';
 import type { Reason } from '../../graph/channels.js';
-import { DEFAULT_UNIT_ARGS } from '../config/schema.js';
 import type { UnitArgs, UnitConfig } from '../config/unit-config.js';
 import type { ImportanceSource } from '../importance/index.js';
 import { keptOfMask, type MutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';
 import { candidatesOf, choiceOfCount, countOfChoice } from './choice.js';
+import { DEFAULT_UNIT_ARGS } from './default-args.js';
 import { roundCount } from './rounding.js';
 
 /** What a unit was set to: `choice` as asked for, `current` as it is after rounding. */

@@ -1,9 +1,9 @@
 import { EspalierError } from '../../errors.js';
-import { DEFAULT_UNIT_ARGS } from '../config/schema.js';
 import type { UnitArgs, UnitConfig } from '../config/unit-config.js';
 import { type MutableChannel, OneShotMutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';
 import { choiceFault, choiceOfCount, countOfChoice, plainMode, requireChoice } from './choice.js';
+import { DEFAULT_UNIT_ARGS } from './default-args.js';
 import { ownMutable } from './mutable-channel-unit.js';
 import { PositionalChannelUnit } from './positional-channel-unit.js';
 

@@ -3,6 +3,8 @@ import { EspalierError } from '../../../src/errors.js';
 import type { Graph } from '../../../src/graph/graph.js';
 import type { Tensor } from '../../../src/graph/tensor.js';
 import {
+  type AlgorithmType,
+  BUILT_IN_PARTS,
   createAlgorithm,
   IteAlgorithm,
   type IteConfig,
@@ -178,6 +180,24 @@ describe('IteAlgorithm', () => {
   test('targets of unknown units are refused', () => {
     expect(() => new IteAlgorithm(network(), { target_pruning_ratio: { nope: 0.5 } })).toThrow(EspalierError);
     expect(() => new IteAlgorithm(network(), { target_pruning_ratio: 2 })).toThrow(/share in \(0, 1\]/);
+  });
+
+  test('an algorithm is made with its own parameters, checked and filled in', () => {
+    const parameters = { rounds: { type: 'integer', minimum: 1, default: 2 } };
+    const made: unknown[] = [];
+    const create: AlgorithmType['create'] = (graph, config) => {
+      made.push(config);
+      return new IteAlgorithm(graph);
+    };
+    const parts = { ...BUILT_IN_PARTS, algorithms: [{ name: 'Mine', parameters, create }] };
+    createAlgorithm(network(), { type: 'Mine' }, parts);
+    createAlgorithm(network(), { type: 'Mine', rounds: 5, target_pruning_ratio: 0.5 }, parts);
+    expect(made).toEqual([{ rounds: 2 }, { rounds: 5, target_pruning_ratio: 0.5 }]);
+    const fault = faultOf(() => createAlgorithm(network(), { type: 'Mine', rounds: 0 }, parts));
+    expect(fault).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('/rounds: must be >= 1') });
+    expect(faultOf(() => createAlgorithm(network(), { type: 'Mine', prune_times: 2 }, parts)).message).toContain(
+      '/prune_times: unknown field',
+    );
   });
 
   test('algorithms are found by their names and aliases', () => {
