@@ -305,8 +305,8 @@ export interface PruneConfigInput {
         /**
          * How a unit chooses its channels: `L1ChannelUnit` keeps the largest mean absolute weights,
          * `SequentialChannelUnit` the first ones, `CriterionChannelUnit` the best by `criterion`; `OneShotChannelUnit`
-         * and `SlimmableChannelUnit` the first ones, as many as one of `candidate_choices`. `GET /capabilities` lists
-         * all that there are. Default `L1ChannelUnit`.
+         * and `SlimmableChannelUnit` the first ones, as many as one of `candidate_choices`. Mutators may start from
+         * another. `GET /capabilities` lists all that there are. Default `L1ChannelUnit`.
          */
         type?: string;
         /**
@@ -318,7 +318,7 @@ export interface PruneConfigInput {
         default_args?: {
           /**
            * What a choice means: `ratio` the remaining share in (0, 1], `number` a count of channels, `bucket` one of
-           * `candidate_choices`. Default `ratio`.
+           * `candidate_choices`. Types of units may start from another. Default `ratio`.
            */
           choice_mode?: 'ratio' | 'number' | 'bucket';
           /** Kept channels are a multiple of this. Default 1. */
@@ -341,7 +341,7 @@ export interface PruneConfigInput {
             num_channels?: number;
             /**
              * What a choice means: `ratio` the remaining share in (0, 1], `number` a count of channels, `bucket` one of
-             * `candidate_choices`.
+             * `candidate_choices`. Types of units may start from another.
              */
             choice_mode?: 'ratio' | 'number' | 'bucket';
             /** Kept channels are a multiple of this. */

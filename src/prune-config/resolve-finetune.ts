@@ -57,7 +57,7 @@ function resolveSchedule(
   }
   if (type === 'step') {
     if (step_size === undefined) report('/finetune/schedule/step_size', 'is needed, since type is "step"');
-    return { ...rest, type, step_size: step_size ?? 1, gamma: gamma! };
+    return { ...rest, type, step_size: step_size ?? 1, gamma };
   }
   for (const field of ['step_size', 'gamma']) {
     if (field in given) report(`/finetune/schedule/${field}`, `"${type}" has none`);

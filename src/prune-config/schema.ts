@@ -25,7 +25,7 @@ const names = {
       mutators[0].name,
     ),
     unitType: PartName(
-      'How a unit chooses its channels: `L1ChannelUnit` keeps the largest mean absolute weights, `SequentialChannelUnit` the first ones, `CriterionChannelUnit` the best by `criterion`; `OneShotChannelUnit` and `SlimmableChannelUnit` the first ones, as many as one of `candidate_choices`.',
+      'How a unit chooses its channels: `L1ChannelUnit` keeps the largest mean absolute weights, `SequentialChannelUnit` the first ones, `CriterionChannelUnit` the best by `criterion`; `OneShotChannelUnit` and `SlimmableChannelUnit` the first ones, as many as one of `candidate_choices`. Mutators may start from another.',
       unitTypes[0].name,
     ),
     criterion: PartName(

@@ -24,7 +24,7 @@ const unitArgs = {
   choice_mode: Type.Enum(['ratio', 'number', 'bucket'], {
     default: 'ratio',
     description:
-      'What a choice means: `ratio` the remaining share in (0, 1], `number` a count of channels, `bucket` one of `candidate_choices`.',
+      'What a choice means: `ratio` the remaining share in (0, 1], `number` a count of channels, `bucket` one of `candidate_choices`. Types of units may start from another.',
   }),
   divisor: Type.Integer({ minimum: 1, maximum: 65536, ...about('Kept channels are a multiple of this.', 1) }),
   min_value: Type.Integer({ minimum: 1, maximum: 1048576, ...about('Never fewer channels than this.', 1) }),
