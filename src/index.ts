@@ -25,10 +25,9 @@ export type {
   ModelInspection,
 } from './pipeline/contract.js';
 export { inspectDataset, inspectModel } from './pipeline/inspect.js';
-export { type Framework, installedNames, loadParts, type PluginModule } from './pipeline/plugins.js';
+export { type Framework, loadParts, type PluginModule } from './pipeline/plugins.js';
 export { runJob } from './pipeline/run-job.js';
 export { trainModel } from './pipeline/train-model.js';
-export { BUILT_IN_NAMES, type InstalledNames } from './prune-config/installed.js';
 export { resolveConfig } from './prune-config/resolve.js';
 export type { PruneConfig } from './prune-config/resolved.js';
 export * from './pruning/index.js';

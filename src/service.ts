@@ -1,6 +1,6 @@
 /** The service in one process: record, files, queue, HTTP, and a worker where there is no Redis. Wiring only. */
 import type { Logger } from 'pino';
-import { readInstalledNames } from '../workers/installed-names.js';
+import { readInstalledParts } from '../workers/installed-parts.js';
 import { startWorker } from '../workers/supervisor.js';
 import { createServer } from './api/server.js';
 import type { Config } from './config.js';
@@ -32,7 +32,7 @@ export async function startService(
   unnamed: Unnamed = 'refuse',
 ): Promise<RunningService> {
   const { dataDir, redisUrl, queuePrefix, quarantineMs, limits, apiKey } = config;
-  const installed = await readInstalledNames(config.plugins);
+  const installed = await readInstalledParts(config.plugins);
   const onError = (err: Error) => logger.error({ err }, err.message);
 
   const { store, blobs, disk } = await openDataDir(dataDir, { unnamed, quarantineMs }, logger);

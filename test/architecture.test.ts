@@ -4,8 +4,8 @@ import { join, relative, resolve, sep } from 'node:path';
 import { expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const LEAVES = ['graph', 'prune-config', 'onnx-proto', 'errors', 'archive'];
-const SERVICE_LEAVES = ['prune-config', 'onnx-proto', 'errors', 'version', 'archive'];
+const LEAVES = ['graph', 'checks', 'onnx-proto', 'errors', 'archive'];
+const SERVICE_LEAVES = ['checks', 'prune-config', 'onnx-proto', 'errors', 'version', 'archive'];
 
 /** For each part: the parts that it may import. `errors` and `config` are files. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -14,7 +14,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'installed-engines': [],
   webgpu: [],
   graph: ['errors'],
-  'prune-config': ['errors'],
+  checks: ['errors'],
+  'prune-config': ['checks', 'errors', 'pruning'],
   'onnx-proto': ['errors', 'graph'],
   archive: ['errors'],
   formats: [...LEAVES, 'archive'],
@@ -22,10 +23,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pruning: LEAVES,
   // Only the library's index imports it.
   drawing: ['graph', 'pruning'],
-  data: [...LEAVES, 'archive'],
+  data: [...LEAVES, 'archive', 'prune-config'],
   report: LEAVES,
   engine: [...LEAVES, 'autodiff', 'installed-engines'],
-  pipeline: [...LEAVES, 'version', 'formats', 'autodiff', 'pruning', 'engine', 'data', 'report'],
+  pipeline: [...LEAVES, 'version', 'formats', 'autodiff', 'pruning', 'prune-config', 'engine', 'data', 'report'],
   config: [...SERVICE_LEAVES, 'installed-engines', 'webgpu'],
   logger: [],
   secrets: [],

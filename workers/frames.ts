@@ -2,7 +2,7 @@
  * Messages between a worker and a child: one line of JSON each, over a socket that only the two have. A child has read
  * bytes of strangers and may run an operator's modules, so the worker takes no more of a line than it may have.
  */
-import { findExcess } from '../src/prune-config/json-size.js';
+import { findExcess } from '../src/checks/json-size.js';
 
 /** The child's end of the socket: the first file after the standard streams. */
 export const CHANNEL_FD = 3;

@@ -6,8 +6,9 @@
  */
 import { type Static, type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { MOST_WARNINGS } from '../src/checks/bounds.js';
 import type { DatasetInspection, JobOutcome, JobSpec, ModelInspection, Phase } from '../src/pipeline/contract.js';
-import { MOST_WARNINGS } from '../src/prune-config/bounds.js';
+import type { PartRows } from '../src/prune-config/index.js';
 import type { Parse } from './parse.js';
 
 const Text = Type.String({ maxLength: 16_384 });
@@ -104,13 +105,13 @@ const JobRequest = Type.Union([
 /** Asks which parts the operator's modules bring, besides the built-in ones. */
 const NamesRequest = Type.Object({ type: Type.Literal('names'), plugins: Type.Array(Type.String()) });
 
-const Names = Type.Array(Code, { maxItems: 1000 });
+const Rows = Type.Array(Type.Object({ name: Code, aliases: Type.Optional(Type.Array(Code)) }), { maxItems: 1000 });
 
 const NamesChildMessage = Type.Union([
   Failure,
   Type.Object({
     type: Type.Literal('done'),
-    value: Type.Object({ algorithms: Names, mutators: Names, units: Names, rankingUnits: Names, criteria: Names }),
+    value: Type.Unsafe<PartRows>(Type.Object({ algorithms: Rows, mutators: Rows, unitTypes: Rows, criteria: Rows })),
   }),
 ]);
 

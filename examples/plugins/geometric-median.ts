@@ -3,7 +3,15 @@
  * `ESPALIER_PLUGINS=/path/to/geometric-median.js`, and configs may say `geometric_median`, `BatchNormChannelUnit` and
  * `OneTimeAlgorithm`. What it needs of Espalier it is given; of its own imports only types come from there.
  */
-import type { ChannelUnit, Criterion, ImportanceSource, PluginModule, RunOptions, Trainer } from '../../src/index.js';
+import type {
+  AlgorithmConfig,
+  ChannelUnit,
+  Criterion,
+  ImportanceSource,
+  PluginModule,
+  RunOptions,
+  Trainer,
+} from '../../src/index.js';
 
 const plugin: PluginModule = ({ BaseAlgorithm, CriterionChannelUnit, findFilters }) => {
   /**
@@ -40,11 +48,18 @@ const plugin: PluginModule = ({ BaseAlgorithm, CriterionChannelUnit, findFilters
     }
   }
 
-  /** Trains the whole model for half of the epochs, prunes it once, trains what is left. */
+  /** Trains the whole model for a share of the epochs, prunes it once, trains what is left. */
   class OneTimeAlgorithm extends BaseAlgorithm {
+    readonly #share: number;
+
+    constructor(share: number, ...rest: ConstructorParameters<typeof BaseAlgorithm>) {
+      super(...rest);
+      this.#share = share;
+    }
+
     async run(trainer: Trainer, { epochs, startEpoch = 0, signal }: RunOptions): Promise<void> {
       const { iterationsPerEpoch: to } = trainer;
-      const pruneAt = Math.floor(epochs / 2);
+      const pruneAt = Math.floor(epochs * this.#share);
       for (let epoch = startEpoch; epoch < Math.max(epochs, 1); epoch++) {
         signal?.throwIfAborted();
         if (epoch === pruneAt) {
@@ -60,7 +75,20 @@ const plugin: PluginModule = ({ BaseAlgorithm, CriterionChannelUnit, findFilters
     criteria: [geometricMedian],
     unitTypes: [{ name: 'BatchNormChannelUnit', create: (unit, args) => new BatchNormChannelUnit(unit, args) }],
     algorithms: [
-      { name: 'OneTimeAlgorithm', create: (graph, config, parts) => new OneTimeAlgorithm(graph, config, parts) },
+      {
+        name: 'OneTimeAlgorithm',
+        parameters: {
+          prune_after: {
+            type: 'number',
+            minimum: 0,
+            exclusiveMaximum: 1,
+            default: 0.5,
+            description: 'The share of the epochs that come before the prune step.',
+          },
+        },
+        create: (graph, config: AlgorithmConfig & { readonly prune_after?: number }, parts) =>
+          new OneTimeAlgorithm(config.prune_after!, graph, config, parts),
+      },
     ],
   };
 };

@@ -1,3 +1,4 @@
+import { PruneConfigInput } from '../prune-config/index.js';
 import { Artifact, Config, Job, JobSummary } from './schemas/jobs.js';
 import { Dataset, Model, Units } from './schemas/uploads.js';
 
@@ -25,7 +26,11 @@ interface Schema {
   readonly required?: readonly string[];
   readonly patternProperties?: Readonly<Record<string, Schema>>;
   readonly description?: string;
+  readonly default?: unknown;
 }
+
+const GENERATED =
+  '// Generated from the schemas in src/api and src/prune-config (npm run openapi); a test holds them together.\n';
 
 /**
  * src/client/wire.ts: the schemas as plain TypeScript. Users' compilers would need many seconds for TypeBox's own types,
@@ -35,32 +40,38 @@ export function clientTypes(): string {
   const types = Object.entries(TYPES).map(
     ([name, { schema }]) => `${comment(schema, '')}export interface ${name} ${typeOf(schema, '')}\n`,
   );
-  return [
-    '// Generated from the schemas in src/api and src/prune-config (npm run openapi); a test holds them together.\n',
-    ...types,
-  ].join('\n');
+  return [GENERATED, ...types].join('\n');
 }
 
-function typeOf(schema: Schema, indent: string): string {
+/** src/prune-config/filled.ts: a config with its defaults in place, but for what is typed by hand in resolved.ts. */
+export function filledTypes(): string {
+  const { algorithm: _, target: __, ...properties } = PruneConfigInput.properties;
+  return `${GENERATED}\nexport interface FilledConfig ${typeOf({ type: 'object', properties }, '', true)}\n`;
+}
+
+/** @param filled with every default in place: what has one is there, and nothing is changed */
+function typeOf(schema: Schema, indent: string, filled = false): string {
   const { anyOf, enum: words, items, properties, patternProperties, type } = schema;
   if ('const' in schema) return literal(schema.const);
   if (words) return words.map(literal).join(' | ');
-  if (anyOf) return anyOf.map((branch) => typeOf(branch, indent)).join(' | ');
+  if (anyOf) return anyOf.map((branch) => typeOf(branch, indent, filled)).join(' | ');
   if (type === 'array') {
-    const of = typeOf(items ?? {}, indent);
+    const of = typeOf(items ?? {}, indent, filled);
     const isUnion = items?.anyOf !== undefined || (items?.enum?.length ?? 0) > 1;
-    return isUnion ? `(${of})[]` : `${of}[]`;
+    return `${filled ? 'readonly ' : ''}${isUnion ? `(${of})` : of}[]`;
   }
   if (type === 'object') {
     const [values] = Object.values(patternProperties ?? {});
-    if (values) return `Record<string, ${typeOf(values, indent)}>`;
+    const record = values && `Record<string, ${typeOf(values, indent, filled)}>`;
+    if (record) return filled ? `Readonly<${record}>` : record;
     const fields = Object.entries(properties ?? {});
     if (fields.length === 0) return 'Record<string, unknown>';
     const inner = `${indent}  `;
     const lines = fields.map(([name, field]) => {
       const key = /^\w+$/.test(name) ? name : literal(name);
-      const mark = schema.required?.includes(name) ? '' : '?';
-      return `${comment(field, inner)}${inner}${key}${mark}: ${typeOf(field, inner)};\n`;
+      const mark = schema.required?.includes(name) || (filled && 'default' in field) ? '' : '?';
+      const start = filled ? `${inner}readonly ` : `${comment(field, inner)}${inner}`;
+      return `${start}${key}${mark}: ${typeOf(field, inner, filled)};\n`;
     });
     return `{\n${lines.join('')}${indent}}`;
   }
@@ -72,10 +83,17 @@ function typeOf(schema: Schema, indent: string): string {
 
 const literal = (value: unknown) => (typeof value === 'string' ? `'${value}'` : JSON.stringify(value));
 
+function defaultOf(schema: Schema): string[] {
+  const value = JSON.stringify(schema.default);
+  if (value === undefined || value === '{}') return [];
+  return [`Default ${typeof schema.default === 'string' ? `\`${schema.default}\`` : value}.`];
+}
+
 /** A description as a doc comment, in lines of {@link WIDTH}. What is said of one branch of a union is said of all. */
 function comment(schema: Schema, indent: string): string {
-  const text = schema.description ?? schema.anyOf?.find((branch) => branch.description)?.description;
-  if (text === undefined) return '';
+  const described = schema.description ?? schema.anyOf?.find((branch) => branch.description)?.description;
+  const text = [described ?? [], defaultOf(schema)].flat().join(' ');
+  if (text === '') return '';
   if (text.includes('*/')) throw new Error(`A description would end its comment: ${text}`);
   const single = `${indent}/** ${text} */\n`;
   if (single.length <= WIDTH + 1) return single;

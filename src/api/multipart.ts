@@ -2,8 +2,8 @@
 import { pipeline, type Readable, Transform } from 'node:stream';
 import type { Multipart } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
+import { clip } from '../checks/index.js';
 import { EspalierError } from '../errors.js';
-import { clip } from '../prune-config/index.js';
 import { findBodyFault } from './plugins/body-pace.js';
 import { MOST_FILES } from './schemas/uploads.js';
 import type { Services } from './services.js';

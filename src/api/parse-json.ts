@@ -1,6 +1,7 @@
 /** JSON of strangers. Whatever else reads it afterwards may go through it by recursion, and look at every value. */
+
+import { findExcess } from '../checks/index.js';
 import { EspalierError } from '../errors.js';
-import { findExcess } from '../prune-config/index.js';
 
 /** Configs are some ten levels deep. */
 const MOST_LEVELS = 64;

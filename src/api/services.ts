@@ -3,7 +3,7 @@ import type { JobService } from '../jobs/job-service.js';
 import type { JobStore } from '../jobs/job-store.js';
 import type { JobQueue } from '../jobs/messages.js';
 import type { UploadService } from '../jobs/upload-service.js';
-import type { InstalledNames } from '../prune-config/index.js';
+import type { PartRows } from '../prune-config/index.js';
 import type { DiskSpace } from '../storage/disk-space.js';
 import type { JobFolders } from '../storage/job-folders.js';
 
@@ -20,5 +20,5 @@ export interface Services {
   /** Where set, every request but health checks and docs must bring it. */
   readonly apiKey: string | undefined;
   /** What configs may name; absent: what comes with Espalier. */
-  readonly installed?: InstalledNames;
+  readonly installed?: PartRows;
 }

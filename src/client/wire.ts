@@ -293,20 +293,20 @@ export interface ArtifactView {
  */
 export interface PruneConfigInput {
   algorithm?: {
-    /** When channels go. Default `IteAlgorithm`. `GET /capabilities` lists all that there are. */
+    /** When channels go. `GET /capabilities` lists all that there are. Default `IteAlgorithm`. */
     type?: string;
     mutator_cfg?: {
       /**
        * `ChannelMutator`, `OneShotChannelMutator` (candidates), `SlimmableChannelMutator` (candidates that form
-       * subnets). Default `ChannelMutator`. `GET /capabilities` lists all that there are.
+       * subnets). `GET /capabilities` lists all that there are. Default `ChannelMutator`.
        */
       type?: string;
       channel_unit_cfg?: {
         /**
          * How a unit chooses its channels: `L1ChannelUnit` keeps the largest mean absolute weights,
          * `SequentialChannelUnit` the first ones, `CriterionChannelUnit` the best by `criterion`; `OneShotChannelUnit`
-         * and `SlimmableChannelUnit` the first ones, as many as one of `candidate_choices`. Default `L1ChannelUnit`.
-         * `GET /capabilities` lists all that there are.
+         * and `SlimmableChannelUnit` the first ones, as many as one of `candidate_choices`. Mutators may start from
+         * another. `GET /capabilities` lists all that there are. Default `L1ChannelUnit`.
          */
         type?: string;
         /**
@@ -318,7 +318,7 @@ export interface PruneConfigInput {
         default_args?: {
           /**
            * What a choice means: `ratio` the remaining share in (0, 1], `number` a count of channels, `bucket` one of
-           * `candidate_choices`. Default `ratio`.
+           * `candidate_choices`. Types of units may start from another. Default `ratio`.
            */
           choice_mode?: 'ratio' | 'number' | 'bucket';
           /** Kept channels are a multiple of this. Default 1. */
@@ -341,18 +341,18 @@ export interface PruneConfigInput {
             num_channels?: number;
             /**
              * What a choice means: `ratio` the remaining share in (0, 1], `number` a count of channels, `bucket` one of
-             * `candidate_choices`. Default `ratio`.
+             * `candidate_choices`. Types of units may start from another.
              */
             choice_mode?: 'ratio' | 'number' | 'bucket';
-            /** Kept channels are a multiple of this. Default 1. */
+            /** Kept channels are a multiple of this. */
             divisor?: number;
-            /** Never fewer channels than this. Default 1. */
+            /** Never fewer channels than this. */
             min_value?: number;
-            /** Rounding to `divisor` never goes below this share of the choice. Default 0.9. */
+            /** Rounding to `divisor` never goes below this share of the choice. */
             min_ratio?: number;
-            /** The least share of its channels that a `target` leaves a unit. Default 0.1. */
+            /** The least share of its channels that a `target` leaves a unit. */
             floor?: number;
-            /** The greatest share of its channels that a `target` leaves a unit. Default 1. */
+            /** The greatest share of its channels that a `target` leaves a unit. */
             cap?: number;
             /** The choices of `bucket` mode: whole numbers are channels, fractions are shares. */
             candidate_choices?: number[];
@@ -415,8 +415,7 @@ export interface PruneConfigInput {
     target_pruning_ratio?: number | Record<string, number>;
   };
   /**
-   * What the pruned model may cost: one of the fields. Default `{"macs": 0.5}`. Excludes
-   * `algorithm.target_pruning_ratio`.
+   * What the pruned model may cost: one of the fields. Excludes `algorithm.target_pruning_ratio`. Default {"macs":0.5}.
    */
   target?: {
     /** A share in (0, 1] of the original, or {"at_most": NUMBER} in multiply-adds. */
@@ -457,7 +456,7 @@ export interface PruneConfigInput {
   };
   /** Outputs to keep, each once. Default all. */
   outputs?: string[];
-  /** Globs on layer names (`head/*`) whose channels stay. Default none. */
+  /** Globs on layer names (`head/*`) whose channels stay. Default []. */
   ignore?: string[];
   /** Training after each prune step, or false. Needs a data set. Default: on when there is one. */
   finetune?: false | {
@@ -486,7 +485,7 @@ export interface PruneConfigInput {
       /** Of weights, not of biases and norms. Default 0.01 for `adamw`, else 0. */
       weight_decay?: number;
     };
-    /** Learning rate over the epochs. Default `{"type": "cosine"}`. */
+    /** Learning rate over the epochs. */
     schedule?: {
       /**
        * `step` multiplies by `gamma` every `step_size` epochs; `cosine` goes down to 0 at the end. Default `cosine`.
@@ -545,7 +544,7 @@ export interface PruneConfigInput {
       vertical_flip?: boolean;
       /** Pads by so many zero pixels on each side and crops anywhere in there. Default 0. */
       crop_padding?: number;
-      /** Mixes pairs of samples and labels, by shares of Beta(mixup, mixup). Default 0: none. */
+      /** Mixes pairs of samples and labels, by shares of Beta(mixup, mixup); 0: none. Default 0. */
       mixup?: number;
     };
     /** Scales gradients down to this norm, over all. Default none. */
@@ -567,7 +566,7 @@ export interface PruneConfigInput {
   /**
    * How raw values become model inputs: "auto" (floats as they are; integers divided by 255, unless the unpruned model
    * does clearly better on them as they are or from -1 to 1), "none", "1/255", or {"mean", "std"}: (x - mean) / std on
-   * the raw values, one number or one for each of the last axis. Default "auto".
+   * the raw values, one number or one for each of the last axis. Default `auto`.
    */
   scaling?: 'auto' | 'none' | '1/255' | {
     mean: number[];

@@ -1,5 +1,5 @@
 import { elementCount, type Tensor, tensor } from '../graph/tensor.js';
-import type { AugmentationConfig } from '../prune-config/resolved-finetune.js';
+import type { AugmentationConfig } from '../prune-config/resolved.js';
 import type { LabelTarget } from './fit.js';
 import type { SeededRandom } from './random.js';
 import { drawBeta } from './random-beta.js';

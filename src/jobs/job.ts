@@ -19,15 +19,10 @@
  * The three states on the right and `canceled` are final: no report leads out of them. A retry does: a failed or canceled job
  * is queued again, and goes on from its last checkpoint.
  */
+
+import { clip, LONGEST_DETAIL, LONGEST_ID, LONGEST_TEXT, MOST_WARNINGS } from '../checks/index.js';
 import type { Artifact, JobResult, Phase } from '../pipeline/contract.js';
-import {
-  clip,
-  LONGEST_DETAIL,
-  LONGEST_ID,
-  LONGEST_TEXT,
-  MOST_WARNINGS,
-  type PruneConfig,
-} from '../prune-config/index.js';
+import type { PruneConfig } from '../prune-config/index.js';
 import type { JobFailure, WorkerReport } from './messages.js';
 
 export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;

@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EspalierError } from '../errors.js';
-import type { InstalledNames } from '../prune-config/installed.js';
 import * as framework from '../pruning/index.js';
 
 /** Everything that a plugin is given to build with: the whole pruning framework. */
@@ -34,17 +33,4 @@ export async function loadParts(paths: readonly string[]): Promise<framework.Fra
     }
   }
   return parts;
-}
-
-/** The names that configs may use where these modules are loaded. @throws EspalierError as {@link loadParts} */
-export async function installedNames(paths: readonly string[]): Promise<InstalledNames> {
-  const { algorithms, mutators, unitTypes, criteria } = await loadParts(paths);
-  const names = (parts: readonly { readonly name: string }[]) => parts.map(({ name }) => name);
-  return {
-    algorithms: names(algorithms),
-    mutators: names(mutators),
-    units: names(unitTypes),
-    rankingUnits: names(unitTypes.filter(({ takesCriterion }) => takesCriterion)),
-    criteria: names(criteria),
-  };
 }

@@ -219,7 +219,7 @@ class Job {
 
   async #prepare(graph: Graph): Promise<BaseAlgorithm> {
     const { config, plugins = [] } = this.#spec;
-    const { type, mutator_cfg, step_freq, prune_times, linear_schedule } = config.algorithm;
+    const { mutator_cfg, target_pruning_ratio: _, ...algorithm } = config.algorithm;
     const { channel_unit_cfg } = mutator_cfg;
     // Choices in a template are the target (target_pruning_ratio holds them), not where the schedule starts.
     const units = Object.fromEntries(
@@ -227,7 +227,7 @@ class Job {
     );
     const own = { ...mutator_cfg, channel_unit_cfg: { ...channel_unit_cfg, units }, ignore: config.ignore };
     const parts = await loadParts(plugins);
-    return createAlgorithm(graph, { type, mutator_cfg: own, step_freq, prune_times, linear_schedule }, parts);
+    return createAlgorithm(graph, { ...algorithm, mutator_cfg: own }, parts);
   }
 
   async #openEngine(): Promise<Engine> {

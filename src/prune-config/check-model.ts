@@ -1,11 +1,10 @@
 /** What a config says against what is known of the model and the data. */
+
+import { didYouMean, pointer } from '../checks/index.js';
 import type { ErrorCode, FieldError } from '../errors.js';
-import { choiceFault, unitArgsOf } from './choices.js';
+import { choiceFault, type UnitTemplate, unitArgsOf } from '../pruning/index.js';
 import type { DatasetInspection, ModelInspection, TensorInfo } from './inspection.js';
-import { didYouMean } from './near-miss.js';
-import { pointer } from './pointer.js';
 import type { PruneConfig } from './resolved.js';
-import type { UnitTemplate } from './units-template.js';
 
 /** A field error with the code that fits it alone. */
 export interface ConfigFault extends FieldError {
@@ -48,17 +47,25 @@ export function checkConfigAgainstModel(
 }
 
 function checkOutputs(config: PruneConfig, model: ModelInspection, suggest: Suggest): ConfigFault[] {
-  const names = model.outputs.map((o) => o.name);
-  const known = new Set(names);
-  const faults: ConfigFault[] = [];
-  for (const [i, name] of (config.outputs ?? []).entries()) {
-    if (faults.length === MOST_FAULTS) break;
-    if (known.has(name)) continue;
-    const hint = suggest(name, names) || `; it has ${names.slice(0, 10).join(', ')}`;
-    const message = `the model has no output "${name}"${hint}`;
-    faults.push({ code: 'OUTPUT_UNKNOWN', pointer: `/config/outputs/${i}`, message });
-  }
-  return faults;
+  const kept = (config.outputs ?? []).map((name, i) => ({ name, pointer: `/config/outputs/${i}` }));
+  return unknownOutputs(kept, model.outputs, suggest);
+}
+
+function unknownOutputs(
+  asked: readonly { name: string; pointer: string }[],
+  outputs: readonly TensorInfo[],
+  suggest: Suggest,
+): ConfigFault[] {
+  const known = new Set(outputs.map((o) => o.name));
+  const unknown = asked.filter(({ name }) => !known.has(name)).slice(0, MOST_FAULTS);
+  return unknown.map(({ name, pointer }) => {
+    const message = `the model has no output "${name}"${hintOf(name, [...known], suggest)}`;
+    return { code: 'OUTPUT_UNKNOWN', pointer, message };
+  });
+}
+
+function hintOf(name: string, names: readonly string[], suggest: Suggest): string {
+  return suggest(name, names) || `; it has ${names.slice(0, 10).join(', ')}`;
 }
 
 function checkUnitNames(config: PruneConfig, model: ModelInspection, suggest: Suggest): ConfigFault[] {
@@ -171,8 +178,7 @@ function checkDataset(
   const stray = config.finetune ? named.find((name) => !outputs.some((o) => o.name === name)) : undefined;
   if (stray !== undefined) {
     const names = outputs.map((o) => o.name);
-    const hint = suggest(stray, names) || `; it has ${names.slice(0, 10).join(', ')}`;
-    const message = `there are labels y_${stray}, and the model has no such output${hint}`;
+    const message = `there are labels y_${stray}, and the model has no such output${hintOf(stray, names, suggest)}`;
     faults.push({ code: 'LABELS_INVALID', pointer: at, message });
   }
   const heads = config.finetune ? config.finetune.heads : {};
@@ -192,15 +198,9 @@ function checkDataset(
 /** The names of `finetune.heads`. */
 function checkHeads(config: PruneConfig, model: ModelInspection, suggest: Suggest): ConfigFault[] {
   if (!config.finetune) return [];
-  const names = keptOutputs(config, model).map((o) => o.name);
-  return Object.keys(config.finetune.heads)
-    .filter((name) => !names.includes(name))
-    .slice(0, MOST_FAULTS)
-    .map((name) => {
-      const hint = suggest(name, names) || `; it has ${names.slice(0, 10).join(', ')}`;
-      const message = `the model has no output "${name}"${hint}`;
-      return { code: 'OUTPUT_UNKNOWN', pointer: `/config/finetune/heads${pointer(name)}`, message };
-    });
+  const asked = Object.keys(config.finetune.heads);
+  const heads = asked.map((name) => ({ name, pointer: `/config/finetune/heads${pointer(name)}` }));
+  return unknownOutputs(heads, keptOutputs(config, model), suggest);
 }
 
 /**

@@ -1,25 +1,14 @@
-/**
- * The config of a job: TypeBox schema, aliases, defaults, cross-field checks. A leaf: api, jobs, pipeline and CLI use it.
- */
-export * from './bounds.js';
+/** The config of a job: TypeBox schema, defaults, checks of fields against each other and against an inspected model. */
+export { BUILT_IN_PARTS, type PartRows, type UnitsTemplate, type UnitTemplate } from '../pruning/index.js';
 export { type ConfigFault, checkConfigAgainstModel } from './check-model.js';
-export { bucketsAreShares, choiceFault, keepsAll, unitArgsOf } from './choices.js';
-export { algorithmInCode } from './in-code.js';
 export type { DatasetInspection, ModelInspection, TensorInfo } from './inspection.js';
-export { BUILT_IN_NAMES, type InstalledNames } from './installed.js';
-export { findExcess, type JsonBounds } from './json-size.js';
-export { didYouMean, nearMisses } from './near-miss.js';
-export { pointer } from './pointer.js';
 export { resolveConfig } from './resolve.js';
 export type {
-  Bound,
+  AugmentationConfig,
+  FinetuneConfig,
+  LossName,
+  OptimizerConfig,
   PruneConfig,
   Scaling,
-  Target,
-  UnitArgs,
-  UnitConfig,
 } from './resolved.js';
-export type { AugmentationConfig, FinetuneConfig, LossName, OptimizerConfig } from './resolved-finetune.js';
 export { PruneConfigInput } from './schema.js';
-export { fieldErrors, type SchemaFault, schemaErrors } from './schema-errors.js';
-export type { RelatedTemplate, UnitsTemplate, UnitTemplate } from './units-template.js';

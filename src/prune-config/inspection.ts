@@ -1,5 +1,5 @@
 /** What uploads are, as configs are checked against. JSON: it goes on the record. */
-import type { UnitsTemplate } from './units-template.js';
+import type { UnitsTemplate } from '../pruning/config/units-template.js';
 
 export interface TensorInfo {
   readonly name: string;

@@ -1,93 +1,114 @@
 /** From a config as sent to a config with every default in place. */
+import { didYouMean, MOST_FAULTS, pointer, schemaErrors, valueAt, withDefaults } from '../checks/index.js';
 import { EspalierError, type FieldError } from '../errors.js';
-import { isRecord, replaceAliases } from './aliases.js';
-import { choiceFault, keepsAll, unitArgsOf } from './choices.js';
-import { BUILT_IN_NAMES, type InstalledNames } from './installed.js';
-import { didYouMean } from './near-miss.js';
-import { pointer } from './pointer.js';
-import { resolveFinetune } from './resolve-finetune.js';
-import type { PruneConfig, Scaling, UnitArgs, UnitConfig } from './resolved.js';
-import type { FinetuneConfig } from './resolved-finetune.js';
-import { PruneConfigInput } from './schema.js';
-import { MOST_FAULTS, schemaErrors } from './schema-errors.js';
-
-type AlgorithmInput = NonNullable<PruneConfigInput['algorithm']>;
-type Report = (at: string, message: string) => void;
-
-/** Where it is not `ratio`. */
-const DEFAULT_MODES: Readonly<Record<string, UnitArgs['choice_mode']>> = { SlimmableChannelUnit: 'number' };
+import { replaceAliases, type TypeAliases } from '../pruning/config/aliases.js';
+import {
+  type AlgorithmParameters,
+  argsFaults,
+  BUILT_IN_PARTS,
+  choiceFault,
+  defaultArgsOf,
+  IteAlgorithm,
+  keepsAll,
+  type PartRows,
+  type UnitArgs,
+  type UnitConfig,
+  unitArgsOf,
+} from '../pruning/index.js';
+import { type Report, resolveFinetune } from './resolve-finetune.js';
+import type { FinetuneConfig, PruneConfig } from './resolved.js';
+import { type PruneConfigInput, schemaWith } from './schema.js';
 
 const NOT_SUPPORTED_YET = ['/target/peak_memory', '/target/max_accuracy_drop'] as const;
 
-/** Mutators whose units are of a kind of their own. */
-const DEFAULT_UNITS: Readonly<Record<string, string>> = {
-  OneShotChannelMutator: 'OneShotChannelUnit',
-  SlimmableChannelMutator: 'SlimmableChannelUnit',
-};
+const UNIT_CFG = '/algorithm/mutator_cfg/channel_unit_cfg';
+
+/** Where a config names the parts of each list. */
+const NAMED_AT = {
+  algorithms: '/algorithm/type',
+  mutators: '/algorithm/mutator_cfg/type',
+  unitTypes: `${UNIT_CFG}/type`,
+  criteria: `${UNIT_CFG}/criterion`,
+} as const;
+
+const LISTS = Object.keys(NAMED_AT) as (keyof PartRows)[];
 
 /**
- * Checks a config and fills in the defaults that schema.ts names. `undefined` is the empty config. Pointers of errors
- * are relative to the config, in the words that the user sent.
+ * Checks a config and fills in the defaults: those of the schema, and those that go by other fields. `undefined` is the
+ * empty config. Pointers of errors are relative to the config, in the words that the user sent.
  * @throws EspalierError CONFIG_INVALID with the faults found, the first {@link MOST_FAULTS} of them.
  * @example resolveConfig({ target: { flops: 0.4 } }, { hasDataset: false }).target // { macs: 0.4 }
  */
 export function resolveConfig(
   input: unknown,
-  options: { hasDataset: boolean /** Absent: what comes with Espalier. */; installed?: InstalledNames },
+  {
+    hasDataset,
+    installed = BUILT_IN_PARTS,
+  }: { hasDataset: boolean /** What configs may name. */; installed?: PartRows },
 ): PruneConfig {
-  const canonical = replaceAliases(input ?? {});
+  const canonical = replaceAliases(input ?? {}, typeAliases(installed));
   const errors: FieldError[] = [...canonical.doubled];
   const report: Report = (at, message) => {
     errors.push({ pointer: canonical.asSent(at), message });
     if (errors.length >= MOST_FAULTS) throw invalid(errors);
   };
 
-  for (const fault of schemaErrors(PruneConfigInput, canonical.value)) report(fault.pointer, fault.message);
+  const parts = namedParts(canonical.value, installed);
+  const { parameters = IteAlgorithm.parameters } = parts.algorithms;
+  const schema = schemaWith(parameters);
+  for (const fault of schemaErrors(schema, canonical.value)) report(fault.pointer, fault.message);
   if (errors.length > 0) throw invalid(errors);
 
   const config = canonical.value as PruneConfigInput;
-  for (const at of NOT_SUPPORTED_YET) {
-    const [parent, field] = at.slice(1).split('/') as ['target' | 'finetune', string];
-    const value = config[parent];
-    if (isRecord(value) && field in value) report(at, 'is not supported yet');
-  }
-  checkNames(config.algorithm ?? {}, options.installed ?? BUILT_IN_NAMES, report);
-  const finetune = finetuneOf(config.finetune, options.hasDataset, report);
-  const scaling = resolveScaling(config.scaling, options.hasDataset, report);
-  const algorithm = resolveAlgorithm(config.algorithm ?? {}, finetune, report);
-  const target = resolveTarget(config, algorithm, report);
+  const filled = withDefaults(schema, config) as PruneConfig;
+  for (const at of NOT_SUPPORTED_YET) if (valueAt(config, at) !== undefined) report(at, 'is not supported yet');
+  checkNames(config, parts, installed, report);
+  const finetune = finetuneOf(config.finetune, hasDataset, report);
+  checkScaling(config.scaling, hasDataset, report);
+  const algorithm = resolveAlgorithm(config, filled, { ...parts, parameters }, finetune, report);
+  const target = resolveTarget(config, filled, algorithm, report);
   checkTwice(config.outputs ?? [], report);
   if (errors.length > 0) throw invalid(errors);
 
+  const { target: _, finetune: __, ...rest } = filled;
+  return { ...rest, algorithm, ...(target && { target }), ...(finetune !== undefined && { finetune }) };
+}
+
+function typeAliases(installed: PartRows): TypeAliases {
+  const entries = (list: keyof PartRows) =>
+    installed[list].flatMap(({ name, aliases = [] }) => aliases.map((alias) => [alias, name]));
+  return Object.fromEntries(LISTS.map((list) => [NAMED_AT[list], Object.fromEntries(entries(list))]));
+}
+
+type NamedParts = { readonly [K in Exclude<keyof PartRows, 'criteria'>]: PartRows[K][number] };
+
+/** The parts that a config names; of each kind that it names none of, the first. */
+function namedParts(config: unknown, installed: PartRows): NamedParts {
+  const named = <T extends { readonly name: string }>(rows: readonly T[], name: unknown): T =>
+    rows.find((row) => row.name === name) ?? rows[0];
+  const nameAt = (list: keyof PartRows) => valueAt(config, NAMED_AT[list]);
+  const mutators = named(installed.mutators, nameAt('mutators'));
   return {
-    algorithm,
-    ...(target && { target }),
-    ...(config.outputs && { outputs: config.outputs }),
-    ignore: config.ignore ?? [],
-    ...(finetune !== undefined && { finetune }),
-    scaling,
-    counting: config.counting ?? 'macs',
-    dry_run: config.dry_run ?? false,
-    seed: config.seed ?? 0,
+    mutators,
+    algorithms: named(installed.algorithms, nameAt('algorithms')),
+    unitTypes: named(installed.unitTypes, nameAt('unitTypes') ?? mutators.unitType),
   };
 }
 
 /** Every name of a part must be one that is installed. */
-function checkNames(input: AlgorithmInput, installed: InstalledNames, report: Report): void {
-  const units = input.mutator_cfg?.channel_unit_cfg;
-  const at = '/algorithm/mutator_cfg/channel_unit_cfg';
-  const check = (pointer: string, name: string | undefined, known: readonly string[]) => {
-    if (name === undefined || known.includes(name)) return;
-    const list = known.map((n) => JSON.stringify(n)).join(', ');
+function checkNames(config: PruneConfigInput, { unitTypes }: NamedParts, installed: PartRows, report: Report): void {
+  for (const list of LISTS) {
+    const at = NAMED_AT[list];
+    const name = valueAt(config, at) as string | undefined;
+    const known = installed[list].map((part) => part.name);
+    if (name === undefined || known.includes(name)) continue;
+    const names = known.map((n) => JSON.stringify(n)).join(', ');
     const found = JSON.stringify(name);
-    report(pointer, `must be ${known.length === 1 ? '' : 'one of '}${list}, found ${found}${didYouMean(name, known)}`);
-  };
-  check('/algorithm/type', input.type, installed.algorithms);
-  check('/algorithm/mutator_cfg/type', input.mutator_cfg?.type, installed.mutators);
-  check(`${at}/type`, units?.type, installed.units);
-  check(`${at}/criterion`, units?.criterion, installed.criteria);
-  if (units?.criterion !== undefined && !installed.rankingUnits.includes(units.type ?? installed.units[0])) {
-    report(`${at}/criterion`, `is taken by units of type ${installed.rankingUnits.join(', ')} only`);
+    report(at, `must be ${known.length === 1 ? '' : 'one of '}${names}, found ${found}${didYouMean(name, known)}`);
+  }
+  if (valueAt(config, NAMED_AT.criteria) !== undefined && !unitTypes.takesCriterion) {
+    const takers = installed.unitTypes.filter((type) => type.takesCriterion).map(({ name }) => name);
+    report(NAMED_AT.criteria, `is taken by units of type ${takers.join(', ')} only`);
   }
 }
 
@@ -106,95 +127,89 @@ function invalid(errors: readonly FieldError[]): EspalierError {
   return new EspalierError('CONFIG_INVALID', `${first.pointer || 'the config'}: ${first.message}${more}`, { errors });
 }
 
-function resolveTarget(config: PruneConfigInput, algorithm: PruneConfig['algorithm'], report: Report) {
-  const ratio =
-    config.algorithm?.target_pruning_ratio === undefined ? 'the choices in units' : '/algorithm/target_pruning_ratio';
-  if (config.target === undefined) {
-    return algorithm.target_pruning_ratio === undefined ? { macs: 0.5 } : undefined;
+/** `macs` where the config says no ratios either. */
+function resolveTarget(
+  { target, algorithm: given }: PruneConfigInput,
+  filled: PruneConfig,
+  { target_pruning_ratio }: PruneConfig['algorithm'],
+  report: Report,
+): PruneConfig['target'] {
+  if (target === undefined) return target_pruning_ratio === undefined ? filled.target : undefined;
+  if (target_pruning_ratio !== undefined) {
+    const ratio =
+      given?.target_pruning_ratio === undefined ? 'the choices in units' : '/algorithm/target_pruning_ratio';
+    report('/target', `excludes ${ratio}: give one of them`);
   }
-  if (algorithm.target_pruning_ratio !== undefined) report('/target', `excludes ${ratio}: give one of them`);
-  const fields = Object.keys(config.target);
+  const fields = Object.keys(target);
   if (fields.length !== 1) {
     report('/target', `must have one field, found ${fields.length === 0 ? 'none' : fields.join(', ')}`);
   }
-  const { macs, parameters, size, latency } = config.target;
-  return {
-    ...(macs !== undefined && { macs }),
-    ...(parameters !== undefined && { parameters }),
-    ...(size !== undefined && { size }),
-    ...(latency !== undefined && { latency }),
-  };
+  return target;
 }
 
 function resolveAlgorithm(
-  input: AlgorithmInput,
+  input: PruneConfigInput,
+  { algorithm: { mutator_cfg, target_pruning_ratio: ratio, type: _, ...parameters } }: PruneConfig,
+  parts: NamedParts & { readonly parameters: AlgorithmParameters },
   finetune: FinetuneConfig | false | undefined,
   report: Report,
 ): PruneConfig['algorithm'] {
-  const unitCfg = input.mutator_cfg?.channel_unit_cfg ?? {};
-  const parse = input.mutator_cfg?.parse_cfg?.type ?? 'ChannelAnalyzer';
-  const given = unitCfg.default_args ?? {};
-  const unitType = unitCfg.type ?? DEFAULT_UNITS[input.mutator_cfg?.type ?? ''] ?? 'L1ChannelUnit';
-  const defaults: UnitArgs = {
-    choice_mode: given.choice_mode ?? DEFAULT_MODES[unitType] ?? 'ratio',
-    divisor: given.divisor ?? 1,
-    min_value: given.min_value ?? 1,
-    min_ratio: given.min_ratio ?? 0.9,
-    ...(given.candidate_choices && { candidate_choices: given.candidate_choices }),
-    ...(given.floor !== undefined && { floor: given.floor }),
-    ...(given.cap !== undefined && { cap: given.cap }),
-  };
-  const units: Readonly<Record<string, UnitConfig>> = unitCfg.units ?? {};
-  checkUnits(units, defaults, parse, report);
-  const ratio = input.target_pruning_ratio;
+  const { units, criterion } = mutator_cfg.channel_unit_cfg;
+  const { type: parse } = mutator_cfg.parse_cfg;
+  const defaults = defaultArgsOf(parts.unitTypes, input.algorithm?.mutator_cfg?.channel_unit_cfg?.default_args);
+  const choices = choicesOf(units, defaults);
+  checkUnits(units, choices, defaults, parse, report);
   checkRatios(ratio, units, defaults, report);
-
-  const stepFreq = input.step_freq ?? 1;
-  const epochs = finetune ? finetune.epochs : 0;
-  const mostSteps = finetune ? Math.ceil(epochs / stepFreq) : 1;
-  const pruneTimes = input.prune_times ?? Math.min(3, mostSteps);
-  // With one epoch steps are iterations apart; how many there are only the data can tell.
-  if (pruneTimes > mostSteps && epochs !== 1) {
-    report(
-      '/algorithm/prune_times',
-      finetune
-        ? `${pruneTimes} prune steps of ${stepFreq} epochs need more than ${(pruneTimes - 1) * stepFreq} epochs, found ${epochs}; at most ${mostSteps} fit`
-        : `must be 1 without finetuning, found ${pruneTimes}: prune steps are epochs apart`,
-    );
-  }
-  const target = ratio ?? choicesOf(units, defaults);
+  const target = ratio ?? (choices.size > 0 ? Object.fromEntries(choices) : undefined);
   return {
-    type: input.type ?? 'IteAlgorithm',
+    type: parts.algorithms.name,
     mutator_cfg: {
-      type: input.mutator_cfg?.type ?? 'ChannelMutator',
+      type: parts.mutators.name,
       channel_unit_cfg: {
-        type: unitType,
-        ...(unitCfg.criterion !== undefined && { criterion: unitCfg.criterion }),
+        type: parts.unitTypes.name,
+        ...(criterion !== undefined && { criterion }),
         default_args: defaults,
         units,
       },
       parse_cfg: { type: parse },
     },
-    step_freq: stepFreq,
-    prune_times: pruneTimes,
-    linear_schedule: input.linear_schedule ?? true,
+    ...parameters,
+    ...('prune_times' in parts.parameters && { prune_times: pruneTimesOf(parameters, finetune, report) }),
     ...(target !== undefined && { target_pruning_ratio: target }),
   };
+}
+
+/** The prune steps of an algorithm that has `prune_times`, which must fit in the epochs where it has `step_freq`. */
+function pruneTimesOf(
+  { step_freq = 1, prune_times }: { readonly step_freq?: number; readonly prune_times?: number },
+  finetune: FinetuneConfig | false | undefined,
+  report: Report,
+): number {
+  const epochs = finetune ? finetune.epochs : 0;
+  const mostSteps = finetune ? Math.ceil(epochs / step_freq) : 1;
+  const pruneTimes = prune_times ?? Math.min(3, mostSteps);
+  // With one epoch steps are iterations apart; how many there are only the data can tell.
+  if (pruneTimes > mostSteps && epochs !== 1) {
+    report(
+      '/algorithm/prune_times',
+      finetune
+        ? `${pruneTimes} prune steps of ${step_freq} epochs need more than ${(pruneTimes - 1) * step_freq} epochs, found ${epochs}; at most ${mostSteps} fit`
+        : `must be 1 without finetuning, found ${pruneTimes}: prune steps are epochs apart`,
+    );
+  }
+  return pruneTimes;
 }
 
 /**
  * The choices in `units` that take something away, when there are some: a template that comes back with some of its
  * choices lowered means those. One that comes back as it was (every choice is all channels) means nothing by them.
  */
-function choicesOf(
-  units: Readonly<Record<string, UnitConfig>>,
-  defaults: UnitArgs,
-): Readonly<Record<string, number>> | undefined {
+function choicesOf(units: Readonly<Record<string, UnitConfig>>, defaults: UnitArgs): ReadonlyMap<string, number> {
   const lowered = Object.entries(units).flatMap(([name, unit]): [string, number][] => {
     if (unit.choice === undefined || unit.is_mutable === false) return [];
     return keepsAll(unit.choice, unitArgsOf(unit, defaults), totalOf(unit)) ? [] : [[name, unit.choice]];
   });
-  return lowered.length > 0 ? Object.fromEntries(lowered) : undefined;
+  return new Map(lowered);
 }
 
 function totalOf(unit: UnitConfig): number | undefined {
@@ -203,28 +218,22 @@ function totalOf(unit: UnitConfig): number | undefined {
 
 function checkUnits(
   units: Readonly<Record<string, UnitConfig>>,
+  choices: ReadonlyMap<string, number>,
   defaults: UnitArgs,
   parse: string,
   report: Report,
 ): void {
-  const at = '/algorithm/mutator_cfg/channel_unit_cfg';
-  if (defaults.choice_mode === 'bucket' && defaults.candidate_choices === undefined) {
-    report(`${at}/default_args/candidate_choices`, 'is needed, since choice_mode is "bucket"');
-  }
-  checkBounds(`${at}/default_args`, defaults, report);
+  for (const [field, fault] of argsFaults(defaults)) report(`${UNIT_CFG}/default_args/${field}`, fault);
   if (parse === 'Config' && Object.keys(units).length === 0) {
-    report(`${at}/units`, 'needs at least one unit, since parse_cfg.type is "Config"');
+    report(`${UNIT_CFG}/units`, 'needs at least one unit, since parse_cfg.type is "Config"');
   }
   for (const [name, unit] of Object.entries(units)) {
-    const here = `${at}/units${pointer(name)}`;
+    const here = `${UNIT_CFG}/units${pointer(name)}`;
     const total = totalOf(unit);
     const args = unitArgsOf(unit, defaults);
-    if (unit.init_args?.choice_mode === 'bucket' && args.candidate_choices === undefined) {
-      report(`${here}/init_args/candidate_choices`, 'is needed, since choice_mode is "bucket"');
-    }
-    if (unit.init_args) checkBounds(`${here}/init_args`, args, report);
-    const idle = unit.choice === undefined || unit.is_mutable === false || keepsAll(unit.choice, args, total);
-    const fault = idle ? undefined : choiceFault(unit.choice, args, total);
+    for (const [field, fault] of unit.init_args ? argsFaults(args) : []) report(`${here}/init_args/${field}`, fault);
+    const choice = choices.get(name);
+    const fault = choice === undefined ? undefined : choiceFault(choice, args, total);
     if (fault) report(`${here}/choice`, fault);
     if (parse !== 'Config') continue;
     if (!unit.channels) report(`${here}/channels`, 'is needed, since parse_cfg.type is "Config"');
@@ -237,10 +246,6 @@ function checkUnits(
       });
     }
   }
-}
-
-function checkBounds(at: string, { floor, cap }: UnitArgs, report: Report): void {
-  if (floor !== undefined && cap !== undefined && floor > cap) report(`${at}/floor`, `${floor} is above cap, ${cap}`);
 }
 
 function checkRatios(
@@ -274,11 +279,9 @@ function finetuneOf(
   return undefined;
 }
 
-function resolveScaling(given: PruneConfigInput['scaling'], hasDataset: boolean, report: Report): Scaling {
-  const scaling = given ?? 'auto';
-  if (given !== undefined && !hasDataset) report('/scaling', 'needs a data set');
+function checkScaling(scaling: PruneConfigInput['scaling'], hasDataset: boolean, report: Report): void {
+  if (scaling !== undefined && !hasDataset) report('/scaling', 'needs a data set');
   if (typeof scaling === 'object' && scaling.mean.length !== scaling.std.length) {
     report('/scaling', `mean has ${scaling.mean.length} values and std ${scaling.std.length}`);
   }
-  return scaling;
 }

@@ -1,4 +1,5 @@
 import { ALGORITHM_TYPES, type AlgorithmType } from './algorithms/index.js';
+import type { Named } from './config/named.js';
 import { CRITERIA } from './importance/index.js';
 import { MUTATOR_TYPES, type MutatorParts } from './mutators/index.js';
 import { guardAlgorithmType, guardCriterion, guardMutatorType, guardUnitType } from './plugin-parts.js';
@@ -8,6 +9,11 @@ import { UNIT_TYPES } from './units/index.js';
 export interface FrameworkParts extends MutatorParts {
   readonly algorithms: readonly AlgorithmType[];
 }
+
+/** What checking a config needs to know of parts: {@link FrameworkParts}, or the JSON of them from another process. */
+export type PartRows = {
+  readonly [K in keyof FrameworkParts]: readonly Omit<FrameworkParts[K][number], 'create' | 'importance' | 'ranks'>[];
+};
 
 /** What a module outside of Espalier adds. */
 export type Plugin = { readonly [K in keyof FrameworkParts]?: FrameworkParts[K] };
@@ -38,11 +44,6 @@ export function addPlugin(parts: FrameworkParts, plugin: Plugin, name = '(unname
   };
 }
 
-interface Named {
-  readonly name: string;
-  readonly aliases?: readonly string[];
-}
-
 /** The function that an entry of each list needs. */
 const NEEDED: Readonly<Record<keyof FrameworkParts, string>> = {
   algorithms: 'create',
@@ -63,6 +64,8 @@ function checkLists(plugin: unknown): void {
       if (typeof entry?.name !== 'string' || entry.name === '') throw new Error(`${list}[${i}]: has no name`);
       const needed = NEEDED[list as keyof FrameworkParts];
       if (typeof entry[needed] !== 'function') throw new Error(`${list}: ${entry.name} has no function ${needed}`);
+      const bare = Object.entries(entry.parameters ?? {}).find(([, schema]) => typeof schema !== 'object');
+      if (bare) throw new Error(`${list}: ${entry.name} has no schema of its parameter ${bare[0]}`);
     }
   }
 }

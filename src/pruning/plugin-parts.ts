@@ -34,7 +34,7 @@ export function guardCriterion(criterion: Criterion, plugin: string): Criterion 
   const { name, ranks } = criterion;
   const guarded = blame(plugin, `criterion ${name}`);
   return {
-    name,
+    ...criterion,
     importance: (unit, source) =>
       guarded(() => {
         const values = criterion.importance(unit, source);
@@ -45,13 +45,9 @@ export function guardCriterion(criterion: Criterion, plugin: string): Criterion 
 }
 
 export function guardUnitType(type: UnitType, plugin: string): UnitType {
-  const { name, aliases, takesCriterion, defaultArgs } = type;
-  const guarded = blame(plugin, `unit type ${name}`);
+  const guarded = blame(plugin, `unit type ${type.name}`);
   return {
-    name,
-    ...(aliases ? { aliases } : {}),
-    ...(takesCriterion ? { takesCriterion } : {}),
-    ...(defaultArgs ? { defaultArgs } : {}),
+    ...type,
     create: (channelUnit, args, setup) =>
       guarded(() => {
         const unit = made(type.create(channelUnit, args, setup), MutableChannelUnit);
@@ -70,21 +66,17 @@ export function guardUnitType(type: UnitType, plugin: string): UnitType {
 }
 
 export function guardMutatorType(type: MutatorType, plugin: string): MutatorType {
-  const { name, aliases } = type;
-  const guarded = blame(plugin, `mutator ${name}`);
+  const guarded = blame(plugin, `mutator ${type.name}`);
   return {
-    name,
-    ...(aliases ? { aliases } : {}),
+    ...type,
     create: (config) => guarded(() => made(type.create(config), ChannelMutator)),
   };
 }
 
 export function guardAlgorithmType(type: AlgorithmType, plugin: string): AlgorithmType {
-  const { name, aliases } = type;
-  const part = `algorithm ${name}`;
+  const part = `algorithm ${type.name}`;
   return {
-    name,
-    ...(aliases ? { aliases } : {}),
+    ...type,
     create: (architecture, config, parts) =>
       blame(
         plugin,

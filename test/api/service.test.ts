@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { filledTypes } from '../../src/api/client-types.js';
 import { openApiYaml } from '../../src/api/openapi.js';
 import { ERRORS } from '../../src/errors.js';
-import { BUILT_IN_NAMES } from '../../src/prune-config/index.js';
+import { BUILT_IN_PARTS } from '../../src/prune-config/index.js';
 import { findWebGpuFault } from '../../src/webgpu.js';
 import { CPU_ENGINE } from '../engine/cpu-engine.js';
 import { expectProblem, file, type Harness, type HarnessOptions, multipart, openHarness } from './harness.js';
@@ -183,8 +185,8 @@ test('capabilities, docs and the way there', async () => {
     engines: [...new Set([CPU_ENGINE, 'onnxruntime'])],
     devices: (await findWebGpuFault()) === undefined ? ['cpu', 'webgpu'] : ['cpu'],
     algorithms: ['IteAlgorithm'],
-    mutators: BUILT_IN_NAMES.mutators,
-    units: BUILT_IN_NAMES.units,
+    mutators: BUILT_IN_PARTS.mutators.map(({ name }) => name),
+    units: BUILT_IN_PARTS.unitTypes.map(({ name }) => name),
     criteria: ['l1'],
     limits: {
       upload_bytes: 512 * 2 ** 20,
@@ -205,6 +207,18 @@ test('capabilities, docs and the way there', async () => {
 
 test('openapi.yaml is what the routes say (npm run openapi writes it)', async () => {
   expect(readFileSync('openapi.yaml', 'utf8')).toBe(await openApiYaml());
+});
+
+test('openapi.yaml has the defaults that configs are filled in with', async () => {
+  const { components } = parse(await openApiYaml());
+  const { algorithm, finetune, counting } = components.schemas.Config.properties;
+  expect(algorithm.properties).toMatchObject({ type: { default: 'IteAlgorithm' }, step_freq: { default: 1 } });
+  expect(finetune.anyOf[1].properties).toMatchObject({ epochs: { default: 6 }, shuffle: { default: true } });
+  expect(counting.default).toBe('macs');
+});
+
+test('the types of a filled config are those of the schemas (npm run openapi writes them)', () => {
+  expect(readFileSync('src/prune-config/filled.ts', 'utf8')).toBe(filledTypes());
 });
 
 test('every operation has an operationId of its own, a summary, a description and a described answer', async () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeZip } from '../../src/archive/index.js';
-import { createClient } from '../../src/client/index.js';
+import { createClient, type PruneConfigInput } from '../../src/client/index.js';
 import { smallClassifier } from '../support/job-bench.js';
 import { modelFiles, useCpu } from '../support/tfjs.js';
 import { type ServiceProcess, startApi, startProcess, temporaryFolder } from './processes.js';
@@ -41,6 +41,12 @@ test('the parts of a plugin are listed, and a job runs with them', async () => {
   expect(job.status).toBe('succeeded');
   const report = await (await fetch(`${service.url}/jobs/${id}/report`)).json();
   expect(report).toMatchObject({ units: [{ importance: { criterion: 'geometric_median' } }, {}] });
+
+  const wrong = { algorithm: { type: 'OneTimeAlgorithm', prune_after: 2 } } as PruneConfigInput;
+  await expect(client.submit({ model: [model], config: wrong })).rejects.toMatchObject({
+    status: 422,
+    errors: [{ pointer: '/config/algorithm/prune_after', message: 'must be < 1, found 2' }],
+  });
 
   const unknown = { algorithm: { mutator_cfg: { channel_unit_cfg: { ...channel_unit_cfg, criterion: 'nope' } } } };
   await expect(client.submit({ model: [model], config: unknown })).rejects.toThrow(

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { installedNames, loadParts } from '../../src/pipeline/index.js';
-import { BUILT_IN_NAMES, resolveConfig } from '../../src/prune-config/index.js';
+import { loadParts } from '../../src/pipeline/index.js';
+import { BUILT_IN_PARTS, type PartRows, resolveConfig } from '../../src/prune-config/index.js';
 import { faultOf } from '../support/fault-of.js';
 import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
 import { useCpu } from '../support/tfjs.js';
@@ -24,6 +24,9 @@ async function moduleOf(source: string): Promise<string> {
   await writeFile(path, source);
   return path;
 }
+
+const namesOf = (parts: PartRows): Record<keyof PartRows, string[]> =>
+  Object.fromEntries(Object.entries(parts).map(([list, rows]) => [list, rows.map(({ name }) => name)])) as never;
 
 const unitCfg = (channel_unit_cfg: object) => ({ mutator_cfg: { channel_unit_cfg } });
 
@@ -65,13 +68,19 @@ describe('the worked example', () => {
     expect(recording.logs).toContain('The model is pruned at 2th epoch once.');
   });
 
+  test('its algorithm takes a parameter of its own', async () => {
+    const algorithm = { type: 'OneTimeAlgorithm', prune_after: 0.25, target_pruning_ratio: 0.5 };
+    const { report } = await run({ algorithm, finetune: { epochs: 4, batch_size: 32 } }, true);
+    expect(report.schedule.map(({ epoch }: { epoch: number }) => epoch)).toEqual([1]);
+  });
+
   test('its names are installed, behind the built-in ones', async () => {
-    const names = await installedNames([PLUGIN]);
-    expect(names).toEqual({
-      ...BUILT_IN_NAMES,
-      algorithms: [...BUILT_IN_NAMES.algorithms, 'OneTimeAlgorithm'],
-      units: [...BUILT_IN_NAMES.units, 'BatchNormChannelUnit'],
-      criteria: [...BUILT_IN_NAMES.criteria, 'geometric_median'],
+    const builtIn = namesOf(BUILT_IN_PARTS);
+    expect(namesOf(await loadParts([PLUGIN]))).toEqual({
+      ...builtIn,
+      algorithms: [...builtIn.algorithms, 'OneTimeAlgorithm'],
+      unitTypes: [...builtIn.unitTypes, 'BatchNormChannelUnit'],
+      criteria: [...builtIn.criteria, 'geometric_median'],
     });
   });
 });
@@ -91,7 +100,7 @@ test('with a single epoch prune steps are iterations apart', async () => {
 
 describe('names in configs', () => {
   test('the built-in ones are what the framework has', async () => {
-    expect(await installedNames([])).toEqual(BUILT_IN_NAMES);
+    expect(await loadParts([])).toEqual(BUILT_IN_PARTS);
   });
 
   const resolved = (config: object) => () => resolveConfig(config, { hasDataset: false });
@@ -133,6 +142,11 @@ describe('modules that are no plugins', () => {
     ['one part without a list', 'export default () => ({ criteria: {} });', /criteria: a list is needed, found object/],
     ['a part without a name', 'export default () => ({ criteria: [{}] });', /criteria\[0\]: has no name/],
     ['no function', "export default () => ({ criteria: [{ name: 'a' }] });", /criteria: a has no function importance/],
+    [
+      'a parameter without a schema',
+      "export default () => ({ algorithms: [{ name: 'a', parameters: { b: 1 }, create() {} }] });",
+      /algorithms: a has no schema of its parameter b/,
+    ],
     ['no maker', "export default () => ({ algorithms: [{ name: 'a' }] });", /algorithms: a has no function create/],
   ])('%s', async (_name, source, message) => {
     const loaded = loadParts([await moduleOf(source)]);

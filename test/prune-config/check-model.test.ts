@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { editDistanceWithin, nearMisses } from '../../src/checks/index.js';
 import type { DatasetInspection, ModelInspection } from '../../src/pipeline/contract.js';
-import { checkConfigAgainstModel, nearMisses, resolveConfig } from '../../src/prune-config/index.js';
-import { editDistanceWithin } from '../../src/prune-config/near-miss.js';
+import { checkConfigAgainstModel, resolveConfig } from '../../src/prune-config/index.js';
 
 const model: ModelInspection = {
   format: 'tfjs-layers',

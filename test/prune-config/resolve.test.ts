@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { schemaErrors } from '../../src/checks/index.js';
 import { EspalierError } from '../../src/errors.js';
-import { resolveConfig } from '../../src/prune-config/index.js';
+import { BUILT_IN_PARTS, type PartRows, PruneConfigInput, resolveConfig } from '../../src/prune-config/index.js';
 
 /** `pointer: message` of every fault; empty when the config is valid. */
 function faults(config: unknown, hasDataset = true): string[] {
@@ -134,6 +135,77 @@ describe('defaults', () => {
       seed: 0,
     };
     expect(faults(contract)).toEqual([]);
+  });
+});
+
+describe('defaults of the schema', () => {
+  /** Every schema in a schema, with where it is. */
+  function* schemasOf(schema: unknown, at = ''): Generator<[string, Record<string, unknown>]> {
+    if (typeof schema !== 'object' || schema === null) return;
+    if (!Array.isArray(schema)) yield [at, schema as Record<string, unknown>];
+    for (const [key, child] of Object.entries(schema)) if (key !== 'default') yield* schemasOf(child, `${at}/${key}`);
+  }
+  const withDefault = [...schemasOf(PruneConfigInput)].filter(([, schema]) => 'default' in schema);
+
+  test('each is valid', () => {
+    expect(withDefault.length).toBeGreaterThan(40);
+    for (const [at, schema] of withDefault) expect([at, schemaErrors(schema, schema.default)]).toEqual([at, []]);
+  });
+
+  test('no text repeats one', () => {
+    const twice = withDefault.filter(([, { description }]) => /\bdefault\b/i.test(String(description)));
+    expect(twice.map(([at]) => at)).toEqual([]);
+  });
+});
+
+describe('an algorithm with parameters of its own', () => {
+  const parameters = {
+    prune_after: { type: 'number', minimum: 0, exclusiveMaximum: 1, default: 0.5 },
+    rounds: { type: 'object', properties: { most: { type: 'integer', default: 3 } }, additionalProperties: false },
+    note: { type: 'string' },
+  };
+  const rows: PartRows = {
+    ...BUILT_IN_PARTS,
+    algorithms: [...BUILT_IN_PARTS.algorithms, { name: 'Once', aliases: ['OneTime'], parameters }, { name: 'Plain' }],
+  };
+  /** As they come from another process. */
+  const installed: PartRows = JSON.parse(JSON.stringify(rows));
+  const resolved = (algorithm: object) => resolveConfig({ algorithm }, { hasDataset: true, installed }).algorithm;
+  const faultsOf = (algorithm: object) => {
+    try {
+      resolved(algorithm);
+      return [];
+    } catch (error) {
+      return (error as EspalierError).errors.map((e) => `${e.pointer}: ${e.message}`);
+    }
+  };
+
+  test('has them filled in and checked, and none of another algorithm', () => {
+    const { mutator_cfg: _, ...own } = resolved({ type: 'Once', rounds: {} });
+    expect(own).toEqual({ type: 'Once', prune_after: 0.5, rounds: { most: 3 } });
+    expect(resolved({ type: 'OneTime', prune_after: 0, note: 'x' })).toMatchObject({
+      type: 'Once',
+      prune_after: 0,
+      note: 'x',
+    });
+    expect(faultsOf({ type: 'Once', prune_after: 1 })).toEqual(['/algorithm/prune_after: must be < 1, found 1']);
+    expect(faultsOf({ type: 'Once', rounds: { least: 1 } })).toEqual(['/algorithm/rounds/least: unknown field']);
+    expect(faultsOf({ type: 'Once', prune_aftr: 0.1 })).toEqual([
+      '/algorithm/prune_aftr: unknown field; did you mean "prune_after"?',
+    ]);
+    expect(faultsOf({ type: 'OneTime', step_freq: 2 })).toEqual(['/algorithm/step_freq: unknown field']);
+    expect(faultsOf({ prune_after: 0.5 })).toEqual([
+      '/algorithm/prune_after: unknown field; did you mean "prune_times"?',
+    ]);
+  });
+
+  test('resolved, it resolves to itself', () => {
+    const once = resolveConfig({ algorithm: { type: 'Once' } }, { hasDataset: true, installed });
+    expect(resolveConfig(once, { hasDataset: true, installed })).toEqual(once);
+  });
+
+  test('one without has those of IteAlgorithm', () => {
+    expect(resolved({ type: 'Plain' })).toMatchObject({ step_freq: 1, prune_times: 3, linear_schedule: true });
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { drawShapes, SHAPE_SIZE } from '../../examples/shapes.js';
 import { writeNpz } from '../../examples/write-npz.js';
 import type { JobListener, JobOutcome, JobSpec, Phase } from '../../src/pipeline/contract.js';
-import { installedNames, runJob } from '../../src/pipeline/index.js';
+import { loadParts, runJob } from '../../src/pipeline/index.js';
 import { resolveConfig } from '../../src/prune-config/index.js';
 import { modelFiles, tf } from './tfjs.js';
 
@@ -101,7 +101,7 @@ export async function openJobBench(
         jobId: `job_${runs}`,
         model: { path: modelPath, name: 'model', sha256: 'model' },
         ...(data ? { dataset: { path: dataPath, name: 'data.npz', sha256: 'data' } } : {}),
-        config: resolveConfig(config, { hasDataset: data, installed: await installedNames(plugins) }),
+        config: resolveConfig(config, { hasDataset: data, installed: await loadParts(plugins) }),
         outDir,
         checkpointDir: checkpoints,
         engine,

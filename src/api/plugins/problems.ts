@@ -3,8 +3,8 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
+import { clip, fieldErrors, LONGEST_DETAIL, type SchemaFault } from '../../checks/index.js';
 import { ERRORS, type ErrorCode, EspalierError, type FieldError, toEspalierError } from '../../errors.js';
-import { clip, fieldErrors, LONGEST_DETAIL, type SchemaFault } from '../../prune-config/index.js';
 import { MOST_ERRORS } from '../schemas/common.js';
 import { closeInTime } from './early-answers.js';
 

@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
 import { installedEngines } from '../../installed-engines.js';
-import { BUILT_IN_NAMES } from '../../prune-config/index.js';
+import { BUILT_IN_PARTS } from '../../prune-config/index.js';
 import { VERSION } from '../../version.js';
 import { findWebGpuFault } from '../../webgpu.js';
 import { Code, Name, problems } from '../schemas/common.js';
@@ -18,6 +18,8 @@ const Readiness = Type.Object({
 });
 const Names = Type.Array(Name(), { maxItems: 1000 });
 
+const names = (parts: readonly { readonly name: string }[]) => parts.map(({ name }) => name);
+
 /** What is installed doesn't change while the process runs. */
 const engines = installedEngines();
 const engineNames = [...new Set(engines.map((engine) => engine.name))];
@@ -29,7 +31,7 @@ async function devices(): Promise<string[]> {
 
 export function serviceRoutes(
   app: TypedApp,
-  { queue, store, disk, limits, installed = BUILT_IN_NAMES }: Services,
+  { queue, store, disk, limits, installed = BUILT_IN_PARTS }: Services,
 ): void {
   app.get(
     '/healthz',
@@ -131,10 +133,10 @@ export function serviceRoutes(
       formats: ['tfjs-layers', 'onnx'],
       engines: engineNames,
       devices: await devices(),
-      algorithms: [...installed.algorithms],
-      mutators: [...installed.mutators],
-      units: [...installed.units],
-      criteria: [...installed.criteria],
+      algorithms: names(installed.algorithms),
+      mutators: names(installed.mutators),
+      units: names(installed.unitTypes),
+      criteria: names(installed.criteria),
       targets: ['macs', 'parameters', 'size', 'latency'],
       limits: {
         upload_bytes: limits.uploadBytes,

@@ -1,8 +1,8 @@
 import Type, { type Static, type TSchema } from 'typebox';
+import { LONGEST_DETAIL, LONGEST_ID, LONGEST_NAME, LONGEST_TEXT } from '../../checks/index.js';
 import type { IdPrefix } from '../../jobs/ids.js';
-import { LONGEST_DETAIL, LONGEST_ID, LONGEST_NAME, LONGEST_TEXT } from '../../prune-config/index.js';
 
-export const closed = { additionalProperties: false } as const;
+export { closed } from '../../checks/index.js';
 
 /** A schema registered under a name: shown once in the API's description, and referred to from there. */
 export interface Named<T extends TSchema> {

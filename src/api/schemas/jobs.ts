@@ -1,6 +1,7 @@
 import Type from 'typebox';
+import { LONGEST_DETAIL, LONGEST_NAME, MOST_NAMES, MOST_WARNINGS } from '../../checks/index.js';
 import { JOB_STATUSES } from '../../jobs/job.js';
-import { LONGEST_DETAIL, LONGEST_NAME, MOST_NAMES, MOST_WARNINGS, PruneConfigInput } from '../../prune-config/index.js';
+import { PruneConfigInput } from '../../prune-config/index.js';
 import { Code, closed, FileBytes, Id, Name, Nullable, named, Sha256, Text, Timestamp } from './common.js';
 
 export const Measures = Type.Object({

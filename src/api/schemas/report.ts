@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { MOST_AXES, MOST_CHANNELS, MOST_LAYERS, MOST_NAMES, MOST_UNITS } from '../../prune-config/index.js';
+import { MOST_AXES, MOST_CHANNELS, MOST_LAYERS, MOST_NAMES, MOST_UNITS } from '../../checks/index.js';
 import { ByName, Code, Name, Nullable, named, Sha256 } from './common.js';
 import { Latency, Measures, Result, Warnings } from './jobs.js';
 import { RelatedLayers, Unprunable } from './uploads.js';

@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { MOST_AXES, MOST_LAYERS, MOST_NAMES, MOST_UNITS } from '../../prune-config/index.js';
+import { MOST_AXES, MOST_LAYERS, MOST_NAMES, MOST_UNITS } from '../../checks/index.js';
 import { ByName, Code, FileBytes, Id, Name, Nullable, named, Settings, Sha256, Text, Timestamp } from './common.js';
 import { Warnings } from './jobs.js';
 

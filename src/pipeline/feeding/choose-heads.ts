@@ -4,13 +4,14 @@ import {
   type HeadOptions,
   type LossKind,
 } from '../../autodiff/index.js';
+import { didYouMean, pointer } from '../../checks/index.js';
 import type { Labels, LabelTarget } from '../../data/index.js';
 import { EspalierError } from '../../errors.js';
 import { formatShape, isBound } from '../../graph/dims.js';
 import { type Graph, type GraphOutput, getSpec, producers } from '../../graph/graph.js';
 import { findOp } from '../../graph/ops/index.js';
 import { elementCount } from '../../graph/tensor.js';
-import { didYouMean, type FinetuneConfig, type LossName, pointer } from '../../prune-config/index.js';
+import type { FinetuneConfig, LossName } from '../../prune-config/index.js';
 
 /** What is trained and scored: the model's heads, and the labels that each is fed. */
 export interface ChosenHeads {

@@ -1,7 +1,6 @@
 import type { Engine } from '../../engine/index.js';
 import type { Graph } from '../../graph/graph.js';
-import type { Bound, PruneConfig } from '../../prune-config/index.js';
-import { type ChannelMutator, type Plan, planChoices } from '../../pruning/index.js';
+import { type Bound, type ChannelMutator, type Counting, type Plan, planChoices } from '../../pruning/index.js';
 import { compareLatency, type LatencyComparison } from './latency.js';
 import { measureLayers } from './layer-latency.js';
 
@@ -30,7 +29,7 @@ export async function planLatency(
   mutator: ChannelMutator,
   graph: Graph,
   wanted: Bound,
-  counting: PruneConfig['counting'],
+  counting: Counting,
   signal: AbortSignal,
 ): Promise<LatencyPlan> {
   const latency = await measureLayers(engine, graph, signal);
@@ -42,7 +41,6 @@ export async function planLatency(
       mutator.setChoices(plan.choices);
       return compareLatency(engine, graph, mutator.exportSubnet().graph, signal);
     };
-    // Many bounds come to the same widths.
     // Many bounds come to the same widths.
     const key = JSON.stringify(plan.choices);
     const comparison = measured.get(key) ?? (await time());

@@ -1,6 +1,5 @@
 import type { LoadedModel } from '../../formats/index.js';
-import type { Bound, PruneConfig } from '../../prune-config/index.js';
-import { type ChannelMutator, type Plan, planChoices } from '../../pruning/index.js';
+import { type Bound, type ChannelMutator, type Counting, type Plan, planChoices } from '../../pruning/index.js';
 import { fileBytes } from '../stages/export-model.js';
 
 const MOST_TRIES = 6;
@@ -25,7 +24,7 @@ export async function planSize(
   sizeBytes: number,
   mutator: ChannelMutator,
   wanted: Bound,
-  counting: PruneConfig['counting'],
+  counting: Counting,
 ): Promise<Plan> {
   const bound = typeof wanted === 'number' ? wanted * sizeBytes : wanted.at_most;
   const masks = mutator.state;

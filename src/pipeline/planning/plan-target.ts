@@ -2,8 +2,8 @@ import type { Engine } from '../../engine/index.js';
 import { EspalierError } from '../../errors.js';
 import type { LoadedModel } from '../../formats/index.js';
 import type { Graph } from '../../graph/graph.js';
-import type { PruneConfig, Target } from '../../prune-config/index.js';
-import { type ChannelMutator, type Plan, planChoices, ratioChoices } from '../../pruning/index.js';
+import type { PruneConfig } from '../../prune-config/index.js';
+import { type ChannelMutator, type Plan, planChoices, ratioChoices, type Target } from '../../pruning/index.js';
 import type { LatencyComparison } from './latency.js';
 import { planLatency } from './plan-latency.js';
 import { planSize } from './plan-size.js';
@@ -41,7 +41,7 @@ export async function planTarget(context: PlanContext): Promise<PlannedTarget> {
   if (ratio !== undefined) {
     return { choices: ratioChoices(mutator, ratio) };
   }
-  const planned = await planFor(config.target ?? { macs: 0.5 }, context);
+  const planned = await planFor(config.target ?? {}, context);
   return { choices: planned.plan.choices, ...planned };
 }
 

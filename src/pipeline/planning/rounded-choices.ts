@@ -1,4 +1,4 @@
-import type { ChannelMutator, ChoiceRecord } from '../../pruning/index.js';
+import { type ChannelMutator, type ChoiceRecord, countOfChoice } from '../../pruning/index.js';
 import type { JobListener } from '../contract.js';
 
 /** Units that are named in the warning; the report's schedule has all of them. */
@@ -17,7 +17,7 @@ export function warnOfRounding(
     const record = choices[unit.name];
     if (!record || unit.args.choice_mode === 'bucket') return [];
     const { choice, activatedChannels } = record;
-    const asked = unit.args.choice_mode === 'number' ? choice : Math.max(1, Math.floor(unit.numChannels * choice));
+    const asked = countOfChoice(choice, unit.name, unit.numChannels, { ...unit.args, divisor: 1, min_value: 1 });
     return asked === activatedChannels ? [] : [`${unit.name} keeps ${activatedChannels} instead of ${asked}`];
   });
   if (changed.length === 0) return;

@@ -1,6 +1,6 @@
 import type { Engine } from '../../engine/index.js';
 import type { Graph } from '../../graph/graph.js';
-import type { Bound } from '../../prune-config/index.js';
+import type { Bound } from '../../pruning/index.js';
 import type { JobListener } from '../contract.js';
 import { compareLatency, type LatencyComparison } from '../planning/latency.js';
 

@@ -6,13 +6,9 @@ import type { Choices } from './prune-schedule.js';
 import type { PruneStep, Trainer } from './trainer.js';
 
 export interface AlgorithmConfig {
-  readonly mutator_cfg?: MutatorConfig & { readonly type: string };
+  readonly mutator_cfg?: MutatorConfig;
   /** What remains in the end, by unit or for all units; absent: the current choices. */
   readonly target_pruning_ratio?: number | Choices;
-  /** Epochs from one prune step to the next; iterations when there is a single epoch. */
-  readonly step_freq?: number;
-  readonly prune_times?: number;
-  readonly linear_schedule?: boolean;
 }
 
 export interface RunOptions {
@@ -33,14 +29,14 @@ export abstract class BaseAlgorithm {
   /** @throws EspalierError when the config doesn't fit the architecture. */
   constructor(
     architecture: Graph | DynamicModel,
-    { mutator_cfg = { type: 'ChannelMutator' }, target_pruning_ratio }: AlgorithmConfig = {},
+    { mutator_cfg, target_pruning_ratio }: AlgorithmConfig = {},
     parts?: MutatorParts,
   ) {
     this.mutator = createMutator({ ...mutator_cfg, ...(parts ? { parts } : {}) }, parts?.mutators);
     this.mutator.prepareFromSupernet(architecture);
     this.supernet = this.mutator.currentChoices;
     this.#target = this.supernet;
-    if (target_pruning_ratio !== undefined) this.setTarget(ratioChoices(this.mutator, target_pruning_ratio));
+    if (target_pruning_ratio !== undefined) this.setTarget(target_pruning_ratio);
   }
 
   /** The choices that the last prune step sets. */
@@ -49,7 +45,7 @@ export abstract class BaseAlgorithm {
   }
 
   /** Sets the final choices, as a plan or ratios give them. @throws EspalierError UNIT_UNKNOWN, CHOICE_INVALID */
-  setTarget(choices: Choices): void {
+  setTarget(choices: number | Choices): void {
     this.#target = ratioChoices(this.mutator, choices);
   }
 

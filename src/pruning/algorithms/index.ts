@@ -1,15 +1,21 @@
-import { EspalierError } from '../../errors.js';
+import { withDefaults } from '../../checks/index.js';
 import type { Graph } from '../../graph/graph.js';
+import { algorithmInCode } from '../config/in-code.js';
+import { type AlgorithmParameters, getNamed, type Named } from '../config/named.js';
+import { algorithmSchema } from '../config/schema.js';
 import type { DynamicModel } from '../dynamic-ops/dynamic-model.js';
 import type { MutatorParts } from '../mutators/index.js';
 import type { AlgorithmConfig, BaseAlgorithm } from './base-algorithm.js';
-import { IteAlgorithm } from './ite-algorithm.js';
+import { IteAlgorithm, type IteConfig } from './ite-algorithm.js';
 
 /** A kind of algorithm as configs name it. */
-export interface AlgorithmType {
-  readonly name: string;
-  readonly aliases?: readonly string[];
-  /** @param parts what the config's mutator may name; absent: what comes with Espalier. */
+export interface AlgorithmType extends Named {
+  /** Its own fields of a config's `algorithm`. Absent: those of `IteAlgorithm`. */
+  readonly parameters?: AlgorithmParameters;
+  /**
+   * @param config with every parameter that has a default
+   * @param parts what the config's mutator may name; absent: what comes with Espalier
+   */
   create(architecture: Graph | DynamicModel, config: AlgorithmConfig, parts?: MutatorParts): BaseAlgorithm;
 }
 
@@ -18,24 +24,28 @@ export const ALGORITHM_TYPES: readonly AlgorithmType[] = [
   {
     name: 'IteAlgorithm',
     aliases: ['ItePruneAlgorithm', 'PruneAlgoritm'],
-    create: (architecture, config, parts) => new IteAlgorithm(architecture, config, parts),
+    parameters: IteAlgorithm.parameters,
+    create: (architecture, config: IteConfig, parts) => new IteAlgorithm(architecture, config, parts),
   },
 ];
 
-/** @throws EspalierError CONFIG_INVALID for a type that there is not, and whatever the algorithm's config brings. */
+/**
+ * @param config with the algorithm's own parameters, which are checked and filled in
+ * @throws EspalierError CONFIG_INVALID for a type or a parameter that there is not, and whatever the algorithm's config brings
+ */
 export function createAlgorithm(
   architecture: Graph | DynamicModel,
-  { type, ...config }: AlgorithmConfig & { readonly type: string },
+  { type, mutator_cfg, ...fields }: AlgorithmConfig & { readonly type: string; readonly [parameter: string]: unknown },
   parts?: MutatorParts & { readonly algorithms: readonly AlgorithmType[] },
 ): BaseAlgorithm {
-  const types = parts?.algorithms ?? ALGORITHM_TYPES;
-  const found = types.find((entry) => entry.name === type || entry.aliases?.includes(type));
-  if (found) return found.create(architecture, config, parts);
-  const known = types.map((entry) => entry.name).join(', ');
-  throw new EspalierError('CONFIG_INVALID', `unknown algorithm type ${type}; there are ${known}`);
+  const found = getNamed('algorithm type', type, parts?.algorithms ?? ALGORITHM_TYPES);
+  const schema = algorithmSchema(found.parameters ?? IteAlgorithm.parameters, {});
+  const config = withDefaults(schema, algorithmInCode(schema, fields)) as AlgorithmConfig;
+  return found.create(architecture, { ...config, ...(mutator_cfg && { mutator_cfg }) }, parts);
 }
 
+export type { AlgorithmParameters } from '../config/named.js';
 export { type AlgorithmConfig, BaseAlgorithm, type RunOptions } from './base-algorithm.js';
-export { IteAlgorithm } from './ite-algorithm.js';
+export { IteAlgorithm, type IteConfig } from './ite-algorithm.js';
 export { type Choices, PruneSchedule, type PruneScheduleOptions } from './prune-schedule.js';
 export type { PruneStep, Trainer, TrainStretch } from './trainer.js';

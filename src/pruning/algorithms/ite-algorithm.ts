@@ -1,11 +1,39 @@
+import Type from 'typebox';
+import { about, withDefaults } from '../../checks/index.js';
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
-import { algorithmInCode } from '../../prune-config/index.js';
+import { algorithmInCode } from '../config/in-code.js';
+import type { AlgorithmParameters } from '../config/named.js';
+import { algorithmSchema } from '../config/schema.js';
 import type { DynamicModel } from '../dynamic-ops/dynamic-model.js';
 import type { MutatorParts } from '../mutators/index.js';
 import { type AlgorithmConfig, BaseAlgorithm, type RunOptions } from './base-algorithm.js';
 import { type Choices, PruneSchedule } from './prune-schedule.js';
 import type { Trainer } from './trainer.js';
+
+export interface IteConfig extends AlgorithmConfig {
+  /** Epochs from one prune step to the next; iterations when there is a single epoch. */
+  readonly step_freq?: number;
+  readonly prune_times?: number;
+  readonly linear_schedule?: boolean;
+}
+
+const parameters = {
+  step_freq: Type.Integer({
+    minimum: 1,
+    maximum: 10000,
+    ...about('Epochs between prune steps; iterations where `finetune.epochs` is 1.', 1),
+  }),
+  prune_times: Type.Integer({
+    minimum: 1,
+    maximum: 10000,
+    description:
+      'Prune steps. Default 3 with finetuning (fewer when there are too few epochs), else 1. The last one, at (prune_times - 1) * step_freq, must come before the last epoch ends.',
+  }),
+  linear_schedule: Type.Boolean(about('Step by step to the target, or all of it at the first step.', true)),
+};
+
+const Schema = algorithmSchema(parameters, {});
 
 /**
  * Prunes iteratively: a prune step every `step_freq` epochs, the first before any training, `prune_times` in all, with
@@ -16,15 +44,16 @@ import type { Trainer } from './trainer.js';
  * await algorithm.run(trainer, { epochs: 6 });
  */
 export class IteAlgorithm extends BaseAlgorithm {
-  readonly #config: Required<Pick<AlgorithmConfig, 'step_freq' | 'prune_times' | 'linear_schedule'>>;
+  static readonly parameters: AlgorithmParameters = parameters;
+
+  readonly #config: Required<Pick<IteConfig, keyof typeof parameters>>;
 
   /** @throws EspalierError when the config is not valid, or doesn't fit the architecture. */
-  constructor(architecture: Graph | DynamicModel, config: AlgorithmConfig = {}, parts?: MutatorParts) {
+  constructor(architecture: Graph | DynamicModel, config: IteConfig = {}, parts?: MutatorParts) {
     const { mutator_cfg, ...fields } = config;
-    const checked = algorithmInCode(fields);
+    const checked = algorithmInCode<IteConfig>(Schema, fields);
     super(architecture, { ...checked, ...(mutator_cfg ? { mutator_cfg } : {}) }, parts);
-    const { step_freq = 1, prune_times = 1, linear_schedule = true } = checked;
-    this.#config = { step_freq, prune_times, linear_schedule };
+    this.#config = { prune_times: 1, ...(withDefaults(Schema, checked) as Required<Omit<IteConfig, 'prune_times'>>) };
   }
 
   /**

@@ -1,10 +1,10 @@
+import type { Named } from '../config/named.js';
 import type { ChannelUnit } from '../tracer/channel-analysis.js';
 import type { ImportanceSource } from './importance-source.js';
 import { l1Importance, l1Ranks } from './l1.js';
 
 /** A measure of how much each channel of a unit matters, as configs name it (`channel_unit_cfg.criterion`). */
-export interface Criterion {
-  readonly name: string;
+export interface Criterion extends Named {
   /**
    * One number a unit channel, the more important the larger, from the full weights.
    * Undefined where there is nothing to rank by: the unit is then left whole.

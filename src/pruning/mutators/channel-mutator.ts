@@ -1,9 +1,9 @@
+import { didYouMean } from '../../checks/index.js';
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
-import { didYouMean, keepsAll } from '../../prune-config/index.js';
-import type { UnitArgs, UnitConfig } from '../../prune-config/resolved.js';
-import type { UnitsTemplate } from '../../prune-config/units-template.js';
+import type { UnitArgs, UnitConfig } from '../config/unit-config.js';
+import type { UnitsTemplate } from '../config/units-template.js';
 import { ChannelSelection } from '../dynamic-ops/channel-selection.js';
 import { DynamicModel } from '../dynamic-ops/dynamic-model.js';
 import { createDynamicOps, type DynamicOp } from '../dynamic-ops/dynamic-op.js';
@@ -13,8 +13,9 @@ import type { ImportanceSource } from '../importance/index.js';
 import { type ChannelAnalysis, ChannelAnalyzer } from '../tracer/index.js';
 import {
   type ChoiceRecord,
-  DEFAULT_UNIT_ARGS,
+  defaultArgsOf,
   getUnitType,
+  keepsAll,
   type MutableChannelUnit,
   UNIT_TYPES,
   type UnitType,
@@ -38,6 +39,9 @@ export type MutatorState = Readonly<Record<string, readonly number[]>>;
  * const { graph: pruned } = mutator.exportSubnet();
  */
 export class ChannelMutator {
+  /** The type of its units where a config names none; undefined: the first that there is. */
+  static readonly unitType: string | undefined;
+
   readonly #config: MutatorConfig;
   #analysis: ChannelAnalysis | undefined;
   #units: readonly MutableChannelUnit[] = [];
@@ -92,7 +96,8 @@ export class ChannelMutator {
   /** The kind of units. @throws EspalierError CONFIG_INVALID for one that there is not. */
   get unitType(): UnitType {
     const types = this.#config.parts?.unitTypes ?? UNIT_TYPES;
-    return getUnitType(this.#config.channel_unit_cfg?.type ?? types[0].name, types);
+    const { unitType = types[0].name } = this.constructor as typeof ChannelMutator;
+    return getUnitType(this.#config.channel_unit_cfg?.type ?? unitType, types);
   }
 
   /** The criterion by the config's name for it; absent where the config gives none. */
@@ -106,7 +111,7 @@ export class ChannelMutator {
 
   /** The arguments that units have where the config gives them none of their own. */
   get defaultArgs(): UnitArgs {
-    return { ...DEFAULT_UNIT_ARGS, ...this.unitType.defaultArgs, ...this.#config.channel_unit_cfg?.default_args };
+    return defaultArgsOf(this.unitType, this.#config.channel_unit_cfg?.default_args);
   }
 
   /** True for a unit that the config gives arguments of its own. */

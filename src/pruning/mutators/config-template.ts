@@ -1,5 +1,5 @@
-import type { UnitArgs } from '../../prune-config/resolved.js';
-import type { RelatedTemplate, UnitsTemplate, UnitTemplate } from '../../prune-config/units-template.js';
+import type { RelatedConfig, UnitArgs } from '../config/unit-config.js';
+import type { UnitsTemplate, UnitTemplate } from '../config/units-template.js';
 import type { RelatedChannels } from '../tracer/index.js';
 import type { MutableChannelUnit, UnitType } from '../units/index.js';
 
@@ -54,6 +54,6 @@ function unitTemplate(unit: MutableChannelUnit, mutator: DescribedMutator, optio
   };
 }
 
-function related({ name, start, end }: RelatedChannels): RelatedTemplate {
+function related({ name, start, end }: RelatedChannels): Required<RelatedConfig> {
   return { name, start, end };
 }

@@ -1,13 +1,13 @@
-import { EspalierError } from '../../errors.js';
+import { getNamed, type Named } from '../config/named.js';
 import { ChannelMutator } from './channel-mutator.js';
 import type { MutatorConfig, UnitParts } from './mutator-config.js';
 import { OneShotChannelMutator } from './one-shot-channel-mutator.js';
 import { SlimmableChannelMutator } from './slimmable-channel-mutator.js';
 
 /** A kind of mutator as configs name it. */
-export interface MutatorType {
-  readonly name: string;
-  readonly aliases?: readonly string[];
+export interface MutatorType extends Named {
+  /** The type of its units where a config names none; absent: the first that there is. */
+  readonly unitType?: string | undefined;
   create(config: MutatorConfig): ChannelMutator;
 }
 
@@ -16,28 +16,27 @@ export interface MutatorParts extends UnitParts {
   readonly mutators: readonly MutatorType[];
 }
 
+const row = (name: string, Mutator: typeof ChannelMutator, aliases: readonly string[] = []): MutatorType => {
+  return { name, aliases, unitType: Mutator.unitType, create: (config) => new Mutator(config) };
+};
+
 /** Every mutator that comes with Espalier. */
 export const MUTATOR_TYPES: readonly MutatorType[] = [
-  {
-    name: 'ChannelMutator',
-    aliases: ['ChanelMutator', 'BaseChannelMutator', 'ChannelUnitMutator'],
-    create: (config) => new ChannelMutator(config),
-  },
-  { name: 'OneShotChannelMutator', create: (config) => new OneShotChannelMutator(config) },
-  { name: 'SlimmableChannelMutator', create: (config) => new SlimmableChannelMutator(config) },
+  row('ChannelMutator', ChannelMutator, ['ChanelMutator', 'BaseChannelMutator', 'ChannelUnitMutator']),
+  row('OneShotChannelMutator', OneShotChannelMutator),
+  row('SlimmableChannelMutator', SlimmableChannelMutator),
 ];
 
-/** @throws EspalierError CONFIG_INVALID for a type that there is not. */
+/** @throws EspalierError CONFIG_INVALID for a type that there is not; absent: the first. */
 export function createMutator(
-  { type, ...config }: MutatorConfig & { readonly type: string },
+  { type = MUTATOR_TYPES[0].name, ...config }: MutatorConfig,
   types: readonly MutatorType[] = MUTATOR_TYPES,
 ): ChannelMutator {
-  const found = types.find((entry) => entry.name === type || entry.aliases?.includes(type));
-  if (found) return found.create({ ...config, type: found.name });
-  const known = types.map((entry) => entry.name).join(', ');
-  throw new EspalierError('CONFIG_INVALID', `unknown mutator type ${type}; there are ${known}`);
+  const found = getNamed('mutator type', type, types);
+  return found.create({ ...config, type: found.name });
 }
 
+export type { UnitsTemplate, UnitTemplate } from '../config/units-template.js';
 export { ChannelMutator, type MutatorState, type SampleKind } from './channel-mutator.js';
 export type { TemplateOptions } from './config-template.js';
 export type { MutatorConfig, UnitParts } from './mutator-config.js';

@@ -1,9 +1,12 @@
+import { OptionalFields } from '../../checks/index.js';
 import { EspalierError } from '../../errors.js';
-import { algorithmInCode, unitArgsOf } from '../../prune-config/index.js';
-import type { UnitArgs, UnitConfig } from '../../prune-config/resolved.js';
+import { algorithmInCode } from '../config/in-code.js';
+import { getNamed } from '../config/named.js';
+import { mutatorSchema } from '../config/schema.js';
+import type { UnitArgs, UnitConfig } from '../config/unit-config.js';
 import { CRITERIA, type Criterion } from '../importance/index.js';
 import type { ChannelUnit } from '../tracer/index.js';
-import type { UnitType } from '../units/index.js';
+import { argsFaults, type UnitType, unitArgsOf } from '../units/index.js';
 
 /** What units are made of. */
 export interface UnitParts {
@@ -33,16 +36,12 @@ export interface MutatorConfig {
   readonly parts?: UnitParts;
 }
 
+const Schema = OptionalFields({ mutator_cfg: mutatorSchema() });
+
 /** The config with aliases replaced and its fields checked. @throws EspalierError CONFIG_INVALID */
 export function checkedMutatorConfig({ parts, ignore, parse_cfg, ...fields }: MutatorConfig): MutatorConfig {
-  const { mutator_cfg } = algorithmInCode({ mutator_cfg: defined(fields) });
+  const { mutator_cfg } = algorithmInCode(Schema, { mutator_cfg: defined(fields) });
   return { ...mutator_cfg, ...defined({ parts, ignore, parse_cfg }) };
-}
-
-/** A mutator whose units are of another type where the config names none. */
-export function withUnitType(config: MutatorConfig, type: string): MutatorConfig {
-  const checked = checkedMutatorConfig(config);
-  return { ...checked, channel_unit_cfg: { type, ...checked.channel_unit_cfg } };
 }
 
 /** The criterion that a config names; undefined where it names none. @throws EspalierError CONFIG_INVALID */
@@ -53,11 +52,7 @@ export function findCriterion({ channel_unit_cfg, parts }: MutatorConfig, unitTy
     const message = `channel_unit_cfg.criterion: a ${unitType.name} takes none, got ${name}`;
     throw new EspalierError('CONFIG_INVALID', message);
   }
-  const criteria = parts?.criteria ?? CRITERIA;
-  const found = criteria.find((criterion) => criterion.name === name);
-  if (found) return found;
-  const known = criteria.map((criterion) => criterion.name).join(', ');
-  throw new EspalierError('CONFIG_INVALID', `unknown criterion ${name}; there are ${known}`);
+  return getNamed('criterion', name, parts?.criteria ?? CRITERIA);
 }
 
 /** The arguments of one unit. @throws EspalierError CONFIG_INVALID for those that don't fit it. */
@@ -67,9 +62,8 @@ export function argsOfUnit(unit: ChannelUnit, config: UnitConfig | undefined, de
     const message = `unit ${unit.name} has ${unit.numChannels} channels, init_args.num_channels is ${num_channels}`;
     throw new EspalierError('CONFIG_INVALID', message);
   }
-  if (args.choice_mode === 'bucket' && !args.candidate_choices?.length) {
-    throw new EspalierError('CONFIG_INVALID', `unit ${unit.name}: choice_mode bucket needs candidate_choices`);
-  }
+  const [fault] = argsFaults(args);
+  if (fault) throw new EspalierError('CONFIG_INVALID', `unit ${unit.name}: ${fault.join(' ')}`);
   return args;
 }
 

@@ -1,13 +1,10 @@
 import { EspalierError } from '../../errors.js';
 import { OneShotChannelUnit } from '../units/index.js';
 import { ChannelMutator, type SampleKind } from './channel-mutator.js';
-import { type MutatorConfig, withUnitType } from './mutator-config.js';
 
 /** Owns units with candidates; besides random ones it knows the largest and the smallest choices. */
 export class OneShotChannelMutator extends ChannelMutator {
-  constructor(config: MutatorConfig = {}) {
-    super(withUnitType(config, 'OneShotChannelUnit'));
-  }
+  static override readonly unitType = 'OneShotChannelUnit';
 
   /** The largest candidate of each unit. @throws EspalierError CONFIG_INVALID for units of a kind without candidates. */
   get maxChoices(): Record<string, number> {

@@ -1,6 +1,6 @@
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
-import type { UnitConfig } from '../../prune-config/resolved.js';
+import type { UnitConfig } from '../config/unit-config.js';
 import { DynamicModel } from '../dynamic-ops/dynamic-model.js';
 import type { MutableChannel } from '../mutables/index.js';
 import type { ChannelAnalysis, ChannelUnit } from '../tracer/index.js';

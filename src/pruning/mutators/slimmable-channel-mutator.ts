@@ -1,12 +1,9 @@
 import { EspalierError } from '../../errors.js';
 import { ChannelMutator } from './channel-mutator.js';
-import { type MutatorConfig, withUnitType } from './mutator-config.js';
 
 /** Owns the units of a slimmable network: the i-th candidates of all units are its i-th subnet. */
 export class SlimmableChannelMutator extends ChannelMutator {
-  constructor(config: MutatorConfig = {}) {
-    super(withUnitType(config, 'SlimmableChannelUnit'));
-  }
+  static override readonly unitType = 'SlimmableChannelUnit';
 
   /**
    * The choices of each subnet, from the narrowest to the widest.

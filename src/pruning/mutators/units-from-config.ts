@@ -1,8 +1,6 @@
 import { EspalierError } from '../../errors.js';
-import type { UnitConfig } from '../../prune-config/resolved.js';
+import type { RelatedConfig, UnitConfig } from '../config/unit-config.js';
 import type { ChannelAnalysis, ChannelUnit, RelatedChannels } from '../tracer/index.js';
-
-type RelatedConfig = { readonly name: string; readonly start?: number; readonly end?: number };
 
 /**
  * The units of a config with `parse_cfg.type` `Config`: each names its layers and ranges. The config chooses which units

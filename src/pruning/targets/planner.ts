@@ -1,6 +1,6 @@
 import { EspalierError } from '../../errors.js';
-import type { PruneConfig, Target } from '../../prune-config/resolved.js';
 import type { ChannelMutator } from '../mutators/index.js';
+import { DEFAULT_FLOOR } from '../units/index.js';
 import { CostModel, type LatencyModel, type SubnetCost } from './cost-model.js';
 import { type RankedChannels, rankUnits } from './ranked-channels.js';
 
@@ -46,9 +46,14 @@ export interface PlanOptions {
   readonly latency?: LatencyModel;
 }
 
-const DEFAULT_FLOOR = 0.1;
+/** What a MAC is: see {@link Cost}. */
+export type Counting = 'macs' | 'mmrazor';
 
-type Counting = PruneConfig['counting'];
+/** A share in (0, 1] of the original, or an absolute bound. */
+export type Bound = number | { readonly at_most: number };
+
+/** What the subnet may cost: one of the fields. */
+export type Target = { readonly [M in Measure]?: Bound };
 
 const MEASURES: Readonly<Record<Measure, (cost: SubnetCost, counting: Counting) => number>> = {
   macs: (cost, counting) => (counting === 'macs' ? cost.macs : cost.mmrazor),

@@ -1,5 +1,5 @@
 import type { ImportanceSource } from '../importance/index.js';
-import { type MutableChannelUnit, rankChannels } from '../units/index.js';
+import { DEFAULT_CAP, type MutableChannelUnit, rankChannels } from '../units/index.js';
 import type { RankedUnit } from './cost-model.js';
 
 /** A unit's channels in the order in which they go, last first, with what a planner may do to it. */
@@ -30,7 +30,7 @@ export function rankUnits(
     const reachable = unit.reachableCounts();
     const blocks = n >= 2 * multiple ? multiple : 1;
     const least = (unit.args.floor ?? floor) * n;
-    const most = (unit.args.cap ?? 1) * n;
+    const most = (unit.args.cap ?? DEFAULT_CAP) * n;
     const within = reachable.filter((count) => count >= least && count <= most);
     const allowed = within.filter((count) => count % blocks === 0 || count === n);
     // Where rounding leaves nothing between the bounds, the floor counts.

@@ -1,6 +1,6 @@
 import { EspalierError } from '../../errors.js';
 import type { Reason } from '../../graph/channels.js';
-import type { UnitArgs } from '../../prune-config/resolved.js';
+import type { UnitArgs } from '../config/unit-config.js';
 import { type Criterion, canRank, type ImportanceSource, requireImportances } from '../importance/index.js';
 import { type MutableChannel, SimpleMutableChannel } from '../mutables/index.js';
 import { type ChannelUnit, tracerReason } from '../tracer/index.js';

@@ -1,9 +1,10 @@
-import { EspalierError } from '../../errors.js';
-import type { UnitArgs } from '../../prune-config/resolved.js';
-import { type Criterion, L1_CRITERION } from '../importance/index.js';
+import { getNamed, type Named } from '../config/named.js';
+import type { UnitArgs } from '../config/unit-config.js';
+import { CRITERIA, type Criterion } from '../importance/index.js';
 import type { MutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';
 import { CriterionChannelUnit } from './criterion-channel-unit.js';
+import { DEFAULT_UNIT_ARGS } from './default-args.js';
 import { L1ChannelUnit } from './l1-channel-unit.js';
 import type { MutableChannelUnit } from './mutable-channel-unit.js';
 import { OneShotChannelUnit, SlimmableChannelUnit } from './one-shot-channel-unit.js';
@@ -18,13 +19,10 @@ export interface UnitSetup {
 }
 
 /** A kind of unit as configs name it. */
-export interface UnitType {
-  readonly name: string;
-  /** Other names that configs may use; the original's among them. */
-  readonly aliases?: readonly string[];
+export interface UnitType extends Named {
   /** True when the type ranks by `channel_unit_cfg.criterion`; for other types giving one is an error. */
   readonly takesCriterion?: boolean;
-  /** What arguments are when a config says nothing else, where they differ from the usual. */
+  /** What arguments are where a config says nothing else, as far as it is not {@link DEFAULT_UNIT_ARGS}. */
   readonly defaultArgs?: Partial<UnitArgs>;
   create(channelUnit: ChannelUnit, args: UnitArgs, setup: UnitSetup): MutableChannelUnit;
 }
@@ -44,7 +42,7 @@ export const UNIT_TYPES: readonly UnitType[] = [
   {
     name: 'CriterionChannelUnit',
     takesCriterion: true,
-    create: (unit, args, { criterion = L1_CRITERION, mutable }) =>
+    create: (unit, args, { criterion = CRITERIA[0], mutable }) =>
       new CriterionChannelUnit(unit, criterion, args, mutable),
   },
   {
@@ -59,17 +57,22 @@ export const UNIT_TYPES: readonly UnitType[] = [
   },
 ];
 
-/** @throws EspalierError CONFIG_INVALID for a name that no type has. */
-export function getUnitType(name: string, types: readonly UnitType[] = UNIT_TYPES): UnitType {
-  const type = types.find((entry) => entry.name === name || entry.aliases?.includes(name));
-  if (type) return type;
-  const known = types.map((entry) => entry.name).join(', ');
-  throw new EspalierError('CONFIG_INVALID', `unknown channel unit type ${name}; there are ${known}`);
+/** The arguments of units of a type that have none of their own. */
+export function defaultArgsOf({ defaultArgs }: Pick<UnitType, 'defaultArgs'>, given?: Partial<UnitArgs>): UnitArgs {
+  return { ...DEFAULT_UNIT_ARGS, ...defaultArgs, ...given };
 }
 
+/** @throws EspalierError CONFIG_INVALID for a name that no type has. */
+export function getUnitType(name: string, types: readonly UnitType[] = UNIT_TYPES): UnitType {
+  return getNamed('channel unit type', name, types);
+}
+
+export type { UnitArgs, UnitConfig } from '../config/unit-config.js';
+export { argsFaults, choiceFault, countOfChoice, keepsAll, unitArgsOf } from './choice.js';
 export { CriterionChannelUnit, rankChannels } from './criterion-channel-unit.js';
+export { DEFAULT_CAP, DEFAULT_FLOOR, DEFAULT_UNIT_ARGS } from './default-args.js';
 export { L1ChannelUnit } from './l1-channel-unit.js';
-export { type ChoiceRecord, DEFAULT_UNIT_ARGS, MutableChannelUnit } from './mutable-channel-unit.js';
+export { type ChoiceRecord, MutableChannelUnit } from './mutable-channel-unit.js';
 export { OneShotChannelUnit, SlimmableChannelUnit } from './one-shot-channel-unit.js';
 export { PositionalChannelUnit } from './positional-channel-unit.js';
 export { ratioOf, roundCount, roundRatio } from './rounding.js';

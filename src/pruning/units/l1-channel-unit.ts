@@ -1,4 +1,4 @@
-import type { UnitArgs } from '../../prune-config/resolved.js';
+import type { UnitArgs } from '../config/unit-config.js';
 import { L1_CRITERION } from '../importance/index.js';
 import type { MutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';

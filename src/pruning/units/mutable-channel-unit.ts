@@ -1,14 +1,12 @@
 import { EspalierError } from '../../errors.js';
 import type { Reason } from '../../graph/channels.js';
-import type { UnitArgs } from '../../prune-config/resolved.js';
+import type { UnitArgs, UnitConfig } from '../config/unit-config.js';
 import type { ImportanceSource } from '../importance/index.js';
 import { keptOfMask, type MutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';
 import { candidatesOf, choiceOfCount, countOfChoice } from './choice.js';
+import { DEFAULT_UNIT_ARGS } from './default-args.js';
 import { roundCount } from './rounding.js';
-
-/** The arguments that a unit has when a config says nothing else. */
-export const DEFAULT_UNIT_ARGS: UnitArgs = { choice_mode: 'ratio', divisor: 1, min_value: 1, min_ratio: 0.9 };
 
 /** What a unit was set to: `choice` as asked for, `current` as it is after rounding. */
 export interface ChoiceRecord {
@@ -126,7 +124,7 @@ export abstract class MutableChannelUnit {
   }
 
   /** The constructor's arguments, as a config says them. */
-  get initArgs(): Record<string, unknown> {
+  get initArgs(): NonNullable<UnitConfig['init_args']> {
     return { num_channels: this.numChannels, ...this.args };
   }
 }

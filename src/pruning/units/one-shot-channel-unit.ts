@@ -1,10 +1,10 @@
 import { EspalierError } from '../../errors.js';
-import { bucketsAreShares, choiceFault } from '../../prune-config/index.js';
-import type { UnitArgs } from '../../prune-config/resolved.js';
+import type { UnitArgs, UnitConfig } from '../config/unit-config.js';
 import { type MutableChannel, OneShotMutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';
-import { choiceOfCount, countOfChoice } from './choice.js';
-import { DEFAULT_UNIT_ARGS, ownMutable } from './mutable-channel-unit.js';
+import { choiceFault, choiceOfCount, countOfChoice, plainMode, requireChoice } from './choice.js';
+import { DEFAULT_UNIT_ARGS } from './default-args.js';
+import { ownMutable } from './mutable-channel-unit.js';
 import { PositionalChannelUnit } from './positional-channel-unit.js';
 
 /** What one-shot units may keep when a config says nothing else. */
@@ -24,7 +24,11 @@ export class OneShotChannelUnit extends PositionalChannelUnit {
   constructor(channelUnit: ChannelUnit, args: UnitArgs = DEFAULT_UNIT_ARGS, mutable?: MutableChannel) {
     const given = mutable instanceof OneShotMutableChannel ? mutable.candidateChoices : undefined;
     const wanted = args.candidate_choices ?? ONE_SHOT_CANDIDATES;
-    const plain = { ...args, choice_mode: plainMode(args.choice_mode, wanted), candidate_choices: wanted };
+    const plain = {
+      ...args,
+      choice_mode: plainMode({ ...args, candidate_choices: wanted }),
+      candidate_choices: wanted,
+    };
     super(channelUnit, plain);
     const { numChannels } = channelUnit;
     const counts = given
@@ -50,17 +54,13 @@ export class OneShotChannelUnit extends PositionalChannelUnit {
     return this.#candidates[this.#candidates.length - 1];
   }
 
-  override get initArgs(): Record<string, unknown> {
+  override get initArgs(): NonNullable<UnitConfig['init_args']> {
     return { ...super.initArgs, candidate_choices: this.#candidates };
   }
 
   override countFor(choice: number): number {
-    if (this.#candidates.includes(choice)) return super.countFor(choice);
-    const candidates = this.#candidates.join(', ');
-    throw new EspalierError(
-      'CHOICE_INVALID',
-      `choice of unit ${this.name} must be one of its candidates ${candidates}, found ${choice}`,
-    );
+    requireChoice(choice, this.name, { choice_mode: 'bucket', candidate_choices: this.#candidates });
+    return super.countFor(choice);
   }
 }
 
@@ -83,9 +83,4 @@ export class SlimmableChannelUnit extends OneShotChannelUnit {
     const full = args.choice_mode === 'number' ? channelUnit.numChannels : 1;
     super(channelUnit, { ...args, candidate_choices: args.candidate_choices ?? [full] }, mutable);
   }
-}
-
-function plainMode(mode: UnitArgs['choice_mode'], candidates: readonly number[]): 'ratio' | 'number' {
-  if (mode !== 'bucket') return mode;
-  return bucketsAreShares(candidates) ? 'ratio' : 'number';
 }

@@ -1,4 +1,4 @@
-import type { UnitArgs } from '../../prune-config/resolved.js';
+import type { UnitArgs } from '../config/unit-config.js';
 import { type MutableChannel, SequentialMutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';
 import { ownMutable } from './mutable-channel-unit.js';

@@ -3,9 +3,11 @@ import { EspalierError } from '../../../src/errors.js';
 import type { Graph } from '../../../src/graph/graph.js';
 import type { Tensor } from '../../../src/graph/tensor.js';
 import {
-  type AlgorithmConfig,
+  type AlgorithmType,
+  BUILT_IN_PARTS,
   createAlgorithm,
   IteAlgorithm,
+  type IteConfig,
   type PruneStep,
   type Trainer,
   type TrainStretch,
@@ -62,7 +64,7 @@ class CountingTrainer implements Trainer {
   }
 }
 
-const HALF: AlgorithmConfig = { target_pruning_ratio: 0.5, prune_times: 3, step_freq: 2 };
+const HALF: IteConfig = { target_pruning_ratio: 0.5, prune_times: 3, step_freq: 2 };
 
 describe('IteAlgorithm', () => {
   test('prunes by epochs, first before any training, and trains to the end', async () => {
@@ -160,7 +162,7 @@ describe('IteAlgorithm', () => {
   });
 
   test("takes the guide's older name of step_freq", () => {
-    const config = { target_pruning_ratio: 0.5, step_epoch: 3, prune_times: 2 } as AlgorithmConfig;
+    const config = { target_pruning_ratio: 0.5, step_epoch: 3, prune_times: 2 } as IteConfig;
     expect(new IteAlgorithm(network(), config).schedule(6, 10).lastPruneIteration).toBe(30);
   });
 
@@ -171,13 +173,31 @@ describe('IteAlgorithm', () => {
     ['prune_times: ', { prune_times: Number.NaN }],
     ['target_prunning_ratio: unknown field', { target_prunning_ratio: 0.5 }],
   ])('%s refused, as in jobs: %j', (message, config) => {
-    const fault = faultOf(() => new IteAlgorithm(network(), config as AlgorithmConfig));
+    const fault = faultOf(() => new IteAlgorithm(network(), config as IteConfig));
     expect(fault).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) });
   });
 
   test('targets of unknown units are refused', () => {
     expect(() => new IteAlgorithm(network(), { target_pruning_ratio: { nope: 0.5 } })).toThrow(EspalierError);
     expect(() => new IteAlgorithm(network(), { target_pruning_ratio: 2 })).toThrow(/share in \(0, 1\]/);
+  });
+
+  test('an algorithm is made with its own parameters, checked and filled in', () => {
+    const parameters = { rounds: { type: 'integer', minimum: 1, default: 2 } };
+    const made: unknown[] = [];
+    const create: AlgorithmType['create'] = (graph, config) => {
+      made.push(config);
+      return new IteAlgorithm(graph);
+    };
+    const parts = { ...BUILT_IN_PARTS, algorithms: [{ name: 'Mine', parameters, create }] };
+    createAlgorithm(network(), { type: 'Mine' }, parts);
+    createAlgorithm(network(), { type: 'Mine', rounds: 5, target_pruning_ratio: 0.5 }, parts);
+    expect(made).toEqual([{ rounds: 2 }, { rounds: 5, target_pruning_ratio: 0.5 }]);
+    const fault = faultOf(() => createAlgorithm(network(), { type: 'Mine', rounds: 0 }, parts));
+    expect(fault).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('/rounds: must be >= 1') });
+    expect(faultOf(() => createAlgorithm(network(), { type: 'Mine', prune_times: 2 }, parts)).message).toContain(
+      '/prune_times: unknown field',
+    );
   });
 
   test('algorithms are found by their names and aliases', () => {

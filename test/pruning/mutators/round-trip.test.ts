@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EspalierError } from '../../../src/errors.js';
-import { resolveConfig, type UnitArgs } from '../../../src/prune-config/index.js';
-import { ChannelMutator, createMutator, type MutatorConfig } from '../../../src/pruning/index.js';
+import { resolveConfig } from '../../../src/prune-config/index.js';
+import { ChannelMutator, createMutator, type MutatorConfig, type UnitArgs } from '../../../src/pruning/index.js';
 import { randomGraph } from '../../support/random-graphs.js';
 import { seededRandom } from '../../support/seeded-random.js';
 

@@ -1,17 +1,17 @@
-import { BUILT_IN_NAMES, type InstalledNames } from '../src/prune-config/index.js';
+import { BUILT_IN_PARTS, type PartRows } from '../src/prune-config/index.js';
 import { parseNamesChildMessage } from './protocol.js';
 import { type ChildLimits, childEntry, runChild } from './run-child.js';
 
 const LIMITS: ChildLimits = { memoryBytes: 2 ** 30, deadlineMs: 30_000, cancelGraceMs: 0 };
 
 /**
- * The names that configs may use with these modules. They are loaded in a child, as they are for jobs.
+ * The parts that configs may name with these modules. They are loaded in a child, as they are for jobs.
  * @throws Error naming the module that can not be loaded.
  */
-export async function readInstalledNames(plugins: readonly string[]): Promise<InstalledNames> {
-  if (plugins.length === 0) return BUILT_IN_NAMES;
+export async function readInstalledParts(plugins: readonly string[]): Promise<PartRows> {
+  if (plugins.length === 0) return BUILT_IN_PARTS;
   const output: string[] = [];
-  const child = runChild<never, InstalledNames>({
+  const child = runChild<never, PartRows>({
     entry: childEntry('names-child'),
     request: { type: 'names', plugins },
     parse: parseNamesChildMessage,

@@ -1,5 +1,5 @@
 /** The guide's and the original's other names for the same things. */
-import { pointer } from './pointer.js';
+import { isRecord, pointer } from '../../checks/index.js';
 
 /** Field names, by the pointer of the object that they stand in. */
 const FIELDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -8,20 +8,8 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '/target': { flops: 'macs' },
 };
 
-/** Values of `type`, by the pointer of the field. */
-const TYPES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  '/algorithm/type': { ItePruneAlgorithm: 'IteAlgorithm', PruneAlgoritm: 'IteAlgorithm' },
-  '/algorithm/mutator_cfg/type': {
-    ChanelMutator: 'ChannelMutator',
-    BaseChannelMutator: 'ChannelMutator',
-    ChannelUnitMutator: 'ChannelMutator',
-  },
-  '/algorithm/mutator_cfg/channel_unit_cfg/type': {
-    L1MutableChannelUnit: 'L1ChannelUnit',
-    SequentialMutableChannelUnit: 'SequentialChannelUnit',
-    OneShotMutableChannelUnit: 'OneShotChannelUnit',
-  },
-};
+/** Values of `type`: names by alias, by the pointer of the field. */
+export type TypeAliases = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 export interface Canonical {
   readonly value: unknown;
@@ -32,12 +20,12 @@ export interface Canonical {
 }
 
 /** A copy of a config with every alias replaced. */
-export function replaceAliases(input: unknown): Canonical {
+export function replaceAliases(input: unknown, types: TypeAliases = {}): Canonical {
   const doubled: { pointer: string; message: string }[] = [];
   const renamed: { from: string; to: string }[] = [];
 
   const copy = (value: unknown, at: string): unknown => {
-    const type = TYPES[at];
+    const type = types[at];
     if (type && typeof value === 'string') return Object.hasOwn(type, value) ? type[value] : value;
     if (!isRecord(value) || at.split('/').length > 4) return value;
     const fields = FIELDS[at] ?? {};
@@ -66,8 +54,4 @@ export function replaceAliases(input: unknown): Canonical {
       return text;
     },
   };
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { didYouMean, nearMisses } from '../../src/prune-config/index.js';
+import { didYouMean, nearMisses } from '../../src/checks/index.js';
 
 const UNITS = ['conv2d_1_(0, 32)_32', 'conv2d_10_(0, 64)_64', 'block/expand_(0, 16)_16', 'block/expand_(16, 48)_32'];
 
