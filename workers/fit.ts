@@ -1,5 +1,5 @@
 /** What a child says, cut to what the protocol takes: names and texts come from strangers' files. */
-import type { JobOutcome } from '../src/pipeline/contract.js';
+import type { JobOutcome } from '../src/contract.js';
 import { clip, LONGEST_ID, LONGEST_NAME, LONGEST_TEXT, MOST_WARNINGS } from '../src/prune-config/bounds.js';
 import type { CodedError } from '../src/queue/payloads.js';
 

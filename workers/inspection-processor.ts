@@ -1,8 +1,8 @@
 import type { Processor } from 'bullmq';
 import type { Logger } from 'pino';
+import type { DatasetInspection, ModelInspection } from '../src/contract.js';
 import { EspalierError } from '../src/errors.js';
 import { pause } from '../src/jobs/delivery.js';
-import type { DatasetInspection, ModelInspection } from '../src/pipeline/contract.js';
 import { toCodedError } from '../src/queue/coded-error.js';
 import type { CodedError, InspectionAnswer, InspectionPayload } from '../src/queue/payloads.js';
 import { mebibytes } from './job-run.js';

@@ -1,7 +1,6 @@
+import type { JobEvent, JobOutcome, Phase } from '../src/contract.js';
 import type { JobFailure, WorkerEvent } from '../src/jobs/messages.js';
-import type { JobOutcome, Phase } from '../src/pipeline/contract.js';
 import type { JobEnding } from '../src/queue/payloads.js';
-import type { JobEvent } from './protocol.js';
 import type { ChildEnding, ChildLimits } from './run-child.js';
 
 /** What a child says, as reports: phase and progress travel together. */

@@ -6,54 +6,75 @@
  */
 import { type Static, type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { DatasetInspection, JobOutcome, JobSpec, ModelInspection, Phase } from '../src/pipeline/contract.js';
+import {
+  type DatasetInspection,
+  type JobEvent,
+  type JobOutcome,
+  type JobSpec,
+  type ModelInspection,
+  OUTCOMES,
+  PHASES,
+} from '../src/contract.js';
 import { MOST_WARNINGS } from '../src/prune-config/bounds.js';
+import { BUILT_IN_NAMES, type InstalledNames } from '../src/prune-config/installed.js';
+import type { CodedError } from '../src/queue/payloads.js';
 import type { Parse } from './parse.js';
+
+/** What is checked by a schema, as a type that is only read. */
+type Checked<S> = S extends object ? { readonly [K in keyof S]: Checked<S[K]> } : S;
+
+/** A schema of the type `T`: one that leaves out a field of it, or takes what it doesn't, does not compile. */
+const schemaOf =
+  <T>() =>
+  <S extends TSchema>(
+    schema: [Static<S>, Required<Static<S>>, T] extends [T, Required<T>, Checked<Static<S>>] ? S : never,
+  ): Type.TUnsafe<T> =>
+    Type.Unsafe<T>(schema);
 
 const Text = Type.String({ maxLength: 16_384 });
 const Code = Type.String({ maxLength: 64 });
 
-const PHASES = ['loading', 'analyzing', 'baseline', 'pruning', 'finetuning', 'evaluating', 'verifying', 'exporting'];
+/** What the receiver checks no further: it is stored and shown, never acted on, or comes from our own worker. */
+const Opaque = <T>(schema: TSchema = Type.Object({})) => Type.Unsafe<T>(schema);
 
-const PhaseName = Type.Unsafe<Phase>(Type.Enum(PHASES));
-
-/** An object whose inside the receiver checks no further: it is stored and shown, never acted on. */
-const Opaque = <T>() => Type.Unsafe<T>(Type.Object({}));
-
-const Event = Type.Union([
-  Type.Object({ type: Type.Literal('phase'), phase: PhaseName }),
-  Type.Object({ type: Type.Literal('progress'), progress: Type.Number({ minimum: 0, maximum: 1 }) }),
-  Type.Object({
-    type: Type.Literal('metric'),
-    name: Code,
-    value: Type.Number(),
-    step: Type.Optional(Type.Number()),
-    epoch: Type.Optional(Type.Number()),
-  }),
-  Type.Object({ type: Type.Literal('warning'), code: Code, message: Text }),
-  Type.Object({
-    type: Type.Literal('log'),
-    message: Text,
-    fields: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-  }),
-]);
+const Event = schemaOf<JobEvent>()(
+  Type.Union([
+    Type.Object({ type: Type.Literal('phase'), phase: Type.Enum([...PHASES]) }),
+    Type.Object({ type: Type.Literal('progress'), progress: Type.Number({ minimum: 0, maximum: 1 }) }),
+    Type.Object({
+      type: Type.Literal('metric'),
+      name: Code,
+      value: Type.Number(),
+      step: Type.Optional(Type.Number()),
+      epoch: Type.Optional(Type.Number()),
+    }),
+    Type.Object({ type: Type.Literal('warning'), code: Code, message: Text }),
+    Type.Object({
+      type: Type.Literal('log'),
+      message: Text,
+      fields: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    }),
+  ]),
+);
 
 const Failure = Type.Object({
   type: Type.Literal('error'),
-  error: Type.Object({
-    code: Code,
-    message: Text,
-    errors: Type.Array(Type.Object({ pointer: Text, message: Text }), { maxItems: 1000 }),
-    retryable: Type.Boolean(),
-  }),
+  error: schemaOf<CodedError>()(
+    Type.Object({
+      code: Code,
+      message: Text,
+      errors: Type.Array(Type.Object({ pointer: Text, message: Text }), { maxItems: 1000 }),
+      retryable: Type.Boolean(),
+    }),
+  ),
   /** For the log: where in the child it was thrown, and what caused it. Faults of ours have one. */
   trace: Type.Optional(Text),
 });
 
-const Outcome = Type.Unsafe<JobOutcome>(
+const Outcome = schemaOf<JobOutcome>()(
   Type.Object({
-    status: Type.Union([Type.Literal('succeeded'), Type.Literal('canceled')]),
-    result: Type.Union([Type.Object({}), Type.Null()]),
+    status: Type.Enum([...OUTCOMES]),
+    result: Opaque<JobOutcome['result']>(Type.Union([Type.Object({}), Type.Null()])),
     artifacts: Type.Array(
       Type.Object({
         name: Type.String({ maxLength: 255, pattern: '^[^/\\\\]+$' }),
@@ -74,25 +95,29 @@ const InspectChildMessage = Type.Union([
   Type.Object({ type: Type.Literal('done'), value: Opaque<ModelInspection | DatasetInspection>() }),
 ]);
 
-const Archive = Type.Object({
-  unpackedBytes: Type.Integer({ minimum: 1 }),
-  compressionRatio: Type.Number({ minimum: 1 }),
-  entries: Type.Integer({ minimum: 1 }),
-});
+const Upload = Type.Object({ path: Type.String(), name: Type.String(), sha256: Type.String() });
 
-const Spec = Type.Unsafe<JobSpec>(
+const Spec = schemaOf<JobSpec>()(
   Type.Object({
     jobId: Type.String(),
-    model: Type.Object({ path: Type.String(), name: Type.String(), sha256: Type.String() }),
-    config: Type.Object({}),
+    model: Upload,
+    dataset: Type.Optional(Upload),
+    config: Opaque<JobSpec['config']>(),
     outDir: Type.String(),
     checkpointDir: Type.String(),
     checkpointMs: Type.Optional(Type.Integer({ minimum: 0 })),
-    engine: Type.String(),
-    device: Type.Optional(Type.String()),
+    engine: Opaque<JobSpec['engine']>(Type.String()),
+    device: Type.Optional(Opaque<NonNullable<JobSpec['device']>>(Type.String())),
     threads: Type.Integer({ minimum: 0 }),
     memoryBytes: Type.Optional(Type.Integer({ minimum: 1 })),
-    archive: Type.Optional(Archive),
+    archive: Type.Optional(
+      Type.Object({
+        unpackedBytes: Type.Integer({ minimum: 1 }),
+        compressionRatio: Type.Number({ minimum: 1 }),
+        entries: Type.Integer({ minimum: 1 }),
+      }),
+    ),
+    plugins: Type.Optional(Type.Array(Type.String())),
   }),
 );
 
@@ -110,11 +135,12 @@ const NamesChildMessage = Type.Union([
   Failure,
   Type.Object({
     type: Type.Literal('done'),
-    value: Type.Object({ algorithms: Names, mutators: Names, units: Names, rankingUnits: Names, criteria: Names }),
+    value: Opaque<InstalledNames>(
+      Type.Object(Object.fromEntries(Object.keys(BUILT_IN_NAMES).map((kind) => [kind, Names]))),
+    ),
   }),
 ]);
 
-export type JobEvent = Static<typeof Event>;
 export type JobChildMessage = Static<typeof JobChildMessage>;
 export type InspectChildMessage = Static<typeof InspectChildMessage>;
 export type NamesChildMessage = Static<typeof NamesChildMessage>;

@@ -1,9 +1,9 @@
+import type { JobEvent, JobListener, JobRunner, JobSpec } from '../src/contract.js';
 import { EspalierError } from '../src/errors.js';
-import type { JobListener, JobRunner, JobSpec } from '../src/pipeline/contract.js';
 import { type ChildChannel, openChildChannel } from './child-channel.js';
 import { fitOutcome, fitText } from './fit.js';
 import { CANCELED } from './job-run.js';
-import { type JobEvent, parseJobRequest } from './protocol.js';
+import { parseJobRequest } from './protocol.js';
 import { writeResult } from './result-file.js';
 
 /** The life of a job's child: waits for one spec, runs it, reports, writes `result.json`, exits. */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../src/config.js';
-import type { JobSpec } from '../src/pipeline/contract.js';
+import type { JobSpec } from '../src/contract.js';
 import type { JobEnding, JobPayload } from '../src/queue/payloads.js';
 import type { TransportQueue } from '../src/queue/transport.js';
 import type { BlobStore } from '../src/storage/blob-store.js';

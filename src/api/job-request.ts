@@ -1,10 +1,10 @@
 /** What a POST /jobs asks for, whether it came as JSON or as multipart. */
 import type { FastifyRequest } from 'fastify';
+import type { ModelInspection } from '../contract.js';
 import { EspalierError, type FieldError } from '../errors.js';
 import type { Job } from '../jobs/job.js';
 import type { NewJob } from '../jobs/job-service.js';
 import type { Upload, UploadKind } from '../jobs/upload.js';
-import type { ModelInspection } from '../pipeline/contract.js';
 import { checkConfigAgainstModel, type PruneConfig, resolveConfig, schemaErrors } from '../prune-config/index.js';
 import type { BlobUpload } from '../storage/blob-store.js';
 import { readParts } from './multipart.js';

@@ -19,7 +19,7 @@
  * The three states on the right and `canceled` are final: no report leads out of them. A retry does: a failed or canceled job
  * is queued again, and goes on from its last checkpoint.
  */
-import type { Artifact, JobResult, Phase } from '../pipeline/contract.js';
+import type { Artifact, JobResult, Phase } from '../contract.js';
 import {
   clip,
   LONGEST_DETAIL,

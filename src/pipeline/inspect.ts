@@ -1,6 +1,6 @@
 import type { ArchiveLimits } from '../archive/index.js';
+import type { DatasetInspection, ModelInspection, TensorInfo } from '../contract.js';
 import { type Graph, getSpec } from '../graph/graph.js';
-import type { DatasetInspection, ModelInspection, TensorInfo } from './contract.js';
 
 // Modules are loaded when they are needed: reading a small upload takes less time than loading all of them.
 

@@ -1,4 +1,4 @@
-import type { JobListener, Phase } from './contract.js';
+import type { JobListener, Phase } from '../contract.js';
 
 /** The share of a job's progress bar that each stage ends at, with training and without. */
 const WITH_TRAINING = { loaded: 0.02, analyzed: 0.04, baseline: 0.1, trained: 0.88, evaluated: 0.93, verified: 0.97 };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type ArchiveLimits, NO_LIMITS } from '../archive/index.js';
+import type { JobListener, JobOutcome, JobResult, JobRunner, JobSpec, ModelMeasures } from '../contract.js';
 import { type Engine, openEngine } from '../engine/index.js';
 import { EspalierError } from '../errors.js';
 import type { FileSet, LoadedModel } from '../formats/index.js';
@@ -10,7 +11,6 @@ import { type BaseAlgorithm, type ChannelMutator, createAlgorithm, layerGlobs, u
 import type { UnitReport } from '../report/unit-report.js';
 import { VERSION } from '../version.js';
 import { certify, openOriginal, otherEngines, SAMPLES, sampleFeeds, settleJudges } from './certificate/index.js';
-import type { JobListener, JobOutcome, JobResult, JobRunner, JobSpec, ModelMeasures } from './contract.js';
 import { type JobData, openJobData, readSampleShape } from './feeding/job-data.js';
 import { latencyMeasurement } from './planning/latency.js';
 import { type PlannedTarget, planTarget } from './planning/plan-target.js';

@@ -1,7 +1,7 @@
+import type { JobListener } from '../contract.js';
 import type { Engine } from '../engine/engine.js';
 import type { PruneConfig } from '../prune-config/resolved.js';
 import { ChannelMutator } from '../pruning/index.js';
-import type { JobListener } from './contract.js';
 import { openJobData } from './feeding/job-data.js';
 import type { Evaluation } from './stages/evaluation.js';
 import { openModel } from './stages/load-model.js';

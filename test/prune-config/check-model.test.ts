@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { DatasetInspection, ModelInspection } from '../../src/pipeline/contract.js';
+import type { DatasetInspection, ModelInspection } from '../../src/contract.js';
 import { checkConfigAgainstModel, nearMisses, resolveConfig } from '../../src/prune-config/index.js';
 import { editDistanceWithin } from '../../src/prune-config/near-miss.js';
 

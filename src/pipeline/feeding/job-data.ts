@@ -1,4 +1,5 @@
 import type { ArchiveLimits } from '../../archive/index.js';
+import type { JobListener, JobSpec } from '../../contract.js';
 import {
   type Augmenter,
   createAugmenter,
@@ -13,7 +14,6 @@ import type { Engine } from '../../engine/engine.js';
 import { EspalierError } from '../../errors.js';
 import { type Graph, getSpec } from '../../graph/graph.js';
 import type { PruneConfig } from '../../prune-config/index.js';
-import type { JobListener, JobSpec } from '../contract.js';
 import { openTeacher, type Teacher } from '../training/teacher.js';
 import { type ChosenHeads, chooseHeads, describeHeads } from './choose-heads.js';
 import { settleScaling, warnOfSmallScaling } from './input-scaling.js';

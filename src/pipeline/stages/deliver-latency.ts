@@ -1,7 +1,7 @@
+import type { JobListener } from '../../contract.js';
 import type { Engine } from '../../engine/index.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Bound } from '../../prune-config/index.js';
-import type { JobListener } from '../contract.js';
 import { compareLatency, type LatencyComparison } from '../planning/latency.js';
 
 /** A delivered file that is slower than was asked for by more than this is said to be. */

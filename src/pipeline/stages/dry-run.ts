@@ -1,3 +1,4 @@
+import type { JobListener, JobResult, ModelMeasures } from '../../contract.js';
 import type { Engine } from '../../engine/index.js';
 import type { LoadedModel } from '../../formats/index.js';
 import { graphCost } from '../../graph/cost.js';
@@ -5,7 +6,6 @@ import type { Graph } from '../../graph/graph.js';
 import type { PruneConfig } from '../../prune-config/index.js';
 import { type ChannelMutator, unreachable } from '../../pruning/index.js';
 import type { DryRunSummary, UnitReport } from '../../report/unit-report.js';
-import type { JobListener, JobResult, ModelMeasures } from '../contract.js';
 import { latencyMeasurement } from '../planning/latency.js';
 import type { PlannedTarget } from '../planning/plan-target.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';

@@ -3,9 +3,9 @@ import { createReadStream } from 'node:fs';
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { Artifact } from '../../contract.js';
 import { type LoadedModel, writeZip } from '../../formats/index.js';
 import type { Graph } from '../../graph/graph.js';
-import type { Artifact } from '../contract.js';
 
 /** A model of one file is delivered as that file, under this name. */
 const SINGLE_FILE = /\.(onnx)$/i;

@@ -1,9 +1,9 @@
+import type { JobListener } from '../../contract.js';
 import type { Engine } from '../../engine/engine.js';
 import { graphCost } from '../../graph/cost.js';
 import type { FinetuneConfig, PruneConfig } from '../../prune-config/index.js';
 import type { BaseAlgorithm, PruneStep, Subnet, Trainer } from '../../pruning/index.js';
 import type { ScheduleRow, TrainingSummary } from '../../report/unit-report.js';
-import type { JobListener } from '../contract.js';
 import type { JobData } from '../feeding/job-data.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';
 import type { Progress } from '../progress.js';

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { JobListener } from '../../contract.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { MutatorState } from '../../pruning/index.js';
 import type { ScheduleRow } from '../../report/unit-report.js';
-import type { JobListener } from '../contract.js';
 import type { Importances } from '../stages/build-report.js';
 import type { Evaluation } from '../stages/evaluation.js';
 import type { BestPoint } from './best-point.js';
