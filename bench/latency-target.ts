@@ -10,7 +10,7 @@ import { saveLayersModel } from '../examples/residual-net.js';
 import { openEngine } from '../src/engine/index.js';
 import { runJob } from '../src/pipeline/index.js';
 import { compareLatency } from '../src/pipeline/planning/latency.js';
-import { openModel } from '../src/pipeline/stages/load-model.js';
+import { openModel } from '../src/pipeline/open-model.js';
 import { resolveConfig } from '../src/prune-config/index.js';
 import { buildResNet18 } from './resnet18.js';
 

@@ -6,7 +6,7 @@ import { type Graph, getSpec } from '../graph/graph.js';
 
 /** Reads an uploaded model and says what it is, and which units it has by default. @throws EspalierError */
 export async function inspectModel(path: string, name: string, limits?: ArchiveLimits): Promise<ModelInspection> {
-  const { openModel } = await import('./stages/load-model.js');
+  const { openModel } = await import('./open-model.js');
   const { model, close } = await openModel(path, name, { limits });
   try {
     const { graph } = model;

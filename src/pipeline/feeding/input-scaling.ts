@@ -3,7 +3,7 @@ import type { JobListener } from '../../contract.js';
 import type { Scaling, Split } from '../../data/index.js';
 import type { Engine } from '../../engine/engine.js';
 import type { Graph } from '../../graph/graph.js';
-import { evaluateScalings } from '../stages/evaluation.js';
+import { evaluateScalings } from '../training/evaluation.js';
 
 /** What is scored, to find a scaling by. */
 export interface ScaledSubject {

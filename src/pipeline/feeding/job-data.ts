@@ -23,7 +23,6 @@ export interface JobData {
   readonly train: Split;
   readonly validation: Split;
   readonly scaling: Scaling;
-  readonly labelled: boolean;
   /** Whether there is something to score by: labels, or the original model. */
   readonly scored: boolean;
   /** What is trained and scored. */
@@ -69,7 +68,7 @@ export async function openJobData(
       await opened.close();
     };
     const augment = augmenterOf(config, graph, inputShape, chosen.targets);
-    const data = { train, validation, labelled, scored, heads: chosen.heads, teacher, augment, close };
+    const data = { train, validation, scored, heads: chosen.heads, teacher, augment, close };
     if (scored) listener.log(`outputs: ${describeHeads(chosen)}`);
     const asked = config.scaling;
     warnOfSmallScaling(asked, train.dtype, listener);

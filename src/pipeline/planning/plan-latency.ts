@@ -43,7 +43,6 @@ export async function planLatency(
       return compareLatency(engine, graph, mutator.exportSubnet().graph, signal);
     };
     // Many bounds come to the same widths.
-    // Many bounds come to the same widths.
     const key = JSON.stringify(plan.choices);
     const comparison = measured.get(key) ?? (await time());
     const again = async (): Promise<Trial> => ({ plan, comparison: await time(), again });

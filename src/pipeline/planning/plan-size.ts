@@ -1,7 +1,7 @@
 import type { LoadedModel } from '../../formats/index.js';
 import type { Bound, PruneConfig } from '../../prune-config/index.js';
 import { type ChannelMutator, type Plan, planChoices } from '../../pruning/index.js';
-import { fileBytes } from '../stages/export-model.js';
+import { fileBytes } from '../artifacts.js';
 
 const MOST_TRIES = 6;
 

@@ -37,12 +37,12 @@ const faults = vi.hoisted(() => ({
   open: undefined as ((open: Open, options: Parameters<Open>[0]) => Promise<Engine>) | undefined,
 }));
 
-vi.mock('../../../src/pipeline/stages/export-model.js', async (original) => {
-  const module = await original<typeof import('../../../src/pipeline/stages/export-model.js')>();
+vi.mock('../../../src/pipeline/artifacts.js', async (original) => {
+  const module = await original<typeof import('../../../src/pipeline/artifacts.js')>();
   return {
     ...module,
-    async exportModel(...args: Parameters<typeof module.exportModel>) {
-      const written = await module.exportModel(...args);
+    async writeModel(...args: Parameters<typeof module.writeModel>) {
+      const written = await module.writeModel(...args);
       await faults.tamper?.(written.path);
       return written;
     },
