@@ -37,28 +37,22 @@ const Code = Type.String({ maxLength: 64 });
 /** What the receiver checks no further: it is stored and shown, never acted on, or comes from our own worker. */
 const Opaque = <T>(schema: TSchema = Type.Object({})) => Type.Unsafe<T>(schema);
 
+const message = <N extends string, F extends Type.TProperties>(type: N, fields: F) =>
+  Type.Object({ type: Type.Literal(type), ...fields });
+
+const Count = Type.Optional(Type.Number());
+
 const Event = schemaOf<JobEvent>()(
   Type.Union([
-    Type.Object({ type: Type.Literal('phase'), phase: Type.Enum([...PHASES]) }),
-    Type.Object({ type: Type.Literal('progress'), progress: Type.Number({ minimum: 0, maximum: 1 }) }),
-    Type.Object({
-      type: Type.Literal('metric'),
-      name: Code,
-      value: Type.Number(),
-      step: Type.Optional(Type.Number()),
-      epoch: Type.Optional(Type.Number()),
-    }),
-    Type.Object({ type: Type.Literal('warning'), code: Code, message: Text }),
-    Type.Object({
-      type: Type.Literal('log'),
-      message: Text,
-      fields: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-    }),
+    message('phase', { phase: Type.Enum([...PHASES]) }),
+    message('progress', { progress: Type.Number({ minimum: 0, maximum: 1 }) }),
+    message('metric', { name: Code, value: Type.Number(), step: Count, epoch: Count }),
+    message('warning', { code: Code, message: Text }),
+    message('log', { message: Text, fields: Type.Optional(Type.Record(Type.String(), Type.Unknown())) }),
   ]),
 );
 
-const Failure = Type.Object({
-  type: Type.Literal('error'),
+const Failure = message('error', {
   error: schemaOf<CodedError>()(
     Type.Object({
       code: Code,
@@ -88,13 +82,6 @@ const Outcome = schemaOf<JobOutcome>()(
   }),
 );
 
-const JobChildMessage = Type.Union([Event, Failure, Type.Object({ type: Type.Literal('done'), value: Outcome })]);
-
-const InspectChildMessage = Type.Union([
-  Failure,
-  Type.Object({ type: Type.Literal('done'), value: Opaque<ModelInspection | DatasetInspection>() }),
-]);
-
 const Upload = Type.Object({ path: Type.String(), name: Type.String(), sha256: Type.String() });
 
 const Spec = schemaOf<JobSpec>()(
@@ -121,39 +108,21 @@ const Spec = schemaOf<JobSpec>()(
   }),
 );
 
-const JobRequest = Type.Union([
-  Type.Object({ type: Type.Literal('run'), spec: Spec }),
-  Type.Object({ type: Type.Literal('cancel') }),
-]);
-
-/** Asks which parts the operator's modules bring, besides the built-in ones. */
-const NamesRequest = Type.Object({ type: Type.Literal('names'), plugins: Type.Array(Type.String()) });
-
+/** Of the parts that the operator's modules bring, besides the built-in ones. */
 const Names = Type.Array(Code, { maxItems: 1000 });
-
-const NamesChildMessage = Type.Union([
-  Failure,
-  Type.Object({
-    type: Type.Literal('done'),
-    value: Opaque<InstalledNames>(
-      Type.Object(Object.fromEntries(Object.keys(BUILT_IN_NAMES).map((kind) => [kind, Names]))),
-    ),
-  }),
-]);
-
-export type JobChildMessage = Static<typeof JobChildMessage>;
-export type InspectChildMessage = Static<typeof InspectChildMessage>;
-export type NamesChildMessage = Static<typeof NamesChildMessage>;
-export type JobRequest = Static<typeof JobRequest>;
-export type NamesRequest = Static<typeof NamesRequest>;
+const KindsOfParts = Object.fromEntries(Object.keys(BUILT_IN_NAMES).map((kind) => [kind, Names]));
 
 function parser<S extends TSchema>(schema: S): Parse<Static<S>> {
   const compiled = Compile(schema);
   return (message) => (compiled.Check(message) ? (message as Static<S>) : undefined);
 }
 
-export const parseJobChildMessage: Parse<JobChildMessage> = parser(JobChildMessage);
-export const parseInspectChildMessage: Parse<InspectChildMessage> = parser(InspectChildMessage);
-export const parseNamesChildMessage: Parse<NamesChildMessage> = parser(NamesChildMessage);
-export const parseJobRequest: Parse<JobRequest> = parser(JobRequest);
-export const parseNamesRequest: Parse<NamesRequest> = parser(NamesRequest);
+export const parseJobChildMessage = parser(Type.Union([Event, Failure, message('done', { value: Outcome })]));
+export const parseInspectChildMessage = parser(
+  Type.Union([Failure, message('done', { value: Opaque<ModelInspection | DatasetInspection>() })]),
+);
+export const parseNamesChildMessage = parser(
+  Type.Union([Failure, message('done', { value: Opaque<InstalledNames>(Type.Object(KindsOfParts)) })]),
+);
+export const parseJobRequest = parser(Type.Union([message('run', { spec: Spec }), message('cancel', {})]));
+export const parseNamesRequest = parser(message('names', { plugins: Type.Array(Type.String()) }));

@@ -38,21 +38,11 @@ function listenerOf(channel: ChildChannel): JobListener {
       // JSON has no NaN, and a chart no place for it; the log has.
       if (!Number.isFinite(value))
         return send({ type: 'log', message: `${name} is ${value}`, fields: { step, epoch } });
-      send({
-        type: 'metric',
-        name,
-        value,
-        ...(step === undefined ? {} : { step }),
-        ...(epoch === undefined ? {} : { epoch }),
-      });
+      send({ type: 'metric', name, value, step, epoch });
     },
     warning: ({ code, message }) => send({ type: 'warning', code, message: fitText(message) }),
     log: (message, fields) =>
-      send({
-        type: 'log',
-        message: fitText(message),
-        ...(fields === undefined ? {} : { fields: structuredFields(fields) }),
-      }),
+      send({ type: 'log', message: fitText(message), fields: fields && structuredFields(fields) }),
   };
 }
 
