@@ -1,3 +1,4 @@
+import type { Warning } from '../../contract.js';
 import type { Engine } from '../../engine/index.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Bound } from '../../prune-config/index.js';
@@ -30,8 +31,8 @@ export async function compareDelivered(
 export function latencyWarnings(
   { before, after, share, threads }: LatencyComparison,
   wanted: Bound | undefined,
-): { code: string; message: string }[] {
-  const warnings: { code: string; message: string }[] = [];
+): Warning[] {
+  const warnings: Warning[] = [];
   const measured = `the delivered file takes ${ms(after.median)} for one sample, the original ${ms(before.median)} (a share of ${figures(share.median)}, 95% interval ${figures(share.interval[0])} to ${figures(share.interval[1])}, threads: ${threads})`;
   if (share.median >= 1 || after.median >= before.median) {
     const verdict = share.interval[0] > 1 ? 'is slower than' : 'is not faster than';

@@ -18,14 +18,13 @@ import type { Ending, Job } from './stage.js';
  */
 export async function reportPlan(job: Job, analyzed: Analyzed): Promise<Ending> {
   const { model, engine, algorithm, planned } = analyzed;
-  const { listener, spec } = job;
-  const { config } = spec;
+  const { config } = job.spec;
   const { mutator } = algorithm;
   const { choices, plan, comparison } = planned;
   const asked = mutator.setChoices(choices);
-  warnOfRounding(mutator, asked, listener);
+  warnOfRounding(mutator, asked, job.listener);
   const missed = plan && unreachable(plan);
-  if (missed) listener.warning({ code: 'TARGET_UNREACHABLE', message: missed });
+  if (missed) job.listener.warning({ code: 'TARGET_UNREACHABLE', message: missed });
   const subnet = mutator.exportSubnet().graph;
   const original = await measureModel({ ...analyzed, data: undefined }, config);
   const predicted = graphCost(subnet);

@@ -72,6 +72,7 @@ class PruneRun {
   async run(): Promise<PruneRecord> {
     const { spec, signal, listener } = this.job;
     const { data, algorithm } = this.measured;
+    const { mutator } = algorithm;
     const finetune = data?.scored ? spec.config.finetune : undefined;
     try {
       if (finetune && data) await this.withTraining(finetune, data);
@@ -82,7 +83,6 @@ class PruneRun {
       const last = await findEpochEnd(spec.checkpointDir, this.fingerprint, (message) => listener.log(message));
       if (!last) return { ...this.record, canceled: { score: undefined } };
       this.restore(last);
-      const { mutator } = algorithm;
       mutator.setWeights(deliverableWeights(mutator.weights, last));
       return { ...this.record, canceled: { score: last.stopping.best?.score ?? last.score } };
     }

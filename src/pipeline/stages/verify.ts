@@ -18,11 +18,8 @@ export const verify = stage('verifying', async (job, exported: Exported): Promis
   const { mutator } = exported.algorithm;
   const reread = job.scope.use(await openModel(path, artifact.name, { limits: NO_LIMITS, sampleShape }));
   const delivered = reread.model.graph;
-  const delivery = {
-    written: delivered,
-    files: reread.files,
-    ...(model.quantized ? { dequantized: await dequantize(exported) } : {}),
-  };
+  const dequantized = model.quantized ? { dequantized: await dequantize(exported) } : {};
+  const delivery = { written: delivered, files: reread.files, ...dequantized };
   const selection = mutator.selection();
   const kept = (value: string, axis: number) => selection.kept(value, axis);
   const masked = { graph: mutator.maskedGraph(), full: graph, kept };
