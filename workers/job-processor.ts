@@ -8,7 +8,7 @@ import { toCodedError } from '../src/queue/coded-error.js';
 import type { JobEnding, JobPayload } from '../src/queue/payloads.js';
 import { type Attempt, claimAttempt, findFinishedAttempt } from './attempt.js';
 import { MAX_STARTS, readStarts, takeBackStart } from './fruitless-starts.js';
-import { CANCELED, createTranslator, judge, type Verdict } from './job-run.js';
+import { CANCELED, createTranslator, failed, judge, type Verdict } from './job-run.js';
 import { createLastLines } from './last-lines.js';
 import { logFault } from './log-fault.js';
 import { parseJobChildMessage } from './protocol.js';
@@ -240,10 +240,7 @@ function notStarted(detail: string, reports: ReportBatcher, log: Logger): Verdic
 function gaveUp(detail: string, starts: number, lines: readonly string[], phase: Phase | null): Verdict {
   const last = lines.length === 0 ? 'it printed nothing' : `its last lines:\n${lines.join('\n')}`;
   const message = `the job's process died in each of ${starts} starts without a new checkpoint; at last ${detail}; ${last}`;
-  return {
-    type: 'ended',
-    event: { type: 'failed', error: { code: 'WORKER_CRASHED', message, phase, retryable: false } },
-  };
+  return failed('WORKER_CRASHED', message, phase);
 }
 
 function startChild(
