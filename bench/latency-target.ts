@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { saveLayersModel } from '../examples/residual-net.js';
 import { openEngine } from '../src/engine/index.js';
 import { runJob } from '../src/pipeline/index.js';
+import { openModel } from '../src/pipeline/open-model.js';
 import { compareLatency } from '../src/pipeline/planning/latency.js';
-import { openModel } from '../src/pipeline/stages/load-model.js';
 import { resolveConfig } from '../src/prune-config/index.js';
 import { buildResNet18 } from './resnet18.js';
 

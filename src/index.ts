@@ -7,14 +7,6 @@ export type { OpenFileSet } from './archive/file-set.js';
 export { DEFAULT_LIMITS } from './archive/limits.js';
 export { openFileSet } from './archive/open.js';
 export { writeZip } from './archive/zip-writer.js';
-export { EspalierError } from './errors.js';
-export { detectFormat, MODEL_FORMATS } from './formats/detect.js';
-export type { LoadedModel, ModelFormat } from './formats/format.js';
-export { GraphBuilder } from './graph/builder.js';
-export { graphCost } from './graph/cost.js';
-export { evaluateGraph } from './graph/evaluate.js';
-export type { Graph, Node } from './graph/graph.js';
-export { type Tensor, tensor } from './graph/tensor.js';
 export type {
   Artifact,
   DatasetInspection,
@@ -23,7 +15,15 @@ export type {
   JobResult,
   JobSpec,
   ModelInspection,
-} from './pipeline/contract.js';
+} from './contract.js';
+export { EspalierError } from './errors.js';
+export { detectFormat, MODEL_FORMATS } from './formats/detect.js';
+export type { LoadedModel, ModelFormat } from './formats/format.js';
+export { GraphBuilder } from './graph/builder.js';
+export { graphCost } from './graph/cost.js';
+export { evaluateGraph } from './graph/evaluate.js';
+export type { Graph, Node } from './graph/graph.js';
+export { type Tensor, tensor } from './graph/tensor.js';
 export { inspectDataset, inspectModel } from './pipeline/inspect.js';
 export { type Framework, loadParts, type PluginModule } from './pipeline/plugins.js';
 export { runJob } from './pipeline/run-job.js';

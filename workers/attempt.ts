@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { JobOutcome } from '../src/pipeline/contract.js';
+import type { JobOutcome } from '../src/contract.js';
 import type { JobFolders } from '../src/storage/job-folders.js';
 import { findResult } from './result-file.js';
 

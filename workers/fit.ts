@@ -1,7 +1,6 @@
 /** What a child says, cut to what the protocol takes: names and texts come from strangers' files. */
-
 import { clip, LONGEST_ID, LONGEST_NAME, LONGEST_TEXT, MOST_WARNINGS } from '../src/checks/bounds.js';
-import type { JobOutcome } from '../src/pipeline/contract.js';
+import type { JobOutcome } from '../src/contract.js';
 import type { CodedError } from '../src/queue/payloads.js';
 
 /** The protocol's bound on texts. */

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
+import type { DatasetInspection, ModelInspection } from '../src/contract.js';
 import { EspalierError } from '../src/errors.js';
 import { pause } from '../src/jobs/delivery.js';
-import type { DatasetInspection, ModelInspection } from '../src/pipeline/contract.js';
 import { toCodedError } from '../src/queue/coded-error.js';
 import type { CodedError, InspectionAnswer, InspectionPayload } from '../src/queue/payloads.js';
 import type { Handler } from '../src/queue/work-queue.js';

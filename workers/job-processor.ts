@@ -1,17 +1,17 @@
 import type { Logger } from 'pino';
+import type { JobEvent, JobOutcome, JobSpec, Phase } from '../src/contract.js';
 import { isDiskFull, isShortage } from '../src/errors.js';
 import { pause } from '../src/jobs/delivery.js';
 import type { JobMessage } from '../src/jobs/messages.js';
-import type { JobOutcome, JobSpec, Phase } from '../src/pipeline/contract.js';
 import { toCodedError } from '../src/queue/coded-error.js';
 import type { JobEnding, JobPayload, ProgressBatch } from '../src/queue/payloads.js';
 import type { Handler, TakenTask } from '../src/queue/work-queue.js';
 import { type Attempt, claimAttempt, findFinishedAttempt } from './attempt.js';
 import { MAX_STARTS, readStarts, takeBackStart } from './fruitless-starts.js';
-import { CANCELED, createTranslator, judge, type Verdict } from './job-run.js';
+import { CANCELED, createTranslator, failed, judge, type Verdict } from './job-run.js';
 import { createLastLines } from './last-lines.js';
 import { logFault } from './log-fault.js';
-import { type JobEvent, parseJobChildMessage } from './protocol.js';
+import { parseJobChildMessage } from './protocol.js';
 import { ReportBatcher } from './report-batcher.js';
 import { removeHalfWritten, untilRoom } from './room.js';
 import { type ChildLimits, type ChildRun, runChild } from './run-child.js';
@@ -239,10 +239,7 @@ function notStarted(detail: string, reports: ReportBatcher, log: Logger): Verdic
 function gaveUp(detail: string, starts: number, lines: readonly string[], phase: Phase | null): Verdict {
   const last = lines.length === 0 ? 'it printed nothing' : `its last lines:\n${lines.join('\n')}`;
   const message = `the job's process died in each of ${starts} starts without a new checkpoint; at last ${detail}; ${last}`;
-  return {
-    type: 'ended',
-    event: { type: 'failed', error: { code: 'WORKER_CRASHED', message, phase, retryable: false } },
-  };
+  return failed('WORKER_CRASHED', message, phase);
 }
 
 function startChild(

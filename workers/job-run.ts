@@ -1,7 +1,6 @@
-import type { JobFailure, WorkerEvent } from '../src/jobs/messages.js';
-import type { JobOutcome, Phase } from '../src/pipeline/contract.js';
+import type { JobEvent, JobOutcome, Phase } from '../src/contract.js';
+import type { WorkerEvent } from '../src/jobs/messages.js';
 import type { JobEnding } from '../src/queue/payloads.js';
-import type { JobEvent } from './protocol.js';
 import type { ChildEnding, ChildLimits } from './run-child.js';
 
 /** What a child says, as reports: phase and progress travel together. */
@@ -40,33 +39,22 @@ type Judge<T extends ChildEnding<JobOutcome>['type']> = (
   limits: ChildLimits,
 ) => Verdict;
 
-const failed = (error: JobFailure): Verdict => ({ type: 'ended', event: { type: 'failed', error } });
+export function failed(code: string, message: string, phase: Phase | null, retryable = false): Verdict {
+  return { type: 'ended', event: { type: 'failed', error: { code, message, phase, retryable } } };
+}
 
 const VERDICTS: { readonly [T in ChildEnding<JobOutcome>['type']]: Judge<T> } = {
   done: ({ value }) => ({ type: 'ended', event: { type: 'finished', outcome: value } }),
   error: ({ error: { code, message, retryable } }, phase) =>
-    code === 'DISK_FULL' ? { type: 'no-room', detail: message } : failed({ code, message, phase, retryable }),
-  memory: ({ bytes }, phase, { memoryBytes }) =>
-    failed({
-      code: 'OUT_OF_MEMORY',
-      message: `the job held ${mebibytes(bytes)} MiB of memory and may have ${mebibytes(memoryBytes)} MiB`,
-      phase,
-      retryable: false,
-    }),
+    code === 'DISK_FULL' ? { type: 'no-room', detail: message } : failed(code, message, phase, retryable),
+  memory: ({ bytes }, phase, { memoryBytes }) => {
+    const message = `the job held ${mebibytes(bytes)} MiB of memory and may have ${mebibytes(memoryBytes)} MiB`;
+    return failed('OUT_OF_MEMORY', message, phase);
+  },
   deadline: (_, phase, { deadlineMs }) =>
-    failed({
-      code: 'DEADLINE_EXCEEDED',
-      message: `the job ran for longer than ${Math.round(deadlineMs / 1000)} s`,
-      phase,
-      retryable: false,
-    }),
+    failed('DEADLINE_EXCEEDED', `the job ran for longer than ${Math.round(deadlineMs / 1000)} s`, phase),
   processor: (_, phase, { processorMs = 0 }) =>
-    failed({
-      code: 'DEADLINE_EXCEEDED',
-      message: `the job took more than ${Math.round(processorMs / 1000)} s of the processor`,
-      phase,
-      retryable: false,
-    }),
+    failed('DEADLINE_EXCEEDED', `the job took more than ${Math.round(processorMs / 1000)} s of the processor`, phase),
   canceled: () => ({ type: 'ended', event: { type: 'finished', outcome: CANCELED } }),
   stopped: () => ({ type: 'given-back' }),
   'not-started': ({ detail }) => ({ type: 'not-started', detail }),

@@ -7,54 +7,68 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { MOST_WARNINGS } from '../src/checks/bounds.js';
-import type { DatasetInspection, JobOutcome, JobSpec, ModelInspection, Phase } from '../src/pipeline/contract.js';
+import {
+  type DatasetInspection,
+  type JobEvent,
+  type JobOutcome,
+  type JobSpec,
+  type ModelInspection,
+  OUTCOMES,
+  PHASES,
+} from '../src/contract.js';
 import type { PartRows } from '../src/prune-config/index.js';
+import type { CodedError } from '../src/queue/payloads.js';
 import type { Parse } from './parse.js';
+
+/** What is checked by a schema, as a type that is only read. */
+type Checked<S> = S extends object ? { readonly [K in keyof S]: Checked<S[K]> } : S;
+
+/** A schema of the type `T`: one that leaves out a field of it, or takes what it doesn't, does not compile. */
+const schemaOf =
+  <T>() =>
+  <S extends TSchema>(
+    schema: [Static<S>, Required<Static<S>>, T] extends [T, Required<T>, Checked<Static<S>>] ? S : never,
+  ): Type.TUnsafe<T> =>
+    Type.Unsafe<T>(schema);
 
 const Text = Type.String({ maxLength: 16_384 });
 const Code = Type.String({ maxLength: 64 });
 
-const PHASES = ['loading', 'analyzing', 'baseline', 'pruning', 'finetuning', 'evaluating', 'verifying', 'exporting'];
+/** What the receiver checks no further: it is stored and shown, never acted on, or comes from our own worker. */
+const Opaque = <T>(schema: TSchema = Type.Object({})) => Type.Unsafe<T>(schema);
 
-const PhaseName = Type.Unsafe<Phase>(Type.Enum(PHASES));
+const message = <N extends string, F extends Type.TProperties>(type: N, fields: F) =>
+  Type.Object({ type: Type.Literal(type), ...fields });
 
-/** An object whose inside the receiver checks no further: it is stored and shown, never acted on. */
-const Opaque = <T>() => Type.Unsafe<T>(Type.Object({}));
+const Count = Type.Optional(Type.Number());
 
-const Event = Type.Union([
-  Type.Object({ type: Type.Literal('phase'), phase: PhaseName }),
-  Type.Object({ type: Type.Literal('progress'), progress: Type.Number({ minimum: 0, maximum: 1 }) }),
-  Type.Object({
-    type: Type.Literal('metric'),
-    name: Code,
-    value: Type.Number(),
-    step: Type.Optional(Type.Number()),
-    epoch: Type.Optional(Type.Number()),
-  }),
-  Type.Object({ type: Type.Literal('warning'), code: Code, message: Text }),
-  Type.Object({
-    type: Type.Literal('log'),
-    message: Text,
-    fields: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-  }),
-]);
+const Event = schemaOf<JobEvent>()(
+  Type.Union([
+    message('phase', { phase: Type.Enum([...PHASES]) }),
+    message('progress', { progress: Type.Number({ minimum: 0, maximum: 1 }) }),
+    message('metric', { name: Code, value: Type.Number(), step: Count, epoch: Count }),
+    message('warning', { code: Code, message: Text }),
+    message('log', { message: Text, fields: Type.Optional(Type.Record(Type.String(), Type.Unknown())) }),
+  ]),
+);
 
-const Failure = Type.Object({
-  type: Type.Literal('error'),
-  error: Type.Object({
-    code: Code,
-    message: Text,
-    errors: Type.Array(Type.Object({ pointer: Text, message: Text }), { maxItems: 1000 }),
-    retryable: Type.Boolean(),
-  }),
+const Failure = message('error', {
+  error: schemaOf<CodedError>()(
+    Type.Object({
+      code: Code,
+      message: Text,
+      errors: Type.Array(Type.Object({ pointer: Text, message: Text }), { maxItems: 1000 }),
+      retryable: Type.Boolean(),
+    }),
+  ),
   /** For the log: where in the child it was thrown, and what caused it. Faults of ours have one. */
   trace: Type.Optional(Text),
 });
 
-const Outcome = Type.Unsafe<JobOutcome>(
+const Outcome = schemaOf<JobOutcome>()(
   Type.Object({
-    status: Type.Union([Type.Literal('succeeded'), Type.Literal('canceled')]),
-    result: Type.Union([Type.Object({}), Type.Null()]),
+    status: Type.Enum([...OUTCOMES]),
+    result: Opaque<JobOutcome['result']>(Type.Union([Type.Object({}), Type.Null()])),
     artifacts: Type.Array(
       Type.Object({
         name: Type.String({ maxLength: 255, pattern: '^[^/\\\\]+$' }),
@@ -68,67 +82,47 @@ const Outcome = Type.Unsafe<JobOutcome>(
   }),
 );
 
-const JobChildMessage = Type.Union([Event, Failure, Type.Object({ type: Type.Literal('done'), value: Outcome })]);
+const Upload = Type.Object({ path: Type.String(), name: Type.String(), sha256: Type.String() });
 
-const InspectChildMessage = Type.Union([
-  Failure,
-  Type.Object({ type: Type.Literal('done'), value: Opaque<ModelInspection | DatasetInspection>() }),
-]);
-
-const Archive = Type.Object({
-  unpackedBytes: Type.Integer({ minimum: 1 }),
-  compressionRatio: Type.Number({ minimum: 1 }),
-  entries: Type.Integer({ minimum: 1 }),
-});
-
-const Spec = Type.Unsafe<JobSpec>(
+const Spec = schemaOf<JobSpec>()(
   Type.Object({
     jobId: Type.String(),
-    model: Type.Object({ path: Type.String(), name: Type.String(), sha256: Type.String() }),
-    config: Type.Object({}),
+    model: Upload,
+    dataset: Type.Optional(Upload),
+    config: Opaque<JobSpec['config']>(),
     outDir: Type.String(),
     checkpointDir: Type.String(),
     checkpointMs: Type.Optional(Type.Integer({ minimum: 0 })),
-    engine: Type.String(),
-    device: Type.Optional(Type.String()),
+    engine: Opaque<JobSpec['engine']>(Type.String()),
+    device: Type.Optional(Opaque<NonNullable<JobSpec['device']>>(Type.String())),
     threads: Type.Integer({ minimum: 0 }),
     memoryBytes: Type.Optional(Type.Integer({ minimum: 1 })),
-    archive: Type.Optional(Archive),
+    archive: Type.Optional(
+      Type.Object({
+        unpackedBytes: Type.Integer({ minimum: 1 }),
+        compressionRatio: Type.Number({ minimum: 1 }),
+        entries: Type.Integer({ minimum: 1 }),
+      }),
+    ),
+    plugins: Type.Optional(Type.Array(Type.String())),
   }),
 );
 
-const JobRequest = Type.Union([
-  Type.Object({ type: Type.Literal('run'), spec: Spec }),
-  Type.Object({ type: Type.Literal('cancel') }),
-]);
-
-/** Asks which parts the operator's modules bring, besides the built-in ones. */
-const NamesRequest = Type.Object({ type: Type.Literal('names'), plugins: Type.Array(Type.String()) });
-
+/** Of the parts that the operator's modules bring, besides the built-in ones. */
 const Rows = Type.Array(Type.Object({ name: Code, aliases: Type.Optional(Type.Array(Code)) }), { maxItems: 1000 });
-
-const NamesChildMessage = Type.Union([
-  Failure,
-  Type.Object({
-    type: Type.Literal('done'),
-    value: Type.Unsafe<PartRows>(Type.Object({ algorithms: Rows, mutators: Rows, unitTypes: Rows, criteria: Rows })),
-  }),
-]);
-
-export type JobEvent = Static<typeof Event>;
-export type JobChildMessage = Static<typeof JobChildMessage>;
-export type InspectChildMessage = Static<typeof InspectChildMessage>;
-export type NamesChildMessage = Static<typeof NamesChildMessage>;
-export type JobRequest = Static<typeof JobRequest>;
-export type NamesRequest = Static<typeof NamesRequest>;
+const Parts = Type.Object({ algorithms: Rows, mutators: Rows, unitTypes: Rows, criteria: Rows });
 
 function parser<S extends TSchema>(schema: S): Parse<Static<S>> {
   const compiled = Compile(schema);
   return (message) => (compiled.Check(message) ? (message as Static<S>) : undefined);
 }
 
-export const parseJobChildMessage: Parse<JobChildMessage> = parser(JobChildMessage);
-export const parseInspectChildMessage: Parse<InspectChildMessage> = parser(InspectChildMessage);
-export const parseNamesChildMessage: Parse<NamesChildMessage> = parser(NamesChildMessage);
-export const parseJobRequest: Parse<JobRequest> = parser(JobRequest);
-export const parseNamesRequest: Parse<NamesRequest> = parser(NamesRequest);
+export const parseJobChildMessage = parser(Type.Union([Event, Failure, message('done', { value: Outcome })]));
+export const parseInspectChildMessage = parser(
+  Type.Union([Failure, message('done', { value: Opaque<ModelInspection | DatasetInspection>() })]),
+);
+export const parseNamesChildMessage = parser(
+  Type.Union([Failure, message('done', { value: Opaque<PartRows>(Parts) })]),
+);
+export const parseJobRequest = parser(Type.Union([message('run', { spec: Spec }), message('cancel', {})]));
+export const parseNamesRequest = parser(message('names', { plugins: Type.Array(Type.String()) }));

@@ -1,6 +1,6 @@
 import { open, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { JobOutcome } from '../src/pipeline/contract.js';
+import type { JobOutcome } from '../src/contract.js';
 import { RESULT_FILE } from '../src/storage/job-folders.js';
 import { LONGEST_FRAME } from './frames.js';
 import { parseJobChildMessage } from './protocol.js';

@@ -54,8 +54,7 @@ export type ChildMessage<E, V> = E | { type: 'done'; value: V } | { type: 'error
 
 /** How a child ended. `canceled` and `stopped`: it was killed because of that; one that stops by itself is `done`. */
 export type ChildEnding<V> =
-  | { readonly type: 'done'; readonly value: V }
-  | { readonly type: 'error'; readonly error: CodedError; readonly trace?: string }
+  | ChildMessage<never, V>
   | { readonly type: 'memory'; readonly bytes: number }
   | { readonly type: 'deadline' }
   | { readonly type: 'processor' }

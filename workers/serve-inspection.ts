@@ -1,6 +1,6 @@
 import type { ArchiveLimits } from '../src/archive/index.js';
+import type { DatasetInspection, ModelInspection } from '../src/contract.js';
 import { EspalierError, isSystemFault } from '../src/errors.js';
-import type { DatasetInspection, ModelInspection } from '../src/pipeline/contract.js';
 import { openChildChannel } from './child-channel.js';
 import { fitNames, fitWarnings } from './fit.js';
 import { FrameTooLong, LONGEST_FRAME } from './frames.js';

@@ -1,9 +1,9 @@
+import type { JobEvent, JobListener, JobRunner, JobSpec } from '../src/contract.js';
 import { EspalierError } from '../src/errors.js';
-import type { JobListener, JobRunner, JobSpec } from '../src/pipeline/contract.js';
 import { type ChildChannel, openChildChannel } from './child-channel.js';
 import { fitOutcome, fitText } from './fit.js';
 import { CANCELED } from './job-run.js';
-import { type JobEvent, parseJobRequest } from './protocol.js';
+import { parseJobRequest } from './protocol.js';
 import { writeResult } from './result-file.js';
 
 /** The life of a job's child: waits for one spec, runs it, reports, writes `result.json`, exits. */
@@ -38,21 +38,11 @@ function listenerOf(channel: ChildChannel): JobListener {
       // JSON has no NaN, and a chart no place for it; the log has.
       if (!Number.isFinite(value))
         return send({ type: 'log', message: `${name} is ${value}`, fields: { step, epoch } });
-      send({
-        type: 'metric',
-        name,
-        value,
-        ...(step === undefined ? {} : { step }),
-        ...(epoch === undefined ? {} : { epoch }),
-      });
+      send({ type: 'metric', name, value, step, epoch });
     },
     warning: ({ code, message }) => send({ type: 'warning', code, message: fitText(message) }),
     log: (message, fields) =>
-      send({
-        type: 'log',
-        message: fitText(message),
-        ...(fields === undefined ? {} : { fields: structuredFields(fields) }),
-      }),
+      send({ type: 'log', message: fitText(message), fields: fields && structuredFields(fields) }),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../src/config.js';
-import type { JobSpec } from '../src/pipeline/contract.js';
+import type { JobSpec } from '../src/contract.js';
 import type { BlobStore } from '../src/storage/blob-store.js';
 import type { JobFolders } from '../src/storage/job-folders.js';
 import type { ChildLimits } from './run-child.js';

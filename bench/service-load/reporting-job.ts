@@ -1,6 +1,6 @@
 /** A job's child that reports as one that trains does (steps of 20 ms, epochs of a second), and takes no processor. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobRunner } from '../../src/pipeline/contract.js';
+import type { JobRunner } from '../../src/contract.js';
 import { serveJob } from '../../workers/serve-job.js';
 
 const STEP_MS = 20;

@@ -1,11 +1,11 @@
 /** What a POST /jobs asks for, whether it came as JSON or as multipart. */
 import type { FastifyRequest } from 'fastify';
 import { schemaErrors } from '../checks/index.js';
+import type { ModelInspection } from '../contract.js';
 import { EspalierError, type FieldError } from '../errors.js';
 import type { Job } from '../jobs/job.js';
 import type { NewJob } from '../jobs/job-service.js';
 import type { Upload, UploadKind } from '../jobs/upload.js';
-import type { ModelInspection } from '../pipeline/contract.js';
 import { checkConfigAgainstModel, type PruneConfig, resolveConfig } from '../prune-config/index.js';
 import type { BlobUpload } from '../storage/blob-store.js';
 import { readParts } from './multipart.js';

@@ -11,7 +11,6 @@ const FORMATS: readonly DatasetFormat[] = [NPZ];
 
 export interface Dataset extends DatasetParts {
   readonly kind: DatasetFormat['kind'];
-  close(): Promise<void>;
 }
 
 /**
@@ -33,7 +32,7 @@ export async function openDataset(
       throw new EspalierError('FORMAT_UNKNOWN', `found ${found}; a data set is ${accepted}`);
     }
     const parts = await format.read(files);
-    return { kind: format.kind, ...agree(parts), close: async () => {} };
+    return { kind: format.kind, ...agree(parts) };
   } finally {
     await files.close();
   }
@@ -44,25 +43,19 @@ export async function inspectDataset(
   path: string,
   options: { name?: string; limits?: ArchiveLimits } = {},
 ): Promise<DatasetInspection> {
-  const dataset = await openDataset(path, options);
-  try {
-    const { kind, train, validation, warnings } = dataset;
-    const labels = train.labels.get('');
-    const named = [...train.labels.keys()].filter((output) => output !== '');
-    return {
-      kind,
-      samples: { train: train.count, validation: validation?.count ?? 0 },
-      input_shape: train.inputShape,
-      dtype: train.dtype,
-      label_kind: labels?.kind ?? 'none',
-      num_classes: labels?.classes ?? null,
-      label_shape: labels?.shape ?? null,
-      label_outputs: named,
-      warnings,
-    };
-  } finally {
-    await dataset.close();
-  }
+  const { kind, train, validation, warnings } = await openDataset(path, options);
+  const labels = train.labels.get('');
+  return {
+    kind,
+    samples: { train: train.count, validation: validation?.count ?? 0 },
+    input_shape: train.inputShape,
+    dtype: train.dtype,
+    label_kind: labels?.kind ?? 'none',
+    num_classes: labels?.classes ?? null,
+    label_shape: labels?.shape ?? null,
+    label_outputs: [...train.labels.keys()].filter((output) => output !== ''),
+    warnings,
+  };
 }
 
 function agree({ train, validation, warnings }: DatasetParts): DatasetParts {

@@ -1,16 +1,12 @@
 import type { FileSet } from '../archive/index.js';
+import type { Warning } from '../contract.js';
 import type { Split } from './split.js';
-
-export interface DatasetWarning {
-  readonly code: string;
-  readonly message: string;
-}
 
 export interface DatasetParts {
   readonly train: Split;
   /** What the user holds out; absent: a part of `train` can be split off. */
   readonly validation?: Split;
-  readonly warnings: readonly DatasetWarning[];
+  readonly warnings: readonly Warning[];
 }
 
 /** One data file format. `match` sniffs by names and never throws. */

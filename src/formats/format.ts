@@ -1,14 +1,10 @@
 import type { FileSet } from '../archive/index.js';
+import type { Warning } from '../contract.js';
 import type { Graph } from '../graph/graph.js';
 
 export type { FileSet } from '../archive/index.js';
 
 export type FormatId = 'tfjs-layers' | 'tfjs-graph' | 'keras-h5' | 'keras-v3' | 'onnx';
-
-export interface Warning {
-  readonly code: string;
-  readonly message: string;
-}
 
 /** A model read from a user's file, which can be written back narrower. */
 export interface LoadedModel {

@@ -1,4 +1,4 @@
-import type { Artifact } from '../pipeline/contract.js';
+import type { Artifact } from '../contract.js';
 import type { UnitsTemplate } from '../prune-config/index.js';
 import type { Job, JobChange, JobState, JobStatus, JobSummary, WrittenJob } from './job.js';
 import type { NewUpload, Upload, UploadKind } from './upload.js';

@@ -19,9 +19,8 @@
  * The three states on the right and `canceled` are final: no report leads out of them. A retry does: a failed or canceled job
  * is queued again, and goes on from its last checkpoint.
  */
-
 import { clip, LONGEST_DETAIL, LONGEST_ID, LONGEST_TEXT, MOST_WARNINGS } from '../checks/index.js';
-import type { Artifact, JobResult, Phase } from '../pipeline/contract.js';
+import type { Artifact, JobResult, Phase, Warning } from '../contract.js';
 import type { PruneConfig } from '../prune-config/index.js';
 import type { JobFailure, WorkerReport } from './messages.js';
 
@@ -44,7 +43,7 @@ export interface Job {
   readonly createdAt: string;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
-  readonly warnings: readonly { readonly code: string; readonly message: string }[];
+  readonly warnings: readonly Warning[];
   readonly error: JobFailure | null;
   readonly result: JobResult | null;
   readonly requestId: string | null;

@@ -6,7 +6,7 @@
  * the same message again (a stalled job) counts on from there, so that no two runs of a job share a number. The record
  * holds the newest attempt it has heard of: reports of an older one are dropped, a report of a newer one makes that one current.
  */
-import type { DatasetInspection, JobOutcome, ModelInspection, Phase } from '../pipeline/contract.js';
+import type { DatasetInspection, JobEvent, JobOutcome, ModelInspection, Phase, Warning } from '../contract.js';
 import type { PruneConfig } from '../prune-config/index.js';
 import type { BlobRef } from '../storage/blob-store.js';
 
@@ -35,17 +35,9 @@ export type WorkerReport = { readonly job_id: string; readonly attempt: number }
 export type WorkerEvent =
   | { readonly type: 'started' }
   | { readonly type: 'progress'; readonly phase: Phase; readonly progress: number }
-  | {
-      readonly type: 'metric';
-      readonly name: string;
-      readonly value: number;
-      readonly step?: number;
-      readonly epoch?: number;
-    }
-  | { readonly type: 'log'; readonly message: string; readonly fields?: Record<string, unknown> }
-  | { readonly type: 'warning'; readonly code: string; readonly message: string }
+  | Exclude<JobEvent, { readonly type: 'phase' | 'progress' }>
   /** The run has ended, and the job waits for something (`DISK_FULL`: for room) before its next one. */
-  | { readonly type: 'waiting'; readonly code: string; readonly message: string }
+  | ({ readonly type: 'waiting' } & Warning)
   | { readonly type: 'finished'; readonly outcome: JobOutcome }
   | { readonly type: 'failed'; readonly error: JobFailure };
 

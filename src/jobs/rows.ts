@@ -1,7 +1,7 @@
 /** Rows of the record as what they stand for, and back. */
 import type { Selectable } from 'kysely';
+import type { Phase } from '../contract.js';
 import { EspalierError } from '../errors.js';
-import type { Phase } from '../pipeline/contract.js';
 import type { UnitsTemplate } from '../prune-config/index.js';
 import { JOB_STATUSES, type Job, type JobState, type JobStatus, type JobSummary, type WrittenJob } from './job.js';
 import type { Tables } from './sqlite.js';

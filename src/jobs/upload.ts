@@ -1,4 +1,4 @@
-import type { DatasetInspection, ModelInspection } from '../pipeline/contract.js';
+import type { DatasetInspection, ModelInspection } from '../contract.js';
 import type { UnitsTemplate } from '../prune-config/index.js';
 import type { BlobRef } from '../storage/blob-store.js';
 

@@ -1,12 +1,12 @@
 import type { ArchiveLimits } from '../archive/index.js';
+import type { DatasetInspection, ModelInspection, TensorInfo } from '../contract.js';
 import { type Graph, getSpec } from '../graph/graph.js';
-import type { DatasetInspection, ModelInspection, TensorInfo } from './contract.js';
 
 // Modules are loaded when they are needed: reading a small upload takes less time than loading all of them.
 
 /** Reads an uploaded model and says what it is, and which units it has by default. @throws EspalierError */
 export async function inspectModel(path: string, name: string, limits?: ArchiveLimits): Promise<ModelInspection> {
-  const { openModel } = await import('./stages/load-model.js');
+  const { openModel } = await import('./open-model.js');
   const { model, close } = await openModel(path, name, { limits });
   try {
     const { graph } = model;

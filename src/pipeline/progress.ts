@@ -1,40 +1,51 @@
-import type { JobListener, Phase } from './contract.js';
+import type { JobListener, Phase } from '../contract.js';
 
-/** The share of a job's progress bar that each stage ends at, with training and without. */
-const WITH_TRAINING = { loaded: 0.02, analyzed: 0.04, baseline: 0.1, trained: 0.88, evaluated: 0.93, verified: 0.97 };
-const WITHOUT = { loaded: 0.1, analyzed: 0.2, baseline: 0.5, trained: 0.6, evaluated: 0.8, verified: 0.95 };
-
-export type Stage = keyof typeof WITHOUT;
+/** The share of a job's progress bar that each phase ends at: with training, and without. */
+const ENDS: Readonly<Record<Phase, readonly [number, number]>> = {
+  loading: [0.02, 0.1],
+  analyzing: [0.04, 0.2],
+  baseline: [0.1, 0.5],
+  pruning: [0.1, 0.6],
+  finetuning: [0.88, 0.6],
+  exporting: [0.88, 0.6],
+  verifying: [0.97, 0.95],
+  evaluating: [0.97, 0.95],
+};
 
 /** Keeps a job's phase and progress: progress never falls, whatever is reported. */
 export class Progress {
   readonly #listener: JobListener;
-  readonly #ends: Readonly<Record<Stage, number>>;
+  readonly #trains: boolean;
   #fraction = 0;
   #phase: Phase | undefined;
 
   constructor(listener: JobListener, trains: boolean) {
     this.#listener = listener;
-    this.#ends = trains ? WITH_TRAINING : WITHOUT;
+    this.#trains = trains;
   }
 
-  phase(phase: Phase): void {
+  begin(phase: Phase): void {
     if (phase === this.#phase) return;
     this.#phase = phase;
     this.#listener.phase(phase);
   }
 
-  reached(stage: Stage): void {
-    this.#report(this.#ends[stage]);
+  end(phase: Phase): void {
+    this.#report(this.#endOf(phase));
   }
 
   /** @param share of training that is done, in [0, 1] */
   training(share: number): void {
-    this.#report(this.#ends.baseline + share * (this.#ends.trained - this.#ends.baseline));
+    const start = this.#endOf('baseline');
+    this.#report(start + share * (this.#endOf('finetuning') - start));
   }
 
   done(): void {
     this.#report(1);
+  }
+
+  #endOf(phase: Phase): number {
+    return ENDS[phase][this.#trains ? 0 : 1];
   }
 
   #report(fraction: number): void {

@@ -1,10 +1,10 @@
+import type { JobListener } from '../contract.js';
 import type { Engine } from '../engine/engine.js';
 import type { PruneConfig } from '../prune-config/resolved.js';
 import { ChannelMutator } from '../pruning/index.js';
-import type { JobListener } from './contract.js';
 import { openJobData } from './feeding/job-data.js';
-import type { Evaluation } from './stages/evaluation.js';
-import { openModel } from './stages/load-model.js';
+import { openModel } from './open-model.js';
+import type { Evaluation } from './training/evaluation.js';
 import { SubnetTrainer } from './training/subnet-trainer.js';
 import { reportScore } from './training/training-report.js';
 

@@ -1,4 +1,5 @@
 /** The unit report: which channels went, which stayed, and what that did (API.md, "Unit report"). */
+import type { Warning } from '../contract.js';
 
 export interface ScheduleRow {
   readonly step: number;
@@ -98,7 +99,7 @@ export interface UnitReport<Summary> {
   readonly units: readonly UnitRow[];
   readonly layers: readonly LayerRow[];
   readonly unprunable: readonly { layer: string; channels: number; code: string; reason: string }[];
-  readonly warnings: readonly { code: string; message: string }[];
+  readonly warnings: readonly Warning[];
   /** Absent where nothing was trained, or not to the end. */
   readonly training?: TrainingSummary;
   readonly environment: {

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { drawShapes } from '../../examples/shapes.js';
 import { writeNpz } from '../../examples/write-npz.js';
-import type { JobOutcome } from '../../src/pipeline/contract.js';
+import type { JobOutcome } from '../../src/contract.js';
 import { type PruneConfig, resolveConfig } from '../../src/prune-config/index.js';
 import { smallClassifier } from '../support/job-bench.js';
 import { modelFiles } from '../support/tfjs.js';

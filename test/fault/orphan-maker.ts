@@ -1,6 +1,6 @@
 /** Starts a job's child, says its process id once the job is at work, and waits to be killed. */
-import type { JobOutcome } from '../../src/pipeline/contract.js';
-import { type JobEvent, parseJobChildMessage } from '../../workers/protocol.js';
+import type { JobEvent, JobOutcome } from '../../src/contract.js';
+import { parseJobChildMessage } from '../../workers/protocol.js';
 import { runChild } from '../../workers/run-child.js';
 
 const [step, folder] = process.argv.slice(2);

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { DatasetInspection, JobOutcome, ModelInspection, ModelMeasures } from '../../src/contract.js';
 import { createId } from '../../src/jobs/ids.js';
 import type { Job } from '../../src/jobs/job.js';
 import type { NewUpload } from '../../src/jobs/upload.js';
-import type { DatasetInspection, JobOutcome, ModelInspection, ModelMeasures } from '../../src/pipeline/contract.js';
 import { resolveConfig } from '../../src/prune-config/index.js';
 
 export const sha = (text: string) => createHash('sha256').update(text).digest('hex');

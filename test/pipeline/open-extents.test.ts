@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SHAPE_SIZE } from '../../examples/shapes.js';
-import type { JobResult } from '../../src/pipeline/contract.js';
+import type { JobResult } from '../../src/contract.js';
 import { inspectDataset, inspectModel } from '../../src/pipeline/index.js';
 import { checkConfigAgainstModel, resolveConfig } from '../../src/prune-config/index.js';
 import type { UnitReport } from '../../src/report/unit-report.js';

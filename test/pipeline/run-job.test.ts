@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawShapes } from '../../examples/shapes.js';
 import { openFileSet } from '../../src/archive/index.js';
-import type { JobResult, LatencyMeasurement } from '../../src/pipeline/contract.js';
+import type { JobResult, LatencyMeasurement } from '../../src/contract.js';
 import type { DryRunSummary, UnitReport } from '../../src/report/unit-report.js';
 import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
 import { loadStock, tf, useCpu } from '../support/tfjs.js';

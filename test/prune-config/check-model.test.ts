@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { editDistanceWithin, nearMisses } from '../../src/checks/index.js';
-import type { DatasetInspection, ModelInspection } from '../../src/pipeline/contract.js';
+import type { DatasetInspection, ModelInspection } from '../../src/contract.js';
 import { checkConfigAgainstModel, resolveConfig } from '../../src/prune-config/index.js';
 
 const model: ModelInspection = {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { drawShapes, SHAPE_SIZE } from '../../examples/shapes.js';
 import { writeNpz } from '../../examples/write-npz.js';
-import type { JobListener, JobOutcome, JobSpec, Phase } from '../../src/pipeline/contract.js';
+import type { JobListener, JobOutcome, JobSpec, Phase } from '../../src/contract.js';
 import { loadParts, runJob } from '../../src/pipeline/index.js';
 import { resolveConfig } from '../../src/prune-config/index.js';
 import { modelFiles, tf } from './tfjs.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { JobOutcome } from '../../src/pipeline/contract.js';
+import type { JobOutcome } from '../../src/contract.js';
 import { type JobFolders, jobFolders } from '../../src/storage/job-folders.js';
 import { claimAttempt, findFinishedAttempt } from '../../workers/attempt.js';
 import { writeResult } from '../../workers/result-file.js';

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { parseInspectChildMessage, parseJobChildMessage, parseJobRequest } from '../../workers/protocol.js';
+import { BUILT_IN_PARTS } from '../../src/prune-config/index.js';
+import {
+  parseInspectChildMessage,
+  parseJobChildMessage,
+  parseJobRequest,
+  parseNamesChildMessage,
+} from '../../workers/protocol.js';
 
 const artifact = { name: 'model.zip', content_type: 'application/zip', size_bytes: 1, sha256: 'a'.repeat(64) };
 const outcome = { status: 'succeeded', result: {}, artifacts: [artifact], warnings: [] };
@@ -33,6 +39,14 @@ test.each([
 test('an inspection has no events', () => {
   expect(parseInspectChildMessage({ type: 'progress', progress: 0 })).toBeUndefined();
   expect(parseInspectChildMessage({ type: 'done', value: { format: 'onnx' } })).toBeDefined();
+});
+
+test('names are those of every kind of part', () => {
+  const parts = JSON.parse(JSON.stringify(BUILT_IN_PARTS));
+  const { criteria: _, ...others } = parts;
+  expect(parseNamesChildMessage({ type: 'done', value: parts })).toBeDefined();
+  expect(parseNamesChildMessage({ type: 'done', value: others })).toBeUndefined();
+  expect(parseNamesChildMessage({ type: 'done', value: { ...others, criteria: 'l1' } })).toBeUndefined();
 });
 
 test('a request without folders is none', () => {

@@ -5,11 +5,11 @@
 import { existsSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { JobOutcome, JobRunner } from '../../src/contract.js';
 import { openEngine } from '../../src/engine/index.js';
 import { EspalierError } from '../../src/errors.js';
 import { GraphBuilder } from '../../src/graph/builder.js';
 import { tensor } from '../../src/graph/tensor.js';
-import type { JobOutcome, JobRunner } from '../../src/pipeline/contract.js';
 import { CHANNEL_FD } from '../../workers/frames.js';
 import { serveJob } from '../../workers/serve-job.js';
 

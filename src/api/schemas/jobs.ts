@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { LONGEST_DETAIL, LONGEST_NAME, MOST_NAMES, MOST_WARNINGS } from '../../checks/index.js';
+import { PHASES, RUN_AS } from '../../contract.js';
 import { JOB_STATUSES } from '../../jobs/job.js';
 import { PruneConfigInput } from '../../prune-config/index.js';
 import { Code, closed, FileBytes, Id, Name, Nullable, named, Sha256, Text, Timestamp } from './common.js';
@@ -78,7 +79,7 @@ export const Result = Type.Object({
                   "How far the original model's own outputs on two engines differ, relative as above; null where there were no two.",
               }),
             ),
-            delivered: Type.Enum(['file', 'graph'], {
+            delivered: Type.Enum([...RUN_AS], {
               description:
                 "`file`: onnxruntime ran the delivered file's own bytes. `graph`: what was read from them was run.",
             }),
@@ -103,12 +104,9 @@ export const Result = Type.Object({
   latency: Type.Optional(Nullable(Latency)),
 });
 
-const Phase = Nullable(
-  Code({
-    description:
-      '`loading`, `analyzing`, `baseline`, `pruning`, `finetuning`, `evaluating`, `verifying` or `exporting`.',
-  }),
-);
+const phases = PHASES.map((phase) => `\`${phase}\``);
+
+const Phase = Nullable(Code({ description: `${phases.slice(0, -1).join(', ')} or ${phases.at(-1)}.` }));
 
 const Link = () => Type.String({ maxLength: 200 });
 

@@ -1,7 +1,7 @@
+import type { Warning } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
 import type { Dim, TensorSpec } from '../../graph/graph.js';
 import type { GraphProto, TensorShapeProto_Dimension, ValueInfoProto } from '../../onnx-proto/index.js';
-import type { Warning } from '../format.js';
 import { BATCH } from './batch.js';
 import { computedDType, elementTypeName } from './element-types.js';
 import { checkExtents } from './lowering.js';

@@ -1,4 +1,4 @@
-import type { Warning } from '../format.js';
+import type { Warning } from '../../contract.js';
 
 /** Warnings about layers: what is said of many is said once, with the first of them and how many there are. */
 export class LayerWarnings {

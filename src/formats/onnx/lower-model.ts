@@ -1,8 +1,8 @@
+import type { Warning } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
 import { GraphBuilder } from '../../graph/builder.js';
 import type { Graph } from '../../graph/graph.js';
 import type { GraphProto, NodeProto, TensorProto } from '../../onnx-proto/index.js';
-import type { Warning } from '../format.js';
 import { type BatchReading, findBatchMixer } from './batch.js';
 import { ConstantPool, type PooledConstant } from './constant-pool.js';
 import { computedDType, decodeComputed, elementTypeName } from './element-types.js';

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
+import type { Warning } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
-import type { FileSet, LoadedModel, ModelFormat, ReadOptions, Warning } from '../format.js';
+import type { FileSet, LoadedModel, ModelFormat, ReadOptions } from '../format.js';
 import { declaredInput } from './input-shape.js';
 import { isObject, type Json, type JsonObject, own, parseJson } from './json.js';
 import { type LoweredModel, lowerModel } from './lower-model.js';

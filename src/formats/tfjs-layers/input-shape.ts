@@ -1,5 +1,5 @@
+import type { Warning } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
-import type { Warning } from '../format.js';
 import { dtypeName } from './dialects/keras3.js';
 import { MAX_EXTENT } from './fields.js';
 import { own, show } from './json.js';

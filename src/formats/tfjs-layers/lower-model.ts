@@ -1,7 +1,7 @@
+import type { Warning } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
 import { GraphBuilder } from '../../graph/builder.js';
 import type { Dim, Graph } from '../../graph/graph.js';
-import type { Warning } from '../format.js';
 import { declaredInput, resolveInput } from './input-shape.js';
 import type { KerasTensor } from './keras-tensor.js';
 import { getLayerKind } from './layers/index.js';

@@ -1,9 +1,9 @@
+import type { Warning } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
 import type { GraphBuilder } from '../../graph/builder.js';
 import type { Attrs, ConstantRole, Dim } from '../../graph/graph.js';
 import { OpError } from '../../graph/op-spec.js';
 import { elementCount, type Tensor, tensor } from '../../graph/tensor.js';
-import type { Warning } from '../format.js';
 import { Fields, MAX_EXTENT } from './fields.js';
 import { isObject, type JsonObject, own } from './json.js';
 import { axisIn, declaredShape, type KerasTensor, type Layout, toChannelsFirst, toDeclared } from './keras-tensor.js';

@@ -1,8 +1,8 @@
+import type { JobListener, JobResult } from '../../contract.js';
 import type { Engine, ModelFile } from '../../engine/index.js';
 import { EspalierError } from '../../errors.js';
 import type { FileSet } from '../../formats/index.js';
 import type { Graph } from '../../graph/graph.js';
-import type { JobListener, JobResult } from '../contract.js';
 import { correspondingValues, type KeptIndices } from './corresponding-values.js';
 import { type Difference, describeRelative } from './difference.js';
 import { firstDifference } from './first-difference.js';

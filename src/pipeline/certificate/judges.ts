@@ -1,7 +1,7 @@
+import type { JobListener } from '../../contract.js';
 import type { Engine } from '../../engine/index.js';
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
-import type { JobListener } from '../contract.js';
 import { ownValues } from './corresponding-values.js';
 import { describeRelative } from './difference.js';
 import { firstDifference, type LayerDifference } from './first-difference.js';

@@ -1,9 +1,9 @@
 import type { HeadsOptions } from '../../autodiff/index.js';
+import type { JobListener } from '../../contract.js';
 import type { Scaling, Split } from '../../data/index.js';
 import type { Engine } from '../../engine/engine.js';
 import type { Graph } from '../../graph/graph.js';
-import type { JobListener } from '../contract.js';
-import { evaluateScalings } from '../stages/evaluation.js';
+import { evaluateScalings } from '../training/evaluation.js';
 
 /** What is scored, to find a scaling by. */
 export interface ScaledSubject {

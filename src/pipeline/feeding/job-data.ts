@@ -1,4 +1,5 @@
 import type { ArchiveLimits } from '../../archive/index.js';
+import type { JobListener, JobSpec } from '../../contract.js';
 import {
   type Augmenter,
   createAugmenter,
@@ -14,7 +15,6 @@ import { EspalierError } from '../../errors.js';
 import { type Graph, getSpec } from '../../graph/graph.js';
 import { findOp } from '../../graph/ops/index.js';
 import type { PruneConfig } from '../../prune-config/index.js';
-import type { JobListener, JobSpec } from '../contract.js';
 import { openTeacher, type Teacher } from '../training/teacher.js';
 import { type ChosenHeads, chooseHeads, describeHeads } from './choose-heads.js';
 import { settleScaling, warnOfSmallScaling } from './input-scaling.js';
@@ -24,7 +24,6 @@ export interface JobData {
   readonly train: Split;
   readonly validation: Split;
   readonly scaling: Scaling;
-  readonly labelled: boolean;
   /** Whether there is something to score by: labels, or the original model. */
   readonly scored: boolean;
   /** What is trained and scored. */
@@ -53,34 +52,26 @@ export async function openJobData(
     throw new EspalierError('DATASET_SHAPE', `the model has ${graph.inputs.length} inputs, a data set feeds one`);
   }
   const opened = await openDataset(dataset.path, { name: dataset.name, ...(limits && { limits }) });
-  try {
-    const inputShape = getSpec(graph, graph.inputs[0]).shape.slice(1).map(Number);
-    const chosen = chooseOrWarn(graph, opened.train.labels, config, listener);
-    const labelled = chosen.targets.length > 0;
-    const all = fitToModel(opened.train, inputShape, chosen.targets);
-    const { train, validation } = opened.validation
-      ? { train: all, validation: fitToModel(opened.validation, inputShape, chosen.targets) }
-      : partition(all, config, labelled, listener);
-    const scored = chosen.heads.length > 0;
-    const teacher = chosen.heads.some(({ distillation }) => distillation)
-      ? await openTeacher(engine, graph, { heads: chosen.heads })
-      : undefined;
-    const close = async () => {
-      await teacher?.release();
-      await opened.close();
-    };
-    const augment = augmenterOf(config, graph, inputShape, chosen.targets);
-    const data = { train, validation, labelled, scored, heads: chosen.heads, teacher, augment, close };
-    if (scored) listener.log(`outputs: ${describeHeads(chosen)}`);
-    const asked = config.scaling;
-    warnOfSmallScaling(asked, train.dtype, listener);
-    if (asked !== 'auto' || !labelled) return { ...data, scaling: asked };
-    const heads = { heads: chosen.heads.filter(({ labels }) => labels !== 'none') };
-    return { ...data, scaling: await settleScaling({ engine, graph, heads, train, listener }) };
-  } catch (error) {
-    await opened.close();
-    throw error;
-  }
+  const inputShape = getSpec(graph, graph.inputs[0]).shape.slice(1).map(Number);
+  const chosen = chooseOrWarn(graph, opened.train.labels, config, listener);
+  const labelled = chosen.targets.length > 0;
+  const all = fitToModel(opened.train, inputShape, chosen.targets);
+  const { train, validation } = opened.validation
+    ? { train: all, validation: fitToModel(opened.validation, inputShape, chosen.targets) }
+    : partition(all, config, labelled, listener);
+  const scored = chosen.heads.length > 0;
+  const teacher = chosen.heads.some(({ distillation }) => distillation)
+    ? await openTeacher(engine, graph, { heads: chosen.heads })
+    : undefined;
+  const augment = augmenterOf(config, graph, inputShape, chosen.targets);
+  const close = async () => teacher?.release();
+  const data = { train, validation, scored, heads: chosen.heads, teacher, augment, close };
+  if (scored) listener.log(`outputs: ${describeHeads(chosen)}`);
+  const asked = config.scaling;
+  warnOfSmallScaling(asked, train.dtype, listener);
+  if (asked !== 'auto' || !labelled) return { ...data, scaling: asked };
+  const heads = { heads: chosen.heads.filter(({ labels }) => labels !== 'none') };
+  return { ...data, scaling: await settleScaling({ engine, graph, heads, train, listener }) };
 }
 
 /** Shape of one sample of a data set. @throws EspalierError as {@link openDataset} */
@@ -88,9 +79,7 @@ export async function readSampleShape(
   { path, name }: NonNullable<JobSpec['dataset']>,
   limits?: ArchiveLimits,
 ): Promise<readonly number[]> {
-  const opened = await openDataset(path, { name, ...(limits && { limits }) });
-  await opened.close();
-  return opened.train.inputShape;
+  return (await openDataset(path, { name, ...(limits && { limits }) })).train.inputShape;
 }
 
 function partition(

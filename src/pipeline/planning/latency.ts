@@ -1,3 +1,4 @@
+import type { LatencyMeasurement } from '../../contract.js';
 import {
   type CompiledGraph,
   type Engine,
@@ -8,7 +9,6 @@ import {
 } from '../../engine/index.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
-import type { LatencyMeasurement } from '../contract.js';
 import { randomInputs } from '../feeding/random-inputs.js';
 
 /** What all turns together take, about; a graph that is slow takes the least number of turns, of one run each. */

@@ -1,6 +1,6 @@
 import type { LoadedModel } from '../../formats/index.js';
 import { type Bound, type ChannelMutator, type Counting, type Plan, planChoices } from '../../pruning/index.js';
-import { fileBytes } from '../stages/export-model.js';
+import { fileBytes } from '../artifacts.js';
 
 const MOST_TRIES = 6;
 

@@ -1,5 +1,5 @@
+import type { JobListener } from '../../contract.js';
 import { type ChannelMutator, type ChoiceRecord, countOfChoice } from '../../pruning/index.js';
-import type { JobListener } from '../contract.js';
 
 /** Units that are named in the warning; the report's schedule has all of them. */
 const MOST_NAMED = 10;

@@ -1,27 +1,25 @@
+import type { Warning } from '../../contract.js';
 import type { Engine } from '../../engine/index.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Bound } from '../../pruning/index.js';
-import type { JobListener } from '../contract.js';
 import { compareLatency, type LatencyComparison } from '../planning/latency.js';
+import type { Job } from './stage.js';
 
 /** A delivered file that is slower than was asked for by more than this is said to be. */
 const SLACK = 1.07;
 
 /**
  * Times the delivered file against the original, and warns when it is no faster, or not as fast as was asked.
- * @param wanted the latency target, where there was one
  * @returns undefined when the signal stopped it
  */
 export async function compareDelivered(
+  { spec: { config }, listener, signal }: Job,
   engine: Engine,
   { original, delivered }: { original: Graph; delivered: Graph },
-  wanted: Bound | undefined,
-  listener: Pick<JobListener, 'warning'>,
-  signal: AbortSignal,
 ): Promise<LatencyComparison | undefined> {
   try {
     const found = await compareLatency(engine, original, delivered, signal);
-    for (const warning of latencyWarnings(found, wanted)) listener.warning(warning);
+    for (const warning of latencyWarnings(found, config.target?.latency)) listener.warning(warning);
     return found;
   } catch (error) {
     if (signal.aborted && error === signal.reason) return undefined;
@@ -33,8 +31,8 @@ export async function compareDelivered(
 export function latencyWarnings(
   { before, after, share, threads }: LatencyComparison,
   wanted: Bound | undefined,
-): { code: string; message: string }[] {
-  const warnings: { code: string; message: string }[] = [];
+): Warning[] {
+  const warnings: Warning[] = [];
   const measured = `the delivered file takes ${ms(after.median)} for one sample, the original ${ms(before.median)} (a share of ${figures(share.median)}, 95% interval ${figures(share.interval[0])} to ${figures(share.interval[1])}, threads: ${threads})`;
   if (share.median >= 1 || after.median >= before.median) {
     const verdict = share.interval[0] > 1 ? 'is slower than' : 'is not faster than';

@@ -1,75 +1,48 @@
-import type { Engine } from '../../engine/index.js';
-import type { LoadedModel } from '../../formats/index.js';
+import type { ModelMeasures } from '../../contract.js';
 import { graphCost } from '../../graph/cost.js';
-import type { Graph } from '../../graph/graph.js';
-import type { PruneConfig } from '../../prune-config/index.js';
-import { type ChannelMutator, unreachable } from '../../pruning/index.js';
-import type { DryRunSummary, UnitReport } from '../../report/unit-report.js';
-import type { JobListener, JobResult, ModelMeasures } from '../contract.js';
+import { unreachable } from '../../pruning/index.js';
+import type { DryRunSummary } from '../../report/unit-report.js';
+import { fileBytes } from '../artifacts.js';
 import { latencyMeasurement } from '../planning/latency.js';
-import type { PlannedTarget } from '../planning/plan-target.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';
-import { layerRows, unitImportances, unitRows } from './build-report.js';
-import { fileBytes } from './export-model.js';
-
-export interface DryRun {
-  readonly model: LoadedModel;
-  /** The model with the outputs that stay. */
-  readonly graph: Graph;
-  /** Of the model's files. */
-  readonly sizeBytes: number;
-  readonly engine: Engine;
-  readonly mutator: ChannelMutator;
-  readonly planned: PlannedTarget;
-  readonly config: PruneConfig;
-  readonly listener: Pick<JobListener, 'warning'>;
-}
+import type { Analyzed } from './analyze.js';
+import { measureModel } from './baseline.js';
+import { writeReport } from './report.js';
+import { unitImportances } from './report-rows.js';
+import type { Ending, Job } from './stage.js';
 
 /**
- * The report of a plan: the widths that would be chosen and what the model would cost. Sizes are of files as they would be
- * written; latencies are null unless the target is one, since only then something is timed. Leaves the mutator with the
- * planned choices.
+ * The end of a dry run: reports the widths that would be chosen and what the model would cost. Sizes are of files as they
+ * would be written; latencies are null unless the target is one, since only then something is timed. Leaves the mutator
+ * with the planned choices.
  */
-export async function reportDryRun(
-  dryRun: DryRun,
-  parts: Pick<UnitReport<JobResult>, 'warnings' | 'environment'>,
-): Promise<UnitReport<DryRunSummary<ModelMeasures>>> {
-  const { model, graph, sizeBytes, engine, mutator, planned, config, listener } = dryRun;
+export async function reportPlan(job: Job, analyzed: Analyzed): Promise<Ending> {
+  const { model, engine, algorithm, planned } = analyzed;
+  const { config } = job.spec;
+  const { mutator } = algorithm;
   const { choices, plan, comparison } = planned;
-  const { counting } = config;
   const asked = mutator.setChoices(choices);
-  warnOfRounding(mutator, asked, listener);
+  warnOfRounding(mutator, asked, job.listener);
   const missed = plan && unreachable(plan);
-  if (missed) listener.warning({ code: 'TARGET_UNREACHABLE', message: missed });
+  if (missed) job.listener.warning({ code: 'TARGET_UNREACHABLE', message: missed });
   const subnet = mutator.exportSubnet().graph;
-  const before = graphCost(graph);
-  const after = graphCost(subnet);
-  return {
-    summary: {
-      baseline: {
-        accuracy: null,
-        loss: null,
-        parameters: before.parameters,
-        macs: before[counting],
-        size_bytes: sizeBytes,
-        latency_ms: plan?.baseline.latency ?? null,
-      },
-      predicted: {
-        macs: after[counting],
-        parameters: after.parameters,
-        size: await fileBytes(model, subnet),
-        latency: plan?.predicted.latency ?? null,
-      },
-      latency: comparison ? latencyMeasurement(comparison) : null,
-      reachable: !missed,
-      ...(missed ? { nearest: { [plan.measure]: plan.nearest } } : {}),
-      choices,
-      engine: { name: engine.name, device: engine.device },
+  const original = await measureModel({ ...analyzed, data: undefined }, config);
+  const predicted = graphCost(subnet);
+  const summary: DryRunSummary<ModelMeasures> = {
+    baseline: { ...original, latency_ms: plan?.baseline.latency ?? null },
+    predicted: {
+      macs: predicted[config.counting],
+      parameters: predicted.parameters,
+      size: await fileBytes(model, subnet),
+      latency: plan?.predicted.latency ?? null,
     },
-    schedule: [],
-    units: unitRows(mutator, unitImportances(mutator)),
-    layers: layerRows(model.graph, subnet, counting),
-    unprunable: mutator.unprunable,
-    ...parts,
+    latency: comparison ? latencyMeasurement(comparison) : null,
+    reachable: !missed,
+    ...(missed ? { nearest: { [plan.measure]: plan.nearest } } : {}),
+    choices,
+    engine: { name: engine.name, device: engine.device },
   };
+  const importances = unitImportances(mutator);
+  const report = await writeReport(job, analyzed, { summary, schedule: [], importances, subnet });
+  return { status: 'succeeded', result: null, artifacts: [report] };
 }

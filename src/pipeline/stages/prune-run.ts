@@ -1,100 +1,101 @@
-import type { Engine } from '../../engine/engine.js';
+import { createHash } from 'node:crypto';
+import type { JobSpec } from '../../contract.js';
 import { graphCost } from '../../graph/cost.js';
-import type { FinetuneConfig, PruneConfig } from '../../prune-config/index.js';
-import type { BaseAlgorithm, PruneStep, Subnet, Trainer } from '../../pruning/index.js';
+import type { FinetuneConfig } from '../../prune-config/index.js';
+import type { PruneStep, Subnet, Trainer } from '../../pruning/index.js';
 import type { ScheduleRow, TrainingSummary } from '../../report/unit-report.js';
-import type { JobListener } from '../contract.js';
+import { VERSION } from '../../version.js';
 import type { JobData } from '../feeding/job-data.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';
-import type { Progress } from '../progress.js';
-import { type Checkpoint, findEpochEnd, saveCheckpoint, type Warning } from '../training/checkpoint.js';
+import { type Checkpoint, findCheckpoint, findEpochEnd, saveCheckpoint } from '../training/checkpoint.js';
+import type { Evaluation } from '../training/evaluation.js';
 import type { MemoryBudget } from '../training/micro-batch.js';
 import { deliverableWeights, SubnetTrainer } from '../training/subnet-trainer.js';
 import { reportScore, trainingSummary, warnOfFrozen } from '../training/training-report.js';
-import { type Importances, unitImportances } from './build-report.js';
-import type { Evaluation } from './evaluation.js';
+import type { Measured } from './baseline.js';
+import { type Importances, unitImportances } from './report-rows.js';
+import type { Job } from './stage.js';
 
-export interface PruneRunOptions {
-  readonly algorithm: BaseAlgorithm;
-  readonly engine: Engine;
-  readonly data: JobData | undefined;
-  readonly config: PruneConfig;
-  readonly listener: JobListener;
-  readonly progress: Progress;
-  readonly checkpointDir: string;
-  readonly fingerprint: string;
-  /** To go on from. */
-  readonly checkpoint: Checkpoint | undefined;
-  /** After how long training within an epoch is written down; absent: at the ends of epochs alone. */
-  readonly checkpointMs?: number | undefined;
-  /** What training may hold. */
-  readonly budget?: MemoryBudget | undefined;
+export type Pruned = Measured & PruneRecord;
+
+interface PruneRecord {
+  /** One row a prune step. */
+  readonly schedule: readonly ScheduleRow[];
+  /** What the last choices were made by. */
+  readonly importances: Importances;
+  /** How it was trained; undefined where it was not, or not to its end. */
+  readonly training?: TrainingSummary;
+  /** Where a cancel stopped it: the score of the point that it went back to, where that has one. */
+  readonly canceled?: { readonly score: Evaluation | undefined };
+}
+
+/**
+ * Prunes and finetunes by turns, as the algorithm says; goes on from a checkpoint. Leaves the mutator with its last choices
+ * and trained full weights. Canceled, it goes back to the end of the last epoch, the best point that there is (before that:
+ * to where it was stopped).
+ * @throws the signal's reason when it stopped before the first prune step
+ */
+export async function pruneAndFinetune(job: Job, measured: Measured): Promise<Pruned> {
+  const { checkpointDir } = job.spec;
+  const fingerprint = fingerprintOf(job.spec);
+  const checkpoint = await findCheckpoint(checkpointDir, fingerprint, (damage) => {
+    const message = `${damage}: the job goes on from the checkpoint before it, or starts anew`;
+    job.listener.warning({ code: 'CHECKPOINT_DAMAGED', message });
+  });
+  const record = await new PruneRun(job, measured, fingerprint, checkpoint).run();
+  job.progress.end('finetuning');
+  return { ...measured, ...record };
+}
+
+/** A checkpoint is resumed only by a run that would do the same. */
+function fingerprintOf({ model, dataset, config }: JobSpec): string {
+  const text = JSON.stringify([VERSION, model.sha256, dataset?.sha256, config]);
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /** The prune-and-finetune loop of one job: runs the algorithm, scores each step, writes checkpoints. */
-export class PruneRun {
-  readonly #options: PruneRunOptions;
-  #schedule: ScheduleRow[] = [];
-  #importances: Importances = {};
-  #training: TrainingSummary | undefined;
-  /** Told since the run began, in earlier attempts too. */
-  #warnings: Warning[] = [];
+class PruneRun {
+  /** Warnings of the job before this; a checkpoint has the others, of earlier attempts too. */
+  private readonly warnedBefore: number;
+  private record: PruneRecord = { schedule: [], importances: {} };
 
-  constructor(options: PruneRunOptions) {
-    const { listener } = options;
-    const warning = (told: Warning): void => {
-      this.#warnings.push(told);
-      listener.warning(told);
-    };
-    this.#options = { ...options, listener: { ...listener, warning } };
+  /** @param checkpoint to go on from */
+  constructor(
+    private readonly job: Job,
+    private readonly measured: Measured,
+    private readonly fingerprint: string,
+    private readonly checkpoint: Checkpoint | undefined,
+  ) {
+    this.warnedBefore = job.warnings.length;
   }
 
-  /** One row a prune step so far. */
-  get schedule(): readonly ScheduleRow[] {
-    return this.#schedule;
-  }
-
-  /** How it was trained; undefined where it was not, or not to its end. */
-  get training(): TrainingSummary | undefined {
-    return this.#training;
-  }
-
-  /** What the last choices were made by. */
-  get importances(): Importances {
-    return this.#importances;
-  }
-
-  /**
-   * Leaves the mutator with its last choices and trained full weights. Canceled, it goes back to the end of the last
-   * epoch, the best point that there is (before that: to where it was stopped).
-   * @returns for a canceled run the score of that point, where there is one; undefined for a run that came to its end
-   * @throws the signal's reason when it stopped before the first prune step
-   */
-  async run(signal: AbortSignal): Promise<{ score: Evaluation | undefined } | undefined> {
-    const { config, data, checkpointDir, fingerprint } = this.#options;
-    const finetune = data?.scored ? config.finetune : undefined;
+  async run(): Promise<PruneRecord> {
+    const { spec, signal, listener } = this.job;
+    const { data, algorithm } = this.measured;
+    const { mutator } = algorithm;
+    const finetune = data?.scored ? spec.config.finetune : undefined;
     try {
-      if (finetune && data) await this.#withTraining(finetune, data, signal);
-      else await this.#withoutTraining(signal);
-      return undefined;
+      if (finetune && data) await this.withTraining(finetune, data);
+      else await this.withoutTraining();
+      return this.record;
     } catch (error) {
-      if (!signal.aborted || error !== signal.reason || this.#schedule.length === 0) throw error;
-      const last = await findEpochEnd(checkpointDir, fingerprint, (message) => this.#options.listener.log(message));
-      if (!last) return { score: undefined };
-      this.#restore(last);
-      const { mutator } = this.#options.algorithm;
+      if (!signal.aborted || error !== signal.reason || this.record.schedule.length === 0) throw error;
+      const last = await findEpochEnd(spec.checkpointDir, this.fingerprint, (message) => listener.log(message));
+      if (!last) return { ...this.record, canceled: { score: undefined } };
+      this.restore(last);
       mutator.setWeights(deliverableWeights(mutator.weights, last));
-      return { score: last.stopping.best?.score ?? last.score };
+      return { ...this.record, canceled: { score: last.stopping.best?.score ?? last.score } };
     }
   }
 
-  async #withoutTraining(signal: AbortSignal): Promise<void> {
-    const { algorithm, progress, engine, data } = this.#options;
-    progress.phase('pruning');
+  private async withoutTraining(): Promise<void> {
+    const { progress, signal } = this.job;
+    const { algorithm, engine, data } = this.measured;
+    progress.begin('pruning');
     const trainer: Trainer = {
       iterationsPerEpoch: 0,
       fullWeights: async () => algorithm.mutator.weights,
-      prune: async (step) => this.#addRow(step, algorithm.mutator.exportSubnet()),
+      prune: async (step) => this.addRow(step, algorithm.mutator.exportSubnet()),
       train: async () => {
         throw new Error(`${engine.name} was asked to train ${data ? 'without labels' : 'without data'}`);
       },
@@ -102,11 +103,14 @@ export class PruneRun {
     await algorithm.run(trainer, { epochs: 0, signal });
   }
 
-  async #withTraining(finetune: FinetuneConfig, data: JobData, signal: AbortSignal): Promise<void> {
-    const { algorithm, engine, config, listener, progress, checkpoint, checkpointMs } = this.#options;
+  private async withTraining(finetune: FinetuneConfig, data: JobData): Promise<void> {
+    const { spec, listener, progress, signal } = this.job;
+    const { config, checkpointMs: everyMs } = spec;
+    const { algorithm, engine } = this.measured;
+    const checkpoint = this.checkpoint;
     const { mutator } = algorithm;
     if (checkpoint) {
-      this.#restore(checkpoint);
+      this.restore(checkpoint);
       listener.log(resumedAt(checkpoint, finetune));
       progress.training(checkpoint.epoch / finetune.epochs);
       for (const warning of checkpoint.warnings) listener.warning(warning);
@@ -121,56 +125,52 @@ export class PruneRun {
         finetune,
         seed: config.seed,
         listener,
-        budget: this.#options.budget,
+        budget: budgetOf(spec),
         onProgress: (share) => {
-          progress.phase('finetuning');
+          progress.begin('finetuning');
           progress.training(share);
         },
         onPruned: async (step) => {
-          progress.phase('pruning');
-          this.#addRow(step, trainer.subnet);
+          progress.begin('pruning');
+          this.addRow(step, trainer.subnet);
           const { accuracy } = await trainer.evaluate(signal);
-          this.#updateRow({ accuracy_before_finetune: accuracy });
+          this.updateRow({ accuracy_before_finetune: accuracy });
         },
         onEpochEnd: async (epoch, score) => {
           reportScore(listener, score, epoch);
-          this.#updateRow({ accuracy_after_finetune: score.accuracy });
-          await this.#checkpoint(trainer, epoch + 1, score);
+          this.updateRow({ accuracy_after_finetune: score.accuracy });
+          await this.save(trainer, epoch + 1, score);
         },
-        pause:
-          checkpointMs === undefined
-            ? undefined
-            : { everyMs: checkpointMs, save: (epoch) => this.#checkpoint(trainer, epoch) },
-        onRejoin: () => this.#restore(checkpoint!),
+        pause: everyMs === undefined ? undefined : { everyMs, save: (epoch) => this.save(trainer, epoch) },
+        onRejoin: () => this.restore(checkpoint!),
       },
       checkpoint,
     );
     try {
       await algorithm.run(trainer, { epochs: finetune.epochs, startEpoch: checkpoint?.epoch ?? 0, signal });
       trainer.finish();
-      this.#training = trainingSummary(finetune, data, trainer);
+      this.record = { ...this.record, training: trainingSummary(finetune, data, trainer) };
     } finally {
       await trainer.release();
     }
   }
 
-  #restore({ masks, constants, schedule, importances }: Checkpoint): void {
-    const { mutator } = this.#options.algorithm;
+  private restore({ masks, constants, schedule, importances }: Checkpoint): void {
+    const { mutator } = this.measured.algorithm;
     mutator.restoreState(masks);
     mutator.setWeights(constants);
-    this.#schedule = [...schedule];
-    this.#importances = importances;
+    this.record = { schedule, importances };
   }
 
-  #addRow(pruned: PruneStep, subnet: Subnet): void {
-    const { algorithm, config, listener } = this.#options;
+  private addRow(pruned: PruneStep, subnet: Subnet): void {
+    const { spec, listener } = this.job;
+    const { mutator } = this.measured.algorithm;
     const { step, pruneTimes, iteration, epoch, by, choices } = pruned;
     const cost = graphCost(subnet.graph);
-    const macs = cost[config.counting];
+    const macs = cost[spec.config.counting];
     const each = (field: 'choice' | 'current') =>
       Object.fromEntries(Object.entries(choices).map(([name, record]) => [name, record[field]]));
-    this.#importances = unitImportances(algorithm.mutator);
-    this.#schedule.push({
+    const row = {
       step,
       iteration,
       epoch,
@@ -180,32 +180,38 @@ export class PruneRun {
       parameters: cost.parameters,
       accuracy_before_finetune: null,
       accuracy_after_finetune: null,
-    });
+    };
+    this.record = { schedule: [...this.record.schedule, row], importances: unitImportances(mutator) };
     const when = by === 'epoch' ? `${epoch}th epoch` : `${iteration}th iter`;
     listener.log(`The model is pruned at ${when} once.`, { step, macs, parameters: cost.parameters });
-    if (step === pruneTimes - 1) warnOfRounding(algorithm.mutator, choices, listener);
+    if (step === pruneTimes - 1) warnOfRounding(mutator, choices, listener);
   }
 
-  #updateRow(scores: Partial<ScheduleRow>): void {
-    const last = this.#schedule.pop();
-    if (last) this.#schedule.push({ ...last, ...scores });
+  private updateRow(scores: Partial<ScheduleRow>): void {
+    const { schedule } = this.record;
+    const last = schedule.map((row, i) => (i === schedule.length - 1 ? { ...row, ...scores } : row));
+    this.record = { ...this.record, schedule: last };
   }
 
-  #checkpoint(trainer: SubnetTrainer, epoch: number, score?: Evaluation): Promise<void> {
-    const { algorithm, checkpointDir, fingerprint } = this.#options;
-    const { mutator } = algorithm;
-    return saveCheckpoint(checkpointDir, {
-      fingerprint,
+  private save(trainer: SubnetTrainer, epoch: number, score?: Evaluation): Promise<void> {
+    const { mutator } = this.measured.algorithm;
+    const { schedule, importances } = this.record;
+    return saveCheckpoint(this.job.spec.checkpointDir, {
+      fingerprint: this.fingerprint,
       epoch,
       ...trainer.state,
       masks: mutator.state,
-      schedule: this.#schedule,
-      importances: this.#importances,
+      schedule,
+      importances,
       ...(score ? { score } : {}),
-      warnings: this.#warnings,
+      warnings: this.job.warnings.slice(this.warnedBefore),
       constants: mutator.weights,
     });
   }
+}
+
+function budgetOf({ memoryBytes: limitBytes }: JobSpec): MemoryBudget | undefined {
+  return limitBytes === undefined ? undefined : { limitBytes, usedBytes: () => process.memoryUsage.rss() };
 }
 
 function resumedAt({ epoch, within }: Checkpoint, { epochs }: FinetuneConfig): string {

@@ -1,5 +1,5 @@
 import type { Tensor } from '../../graph/tensor.js';
-import type { Evaluation } from '../stages/evaluation.js';
+import type { Evaluation } from './evaluation.js';
 
 /** The end of an epoch: what was scored, and how. */
 export interface BestPoint {

@@ -1,17 +1,15 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Warning } from '../../contract.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { MutatorState } from '../../pruning/index.js';
 import type { ScheduleRow } from '../../report/unit-report.js';
-import type { JobListener } from '../contract.js';
-import type { Importances } from '../stages/build-report.js';
-import type { Evaluation } from '../stages/evaluation.js';
+import type { Importances } from '../stages/report-rows.js';
 import type { BestPoint } from './best-point.js';
+import type { Evaluation } from './evaluation.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 import type { TrainerState } from './subnet-trainer.js';
-
-export type Warning = Parameters<JobListener['warning']>[0];
 
 /**
  * Everything a job needs to go on as if it had never stopped. Tensors have the *full* model's shapes. The order of samples,
@@ -67,36 +65,23 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   await rename(temporary, join(folder, name));
 }
 
-/**
- * The newest checkpoint in `folder`, unless there is none or all belong to other fingerprints.
- * @param onDamaged hears of a file that is not what was written; it counts as none
- */
-export async function findCheckpoint(
-  folder: string,
-  fingerprint: string,
-  onDamaged: (message: string) => void,
-): Promise<Checkpoint | undefined> {
-  const found = [
-    await readCheckpoint(folder, EPOCH_END, fingerprint, onDamaged),
-    await readCheckpoint(folder, WITHIN_EPOCH, fingerprint, onDamaged),
-  ];
+/** `onDamaged` hears of a file that is not what was written; it counts as none. */
+type Place = [folder: string, fingerprint: string, onDamaged: (message: string) => void];
+
+/** The newest checkpoint in a folder, unless there is none or all belong to other fingerprints. */
+export async function findCheckpoint(...place: Place): Promise<Checkpoint | undefined> {
+  const found = [await readCheckpoint(EPOCH_END, ...place), await readCheckpoint(WITHIN_EPOCH, ...place)];
   return found.reduce((newest, each) => (each && each.steps > (newest?.steps ?? -1) ? each : newest));
 }
 
 /** The checkpoint of the last epoch's end. */
-export function findEpochEnd(
-  folder: string,
-  fingerprint: string,
-  onDamaged: (message: string) => void,
-): Promise<Checkpoint | undefined> {
-  return readCheckpoint(folder, EPOCH_END, fingerprint, onDamaged);
+export function findEpochEnd(...place: Place): Promise<Checkpoint | undefined> {
+  return readCheckpoint(EPOCH_END, ...place);
 }
 
 async function readCheckpoint(
-  folder: string,
   name: string,
-  fingerprint: string,
-  onDamaged: (message: string) => void,
+  ...[folder, fingerprint, onDamaged]: Place
 ): Promise<Checkpoint | undefined> {
   let bytes: Uint8Array;
   try {

@@ -1,14 +1,14 @@
 import type { OptimizerSpec, TrainingOptions } from '../../autodiff/index.js';
+import type { JobListener } from '../../contract.js';
 import { type Batch, type SeededRandom, seededRandom, shuffledOrder } from '../../data/index.js';
 import type { Engine } from '../../engine/engine.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { FinetuneConfig } from '../../prune-config/index.js';
 import type { ChannelMutator, PruneStep, Subnet, Trainer, TrainStretch } from '../../pruning/index.js';
-import type { JobListener } from '../contract.js';
 import type { JobData } from '../feeding/job-data.js';
-import { type Evaluation, evaluateSplit } from '../stages/evaluation.js';
 import { EarlyStopping } from './best-point.js';
+import { type Evaluation, evaluateSplit } from './evaluation.js';
 import { learningRateAt } from './learning-rate.js';
 import type { BatchPlan, MemoryBudget } from './micro-batch.js';
 import { type OptimizerSlots, zerosLike } from './step-runner.js';

@@ -1,9 +1,9 @@
+import type { JobListener } from '../../contract.js';
 import type { Graph } from '../../graph/graph.js';
 import type { FinetuneConfig } from '../../prune-config/index.js';
 import type { TrainingSummary } from '../../report/unit-report.js';
-import type { JobListener } from '../contract.js';
 import type { JobData } from '../feeding/job-data.js';
-import type { Evaluation } from '../stages/evaluation.js';
+import type { Evaluation } from './evaluation.js';
 import type { SubnetTrainer } from './subnet-trainer.js';
 
 /** How a job was trained, for its report. */

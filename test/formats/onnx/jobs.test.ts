@@ -10,7 +10,7 @@ import { openEngine } from '../../../src/engine/index.js';
 import { getSpec } from '../../../src/graph/graph.js';
 import { tensor } from '../../../src/graph/tensor.js';
 import { runJob } from '../../../src/pipeline/index.js';
-import { readModel } from '../../../src/pipeline/stages/load-model.js';
+import { readModel } from '../../../src/pipeline/open-model.js';
 import { resolveConfig } from '../../../src/prune-config/index.js';
 import { relativeError } from '../../engine/agreement.js';
 import { CPU_ENGINE } from '../../engine/cpu-engine.js';

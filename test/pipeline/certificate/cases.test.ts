@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { JobSpec } from '../../../src/pipeline/contract.js';
+import type { JobSpec } from '../../../src/contract.js';
 import { runJob } from '../../../src/pipeline/index.js';
 import { resolveConfig } from '../../../src/prune-config/index.js';
 import { CPU_ENGINE } from '../../engine/cpu-engine.js';

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openFileSet, writeZip } from '../../../src/archive/index.js';
+import type { JobOutcome, JobSpec } from '../../../src/contract.js';
 import type { Engine, openEngine } from '../../../src/engine/index.js';
 import { EspalierError } from '../../../src/errors.js';
 import type { Graph, Node } from '../../../src/graph/graph.js';
@@ -17,7 +18,6 @@ import {
   type ModelProto,
   type TypeProto_Tensor,
 } from '../../../src/onnx-proto/index.js';
-import type { JobOutcome, JobSpec } from '../../../src/pipeline/contract.js';
 import { runJob } from '../../../src/pipeline/index.js';
 import { resolveConfig } from '../../../src/prune-config/index.js';
 import { CPU_ENGINE } from '../../engine/cpu-engine.js';
@@ -37,12 +37,12 @@ const faults = vi.hoisted(() => ({
   open: undefined as ((open: Open, options: Parameters<Open>[0]) => Promise<Engine>) | undefined,
 }));
 
-vi.mock('../../../src/pipeline/stages/export-model.js', async (original) => {
-  const module = await original<typeof import('../../../src/pipeline/stages/export-model.js')>();
+vi.mock('../../../src/pipeline/artifacts.js', async (original) => {
+  const module = await original<typeof import('../../../src/pipeline/artifacts.js')>();
   return {
     ...module,
-    async exportModel(...args: Parameters<typeof module.exportModel>) {
-      const written = await module.exportModel(...args);
+    async writeModel(...args: Parameters<typeof module.writeModel>) {
+      const written = await module.writeModel(...args);
       await faults.tamper?.(written.path);
       return written;
     },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { writeNpz } from '../../../examples/write-npz.js';
 import { openFileSet } from '../../../src/archive/index.js';
-import type { JobResult } from '../../../src/pipeline/contract.js';
+import type { JobResult } from '../../../src/contract.js';
 import type { UnitReport } from '../../../src/report/unit-report.js';
 import { jsonOf } from '../../formats/tampering.js';
 import { type JobBench, openJobBench } from '../../support/job-bench.js';

@@ -3,7 +3,7 @@ import type { Scaling, Split } from '../../data/index.js';
 import type { Engine } from '../../engine/engine.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
-import type { Teacher } from '../training/teacher.js';
+import type { Teacher } from './teacher.js';
 
 /** How well one output does. All but `mean_absolute_error` are shares, better when higher. */
 export interface HeadScore {

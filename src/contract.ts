@@ -1,18 +1,29 @@
-/** What workers and the CLI call, and what they get back. JSON all through: it crosses process borders. */
-import type { ArchiveLimits } from '../archive/index.js';
-import type { PruneConfig } from '../prune-config/resolved.js';
+/**
+ * What the API, workers and the pipeline hand to each other. JSON all through: it crosses process borders. Whoever checks
+ * it has schemas of these types (workers/protocol.ts); here are none, since users' compilers read this file.
+ */
+import type { ArchiveLimits } from './archive/limits.js';
+import type { DeviceName, EngineName } from './installed-engines.js';
+import type { PruneConfig } from './prune-config/resolved.js';
 
-export type { DatasetInspection, ModelInspection, TensorInfo } from '../prune-config/inspection.js';
+export type { DatasetInspection, ModelInspection, TensorInfo } from './prune-config/inspection.js';
 
-export type Phase =
-  | 'loading'
-  | 'analyzing'
-  | 'baseline'
-  | 'pruning'
-  | 'finetuning'
-  | 'evaluating'
-  | 'verifying'
-  | 'exporting';
+export const PHASES = [
+  'loading',
+  'analyzing',
+  'baseline',
+  'pruning',
+  'finetuning',
+  'evaluating',
+  'verifying',
+  'exporting',
+] as const;
+export type Phase = (typeof PHASES)[number];
+
+export interface Warning {
+  readonly code: string;
+  readonly message: string;
+}
 
 export interface JobSpec {
   readonly jobId: string;
@@ -26,9 +37,9 @@ export interface JobSpec {
   readonly checkpointDir: string;
   /** After how long within an epoch a checkpoint is written; absent: at the ends of epochs alone. What comes out is the same. */
   readonly checkpointMs?: number;
-  readonly engine: 'auto' | 'native' | 'onnxruntime' | 'tensorflow';
+  readonly engine: EngineName;
   /** What the engine computes on; absent: what it chooses. */
-  readonly device?: 'auto' | 'cpu' | 'cuda' | 'webgpu';
+  readonly device?: DeviceName;
   /** Compute threads; 0 means one for each core. */
   readonly threads: number;
   /** Resident memory that the job may hold; training keeps to it. Absent: whatever it takes. */
@@ -43,10 +54,25 @@ export interface JobSpec {
 export interface JobListener {
   phase(phase: Phase): void;
   progress(fraction: number): void;
-  metric(metric: { name: string; value: number; step?: number; epoch?: number }): void;
-  warning(warning: { code: string; message: string }): void;
+  metric(metric: Metric): void;
+  warning(warning: Warning): void;
   log(message: string, fields?: Record<string, unknown>): void;
 }
+
+export interface Metric {
+  readonly name: string;
+  readonly value: number;
+  readonly step?: number;
+  readonly epoch?: number;
+}
+
+/** What a {@link JobListener} is told, as a message. */
+export type JobEvent =
+  | { readonly type: 'phase'; readonly phase: Phase }
+  | { readonly type: 'progress'; readonly progress: number }
+  | ({ readonly type: 'metric' } & Metric)
+  | ({ readonly type: 'warning' } & Warning)
+  | { readonly type: 'log'; readonly message: string; readonly fields?: Record<string, unknown> };
 
 export interface ModelMeasures {
   /** The mean of the outputs' accuracies; null without labels, and where no output is a classification. */
@@ -80,6 +106,9 @@ export interface LatencyMeasurement {
   };
 }
 
+/** How a delivered file is run for its certificate. */
+export const RUN_AS = ['file', 'graph'] as const;
+
 export interface JobResult {
   readonly baseline: ModelMeasures;
   readonly pruned: ModelMeasures;
@@ -96,7 +125,7 @@ export interface JobResult {
       /** How far the original's own outputs on two engines differ, as `relative` is counted; null where there were no two. */
       readonly original: number | null;
       /** `file`: onnxruntime ran the delivered file's own bytes. `graph`: what was read from them was run. */
-      readonly delivered: 'file' | 'graph';
+      readonly delivered: (typeof RUN_AS)[number];
       /** Why the file itself was not run, or why there was but one engine. */
       readonly reason?: string;
     };
@@ -116,12 +145,14 @@ export interface Artifact {
   readonly sha256: string;
 }
 
+export const OUTCOMES = ['succeeded', 'canceled'] as const;
+
 /** What {@link JobRunner} resolves with. `canceled`: the signal stopped it; artifacts hold the best point, if any. */
 export interface JobOutcome {
-  readonly status: 'succeeded' | 'canceled';
+  readonly status: (typeof OUTCOMES)[number];
   readonly result: JobResult | null;
   readonly artifacts: readonly Artifact[];
-  readonly warnings: readonly { code: string; message: string }[];
+  readonly warnings: readonly Warning[];
 }
 
 /** Runs a job in this process. @throws EspalierError */

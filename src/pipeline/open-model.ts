@@ -1,4 +1,4 @@
-import type { ArchiveLimits } from '../../archive/index.js';
+import type { ArchiveLimits } from '../archive/index.js';
 import {
   detectFormat,
   type FileSet,
@@ -6,7 +6,7 @@ import {
   type LoadedModel,
   openFileSet,
   type ReadOptions,
-} from '../../formats/index.js';
+} from '../formats/index.js';
 
 export interface OpenModel {
   readonly model: LoadedModel;
