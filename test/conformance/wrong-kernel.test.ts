@@ -4,15 +4,15 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { openEngine } from '../../../src/engine/index.js';
-import { type Addon, createNativeEngine } from '../../../src/engine/native/index.js';
-import { encodeModel } from '../../../src/onnx-proto/index.js';
-import { runJob } from '../../../src/pipeline/index.js';
-import { resolveConfig } from '../../../src/prune-config/index.js';
-import { CPU_ENGINE } from '../../engine/cpu-engine.js';
-import { buildMutant } from '../../engine/native/mutant-addon.js';
-import { onnxModel } from '../../formats/onnx/onnx-models.js';
-import { PLAIN } from '../../formats/onnx/plain-net.js';
+import type { openEngine } from '../../src/engine/index.js';
+import { type Addon, createNativeEngine } from '../../src/engine/native/index.js';
+import { encodeModel } from '../../src/onnx-proto/index.js';
+import { runJob } from '../../src/pipeline/index.js';
+import { resolveConfig } from '../../src/prune-config/index.js';
+import { CPU_ENGINE } from '../engine/cpu-engine.js';
+import { buildMutant } from '../engine/native/mutant-addon.js';
+import { onnxModel } from '../formats/onnx/onnx-models.js';
+import { PLAIN } from '../formats/onnx/plain-net.js';
 
 const SWITCH = 'ESPALIER_TEST_WRONG_CONVOLUTION';
 const RIGHT = 'es_conv_forward(&s, x, w, epilogue, y, es_operand(r), r->pool);';
@@ -22,8 +22,8 @@ const WRONG = `${RIGHT}
 
 const mutant = vi.hoisted(() => ({ addon: undefined as unknown }));
 
-vi.mock('../../../src/engine/index.js', async (original) => {
-  const module = await original<typeof import('../../../src/engine/index.js')>();
+vi.mock('../../src/engine/index.js', async (original) => {
+  const module = await original<typeof import('../../src/engine/index.js')>();
   const opened: typeof openEngine = async (options) => {
     const engine = await module.openEngine(options);
     return engine.name === 'native' ? createNativeEngine(mutant.addon as Addon, engine) : engine;

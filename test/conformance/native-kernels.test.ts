@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Addon, createNativeEngine, loadAddon } from '../../../src/engine/native/index.js';
-import { getSpec } from '../../../src/graph/graph.js';
-import { OP_CASES, opGraph } from '../op-cases.js';
-import { Random } from '../random.js';
-import { RecordingAddon, writePrograms } from './recording-addon.js';
+import { type Addon, createNativeEngine, loadAddon } from '../../src/engine/native/index.js';
+import { getSpec } from '../../src/graph/graph.js';
+import { RecordingAddon, writePrograms } from '../engine/native/recording-addon.js';
+import { OP_CASES, opGraph } from '../engine/op-cases.js';
+import { Random } from '../engine/random.js';
 
 const BUILD = 'src/engine/native/build.mjs';
 const LEVELS = process.arch === 'x64' ? ['avx512', 'avx2', 'sse2'] : ['generic'];

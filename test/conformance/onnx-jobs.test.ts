@@ -6,16 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
-import { openEngine } from '../../../src/engine/index.js';
-import { getSpec } from '../../../src/graph/graph.js';
-import { tensor } from '../../../src/graph/tensor.js';
-import { runJob } from '../../../src/pipeline/index.js';
-import { readModel } from '../../../src/pipeline/open-model.js';
-import { resolveConfig } from '../../../src/prune-config/index.js';
-import { relativeError } from '../../engine/agreement.js';
-import { CPU_ENGINE } from '../../engine/cpu-engine.js';
-import { describeShared } from '../../shared.js';
-import { checkOnnxFile, hasChecker } from './checker.js';
+import { openEngine } from '../../src/engine/index.js';
+import { getSpec } from '../../src/graph/graph.js';
+import { tensor } from '../../src/graph/tensor.js';
+import { runJob } from '../../src/pipeline/index.js';
+import { readModel } from '../../src/pipeline/open-model.js';
+import { resolveConfig } from '../../src/prune-config/index.js';
+import { relativeError } from '../engine/agreement.js';
+import { CPU_ENGINE } from '../engine/cpu-engine.js';
+import { checkOnnxFile, hasChecker } from '../formats/onnx/checker.js';
+import { describeShared } from '../shared.js';
 
 const LISTENER = { phase() {}, progress() {}, metric() {}, warning() {}, log() {} };
 
