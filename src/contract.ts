@@ -20,6 +20,10 @@ export const PHASES = [
 ] as const;
 export type Phase = (typeof PHASES)[number];
 
+/** What a model's file may be, in the order in which they are tried. */
+export const FORMATS = ['tfjs-layers', 'onnx'] as const;
+export type FormatId = (typeof FORMATS)[number];
+
 export interface Warning {
   readonly code: string;
   readonly message: string;

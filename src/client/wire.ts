@@ -175,7 +175,7 @@ export interface JobSummaryView {
 export interface ModelView {
   /** Sorts by time of upload. */
   id: string;
-  /** `tfjs-layers`, `tfjs-graph`, `keras-h5`, `keras-v3` or `onnx`. */
+  /** What it was read as: `tfjs-layers` or `onnx`. */
   format: string;
   /** The model's own name, else the file's. */
   name: string;

@@ -1,10 +1,13 @@
+import { FORMATS } from '../contract.js';
 import { EspalierError } from '../errors.js';
-import type { FileSet, ModelFormat } from './format.js';
+import type { FileSet, FormatId, ModelFormat } from './format.js';
 import { ONNX } from './onnx/index.js';
 import { TFJS_LAYERS } from './tfjs-layers/index.js';
 
+const READERS: Readonly<Record<FormatId, ModelFormat>> = { 'tfjs-layers': TFJS_LAYERS, onnx: ONNX };
+
 /** Every model file format that is read, in the order in which they are tried. */
-export const MODEL_FORMATS: readonly ModelFormat[] = [TFJS_LAYERS, ONNX];
+export const MODEL_FORMATS: readonly ModelFormat[] = FORMATS.map((id) => READERS[id]);
 
 /**
  * The format of an upload.
@@ -15,10 +18,8 @@ export async function detectFormat(
   formats: readonly ModelFormat[] = MODEL_FORMATS,
 ): Promise<ModelFormat> {
   for (const format of formats) if (await format.match(files)) return format;
-  throw new EspalierError(
-    'FORMAT_UNKNOWN',
-    `${describeFiles(files)}; taken are a TensorFlow.js LayersModel: model.json (with modelTopology and weightsManifest) and its shards; and an ONNX model: an .onnx file, or a zip of it and its external data`,
-  );
+  const taken = formats.map(({ takes }) => takes).join('; and ');
+  throw new EspalierError('FORMAT_UNKNOWN', `${describeFiles(files)}; taken are ${taken}`);
 }
 
 /** What an upload is that holds no model. */

@@ -1,10 +1,9 @@
 import type { FileSet } from '../archive/index.js';
-import type { Warning } from '../contract.js';
+import type { FormatId, Warning } from '../contract.js';
 import type { Graph } from '../graph/graph.js';
 
 export type { FileSet } from '../archive/index.js';
-
-export type FormatId = 'tfjs-layers' | 'tfjs-graph' | 'keras-h5' | 'keras-v3' | 'onnx';
+export type { FormatId } from '../contract.js';
 
 /** A model read from a user's file, which can be written back narrower. */
 export interface LoadedModel {
@@ -41,6 +40,8 @@ export interface ReadOptions {
 /** One model file format. `match` sniffs cheaply and never throws. */
 export interface ModelFormat {
   readonly id: FormatId;
+  /** Which files it takes, for whoever sent others. */
+  readonly takes: string;
   match(files: FileSet): Promise<boolean>;
   /** @throws EspalierError naming the layer or file at fault. */
   read(files: FileSet, options?: ReadOptions): Promise<LoadedModel>;

@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { FORMATS } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
 import { installedEngines } from '../../installed-engines.js';
 import { BUILT_IN_PARTS } from '../../prune-config/index.js';
@@ -130,7 +131,7 @@ export function serviceRoutes(
     },
     async () => ({
       version: VERSION,
-      formats: ['tfjs-layers', 'onnx'],
+      formats: [...FORMATS],
       engines: engineNames,
       devices: await devices(),
       algorithms: names(installed.algorithms),
