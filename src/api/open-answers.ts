@@ -48,14 +48,15 @@ export class OpenAnswers {
 
   /**
    * Counts a long text until the end of its answer. Resolves when it may be sent: one in each turn of the event loop, so
-   * that others are served in between. A short one, as a string, is let through.
+   * that others are served in between. A short one, as a string, is let through; one of what can be done but once is
+   * counted, and not refused.
    * @throws EspalierError UNAVAILABLE
    */
-  async addText<T extends Buffer | string>(text: T, end: AbortSignal): Promise<T> {
+  async addText<T extends Buffer | string>(text: T, end: AbortSignal, { refuses = true } = {}): Promise<T> {
     if (typeof text === 'string') return text;
     const answers = this.#texts.get(text) ?? 0;
     if (answers === 0) {
-      if (this.#bytes > 0 && this.#bytes + text.length > MOST_BYTES) {
+      if (refuses && this.#bytes > 0 && this.#bytes + text.length > MOST_BYTES) {
         const detail = `answers of ${this.#bytes} bytes are on their way to clients that do not read them; try again`;
         throw new EspalierError('UNAVAILABLE', detail, { retryable: true });
       }

@@ -198,7 +198,13 @@ class MemoryQueue<Payload extends object, Report extends object, Ending> impleme
   /** After the step that it tells of, and one after the other. */
   #tell(hear: (listeners: QueueListeners<Report, Ending>) => void): void {
     setImmediate(() => {
-      for (const listeners of this.#listeners) hear(listeners);
+      for (const listeners of this.#listeners) {
+        try {
+          hear(listeners);
+        } catch (error) {
+          this.#onError(new Error(`a listener of ${this.#spec.name} threw`, { cause: error }));
+        }
+      }
     });
   }
 }

@@ -451,6 +451,23 @@ export function workQueueContract(open: (onError: (error: Error) => void) => Tra
     await expect.poll(another, { interval: 300, timeout: 10_000 }).toBe(false);
   });
 
+  test('a listener that throws is told of, and the others hear', async () => {
+    const deaf = queue.listen({
+      outcome: () => {
+        throw new Error('not me');
+      },
+    });
+    const after: string[] = [];
+    const other = queue.listen({ outcome: (id) => after.push(id) });
+    await Promise.all([deaf.open, other.open]);
+    take(ended);
+    await queue.enqueue('a', { n: 1 });
+    await expect.poll(() => after).toEqual(['a']);
+    expect(await outcomeOf('a')).toEqual({ ending: 'ended 1' });
+    await expect.poll(() => errors.join()).toMatch(/not me|a listener of contract threw/);
+    await Promise.all([deaf.close(), other.close()]);
+  });
+
   test('tasks are what they were when they were sent', async () => {
     const payload = { n: 1, extra: undefined };
     const says = { says: 'before' };

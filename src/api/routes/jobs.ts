@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
 import { EspalierError } from '../../errors.js';
-import { JOB_STATUSES, type WrittenJob, writtenJob } from '../../jobs/job.js';
+import { JOB_STATUSES, writtenJob } from '../../jobs/job.js';
 import { readJobRequest } from '../job-request.js';
 import { endOf, type OpenAnswers } from '../open-answers.js';
 import { closed, Id, pageFields, pageOf, pageQuery, problems } from '../schemas/common.js';
@@ -13,8 +13,6 @@ import { checkedByHand, JSON_TYPE, type TypedApp } from './route.js';
 const tags = ['jobs'];
 const Params = Type.Object({ id: Id({ description: 'Id of a job.' }) });
 const LONGEST_WAIT_S = 60;
-
-const send = (job: WrittenJob, reply: FastifyReply) => reply.type(JSON_TYPE).send(jobText(job));
 
 /** Says whether the connection that the answer goes to was closed. */
 function clientLeft(reply: FastifyReply): () => boolean {
@@ -77,7 +75,9 @@ export function jobRoutes(app: TypedApp, services: Services, open: OpenAnswers):
         await jobs.cancel(job.id);
         throw new EspalierError('BAD_REQUEST', `the client left before the answer; ${job.id} is canceled`);
       }
-      return send(writtenJob(job), reply.code(202).header('location', `/jobs/${job.id}`));
+      const end = endOf(request, reply);
+      const text = await open.addText(jobText(writtenJob(job)), end, { refuses: false });
+      return reply.code(202).header('location', `/jobs/${job.id}`).type(JSON_TYPE).send(text);
     },
   );
 
@@ -143,15 +143,13 @@ export function jobRoutes(app: TypedApp, services: Services, open: OpenAnswers):
         description:
           'A running job stops at its next step and keeps its best result so far. Again, or on a finished job: nothing happens. With the queue away the cancel is kept, and told when it is back.',
         params: Params,
-        response: { 202: Job.ref, ...problems(404, 507) },
+        response: { 202: Job.ref, ...problems(404, 503, 507) },
       },
     },
     async (request, reply) => {
-      const text = jobText(await jobs.cancel(request.params.id));
-      return reply
-        .code(202)
-        .type(JSON_TYPE)
-        .send(await open.addText(text, endOf(request, reply)));
+      // Who is answered 503 may ask again: it changes nothing more.
+      const text = await open.addText(jobText(await jobs.cancel(request.params.id)), endOf(request, reply));
+      return reply.code(202).type(JSON_TYPE).send(text);
     },
   );
 
@@ -168,8 +166,10 @@ export function jobRoutes(app: TypedApp, services: Services, open: OpenAnswers):
         response: { 202: Job.ref, ...problems(404, 409, 429, 503, 507) },
       },
     },
-    async ({ params }, reply) => {
-      return send(await jobs.retry(params.id), reply.code(202));
+    async (request, reply) => {
+      const end = endOf(request, reply);
+      const text = await open.addText(jobText(await jobs.retry(request.params.id)), end, { refuses: false });
+      return reply.code(202).type(JSON_TYPE).send(text);
     },
   );
 
