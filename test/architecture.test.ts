@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   formats: [...LEAVES, 'archive', 'contract'],
   autodiff: LEAVES,
   pruning: LEAVES,
-  // Only the library's index imports it.
+  // Imported for what it adds to classes: see DRAWS.
   drawing: ['graph', 'pruning'],
   data: [...LEAVES, 'archive', 'contract', 'prune-config'],
   report: [...LEAVES, 'contract'],
@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   contract: ['prune-config', 'archive', 'installed-engines'],
   pipeline: [
     ...LEAVES,
-    ...['version', 'contract', 'formats', 'autodiff', 'pruning', 'prune-config', 'engine', 'data', 'report'],
+    ...['version', 'contract', 'formats', 'autodiff', 'pruning', 'drawing', 'prune-config', 'engine', 'data', 'report'],
   ],
   config: [...SERVICE_LEAVES, 'installed-engines', 'webgpu'],
   logger: [],
@@ -46,6 +46,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['config', 'data-dir', 'logger', 'private-files', 'secrets', 'service'],
   workers: [...SERVICE_LEAVES, 'config', 'logger', 'private-files', 'secrets', 'jobs', 'queue', 'storage', 'pipeline'],
 };
+
+/** The library's index, and what hands the framework to plugins. */
+const DRAWS = ['src/index.ts', 'src/pipeline/plugins.ts'];
 
 /** Packages that only these folders import. Of those in TYPES_TOO no types either: what they do stands behind a contract. */
 const ONLY_IN: readonly (readonly [RegExp, string])[] = [
@@ -111,6 +114,12 @@ test('parts import only what they may', () => {
     faults.push(`${from} imports ${file}`);
   }
   expect(faults).toEqual([]);
+});
+
+test('drawing is imported where the framework is handed out, and nowhere else', () => {
+  const others = imports.filter(({ from }) => partOf(from) !== 'drawing');
+  const importers = others.filter(({ from, target }) => partOf(fileOf(from, target)) === 'drawing');
+  expect(importers.map(({ from }) => from).sort()).toEqual(DRAWS);
 });
 
 test('what processes say to each other costs nothing to load', () => {

@@ -6,7 +6,7 @@ const LIMITS: ChildLimits = { memoryBytes: 2 ** 30, deadlineMs: 30_000, cancelGr
 
 /**
  * The parts that configs may name with these modules. They are loaded in a child, as they are for jobs.
- * @throws Error naming the module that can not be loaded.
+ * @throws Error naming the module that can not be loaded, or all of them where none can be told from the others.
  */
 export async function readInstalledParts(plugins: readonly string[]): Promise<PartRows> {
   if (plugins.length === 0) return BUILT_IN_PARTS;
@@ -22,7 +22,7 @@ export async function readInstalledParts(plugins: readonly string[]): Promise<Pa
   });
   const ending = await child.ended;
   if (ending.type === 'done') return ending.value;
-  const how = 'detail' in ending ? ending.detail : ending.type;
+  const how = `${plugins.join(', ')}: ${'detail' in ending ? ending.detail : ending.type}`;
   const why = ending.type === 'error' ? ending.error.message : [how, ...output.slice(-5)].join('\n');
   throw new Error(`ESPALIER_PLUGINS: ${why}`);
 }

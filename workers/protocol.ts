@@ -6,7 +6,7 @@
  */
 import { type Static, type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { MOST_WARNINGS } from '../src/checks/bounds.js';
+import { LONGEST_PART_NAME, MOST_WARNINGS } from '../src/checks/bounds.js';
 import {
   type DatasetInspection,
   type JobEvent,
@@ -108,8 +108,12 @@ const Spec = schemaOf<JobSpec>()(
   }),
 );
 
+const PartName = Type.String({ maxLength: LONGEST_PART_NAME });
+
 /** Of the parts that the operator's modules bring, besides the built-in ones. */
-const Rows = Type.Array(Type.Object({ name: Code, aliases: Type.Optional(Type.Array(Code)) }), { maxItems: 1000 });
+const Rows = Type.Array(Type.Object({ name: PartName, aliases: Type.Optional(Type.Array(PartName)) }), {
+  maxItems: 1000,
+});
 const Parts = Type.Object({ algorithms: Rows, mutators: Rows, unitTypes: Rows, criteria: Rows });
 
 function parser<S extends TSchema>(schema: S): Parse<Static<S>> {

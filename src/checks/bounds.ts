@@ -5,7 +5,9 @@
 
 /** Ids of resources, and codes of errors, reasons and warnings. */
 export const LONGEST_ID = 64;
-/** Names of layers, units and outputs, and of what is installed. Longer ones are clipped where they are kept. */
+/** Names that configs have for the parts that are installed. */
+export const LONGEST_PART_NAME = 200;
+/** Names of layers, units and outputs. Longer ones are clipped where they are kept. */
 export const LONGEST_NAME = 1024;
 /** Texts for people: warnings, reasons. */
 export const LONGEST_TEXT = 2000;

@@ -3,6 +3,9 @@ import { pathToFileURL } from 'node:url';
 import { EspalierError } from '../errors.js';
 import * as framework from '../pruning/index.js';
 
+// So that what plugins are handed draws itself, as its types say.
+import '../drawing/index.js';
+
 /** Everything that a plugin is given to build with: the whole pruning framework. */
 export type Framework = typeof framework;
 

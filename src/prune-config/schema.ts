@@ -3,7 +3,7 @@
  * What a schema can't say (which fields go together, and defaults that go by other fields) is in resolve.ts.
  */
 import Type, { type Static } from 'typebox';
-import { about, closed, LONGEST_NAME, MOST_NAMES, OptionalFields } from '../checks/index.js';
+import { about, closed, LONGEST_NAME, LONGEST_PART_NAME, MOST_NAMES, OptionalFields } from '../checks/index.js';
 import { algorithmSchema, mutatorSchema } from '../pruning/config/schema.js';
 import { type AlgorithmParameters, BUILT_IN_PARTS } from '../pruning/index.js';
 import { FinetuneInput } from './finetune-schema.js';
@@ -13,7 +13,10 @@ const MOST_SCALES = 1024;
 
 /** A name that resolve.ts looks up in what is installed: plugins add to it. */
 const PartName = (description: string, fallback?: string) =>
-  Type.String({ maxLength: 200, ...about(`${description} \`GET /capabilities\` lists all that there are.`, fallback) });
+  Type.String({
+    maxLength: LONGEST_PART_NAME,
+    ...about(`${description} \`GET /capabilities\` lists all that there are.`, fallback),
+  });
 
 const { algorithms, mutators, unitTypes, criteria } = BUILT_IN_PARTS;
 

@@ -1,19 +1,11 @@
-import { ALGORITHM_TYPES, type AlgorithmType } from './algorithms/index.js';
+import { LONGEST_PART_NAME } from '../checks/index.js';
+import { ALGORITHM_TYPES } from './algorithms/index.js';
 import type { Named } from './config/named.js';
 import { CRITERIA } from './importance/index.js';
-import { MUTATOR_TYPES, type MutatorParts } from './mutators/index.js';
+import { MUTATOR_TYPES } from './mutators/index.js';
+import { type FrameworkParts, rowOf } from './part-rows.js';
 import { guardAlgorithmType, guardCriterion, guardMutatorType, guardUnitType } from './plugin-parts.js';
 import { UNIT_TYPES } from './units/index.js';
-
-/** What configs can name. One run has one list of each; nothing registers itself. */
-export interface FrameworkParts extends MutatorParts {
-  readonly algorithms: readonly AlgorithmType[];
-}
-
-/** What checking a config needs to know of parts: {@link FrameworkParts}, or the JSON of them from another process. */
-export type PartRows = {
-  readonly [K in keyof FrameworkParts]: readonly Omit<FrameworkParts[K][number], 'create' | 'importance' | 'ranks'>[];
-};
 
 /** What a module outside of Espalier adds. */
 export type Plugin = { readonly [K in keyof FrameworkParts]?: FrameworkParts[K] };
@@ -64,9 +56,29 @@ function checkLists(plugin: unknown): void {
       if (typeof entry?.name !== 'string' || entry.name === '') throw new Error(`${list}[${i}]: has no name`);
       const needed = NEEDED[list as keyof FrameworkParts];
       if (typeof entry[needed] !== 'function') throw new Error(`${list}: ${entry.name} has no function ${needed}`);
+      checkNames(list, entry);
       const bare = Object.entries(entry.parameters ?? {}).find(([, schema]) => typeof schema !== 'object');
       if (bare) throw new Error(`${list}: ${entry.name} has no schema of its parameter ${bare[0]}`);
+      checkTold(list as keyof FrameworkParts, entry);
     }
+  }
+}
+
+function checkNames(list: string, { name, aliases = [] }: Named): void {
+  if (!Array.isArray(aliases)) throw new Error(`${list}: the aliases of ${name} are no list`);
+  for (const text of [name, ...aliases]) {
+    if (typeof text !== 'string') throw new Error(`${list}: ${name} has a name that is ${typeof text}`);
+    if (text.length <= LONGEST_PART_NAME) continue;
+    throw new Error(`${list}: a name has at most ${LONGEST_PART_NAME} characters, ${text} has ${text.length}`);
+  }
+}
+
+/** Other processes check configs by the rows of parts. */
+function checkTold(list: keyof FrameworkParts, entry: FrameworkParts[typeof list][number]): void {
+  try {
+    JSON.stringify(rowOf(list, entry));
+  } catch (cause) {
+    throw new Error(`${list}: ${entry.name} can not be told as JSON: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -82,3 +94,5 @@ function added<T extends Named>(list: string, known: readonly T[], more: readonl
 function namesOf({ name, aliases = [] }: Named): string[] {
   return [name, ...aliases];
 }
+
+export { type FrameworkParts, type PartRows, rowsOf } from './part-rows.js';

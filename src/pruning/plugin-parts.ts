@@ -3,6 +3,7 @@ import { EspalierError } from '../errors.js';
 import { type AlgorithmType, BaseAlgorithm, type Trainer } from './algorithms/index.js';
 import { type Criterion, requireImportances } from './importance/index.js';
 import { ChannelMutator, type MutatorType } from './mutators/index.js';
+import { rowOf } from './part-rows.js';
 import { MutableChannelUnit, type UnitType } from './units/index.js';
 
 /** Runs a plugin's code. @throws EspalierError PLUGIN_FAILED naming it, for whatever that throws without a code. */
@@ -34,7 +35,7 @@ export function guardCriterion(criterion: Criterion, plugin: string): Criterion 
   const { name, ranks } = criterion;
   const guarded = blame(plugin, `criterion ${name}`);
   return {
-    ...criterion,
+    ...rowOf('criteria', criterion),
     importance: (unit, source) =>
       guarded(() => {
         const values = criterion.importance(unit, source);
@@ -47,7 +48,7 @@ export function guardCriterion(criterion: Criterion, plugin: string): Criterion 
 export function guardUnitType(type: UnitType, plugin: string): UnitType {
   const guarded = blame(plugin, `unit type ${type.name}`);
   return {
-    ...type,
+    ...rowOf('unitTypes', type),
     create: (channelUnit, args, setup) =>
       guarded(() => {
         const unit = made(type.create(channelUnit, args, setup), MutableChannelUnit);
@@ -68,7 +69,7 @@ export function guardUnitType(type: UnitType, plugin: string): UnitType {
 export function guardMutatorType(type: MutatorType, plugin: string): MutatorType {
   const guarded = blame(plugin, `mutator ${type.name}`);
   return {
-    ...type,
+    ...rowOf('mutators', type),
     create: (config) => guarded(() => made(type.create(config), ChannelMutator)),
   };
 }
@@ -76,7 +77,7 @@ export function guardMutatorType(type: MutatorType, plugin: string): MutatorType
 export function guardAlgorithmType(type: AlgorithmType, plugin: string): AlgorithmType {
   const part = `algorithm ${type.name}`;
   return {
-    ...type,
+    ...rowOf('algorithms', type),
     create: (architecture, config, parts) =>
       blame(
         plugin,

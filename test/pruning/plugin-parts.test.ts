@@ -5,6 +5,7 @@ import {
   BaseAlgorithm,
   BUILT_IN_PARTS,
   ChannelMutator,
+  type ChannelUnit,
   CriterionChannelUnit,
   createAlgorithm,
   type ImportanceSource,
@@ -12,6 +13,7 @@ import {
   type Plugin,
   type RunOptions,
   type Trainer,
+  type UnitArgs,
 } from '../../src/pruning/index.js';
 import { faultOf } from '../support/fault-of.js';
 import { GraphSketch } from '../support/graph-sketch.js';
@@ -40,6 +42,36 @@ const idle: Trainer = {
   prune: async () => {},
   train: async () => {},
 };
+
+describe('a part is what its fields say, wherever it has them from', () => {
+  test('an object of a class', () => {
+    class LastFirst {
+      readonly #name = 'last_first';
+      get name() {
+        return this.#name;
+      }
+      importance(): Float64Array {
+        return Float64Array.from({ length: this.#name.length - 2 }, (_, channel) => channel);
+      }
+    }
+    const mutator = mutatorWith({ criteria: [new LastFirst()] }, 'CriterionChannelUnit', 'last_first');
+    mutator.setChoices({ [UNIT]: 0.25 });
+    expect([...mutator.mutableUnits[0].currentMask]).toEqual([0, 0, 0, 0, 0, 0, 1, 1]);
+  });
+
+  test('a class', () => {
+    class Numbered extends L1ChannelUnit {
+      static readonly aliases = ['Counted'];
+      static readonly defaultArgs = { choice_mode: 'number' } as const;
+      static create(unit: ChannelUnit, args: UnitArgs) {
+        return new this(unit, args);
+      }
+    }
+    const mutator = mutatorWith({ unitTypes: [Numbered] }, 'Counted');
+    expect(mutator.setChoices({ [UNIT]: 3 })).toMatchObject({ [UNIT]: { activatedChannels: 3 } });
+    expect(mutator.configTemplate().channel_unit_cfg.type).toBe('Numbered');
+  });
+});
 
 describe('what goes wrong in a part of a plugin names it', () => {
   test.each<[string, () => Float64Array, string]>([

@@ -4,6 +4,7 @@ import {
   about,
   closed,
   LONGEST_NAME,
+  LONGEST_PART_NAME,
   LONGEST_TEXT,
   MOST_LAYERS,
   MOST_UNITS,
@@ -15,7 +16,7 @@ import type { AlgorithmParameters } from './named.js';
 const byUnit = { maxProperties: MOST_UNITS, propertyNames: { maxLength: LONGEST_NAME } } as const;
 
 /** A name that is looked up in what is installed: plugins add to it. */
-const Name = Type.String({ maxLength: 200 });
+const Name = Type.String({ maxLength: LONGEST_PART_NAME });
 
 /** A choice by `choice_mode`: `choiceFault` says what it may be. */
 const Choice = (options = {}) => Type.Number({ exclusiveMinimum: 0, ...options });

@@ -2,6 +2,7 @@ import { didYouMean } from '../../checks/index.js';
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
+import type { Named } from '../config/named.js';
 import type { UnitArgs, UnitConfig } from '../config/unit-config.js';
 import type { UnitsTemplate } from '../config/units-template.js';
 import { ChannelSelection } from '../dynamic-ops/channel-selection.js';
@@ -39,6 +40,11 @@ export type MutatorState = Readonly<Record<string, readonly number[]>>;
  * const { graph: pruned } = mutator.exportSubnet();
  */
 export class ChannelMutator {
+  /** The names of its row. */
+  static readonly named: Named = {
+    name: 'ChannelMutator',
+    aliases: ['ChanelMutator', 'BaseChannelMutator', 'ChannelUnitMutator'],
+  };
   /** The type of its units where a config names none; undefined: the first that there is. */
   static readonly unitType: string | undefined;
 
@@ -54,7 +60,7 @@ export class ChannelMutator {
 
   /** @throws EspalierError CONFIG_INVALID for a field that there is not, or a value that it can't have. */
   constructor(config: MutatorConfig = {}) {
-    this.#config = checkedMutatorConfig(config);
+    this.#config = checkedMutatorConfig(config, new.target.named);
   }
 
   /**

@@ -16,15 +16,15 @@ export interface MutatorParts extends UnitParts {
   readonly mutators: readonly MutatorType[];
 }
 
-const row = (name: string, Mutator: typeof ChannelMutator, aliases: readonly string[] = []): MutatorType => {
-  return { name, aliases, unitType: Mutator.unitType, create: (config) => new Mutator(config) };
+const row = (Mutator: typeof ChannelMutator): MutatorType => {
+  return { ...Mutator.named, unitType: Mutator.unitType, create: (config) => new Mutator(config) };
 };
 
 /** Every mutator that comes with Espalier. */
 export const MUTATOR_TYPES: readonly MutatorType[] = [
-  row('ChannelMutator', ChannelMutator, ['ChanelMutator', 'BaseChannelMutator', 'ChannelUnitMutator']),
-  row('OneShotChannelMutator', OneShotChannelMutator),
-  row('SlimmableChannelMutator', SlimmableChannelMutator),
+  row(ChannelMutator),
+  row(OneShotChannelMutator),
+  row(SlimmableChannelMutator),
 ];
 
 /** @throws EspalierError CONFIG_INVALID for a type that there is not; absent: the first. */

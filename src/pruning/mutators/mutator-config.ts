@@ -1,7 +1,7 @@
 import { OptionalFields } from '../../checks/index.js';
 import { EspalierError } from '../../errors.js';
 import { algorithmInCode } from '../config/in-code.js';
-import { getNamed } from '../config/named.js';
+import { getNamed, type Named } from '../config/named.js';
 import { mutatorSchema } from '../config/schema.js';
 import type { UnitArgs, UnitConfig } from '../config/unit-config.js';
 import { CRITERIA, type Criterion } from '../importance/index.js';
@@ -38,10 +38,18 @@ export interface MutatorConfig {
 
 const Schema = OptionalFields({ mutator_cfg: mutatorSchema() });
 
-/** The config with aliases replaced and its fields checked. @throws EspalierError CONFIG_INVALID */
-export function checkedMutatorConfig({ parts, ignore, parse_cfg, ...fields }: MutatorConfig): MutatorConfig {
+/**
+ * The config with aliases replaced and its fields checked.
+ * @param named the mutator's names
+ * @throws EspalierError CONFIG_INVALID
+ */
+export function checkedMutatorConfig(
+  { parts, ignore, parse_cfg, ...fields }: MutatorConfig,
+  { name, aliases = [] }: Named,
+): MutatorConfig {
   const { mutator_cfg } = algorithmInCode(Schema, { mutator_cfg: defined(fields) });
-  return { ...mutator_cfg, ...defined({ parts, ignore, parse_cfg }) };
+  const type = aliases.includes(mutator_cfg.type ?? '') ? name : mutator_cfg.type;
+  return { ...mutator_cfg, ...defined({ type, parts, ignore, parse_cfg }) };
 }
 
 /** The criterion that a config names; undefined where it names none. @throws EspalierError CONFIG_INVALID */

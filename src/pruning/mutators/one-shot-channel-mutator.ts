@@ -1,9 +1,11 @@
 import { EspalierError } from '../../errors.js';
+import type { Named } from '../config/named.js';
 import { OneShotChannelUnit } from '../units/index.js';
 import { ChannelMutator, type SampleKind } from './channel-mutator.js';
 
 /** Owns units with candidates; besides random ones it knows the largest and the smallest choices. */
 export class OneShotChannelMutator extends ChannelMutator {
+  static override readonly named: Named = { name: 'OneShotChannelMutator' };
   static override readonly unitType = 'OneShotChannelUnit';
 
   /** The largest candidate of each unit. @throws EspalierError CONFIG_INVALID for units of a kind without candidates. */

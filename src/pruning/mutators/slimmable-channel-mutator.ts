@@ -1,8 +1,10 @@
 import { EspalierError } from '../../errors.js';
+import type { Named } from '../config/named.js';
 import { ChannelMutator } from './channel-mutator.js';
 
 /** Owns the units of a slimmable network: the i-th candidates of all units are its i-th subnet. */
 export class SlimmableChannelMutator extends ChannelMutator {
+  static override readonly named: Named = { name: 'SlimmableChannelMutator' };
   static override readonly unitType = 'SlimmableChannelUnit';
 
   /**

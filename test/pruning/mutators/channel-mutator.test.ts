@@ -409,6 +409,12 @@ describe('units of a config', () => {
     expect(mutator.configTemplate().type).toBe('Mine');
   });
 
+  test('made in code by an alias, a mutator goes by its name', () => {
+    const mutator = prepared({ type: 'ChanelMutator' });
+    expect(mutator.type).toBe('ChannelMutator');
+    expect(mutator.configTemplate().type).toBe('ChannelMutator');
+  });
+
   test('a planned target holds where min_value is no multiple of divisor', () => {
     const default_args = { choice_mode: 'number' as const, divisor: 4, min_value: 5 };
     const mutator = prepared({ channel_unit_cfg: { default_args } });
