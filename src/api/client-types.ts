@@ -1,3 +1,4 @@
+import { defaultText, hasDefault } from '../checks/index.js';
 import { PruneConfigInput } from '../prune-config/index.js';
 import { Artifact, Config, Job, JobSummary } from './schemas/jobs.js';
 import { Dataset, Model, Units } from './schemas/uploads.js';
@@ -69,7 +70,7 @@ function typeOf(schema: Schema, indent: string, filled = false): string {
     const inner = `${indent}  `;
     const lines = fields.map(([name, field]) => {
       const key = /^\w+$/.test(name) ? name : literal(name);
-      const mark = schema.required?.includes(name) || (filled && 'default' in field) ? '' : '?';
+      const mark = schema.required?.includes(name) || (filled && hasDefault(field)) ? '' : '?';
       const start = filled ? `${inner}readonly ` : `${comment(field, inner)}${inner}`;
       return `${start}${key}${mark}: ${typeOf(field, inner, filled)};\n`;
     });
@@ -85,8 +86,7 @@ const literal = (value: unknown) => (typeof value === 'string' ? `'${value}'` : 
 
 function defaultOf(schema: Schema): string[] {
   const value = JSON.stringify(schema.default);
-  if (value === undefined || value === '{}') return [];
-  return [`Default ${typeof schema.default === 'string' ? `\`${schema.default}\`` : value}.`];
+  return value === undefined || value === '{}' ? [] : [defaultText(schema.default)];
 }
 
 /** A description as a doc comment, in lines of {@link WIDTH}. What is said of one branch of a union is said of all. */

@@ -314,11 +314,11 @@ export interface PruneConfigInput {
          * lists all that there are.
          */
         criterion?: string;
-        /** Arguments of every unit that has none of its own. */
+        /** Arguments of every unit that has none of its own. Types of units may start from others than said here. */
         default_args?: {
           /**
            * What a choice means: `ratio` the remaining share in (0, 1], `number` a count of channels, `bucket` one of
-           * `candidate_choices`. Types of units may start from another. Default `ratio`.
+           * `candidate_choices`. Default `ratio`.
            */
           choice_mode?: 'ratio' | 'number' | 'bucket';
           /** Kept channels are a multiple of this. Default 1. */
@@ -327,12 +327,12 @@ export interface PruneConfigInput {
           min_value?: number;
           /** Rounding to `divisor` never goes below this share of the choice. Default 0.9. */
           min_ratio?: number;
+          /** The choices of `bucket` mode: whole numbers are channels, fractions are shares. */
+          candidate_choices?: number[];
           /** The least share of its channels that a `target` leaves a unit. Default 0.1. */
           floor?: number;
           /** The greatest share of its channels that a `target` leaves a unit. Default 1. */
           cap?: number;
-          /** The choices of `bucket` mode: whole numbers are channels, fractions are shares. */
-          candidate_choices?: number[];
         };
         /** Settings by unit name, as `GET /models/{id}/units` lists them. */
         units?: Record<string, {
@@ -341,7 +341,7 @@ export interface PruneConfigInput {
             num_channels?: number;
             /**
              * What a choice means: `ratio` the remaining share in (0, 1], `number` a count of channels, `bucket` one of
-             * `candidate_choices`. Types of units may start from another.
+             * `candidate_choices`.
              */
             choice_mode?: 'ratio' | 'number' | 'bucket';
             /** Kept channels are a multiple of this. */
@@ -350,12 +350,12 @@ export interface PruneConfigInput {
             min_value?: number;
             /** Rounding to `divisor` never goes below this share of the choice. */
             min_ratio?: number;
+            /** The choices of `bucket` mode: whole numbers are channels, fractions are shares. */
+            candidate_choices?: number[];
             /** The least share of its channels that a `target` leaves a unit. */
             floor?: number;
             /** The greatest share of its channels that a `target` leaves a unit. */
             cap?: number;
-            /** The choices of `bucket` mode: whole numbers are channels, fractions are shares. */
-            candidate_choices?: number[];
           };
           /** The coupled channels; read when `parse_cfg.type` is `Config`. */
           channels?: {

@@ -1,6 +1,6 @@
 /** The config's `finetune` on the wire. */
 import Type, { type Static } from 'typebox';
-import { about, LONGEST_NAME, MOST_NAMES, OptionalFields } from '../checks/index.js';
+import { about, aboutDependent, LONGEST_NAME, MOST_NAMES, OptionalFields } from '../checks/index.js';
 
 const LOSS =
   '`auto` goes by the output and its labels, and the report says which it took. `cross_entropy` takes one class a sample, or one a pixel; `binary_cross_entropy` labels of 0 and 1, also several; the others numbers.';
@@ -9,8 +9,8 @@ const Loss = (description: string, fallback?: 'auto') =>
   Type.Enum(['auto', 'cross_entropy', 'binary_cross_entropy', 'mse', 'mae', 'huber'], about(description, fallback));
 
 /** In [0, 1). */
-const share = (description: string, fallback?: number) =>
-  Type.Number({ minimum: 0, exclusiveMaximum: 1, ...about(description, fallback) });
+const share = (description: string, fallback?: number, say: typeof about = about) =>
+  Type.Number({ minimum: 0, exclusiveMaximum: 1, ...say(description, fallback) });
 
 const Optimizer = OptionalFields(
   {
@@ -21,10 +21,10 @@ const Optimizer = OptionalFields(
       description: 'Default 0.01 for `sgd`, else 0.001.',
     }),
     momentum: share('`sgd` (default 0.9) and `rmsprop` (default 0).'),
-    beta1: share('`adam` and `adamw`.', 0.9),
-    beta2: share('`adam` and `adamw`.', 0.999),
-    rho: share('`rmsprop` only: share of the old mean square.', 0.9),
-    epsilon: Type.Number({ exclusiveMinimum: 0, ...about('All but `sgd`.', 1e-7) }),
+    beta1: share('`adam` and `adamw`.', 0.9, aboutDependent),
+    beta2: share('`adam` and `adamw`.', 0.999, aboutDependent),
+    rho: share('`rmsprop` only: share of the old mean square.', 0.9, aboutDependent),
+    epsilon: Type.Number({ exclusiveMinimum: 0, ...aboutDependent('All but `sgd`.', 1e-7) }),
     weight_decay: Type.Number({
       minimum: 0,
       maximum: 1000,
@@ -41,7 +41,7 @@ const Schedule = OptionalFields(
       about('`step` multiplies by `gamma` every `step_size` epochs; `cosine` goes down to 0 at the end.', 'cosine'),
     ),
     step_size: Type.Integer({ minimum: 1, description: '`step` only, needed there: epochs.' }),
-    gamma: Type.Number({ exclusiveMinimum: 0, maximum: 1, ...about('`step` only.', 0.1) }),
+    gamma: Type.Number({ exclusiveMinimum: 0, maximum: 1, ...aboutDependent('`step` only.', 0.1) }),
     warmup_epochs: Type.Number({
       minimum: 0,
       ...about('The learning rate rises from 0 over these first epochs, parts of one too.', 0),

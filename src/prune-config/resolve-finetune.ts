@@ -41,8 +41,8 @@ function resolveOptimizer(
   for (const field of Object.keys(given).filter(isOthers)) report(`/finetune/optimizer/${field}`, `"${type}" has none`);
   const [learning_rate, momentum] = type === 'sgd' ? [0.01, 0.9] : [0.001, 0];
   const fields = { learning_rate, momentum, weight_decay: type === 'adamw' ? 0.01 : 0, ...filled };
-  const own = Object.entries(fields).filter(([field]) => !isOthers(field));
-  return { type, ...Object.fromEntries(own) } as OptimizerConfig;
+  const names = ['learning_rate', ...OWN[type], 'weight_decay'] as (keyof typeof fields)[];
+  return { type, ...Object.fromEntries(names.map((name) => [name, fields[name]])) } as OptimizerConfig;
 }
 
 function resolveSchedule(
@@ -57,7 +57,7 @@ function resolveSchedule(
   }
   if (type === 'step') {
     if (step_size === undefined) report('/finetune/schedule/step_size', 'is needed, since type is "step"');
-    return { ...rest, type, step_size: step_size ?? 1, gamma };
+    return { type, step_size: step_size ?? 1, gamma, warmup_epochs };
   }
   for (const field of ['step_size', 'gamma']) {
     if (field in given) report(`/finetune/schedule/${field}`, `"${type}" has none`);

@@ -2,6 +2,7 @@
 import { didYouMean, MOST_FAULTS, pointer, schemaErrors, valueAt, withDefaults } from '../checks/index.js';
 import { EspalierError, type FieldError } from '../errors.js';
 import { replaceAliases, type TypeAliases } from '../pruning/config/aliases.js';
+import { DefaultArgs } from '../pruning/config/schema.js';
 import {
   type AlgorithmParameters,
   argsFaults,
@@ -70,8 +71,15 @@ export function resolveConfig(
   checkTwice(config.outputs ?? [], report);
   if (errors.length > 0) throw invalid(errors);
 
-  const { target: _, finetune: __, ...rest } = filled;
-  return { ...rest, algorithm, ...(target && { target }), ...(finetune !== undefined && { finetune }) };
+  const scaling = config.scaling ?? filled.scaling;
+  const ordered = inOrder(schema.properties.algorithm, algorithm);
+  return inOrder(schema, { ...filled, algorithm: ordered, target, finetune, scaling });
+}
+
+/** Fields that are there, in the order of their schema: hashes of configs are those of their text. */
+function inOrder<T extends object>({ properties }: { readonly properties: object }, fields: T): T {
+  const given = Object.keys(properties).map((name) => [name, fields[name as keyof T]]);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined)) as T;
 }
 
 function typeAliases(installed: PartRows): TypeAliases {
@@ -154,9 +162,10 @@ function resolveAlgorithm(
   finetune: FinetuneConfig | false | undefined,
   report: Report,
 ): PruneConfig['algorithm'] {
-  const { units, criterion } = mutator_cfg.channel_unit_cfg;
+  const { criterion } = mutator_cfg.channel_unit_cfg;
   const { type: parse } = mutator_cfg.parse_cfg;
-  const defaults = defaultArgsOf(parts.unitTypes, input.algorithm?.mutator_cfg?.channel_unit_cfg?.default_args);
+  const { units = {}, default_args } = input.algorithm?.mutator_cfg?.channel_unit_cfg ?? {};
+  const defaults = inOrder(DefaultArgs, defaultArgsOf(parts.unitTypes, default_args));
   const choices = choicesOf(units, defaults);
   checkUnits(units, choices, defaults, parse, report);
   checkRatios(ratio, units, defaults, report);
@@ -231,7 +240,7 @@ function checkUnits(
     const here = `${UNIT_CFG}/units${pointer(name)}`;
     const total = totalOf(unit);
     const args = unitArgsOf(unit, defaults);
-    for (const [field, fault] of unit.init_args ? argsFaults(args) : []) report(`${here}/init_args/${field}`, fault);
+    for (const [field, fault] of argsFaults(args, unit.init_args ?? {})) report(`${here}/init_args/${field}`, fault);
     const choice = choices.get(name);
     const fault = choice === undefined ? undefined : choiceFault(choice, args, total);
     if (fault) report(`${here}/choice`, fault);

@@ -1,9 +1,17 @@
 /**
  * The config on the wire. Every field is optional and has a default; names and meanings are those of the pruning guide.
- * What a schema can't say (which fields go together, and defaults that go by other fields) is in resolve.ts.
+ * What a schema can't say (which fields go together, and defaults that other fields give) is in resolve.ts.
  */
 import Type, { type Static } from 'typebox';
-import { about, closed, LONGEST_NAME, LONGEST_PART_NAME, MOST_NAMES, OptionalFields } from '../checks/index.js';
+import {
+  about,
+  aboutDependent,
+  closed,
+  LONGEST_NAME,
+  LONGEST_PART_NAME,
+  MOST_NAMES,
+  OptionalFields,
+} from '../checks/index.js';
 import { algorithmSchema, mutatorSchema } from '../pruning/config/schema.js';
 import { type AlgorithmParameters, BUILT_IN_PARTS } from '../pruning/index.js';
 import { FinetuneInput } from './finetune-schema.js';
@@ -12,10 +20,10 @@ import { FinetuneInput } from './finetune-schema.js';
 const MOST_SCALES = 1024;
 
 /** A name that resolve.ts looks up in what is installed: plugins add to it. */
-const PartName = (description: string, fallback?: string) =>
+const PartName = (description: string, fallback?: string, say: typeof about = about) =>
   Type.String({
     maxLength: LONGEST_PART_NAME,
-    ...about(`${description} \`GET /capabilities\` lists all that there are.`, fallback),
+    ...say(`${description} \`GET /capabilities\` lists all that there are.`, fallback),
   });
 
 const { algorithms, mutators, unitTypes, criteria } = BUILT_IN_PARTS;
@@ -30,6 +38,7 @@ const names = {
     unitType: PartName(
       'How a unit chooses its channels: `L1ChannelUnit` keeps the largest mean absolute weights, `SequentialChannelUnit` the first ones, `CriterionChannelUnit` the best by `criterion`; `OneShotChannelUnit` and `SlimmableChannelUnit` the first ones, as many as one of `candidate_choices`. Mutators may start from another.',
       unitTypes[0].name,
+      aboutDependent,
     ),
     criterion: PartName(
       `What a \`CriterionChannelUnit\` ranks channels by; other types take none. Default \`${criteria[0].name}\`.`,
@@ -60,10 +69,9 @@ const Target = OptionalFields(
       description: '0.01 is one point. Not supported yet.',
     }),
   },
-  {
-    default: { macs: 0.5 },
-    description: 'What the pruned model may cost: one of the fields. Excludes `algorithm.target_pruning_ratio`.',
-  },
+  aboutDependent('What the pruned model may cost: one of the fields. Excludes `algorithm.target_pruning_ratio`.', {
+    macs: 0.5,
+  }),
 );
 
 /** @param parameters the algorithm's own fields */
@@ -96,11 +104,10 @@ const configSchema = (parameters: AlgorithmParameters) =>
             closed,
           ),
         ],
-        {
-          default: 'auto',
-          description:
-            'How raw values become model inputs: "auto" (floats as they are; integers divided by 255, unless the unpruned model does clearly better on them as they are or from -1 to 1), "none", "1/255", or {"mean", "std"}: (x - mean) / std on the raw values, one number or one for each of the last axis.',
-        },
+        aboutDependent(
+          'How raw values become model inputs: "auto" (floats as they are; integers divided by 255, unless the unpruned model does clearly better on them as they are or from -1 to 1), "none", "1/255", or {"mean", "std"}: (x - mean) / std on the raw values, one number or one for each of the last axis.',
+          'auto',
+        ),
       ),
       counting: Type.Enum(
         ['macs', 'mmrazor'],

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { Value } from 'typebox/value';
 import { describe, expect, test } from 'vitest';
 import { schemaErrors } from '../../src/checks/index.js';
 import { EspalierError } from '../../src/errors.js';
@@ -15,6 +16,9 @@ function faults(config: unknown, hasDataset = true): string[] {
     return error.errors.map((e) => `${e.pointer}: ${e.message}`);
   }
 }
+
+const unitCfg = (channel_unit_cfg: object) => ({ algorithm: { mutator_cfg: { channel_unit_cfg } } });
+const U = '/algorithm/mutator_cfg/channel_unit_cfg';
 
 describe('defaults', () => {
   test('no config: L1 units, half of the MACs, one prune step, no finetuning', () => {
@@ -138,18 +142,96 @@ describe('defaults', () => {
   });
 });
 
+/** Hashes of configs, in reports and of checkpoints, are those of their text. */
+test('the order of the fields does not go by that of what was sent', () => {
+  const units = { b: { num_channels: 8, choice: 0.5 }, a: { choice: 1 } };
+  const channel_unit_cfg = { units, default_args: { cap: 1, floor: 0.2, candidate_choices: [0.5, 1], divisor: 2 } };
+  const input = {
+    scaling: { std: [1], mean: [0] },
+    outputs: ['y'],
+    finetune: { schedule: { step_size: 2, type: 'step' }, optimizer: { type: 'rmsprop' }, epochs: 3 },
+    algorithm: { mutator_cfg: { channel_unit_cfg } },
+  };
+  expect(JSON.stringify(resolveConfig(input, { hasDataset: true }))).toBe(
+    '{"algorithm":{"type":"IteAlgorithm","mutator_cfg":{"type":"ChannelMutator","channel_unit_cfg":{"type":"L1ChannelUnit",' +
+      '"default_args":{"choice_mode":"ratio","divisor":2,"min_value":1,"min_ratio":0.9,"candidate_choices":[0.5,1],"floor":0.2,"cap":1},' +
+      '"units":{"b":{"num_channels":8,"choice":0.5},"a":{"choice":1}}},"parse_cfg":{"type":"ChannelAnalyzer"}},' +
+      '"step_freq":1,"prune_times":3,"linear_schedule":true,"target_pruning_ratio":{"b":0.5}},' +
+      '"outputs":["y"],"ignore":[],"finetune":{"epochs":3,"batch_size":64,' +
+      '"optimizer":{"type":"rmsprop","learning_rate":0.001,"rho":0.9,"momentum":0,"epsilon":1e-7,"weight_decay":0},' +
+      '"schedule":{"type":"step","step_size":2,"gamma":0.1,"warmup_epochs":0},' +
+      '"loss":"auto","label_smoothing":0,"huber_delta":1,"heads":{},"validation_split":0.1,"shuffle":true},' +
+      '"scaling":{"std":[1],"mean":[0]},"counting":"macs","dry_run":false,"seed":0}',
+  );
+  expect(Object.keys(resolveConfig({}, { hasDataset: true }))).toEqual([
+    'algorithm',
+    'target',
+    'ignore',
+    'finetune',
+    'scaling',
+    'counting',
+    'dry_run',
+    'seed',
+  ]);
+});
+
 describe('defaults of the schema', () => {
   /** Every schema in a schema, with where it is. */
   function* schemasOf(schema: unknown, at = ''): Generator<[string, Record<string, unknown>]> {
     if (typeof schema !== 'object' || schema === null) return;
     if (!Array.isArray(schema)) yield [at, schema as Record<string, unknown>];
-    for (const [key, child] of Object.entries(schema)) if (key !== 'default') yield* schemasOf(child, `${at}/${key}`);
+    for (const [key, child] of Object.entries(schema))
+      if (!/^(x-)?default$/.test(key)) yield* schemasOf(child, `${at}/${key}`);
   }
-  const withDefault = [...schemasOf(PruneConfigInput)].filter(([, schema]) => 'default' in schema);
+  const all = [...schemasOf(PruneConfigInput)];
+  const withDefault = all.filter(([, schema]) => 'default' in schema);
+  const dependent = all.filter(([, schema]) => 'x-default' in schema);
 
   test('each is valid', () => {
-    expect(withDefault.length).toBeGreaterThan(40);
-    for (const [at, schema] of withDefault) expect([at, schemaErrors(schema, schema.default)]).toEqual([at, []]);
+    expect(withDefault.length).toBeGreaterThan(30);
+    expect(dependent.length).toBeGreaterThan(10);
+    for (const [at, schema] of [...withDefault, ...dependent]) {
+      expect([at, schemaErrors(schema, schema.default ?? schema['x-default'])]).toEqual([at, []]);
+    }
+  });
+
+  const plugin = { name: 'P', aliases: [], create: () => Object.create(null) };
+  const installed: PartRows = {
+    ...BUILT_IN_PARTS,
+    algorithms: [...BUILT_IN_PARTS.algorithms, { ...plugin, parameters: { rounds: { type: 'integer', default: 3 } } }],
+    unitTypes: [...BUILT_IN_PARTS.unitTypes, { ...plugin, defaultArgs: { divisor: 8, floor: 0.3 } }],
+  };
+  const unit = { num_channels: 8, channels: { output_related: [{ name: 'c' }], input_related: [{ name: 'd' }] } };
+  const configs: object[] = [
+    {},
+    { finetune: false },
+    { target: { parameters: 0.3 } },
+    ...[0.5, { a: 0.5 }].map((target_pruning_ratio) => ({ algorithm: { target_pruning_ratio } })),
+    { algorithm: { type: 'P' } },
+    { algorithm: { step_freq: 2, prune_times: 1 } },
+    ...BUILT_IN_PARTS.mutators.map(({ name }) => ({ algorithm: { mutator_cfg: { type: name } } })),
+    ...installed.unitTypes.map(({ name }) => unitCfg({ type: name })),
+    unitCfg({ default_args: { cap: 0.05 } }),
+    unitCfg({ default_args: { choice_mode: 'number', divisor: 4 }, units: { a: { init_args: { min_value: 2 } } } }),
+    unitCfg({ units: { a: { choice: 0.5, num_channels: 8, init_args: {} } } }),
+    { algorithm: { mutator_cfg: { parse_cfg: { type: 'Config' }, channel_unit_cfg: { units: { a: unit } } } } },
+  ];
+  const trainings: object[] = [
+    {},
+    ...['sgd', 'adam', 'adamw', 'rmsprop'].map((type) => ({ optimizer: { type } })),
+    ...['constant', 'cosine'].map((type) => ({ schedule: { type } })),
+    { schedule: { type: 'step', step_size: 2 } },
+    { distillation: {}, augmentation: {}, early_stopping: {}, heads: { a: {} }, loss: 'huber' },
+  ];
+  test.each([
+    ...configs.map((config): [object, boolean] => [config, false]),
+    ...configs.map((config): [object, boolean] => [config, true]),
+    ...['none', { mean: [1], std: [2] }].map((scaling): [object, boolean] => [{ scaling }, true]),
+    ...trainings.map((finetune): [object, boolean] => [{ finetune }, true]),
+  ])('a client that fills in those that are published changes nothing: %j, data set: %j', (config, hasDataset) => {
+    const filled = Value.Default(PruneConfigInput, structuredClone(config));
+    expect(filled).not.toEqual(config);
+    expect(resolveConfig(filled, { hasDataset, installed })).toEqual(resolveConfig(config, { hasDataset, installed }));
   });
 
   test('no text repeats one', () => {
@@ -241,9 +323,6 @@ describe('aliases', () => {
   });
 });
 
-const unitCfg = (channel_unit_cfg: object) => ({ algorithm: { mutator_cfg: { channel_unit_cfg } } });
-const U = '/algorithm/mutator_cfg/channel_unit_cfg';
-
 describe('faults, each named by pointer', () => {
   test.each<[string, unknown, string | RegExp]>([
     ['not an object', [], /^: must be object, found \[\]/],
@@ -301,7 +380,7 @@ describe('faults, each named by pointer', () => {
           },
         },
       },
-      /must be one of candidate_choices \[0.25, 0.75\]/,
+      /must be one of candidate_choices \[0.25, 0.75\], since choice_mode is "bucket", found 0.5$/,
     ],
     [
       'bucket without candidates',
@@ -416,6 +495,23 @@ describe('faults, each named by pointer', () => {
     const found = faults(config);
     if (typeof expected === 'string') expect(found).toContain(expected);
     else expect(found.filter((f) => expected.test(f))).toHaveLength(1);
+  });
+
+  test('what is wrong with the arguments of all units is told once, with those of a unit where it has them', () => {
+    const units = { a: { init_args: { divisor: 8 } }, b: { init_args: { min_value: 2 } } };
+    const needed = 'candidate_choices: is needed, since choice_mode is "bucket"';
+    const bucket = { choice_mode: 'bucket' };
+    expect(faults(unitCfg({ default_args: bucket, units }))).toEqual([`${U}/default_args/${needed}`]);
+    expect(faults(unitCfg({ units: { ...units, c: { init_args: bucket } } }))).toEqual([
+      `${U}/units/c/init_args/${needed}`,
+    ]);
+    const bounds = { floor: 0.5, cap: 0.3 };
+    expect(faults(unitCfg({ default_args: bounds, units }))).toEqual([
+      `${U}/default_args/floor: 0.5 is above cap, 0.3`,
+    ]);
+    expect(
+      faults(unitCfg({ default_args: { cap: 0.3 }, units: { ...units, c: { init_args: { floor: 0.5 } } } })),
+    ).toEqual([`${U}/units/c/init_args/floor: 0.5 is above cap, 0.3`]);
   });
 
   test('finetune without a data set', () => {

@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { about, withDefaults } from '../../checks/index.js';
+import { aboutDependent, withDefaults } from '../../checks/index.js';
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { algorithmInCode } from '../config/in-code.js';
@@ -18,11 +18,12 @@ export interface IteConfig extends AlgorithmConfig {
   readonly linear_schedule?: boolean;
 }
 
+/** Fields of this algorithm only: no client may fill them in for another. */
 const parameters = {
   step_freq: Type.Integer({
     minimum: 1,
     maximum: 10000,
-    ...about('Epochs between prune steps; iterations where `finetune.epochs` is 1.', 1),
+    ...aboutDependent('Epochs between prune steps; iterations where `finetune.epochs` is 1.', 1),
   }),
   prune_times: Type.Integer({
     minimum: 1,
@@ -30,7 +31,7 @@ const parameters = {
     description:
       'Prune steps. Default 3 with finetuning (fewer when there are too few epochs), else 1. The last one, at (prune_times - 1) * step_freq, must come before the last epoch ends.',
   }),
-  linear_schedule: Type.Boolean(about('Step by step to the target, or all of it at the first step.', true)),
+  linear_schedule: Type.Boolean(aboutDependent('Step by step to the target, or all of it at the first step.', true)),
 };
 
 const Schema = algorithmSchema(parameters, {});

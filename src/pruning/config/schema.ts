@@ -2,6 +2,7 @@
 import Type, { type TProperties, type TSchema } from 'typebox';
 import {
   about,
+  aboutDependent,
   closed,
   LONGEST_NAME,
   LONGEST_PART_NAME,
@@ -21,47 +22,48 @@ const Name = Type.String({ maxLength: LONGEST_PART_NAME });
 /** A choice by `choice_mode`: `choiceFault` says what it may be. */
 const Choice = (options = {}) => Type.Number({ exclusiveMinimum: 0, ...options });
 
-const unitArgs = {
-  choice_mode: Type.Enum(['ratio', 'number', 'bucket'], {
-    default: 'ratio',
-    description:
-      'What a choice means: `ratio` the remaining share in (0, 1], `number` a count of channels, `bucket` one of `candidate_choices`. Types of units may start from another.',
-  }),
-  divisor: Type.Integer({ minimum: 1, maximum: 65536, ...about('Kept channels are a multiple of this.', 1) }),
-  min_value: Type.Integer({ minimum: 1, maximum: 1048576, ...about('Never fewer channels than this.', 1) }),
+/** @param say what an argument is for, and what it is where it is left out */
+const unitArgs = (say: typeof aboutDependent) => ({
+  choice_mode: Type.Enum(
+    ['ratio', 'number', 'bucket'],
+    say(
+      'What a choice means: `ratio` the remaining share in (0, 1], `number` a count of channels, `bucket` one of `candidate_choices`.',
+      'ratio',
+    ),
+  ),
+  divisor: Type.Integer({ minimum: 1, maximum: 65536, ...say('Kept channels are a multiple of this.', 1) }),
+  min_value: Type.Integer({ minimum: 1, maximum: 1048576, ...say('Never fewer channels than this.', 1) }),
   min_ratio: Type.Number({
     exclusiveMinimum: 0,
     maximum: 1,
-    ...about('Rounding to `divisor` never goes below this share of the choice.', 0.9),
-  }),
-  floor: Type.Number({
-    minimum: 0,
-    maximum: 1,
-    ...about('The least share of its channels that a `target` leaves a unit.', 0.1),
-  }),
-  cap: Type.Number({
-    exclusiveMinimum: 0,
-    maximum: 1,
-    ...about('The greatest share of its channels that a `target` leaves a unit.', 1),
+    ...say('Rounding to `divisor` never goes below this share of the choice.', 0.9),
   }),
   candidate_choices: Type.Array(Choice(), {
     minItems: 1,
     maxItems: 1024,
     description: 'The choices of `bucket` mode: whole numbers are channels, fractions are shares.',
   }),
-};
+  floor: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    ...say('The least share of its channels that a `target` leaves a unit.', 0.1),
+  }),
+  cap: Type.Number({
+    exclusiveMinimum: 0,
+    maximum: 1,
+    ...say('The greatest share of its channels that a `target` leaves a unit.', 1),
+  }),
+});
 
-export const DefaultArgs = OptionalFields(unitArgs, about('Arguments of every unit that has none of its own.', {}));
-
-/** The arguments of a unit alone, which are `default_args` where it has none. */
-const ownArgs = Object.fromEntries(
-  Object.entries<TSchema & { default?: unknown }>(unitArgs).map(([name, { default: _, ...schema }]) => [name, schema]),
-) as typeof unitArgs;
+export const DefaultArgs = OptionalFields(
+  unitArgs(aboutDependent),
+  about('Arguments of every unit that has none of its own. Types of units may start from others than said here.', {}),
+);
 
 const RelatedChannels = Type.Object(
   {
     name: Type.String({ maxLength: LONGEST_NAME, description: "The layer's name." }),
-    start: Type.Optional(Type.Integer({ minimum: 0, ...about('First channel.', 0) })),
+    start: Type.Optional(Type.Integer({ minimum: 0, ...about('First channel. Default 0.') })),
     end: Type.Optional(Type.Integer({ minimum: 1, ...about('One past the last channel. Default: all of the unit.') })),
   },
   closed,
@@ -71,7 +73,7 @@ const Related = (description: string) => Type.Array(RelatedChannels, { maxItems:
 
 const Unit = OptionalFields({
   init_args: OptionalFields(
-    { num_channels: Type.Integer({ minimum: 1 }), ...ownArgs },
+    { num_channels: Type.Integer({ minimum: 1 }), ...unitArgs((description) => about(description)) },
     about('Arguments of this unit, merged over `default_args`.'),
   ),
   channels: Type.Object(

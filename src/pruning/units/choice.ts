@@ -31,7 +31,9 @@ const number: ChoiceKind = {
 
 const bucket: ChoiceKind = {
   expected: (choice, { candidate_choices = [] }) =>
-    candidate_choices.includes(choice) ? undefined : `one of candidate_choices [${listed(candidate_choices)}]`,
+    candidate_choices.includes(choice)
+      ? undefined
+      : `one of candidate_choices [${listed(candidate_choices)}], since choice_mode is "bucket"`,
   count: (choice, numChannels, args) => candidateKind(args).count(choice, numChannels, args),
   choice(count, numChannels, args) {
     const kind = candidateKind(args);
@@ -67,13 +69,20 @@ export function unitArgsOf(unit: UnitConfig | undefined, defaults: UnitArgs): Un
   return { ...defaults, ...unit?.init_args };
 }
 
-/** Arguments that don't go with the others, each with what is wrong with it. */
-export function argsFaults({ choice_mode, candidate_choices, floor, cap }: UnitArgs): [keyof UnitArgs, string][] {
+/**
+ * Arguments that don't go with the others, each with what is wrong with it.
+ * @param own those to blame: what is wrong without them is not told.
+ */
+export function argsFaults(args: UnitArgs, own: Partial<UnitArgs> = args): [keyof UnitArgs, string][] {
+  const { floor, cap } = args;
   const faults: [keyof UnitArgs, string][] = [];
-  if (choice_mode === 'bucket' && !candidate_choices?.length) {
+  if (own.choice_mode === 'bucket' && !args.candidate_choices?.length) {
     faults.push(['candidate_choices', 'is needed, since choice_mode is "bucket"']);
   }
-  if (floor !== undefined && cap !== undefined && floor > cap) faults.push(['floor', `${floor} is above cap, ${cap}`]);
+  const bounded = own.floor !== undefined || own.cap !== undefined;
+  if (bounded && floor !== undefined && cap !== undefined && floor > cap) {
+    faults.push(['floor', `${floor} is above cap, ${cap}`]);
+  }
   return faults;
 }
 
