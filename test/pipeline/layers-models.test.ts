@@ -7,12 +7,11 @@ import { openFileSet } from '../../src/archive/index.js';
 import { createOnnxRuntimeEngine } from '../../src/engine/onnxruntime/index.js';
 import { detectFormat } from '../../src/formats/index.js';
 import { type Tensor, tensor } from '../../src/graph/tensor.js';
-import { runJob } from '../../src/pipeline/index.js';
-import { resolveConfig } from '../../src/prune-config/index.js';
 import { CPU_ENGINE } from '../engine/cpu-engine.js';
 import { relativeError, runStock } from '../formats/run-graph.js';
 import { describeShared } from '../shared.js';
 import { loadStock, useCpu, useWasm } from '../support/tfjs.js';
+import { runWholeJob } from '../support/whole-job.js';
 
 interface Case {
   /** Units that the report lists as prunable. */
@@ -50,26 +49,13 @@ async function modelFolder(folder: string, extent: number | undefined): Promise<
   return to;
 }
 
-const LISTENER = { phase() {}, progress() {}, metric() {}, warning() {}, log() {} };
-
 for (const [name, { units, config, extent, onCpu }] of Object.entries(MODELS)) {
   describeShared(name, `models/tfjs-layers/${name}`, (folder) => {
     test('half of its MACs are pruned, certified, and the file loads in stock TensorFlow.js', async () => {
-      const outDir = await mkdtemp(join(tmpdir(), 'espalier-out-'));
-      const outcome = await runJob(
-        {
-          jobId: 'job_1',
-          model: { path: await modelFolder(folder, extent), name, sha256: name },
-          config: resolveConfig({ ...config, target: { macs: 0.5 } }, { hasDataset: false }),
-          outDir,
-          checkpointDir: await mkdtemp(join(tmpdir(), 'espalier-checkpoint-')),
-          engine: 'onnxruntime',
-          threads: 1,
-        },
-        LISTENER,
-        new AbortController().signal,
-      );
-      const { baseline, pruned, equivalence } = outcome.result!;
+      const path = await modelFolder(folder, extent);
+      const options = { engine: 'onnxruntime', threads: 1 } as const;
+      const { result, outDir } = await runWholeJob(path, { ...config, target: { macs: 0.5 } }, options);
+      const { baseline, pruned, equivalence } = result!;
       expect(pruned.macs / baseline.macs).toBeLessThanOrEqual(0.5);
       expect(pruned.macs / baseline.macs).toBeGreaterThan(0.4);
       expect(equivalence!.ok).toBe(true);

@@ -4,14 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { expect, test } from 'vitest';
-import { inspectModel, runJob } from '../../../src/pipeline/index.js';
-import { resolveConfig } from '../../../src/prune-config/index.js';
+import { inspectModel } from '../../../src/pipeline/index.js';
 import { describeShared, SHARED } from '../../shared.js';
 import { readMnist, writeMnistNpz } from '../../support/mnist.js';
+import { runWholeJob } from '../../support/whole-job.js';
 
 const TRAIN = 8000;
 const VALIDATION = 2000;
-const LISTENER = { phase() {}, progress() {}, metric() {}, warning() {}, log() {} };
 
 describeShared('ort-mnist-cntk, MACs 0.5, 8,000 images, 5 epochs', 'data/mnist-t10k', () => {
   const path = join(SHARED, 'models/onnx/ort-mnist-cntk/mnist.onnx');
@@ -31,24 +30,11 @@ describeShared('ort-mnist-cntk, MACs 0.5, 8,000 images, 5 epochs', 'data/mnist-t
   });
 
   test('loses less than half a point, and onnxruntime gets the same images right', async () => {
-    const outDir = await mkdtemp(join(tmpdir(), 'espalier-onnx-'));
-    const data = join(outDir, 'mnist.npz');
+    const data = join(await mkdtemp(join(tmpdir(), 'espalier-onnx-')), 'mnist.npz');
     await writeMnistNpz(data, TRAIN, VALIDATION);
-    const outcome = await runJob(
-      {
-        jobId: 'job_1',
-        model: { path, name: 'mnist.onnx', sha256: 'mnist' },
-        dataset: { path: data, name: 'mnist.npz', sha256: 'data' },
-        config: resolveConfig({ target: { macs: 0.5 }, finetune: { epochs: 5 } }, { hasDataset: true }),
-        outDir,
-        checkpointDir: await mkdtemp(join(tmpdir(), 'espalier-checkpoint-')),
-        engine: 'onnxruntime',
-        threads: 2,
-      },
-      LISTENER,
-      new AbortController().signal,
-    );
-    const { baseline, pruned, equivalence } = outcome.result!;
+    const config = { target: { macs: 0.5 }, finetune: { epochs: 5 } };
+    const { result, outDir } = await runWholeJob(path, config, { data, engine: 'onnxruntime', threads: 2 });
+    const { baseline, pruned, equivalence } = result!;
     expect(pruned.macs).toBeLessThanOrEqual(baseline.macs / 2);
     expect(pruned.accuracy).toBeGreaterThanOrEqual(baseline.accuracy! - 0.005);
     expect(equivalence!.relative).toBeLessThan(1e-5);

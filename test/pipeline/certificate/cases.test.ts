@@ -1,15 +1,10 @@
 /** The certificate holds on third-party cases, which other engines, exporters and types are in. */
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { JobSpec } from '../../../src/contract.js';
-import { runJob } from '../../../src/pipeline/index.js';
-import { resolveConfig } from '../../../src/prune-config/index.js';
 import { CPU_ENGINE } from '../../engine/cpu-engine.js';
 import { describeShared } from '../../shared.js';
-
-const LISTENER = { phase() {}, progress() {}, metric() {}, warning() {}, log() {} };
+import { runWholeJob } from '../../support/whole-job.js';
 
 const FILES = [
   'd34_mask_onehot_last.onnx',
@@ -28,20 +23,8 @@ const FILES = [
 ];
 
 async function run(path: string, engine: JobSpec['engine'] = 'auto') {
-  const name = basename(path);
-  const { result } = await runJob(
-    {
-      jobId: 'job_1',
-      model: { path, name, sha256: name },
-      config: resolveConfig({ algorithm: { target_pruning_ratio: 0.5 } }, { hasDataset: false }),
-      outDir: await mkdtemp(join(tmpdir(), 'espalier-case-')),
-      checkpointDir: await mkdtemp(join(tmpdir(), 'espalier-case-')),
-      engine,
-      threads: 1,
-    },
-    LISTENER,
-    new AbortController().signal,
-  );
+  const config = { algorithm: { target_pruning_ratio: 0.5 } };
+  const { result } = await runWholeJob(path, config, { engine, threads: 1 });
   return result!.equivalence!;
 }
 
