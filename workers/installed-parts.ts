@@ -1,5 +1,5 @@
 import { BUILT_IN_PARTS, type PartRows } from '../src/prune-config/index.js';
-import { parseNamesChildMessage } from './protocol.js';
+import { parsePartsChildMessage } from './protocol.js';
 import { type ChildLimits, childEntry, runChild } from './run-child.js';
 
 const LIMITS: ChildLimits = { memoryBytes: 2 ** 30, deadlineMs: 30_000, cancelGraceMs: 0 };
@@ -12,9 +12,9 @@ export async function readInstalledParts(plugins: readonly string[]): Promise<Pa
   if (plugins.length === 0) return BUILT_IN_PARTS;
   const output: string[] = [];
   const child = runChild<never, PartRows>({
-    entry: childEntry('names-child'),
-    request: { type: 'names', plugins },
-    parse: parseNamesChildMessage,
+    entry: childEntry('parts-child'),
+    request: { type: 'parts', plugins },
+    parse: parsePartsChildMessage,
     onEvent: () => {},
     onOutput: (_stream, line) => output.push(line),
     limits: LIMITS,

@@ -4,9 +4,9 @@ import { loadParts } from '../src/pipeline/index.js';
 import { rowsOf } from '../src/prune-config/index.js';
 import { openChildChannel } from './child-channel.js';
 import { fitError } from './fit.js';
-import { parseNamesRequest } from './protocol.js';
+import { parsePartsRequest } from './protocol.js';
 
-const channel = openChildChannel(parseNamesRequest, ({ plugins }) => {
+const channel = openChildChannel(parsePartsRequest, ({ plugins }) => {
   loadParts(plugins)
     .then((parts) => channel.finish({ type: 'done', value: rowsOf(parts) }))
     .catch((error: Error) => {

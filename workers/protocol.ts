@@ -125,8 +125,8 @@ export const parseJobChildMessage = parser(Type.Union([Event, Failure, message('
 export const parseInspectChildMessage = parser(
   Type.Union([Failure, message('done', { value: Opaque<ModelInspection | DatasetInspection>() })]),
 );
-export const parseNamesChildMessage = parser(
+export const parsePartsChildMessage = parser(
   Type.Union([Failure, message('done', { value: Opaque<PartRows>(Parts) })]),
 );
 export const parseJobRequest = parser(Type.Union([message('run', { spec: Spec }), message('cancel', {})]));
-export const parseNamesRequest = parser(message('names', { plugins: Type.Array(Type.String()) }));
+export const parsePartsRequest = parser(message('parts', { plugins: Type.Array(Type.String()) }));

@@ -4,7 +4,7 @@ import {
   parseInspectChildMessage,
   parseJobChildMessage,
   parseJobRequest,
-  parseNamesChildMessage,
+  parsePartsChildMessage,
 } from '../../workers/protocol.js';
 
 const artifact = { name: 'model.zip', content_type: 'application/zip', size_bytes: 1, sha256: 'a'.repeat(64) };
@@ -41,12 +41,12 @@ test('an inspection has no events', () => {
   expect(parseInspectChildMessage({ type: 'done', value: { format: 'onnx' } })).toBeDefined();
 });
 
-test('names are those of every kind of part', () => {
+test('parts are those of every kind', () => {
   const parts = JSON.parse(JSON.stringify(BUILT_IN_PARTS));
   const { criteria: _, ...others } = parts;
-  expect(parseNamesChildMessage({ type: 'done', value: parts })).toBeDefined();
-  expect(parseNamesChildMessage({ type: 'done', value: others })).toBeUndefined();
-  expect(parseNamesChildMessage({ type: 'done', value: { ...others, criteria: 'l1' } })).toBeUndefined();
+  expect(parsePartsChildMessage({ type: 'done', value: parts })).toBeDefined();
+  expect(parsePartsChildMessage({ type: 'done', value: others })).toBeUndefined();
+  expect(parsePartsChildMessage({ type: 'done', value: { ...others, criteria: 'l1' } })).toBeUndefined();
 });
 
 test('a request without folders is none', () => {
