@@ -9,9 +9,9 @@ import {
   BUILT_IN_PARTS,
   choiceFault,
   defaultArgsOf,
-  IteAlgorithm,
   keepsAll,
   type PartRows,
+  parametersOf,
   type UnitArgs,
   type UnitConfig,
   unitArgsOf,
@@ -55,7 +55,7 @@ export function resolveConfig(
   };
 
   const parts = namedParts(canonical.value, installed);
-  const { parameters = IteAlgorithm.parameters } = parts.algorithms;
+  const parameters = parametersOf(parts.algorithms);
   const schema = schemaWith(parameters);
   for (const fault of schemaErrors(schema, canonical.value)) report(fault.pointer, fault.message);
   if (errors.length > 0) throw invalid(errors);

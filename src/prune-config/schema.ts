@@ -7,6 +7,7 @@ import {
   about,
   aboutDependent,
   closed,
+  defaultText,
   LONGEST_NAME,
   LONGEST_PART_NAME,
   MOST_NAMES,
@@ -41,7 +42,7 @@ const names = {
       aboutDependent,
     ),
     criterion: PartName(
-      `What a \`CriterionChannelUnit\` ranks channels by; other types take none. Default \`${criteria[0].name}\`.`,
+      `What a \`CriterionChannelUnit\` ranks channels by; other types take none. ${defaultText(criteria[0].name)}`,
     ),
   }),
 };

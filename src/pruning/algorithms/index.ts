@@ -29,6 +29,13 @@ export const ALGORITHM_TYPES: readonly AlgorithmType[] = [
   },
 ];
 
+/** The parameters that a config may give to an algorithm. */
+export function parametersOf({
+  parameters = IteAlgorithm.parameters,
+}: Pick<AlgorithmType, 'parameters'>): AlgorithmParameters {
+  return parameters;
+}
+
 /**
  * @param config with the algorithm's own parameters, which are checked and filled in
  * @throws EspalierError CONFIG_INVALID for a type or a parameter that there is not, and whatever the algorithm's config brings
@@ -39,7 +46,7 @@ export function createAlgorithm(
   parts?: MutatorParts & { readonly algorithms: readonly AlgorithmType[] },
 ): BaseAlgorithm {
   const found = getNamed('algorithm type', type, parts?.algorithms ?? ALGORITHM_TYPES);
-  const schema = algorithmSchema(found.parameters ?? IteAlgorithm.parameters, {});
+  const schema = algorithmSchema(parametersOf(found), {});
   const config = withDefaults(schema, algorithmInCode(schema, fields)) as AlgorithmConfig;
   return found.create(architecture, { ...config, ...(mutator_cfg && { mutator_cfg }) }, parts);
 }
