@@ -50,9 +50,10 @@ export class OpenAnswers {
    * Counts a long text until the end of its answer. Resolves when it may be sent: one in each turn of the event loop, so
    * that others are served in between. A short one, as a string, is let through; one of what can be done but once is
    * counted, and not refused.
+   * @param end of the answer; asked for where the text is long alone: polls come by the thousand
    * @throws EspalierError UNAVAILABLE
    */
-  async addText<T extends Buffer | string>(text: T, end: AbortSignal, { refuses = true } = {}): Promise<T> {
+  async addText<T extends Buffer | string>(text: T, end: () => AbortSignal, { refuses = true } = {}): Promise<T> {
     if (typeof text === 'string') return text;
     const answers = this.#texts.get(text) ?? 0;
     if (answers === 0) {
@@ -63,7 +64,7 @@ export class OpenAnswers {
       this.#bytes += text.length;
     }
     this.#texts.set(text, answers + 1);
-    whenOver(end, () => {
+    whenOver(end(), () => {
       const left = this.#texts.get(text)! - 1;
       if (left > 0) return this.#texts.set(text, left);
       this.#texts.delete(text);

@@ -75,7 +75,7 @@ export function jobRoutes(app: TypedApp, services: Services, open: OpenAnswers):
         await jobs.cancel(job.id);
         throw new EspalierError('BAD_REQUEST', `the client left before the answer; ${job.id} is canceled`);
       }
-      const end = endOf(request, reply);
+      const end = () => endOf(request, reply);
       const text = await open.addText(jobText(writtenJob(job)), end, { refuses: false });
       return reply.code(202).header('location', `/jobs/${job.id}`).type(JSON_TYPE).send(text);
     },
@@ -129,7 +129,7 @@ export function jobRoutes(app: TypedApp, services: Services, open: OpenAnswers):
       const end = waitMs > 0 ? endOf(request, reply) : undefined;
       if (end) open.addWait(end);
       const job = await (end ? jobs.wait(params.id, waitMs, end) : jobs.get(params.id));
-      return reply.type(JSON_TYPE).send(await open.addText(jobText(job), end ?? endOf(request, reply)));
+      return reply.type(JSON_TYPE).send(await open.addText(jobText(job), () => end ?? endOf(request, reply)));
     },
   );
 
@@ -148,7 +148,7 @@ export function jobRoutes(app: TypedApp, services: Services, open: OpenAnswers):
     },
     async (request, reply) => {
       // Who is answered 503 may ask again: it changes nothing more.
-      const text = await open.addText(jobText(await jobs.cancel(request.params.id)), endOf(request, reply));
+      const text = await open.addText(jobText(await jobs.cancel(request.params.id)), () => endOf(request, reply));
       return reply.code(202).type(JSON_TYPE).send(text);
     },
   );
@@ -167,7 +167,7 @@ export function jobRoutes(app: TypedApp, services: Services, open: OpenAnswers):
       },
     },
     async (request, reply) => {
-      const end = endOf(request, reply);
+      const end = () => endOf(request, reply);
       const text = await open.addText(jobText(await jobs.retry(request.params.id)), end, { refuses: false });
       return reply.code(202).type(JSON_TYPE).send(text);
     },

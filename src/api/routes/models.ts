@@ -143,7 +143,7 @@ export function modelRoutes(app: TypedApp, services: Services, open: OpenAnswers
         },
       );
       if (text === undefined) throw missing(params.id);
-      return reply.type(JSON_TYPE).send(await open.addText(text, endOf(request, reply)));
+      return reply.type(JSON_TYPE).send(await open.addText(text, () => endOf(request, reply)));
     },
   );
 }
