@@ -1,7 +1,8 @@
 import { fileSetOf } from '../../src/archive/index.js';
 import type { LoadedModel } from '../../src/formats/format.js';
 import { detectFormat } from '../../src/formats/index.js';
-import { modelFiles, tf } from '../support/tfjs.js';
+import { seededRandom } from '../support/seeded-random.js';
+import { modelFiles, randomizeWeights, tf } from '../support/tfjs.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests reach into JSON of any shape
 export type AnyJson = any;
@@ -16,7 +17,10 @@ export async function plainFiles(): Promise<Map<string, Uint8Array>> {
     tf.layers.dense({ units: 3, activation: 'softmax', name: 'dense' }),
   ];
   const output = layers.reduce((t, layer) => layer.apply(t) as tf.SymbolicTensor, input as tf.SymbolicTensor);
-  return modelFiles(tf.model({ inputs: input, outputs: output, name: 'plain' }));
+  const model = tf.model({ inputs: input, outputs: output, name: 'plain' });
+  // Of one seed: how much rounding weights shows in the outputs goes by the weights.
+  randomizeWeights(model, seededRandom(3));
+  return modelFiles(model);
 }
 
 export function jsonOf(files: ReadonlyMap<string, Uint8Array>): AnyJson {
