@@ -36,8 +36,8 @@ afterEach(async () => {
   await open.queue.close();
 });
 
-const job = (): JobMessage => {
-  const finetune = { epochs: 3, batch_size: 32, optimizer: { type: 'sgd', learning_rate: 0.05 } };
+const job = (epochs: number): JobMessage => {
+  const finetune = { epochs, batch_size: 32, optimizer: { type: 'sgd', learning_rate: 0.05 } };
   const algorithm = { type: 'IteAlgorithm', prune_times: 2 };
   return {
     job_id: `job_${ulid()}`,
@@ -57,7 +57,7 @@ const finished = (report: WorkerReport) => {
 };
 
 test('a job that is killed after its first epoch ends with the weights of one that was not disturbed', async () => {
-  const [disturbed, undisturbed] = [job(), job()];
+  const [disturbed, undisturbed] = [job(12), job(12)];
   const firstEpoch = reports.until(
     (report) => report.job_id === disturbed.job_id && report.type === 'metric' && report.epoch === 1,
   );
@@ -84,7 +84,8 @@ const weightsOf = (jobId: string, attempt: number, name = ''): Buffer => {
 };
 
 test('a canceled job stops within its grace time', async () => {
-  const message = job();
+  // Long enough not to end by itself before the cancel reaches it.
+  const message = job(10_000);
   await open.queue.enqueue(message);
   await reports.until(({ type }) => type === 'metric');
   expect(await open.queue.cancel(message.job_id)).toBe('signaled');
