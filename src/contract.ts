@@ -13,6 +13,7 @@ export const PHASES = [
   'analyzing',
   'baseline',
   'pruning',
+  'recovering',
   'finetuning',
   'evaluating',
   'verifying',

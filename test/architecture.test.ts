@@ -27,8 +27,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   report: [...LEAVES, 'contract'],
   engine: [...LEAVES, 'autodiff', 'installed-engines'],
   contract: ['prune-config', 'archive', 'installed-engines'],
+  recovery: ['graph', 'errors', 'engine'],
   pipeline: [
     ...LEAVES,
+    'recovery',
     ...['version', 'contract', 'formats', 'autodiff', 'pruning', 'drawing', 'prune-config', 'engine', 'data', 'report'],
   ],
   config: [...SERVICE_LEAVES, 'installed-engines', 'webgpu'],

@@ -4,7 +4,10 @@
 export interface JobView {
   id: string;
   status: 'queued' | 'running' | 'succeeded' | 'failed' | 'canceled';
-  /** `loading`, `analyzing`, `baseline`, `pruning`, `finetuning`, `evaluating`, `verifying` or `exporting`. */
+  /**
+   * `loading`, `analyzing`, `baseline`, `pruning`, `recovering`, `finetuning`, `evaluating`, `verifying` or
+   * `exporting`.
+   */
   phase: string | null;
   progress: number;
   model: string;
@@ -18,7 +21,10 @@ export interface JobView {
   error: {
     code: string;
     message: string;
-    /** `loading`, `analyzing`, `baseline`, `pruning`, `finetuning`, `evaluating`, `verifying` or `exporting`. */
+    /**
+     * `loading`, `analyzing`, `baseline`, `pruning`, `recovering`, `finetuning`, `evaluating`, `verifying` or
+     * `exporting`.
+     */
     phase: string | null;
     retryable: boolean;
   } | null;
@@ -140,7 +146,10 @@ export interface JobView {
 export interface JobSummaryView {
   id: string;
   status: 'queued' | 'running' | 'succeeded' | 'failed' | 'canceled';
-  /** `loading`, `analyzing`, `baseline`, `pruning`, `finetuning`, `evaluating`, `verifying` or `exporting`. */
+  /**
+   * `loading`, `analyzing`, `baseline`, `pruning`, `recovering`, `finetuning`, `evaluating`, `verifying` or
+   * `exporting`.
+   */
   phase: string | null;
   progress: number;
   model: string;
@@ -154,7 +163,10 @@ export interface JobSummaryView {
   error: {
     code: string;
     message: string;
-    /** `loading`, `analyzing`, `baseline`, `pruning`, `finetuning`, `evaluating`, `verifying` or `exporting`. */
+    /**
+     * `loading`, `analyzing`, `baseline`, `pruning`, `recovering`, `finetuning`, `evaluating`, `verifying` or
+     * `exporting`.
+     */
     phase: string | null;
     retryable: boolean;
   } | null;
@@ -562,6 +574,17 @@ export interface PruneConfigInput {
       /** Epochs without a lower loss. Default 3. */
       patience?: number;
     };
+  };
+  /** After each prune step, before any training: the weights that are left are set by samples. */
+  recovery?: {
+    /**
+     * `least_squares` sets weights so that layers give what the original gives; `statistics` only means and spreads.
+     * The network as it was pruned takes part: it stays where it does better on samples held back. `auto` is
+     * `least_squares` where there is a data set. Default `auto`.
+     */
+    method?: 'auto' | 'least_squares' | 'statistics' | 'none';
+    /** At most so many training samples are looked at, without their labels. Default 1000. */
+    samples?: number;
   };
   /**
    * How raw values become model inputs: "auto" (floats as they are; integers divided by 255, unless the unpruned model

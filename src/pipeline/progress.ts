@@ -5,7 +5,8 @@ const ENDS: Readonly<Record<Phase, readonly [number, number]>> = {
   loading: [0.02, 0.1],
   analyzing: [0.04, 0.2],
   baseline: [0.1, 0.5],
-  pruning: [0.1, 0.6],
+  pruning: [0.1, 0.5],
+  recovering: [0.2, 0.6],
   finetuning: [0.88, 0.6],
   exporting: [0.88, 0.6],
   verifying: [0.97, 0.95],
@@ -36,8 +37,14 @@ export class Progress {
 
   /** @param share of training that is done, in [0, 1] */
   training(share: number): void {
-    const start = this.#endOf('baseline');
+    const start = this.#endOf('recovering');
     this.#report(start + share * (this.#endOf('finetuning') - start));
+  }
+
+  /** @param share of the phase that is done, in [0, 1]; what came before it is done */
+  within(phase: 'recovering', share: number): void {
+    const start = this.#endOf('pruning');
+    this.#report(start + share * (this.#endOf(phase) - start));
   }
 
   done(): void {

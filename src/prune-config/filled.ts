@@ -47,6 +47,10 @@ export interface FilledConfig {
       readonly patience: number;
     };
   };
+  readonly recovery: {
+    readonly method: 'auto' | 'least_squares' | 'statistics' | 'none';
+    readonly samples: number;
+  };
   readonly scaling: 'auto' | 'none' | '1/255' | {
     readonly mean: readonly number[];
     readonly std: readonly number[];

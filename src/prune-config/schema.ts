@@ -75,6 +75,24 @@ const Target = OptionalFields(
   }),
 );
 
+const Recovery = OptionalFields(
+  {
+    method: Type.Enum(
+      ['auto', 'least_squares', 'statistics', 'none'],
+      about(
+        '`least_squares` sets weights so that layers give what the original gives; `statistics` only means and spreads. The network as it was pruned takes part: it stays where it does better on samples held back. `auto` is `least_squares` where there is a data set.',
+        'auto',
+      ),
+    ),
+    samples: Type.Integer({
+      minimum: 4,
+      maximum: 100_000,
+      ...about('At most so many training samples are looked at, without their labels.', 1000),
+    }),
+  },
+  about('After each prune step, before any training: the weights that are left are set by samples.', {}),
+);
+
 /** @param parameters the algorithm's own fields */
 const configSchema = (parameters: AlgorithmParameters) =>
   OptionalFields(
@@ -94,6 +112,7 @@ const configSchema = (parameters: AlgorithmParameters) =>
         [Type.Literal(false), FinetuneInput],
         about('Training after each prune step, or false. Needs a data set. Default: on when there is one.'),
       ),
+      recovery: Recovery,
       scaling: Type.Union(
         [
           Type.Enum(['auto', 'none', '1/255']),

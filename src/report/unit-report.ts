@@ -1,6 +1,15 @@
 /** The unit report: which channels went, which stayed, and what that did (API.md, "Unit report"). */
 import type { Warning } from '../contract.js';
 
+/** How the weights that were left after a prune step were set by samples. */
+export interface RecoveryRow {
+  /** The way that was taken: `none` where the network as it was did best. */
+  readonly method: string;
+  readonly samples: number;
+  /** By method that was tried: how far outputs were from the original's, on samples that it was not fitted to. */
+  readonly divergences: Readonly<Record<string, number>>;
+}
+
 export interface ScheduleRow {
   readonly step: number;
   readonly iteration: number;
@@ -11,6 +20,9 @@ export interface ScheduleRow {
   readonly choices: Readonly<Record<string, number>>;
   readonly macs: number;
   readonly parameters: number;
+  /** Absent where nothing was recovered. */
+  readonly recovery?: RecoveryRow;
+  /** After recovery. */
   readonly accuracy_before_finetune: number | null;
   readonly accuracy_after_finetune: number | null;
 }

@@ -46,6 +46,18 @@ export const Report = named(
           choices: { ...Choices, description: 'What it came to after rounding.' },
           macs: Type.Integer(),
           parameters: Type.Integer(),
+          recovery: Type.Optional(
+            Type.Object(
+              {
+                method: { ...Name(), description: 'The way that did best; `none`: the network as it was pruned.' },
+                samples: Type.Integer(),
+                divergences: ByName(Type.Number(), 10, {
+                  description: "By method: how far outputs were from the original's, on samples held back.",
+                }),
+              },
+              { description: 'How weights were set by samples; absent where they were not.' },
+            ),
+          ),
           accuracy_before_finetune: Nullable(Type.Number()),
           accuracy_after_finetune: Nullable(Type.Number()),
         }),

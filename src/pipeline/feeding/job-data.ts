@@ -88,8 +88,7 @@ function partition(
   labelled: boolean,
   listener: JobListener,
 ): { train: Split; validation: Split } {
-  const share = config.finetune ? config.finetune.validation_split : 0;
-  const { train, validation } = splitValidation(all, share, config.seed);
+  const { train, validation } = splitValidation(all, heldOutShare(all, config), config.seed);
   if (validation) return { train, validation };
   if (config.finetune) {
     throw new EspalierError(
@@ -107,6 +106,13 @@ function partition(
     });
   }
   return { train: all, validation: all };
+}
+
+/** What weights are set by, by training or by recovery, is not what the model is scored on. */
+function heldOutShare({ count }: Split, { finetune, recovery }: PruneConfig): number {
+  if (finetune) return finetune.validation_split;
+  if (recovery.method === 'none' || count < 2) return 0;
+  return 1 - Math.min(recovery.samples, Math.floor(count / 2)) / count;
 }
 
 /** Nothing where there is nothing to score by and nothing is to be trained. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { JobSpec } from '../../contract.js';
 import { graphCost } from '../../graph/cost.js';
+import type { Tensor } from '../../graph/tensor.js';
 import type { FinetuneConfig } from '../../prune-config/index.js';
 import type { PruneStep, Subnet, Trainer } from '../../pruning/index.js';
 import type { ScheduleRow, TrainingSummary } from '../../report/unit-report.js';
@@ -13,6 +14,7 @@ import type { MemoryBudget } from '../training/micro-batch.js';
 import { deliverableWeights, SubnetTrainer } from '../training/subnet-trainer.js';
 import { reportScore, trainingSummary, warnOfFrozen } from '../training/training-report.js';
 import type { Measured } from './baseline.js';
+import { recoverSubnet } from './recover.js';
 import { type Importances, unitImportances } from './report-rows.js';
 import type { Job } from './stage.js';
 
@@ -95,7 +97,10 @@ class PruneRun {
     const trainer: Trainer = {
       iterationsPerEpoch: 0,
       fullWeights: async () => algorithm.mutator.weights,
-      prune: async (step) => this.addRow(step, algorithm.mutator.exportSubnet()),
+      prune: async (step) => {
+        this.addRow(step, algorithm.mutator.exportSubnet());
+        algorithm.mutator.setWeights(await this.recover());
+      },
       train: async () => {
         throw new Error(`${engine.name} was asked to train ${data ? 'without labels' : 'without data'}`);
       },
@@ -133,6 +138,7 @@ class PruneRun {
         onPruned: async (step) => {
           progress.begin('pruning');
           this.addRow(step, trainer.subnet);
+          trainer.takeWeights(await this.recover());
           const { accuracy } = await trainer.evaluate(signal);
           this.updateRow({ accuracy_before_finetune: accuracy });
         },
@@ -153,6 +159,14 @@ class PruneRun {
     } finally {
       await trainer.release();
     }
+  }
+
+  /** The full weights that recovery sets. */
+  private async recover(): Promise<ReadonlyMap<string, Tensor>> {
+    const recovered = await recoverSubnet(this.job, this.measured, this.measured.algorithm.mutator);
+    if (!recovered) return new Map();
+    this.updateRow({ recovery: recovered.row });
+    return recovered.weights;
   }
 
   private restore({ masks, constants, schedule, importances }: Checkpoint): void {

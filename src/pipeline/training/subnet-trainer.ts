@@ -129,6 +129,19 @@ export class SubnetTrainer implements Trainer {
     await this.#options.onPruned(step);
   }
 
+  /** Goes on with other full weights; averages start at them. */
+  takeWeights(weights: ReadonlyMap<string, Tensor>): void {
+    if (weights.size === 0) return;
+    const { mutator } = this.#options;
+    mutator.setWeights(weights);
+    const averages = this.#slots.get('average');
+    if (averages) {
+      const own = [...averages].map(([id, tensor]) => [id, weights.get(id) ?? tensor] as const);
+      this.#slots = new Map([...this.#slots, ['average', new Map(own)]]);
+    }
+    this.#subnet = mutator.exportSubnet();
+  }
+
   /** @throws the signal's reason, between steps; what was trained until then is kept; EspalierError TRAINING_DIVERGED */
   async train(stretch: TrainStretch, signal: AbortSignal | undefined): Promise<void> {
     if (this.#stopping.stopped) return;

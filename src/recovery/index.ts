@@ -1,0 +1,14 @@
+/**
+ * Recovery: the weights of a pruned network set anew so that it computes what the original does, by some samples, without labels and
+ * without training.
+ *
+ * Words:
+ * - **site**: a layer whose weights can be solved for. **rows**: what its weights are multiplied with, one for each output position.
+ * - **target**: what the site is to give: the original's output there, with its bias or batch norm, before any activation.
+ * - **moments**: sums of products of rows and targets; least squares need nothing else.
+ * - **step**: what is settled at one place of the network. **level**: steps that don't depend on each other.
+ * - **recipe**: a way to recover. Several are tried, and judged by samples that none was fitted to.
+ */
+export { type NamedRecipe, RECIPES, type RecipeName, type Recovered, recover } from './recover.js';
+export { type RankedUnit, rankChannelsByLoss } from './selection.js';
+export type { Block } from './sequence.js';

@@ -1,0 +1,108 @@
+import type { Engine } from '../engine/engine.js';
+import type { Graph } from '../graph/graph.js';
+import type { Tensor } from '../graph/tensor.js';
+import { changedValues } from './changed.js';
+import { divergenceOf } from './divergence.js';
+import { Products } from './moments.js';
+import { type Networks, withConstants } from './networks.js';
+import { type Block, settleInSequence } from './sequence.js';
+import { findSites, type Site } from './site.js';
+import { type Recipe, type Role, SiteStep } from './steps.js';
+
+/** A way to recover: passes over the network, one after the other. */
+export interface NamedRecipe {
+  readonly name: RecipeName;
+  readonly passes: readonly Recipe[];
+}
+
+export type RecipeName = 'none' | 'statistics' | 'least_squares' | 'least_squares_on_original';
+
+export interface RecoverOptions {
+  readonly engine: Engine;
+  readonly recipes: readonly NamedRecipe[];
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((share: number) => void) | undefined;
+}
+
+export interface Recovered {
+  readonly recipe: RecipeName;
+  /** The constants of the pruned network that are other than they were. */
+  readonly constants: ReadonlyMap<string, Tensor>;
+  /** By recipe, how far outputs are from the original's on samples held back. */
+  readonly divergences: Readonly<Partial<Record<RecipeName, number>>>;
+}
+
+/**
+ * Sets the weights of a pruned network so that it computes what the original does on some samples, without labels and without
+ * training. Every recipe is fitted on three quarters of the blocks; the one whose outputs come nearest to the original's on the
+ * others, is fitted again on all. `none`, the network as it is, takes part.
+ */
+export async function recover(
+  networks: Networks,
+  blocks: readonly Block[],
+  { engine, recipes, signal, onProgress }: RecoverOptions,
+): Promise<Recovered> {
+  const products = new Products(engine);
+  const sites = recoverableSites(networks);
+  const samples = blocks.reduce((n, block) => n + block.samples, 0);
+  const places = placesFor(samples);
+  const apply = async ({ passes }: NamedRecipe, roleOf: (block: number) => Role) => {
+    let now = networks;
+    const constants = new Map<string, Tensor>();
+    for (const recipe of passes) {
+      const options = { networks: now, products, places, roleOf, recipe };
+      const steps = sites.map((site) => new SiteStep(site, options));
+      const found = await settleInSequence(now, blocks, steps, { engine, signal });
+      for (const [id, tensor] of found) constants.set(id, tensor);
+      now = { ...now, pruned: withConstants(now.pruned, found) };
+    }
+    return { constants, pruned: now.pruned };
+  };
+  const judge = async (pruned: Graph): Promise<number> => {
+    const judging = blocks.filter((_, i) => turnOf(i) === 3);
+    return divergenceOf(networks.original, pruned, judging.length > 0 ? judging : blocks, engine);
+  };
+  try {
+    const tried: { recipe: NamedRecipe; divergence: number }[] = [];
+    for (const [i, recipe] of recipes.entries()) {
+      const { pruned } = await apply(recipe, (block) => JUDGED[turnOf(block)]);
+      tried.push({ recipe, divergence: await judge(pruned) });
+      onProgress?.((i + 1) / (recipes.length + 1));
+    }
+    const best = tried.reduce((a, b) => (b.divergence < a.divergence ? b : a));
+    const { constants } = await apply(best.recipe, (block) => FITTED[turnOf(block)]);
+    const divergences = Object.fromEntries(tried.map(({ recipe, divergence }) => [recipe.name, divergence]));
+    onProgress?.(1);
+    return { recipe: best.recipe.name, constants, divergences };
+  } finally {
+    await products.release();
+  }
+}
+
+const turnOf = (block: number): number => block % 4;
+const JUDGED: readonly Role[] = ['fit', 'fit', 'choose', 'judge'];
+const FITTED: readonly Role[] = ['fit', 'fit', 'fit', 'choose'];
+
+/** The layers that read what is other than in the original. */
+export function recoverableSites(networks: Networks): Site[] {
+  const changed = changedValues(networks);
+  return findSites(networks.original).filter(({ node }) => changed.has(node.outputs[0]));
+}
+
+function placesFor(samples: number): number {
+  if (samples >= 500) return 64;
+  return samples >= 100 ? 256 : 1024;
+}
+
+const least = { weights: 'least_squares', anchored: false } as const;
+const statistics: Recipe = { weights: 'statistics', inputs: 'pruned', lambda: 0, anchored: false };
+
+export const RECIPES: Readonly<Record<RecipeName, NamedRecipe>> = {
+  none: { name: 'none', passes: [] },
+  statistics: { name: 'statistics', passes: [statistics] },
+  least_squares: { name: 'least_squares', passes: [{ ...least, inputs: 'pruned', lambda: 1e-3 }] },
+  least_squares_on_original: {
+    name: 'least_squares_on_original',
+    passes: [{ ...least, inputs: 'original', lambda: 1e-3 }, statistics],
+  },
+};
