@@ -3,6 +3,7 @@ import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 import { changedValues } from './changed.js';
 import { divergenceOf } from './divergence.js';
+import { levelsOf } from './levels.js';
 import { Products } from './moments.js';
 import { type Networks, withConstants } from './networks.js';
 import { type Block, settleInSequence } from './sequence.js';
@@ -83,10 +84,21 @@ const turnOf = (block: number): number => block % 4;
 const JUDGED: readonly Role[] = ['fit', 'fit', 'choose', 'judge'];
 const FITTED: readonly Role[] = ['fit', 'fit', 'fit', 'choose'];
 
-/** The layers that read what is other than in the original. */
+/** The layers that read what is other than in the original. Of two that a sum adds up, the deeper repairs what the other misses. */
 export function recoverableSites(networks: Networks): Site[] {
   const changed = changedValues(networks);
-  return findSites(networks.original).filter(({ node }) => changed.has(node.outputs[0]));
+  const sites = findSites(networks.original).filter(({ node }) => changed.has(node.outputs[0]));
+  const depths = levelsOf(
+    networks.original,
+    sites.map(({ node }) => ({ node, after: [] })),
+  );
+  const repairs = new Map<string, number>();
+  sites.forEach(({ sum }, i) => {
+    if (!sum) return;
+    const other = repairs.get(sum.value);
+    if (other === undefined || depths.of[i] >= depths.of[other]) repairs.set(sum.value, i);
+  });
+  return sites.map(({ sum, ...site }, i) => (sum && repairs.get(sum.value) === i ? { ...site, sum } : site));
 }
 
 function placesFor(samples: number): number {

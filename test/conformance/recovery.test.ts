@@ -1,0 +1,52 @@
+/** Recovery on random networks, and on trained ones. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { openEngine } from '../../src/engine/index.js';
+import { ChannelMutator } from '../../src/pruning/index.js';
+import { divergenceOf } from '../../src/recovery/divergence.js';
+import { RECIPES, recover } from '../../src/recovery/index.js';
+import { withConstants } from '../../src/recovery/networks.js';
+import { CPU_ENGINE } from '../engine/cpu-engine.js';
+import { dropChannels, randomDrops } from '../support/random-choices.js';
+import { RANDOM_GRAPHS, RANDOM_GRAPHS_TIMEOUT_MS, runsOf } from '../support/random-graph-runs.js';
+import { continuousPlans, plannedGraph } from '../support/random-graphs.js';
+import { blocksOf, networksOf } from '../support/recovery-networks.js';
+
+const ALL = Object.values(RECIPES);
+const engine = await openEngine({ engine: CPU_ENGINE, threads: 1, notice: () => {} });
+
+test(
+  `over ${RANDOM_GRAPHS} random graphs: constants of the same shapes, and on other samples no worse where it won`,
+  async () => {
+    let [graphs, raw, worse] = [0, 0, 0];
+    await fc.assert(
+      fc.asyncProperty(continuousPlans, randomDrops, async (plan, drops) => {
+        const mutator = new ChannelMutator();
+        mutator.prepareFromSupernet(plannedGraph(plan));
+        dropChannels(mutator, drops);
+        const networks = networksOf(mutator);
+        const blocks = blocksOf(networks.original, plan.weights + 1, 4, 24);
+        const { constants, recipe } = await recover(networks, blocks, { engine, recipes: ALL });
+        for (const [id, { shape, data, dtype }] of constants) {
+          const before = networks.pruned.constants.get(id)!.tensor;
+          expect([id, dtype, shape]).toEqual([id, before.dtype, before.shape]);
+          expect((data as Float32Array).every(Number.isFinite)).toBe(true);
+        }
+        graphs++;
+        if (recipe === 'none') {
+          raw++;
+          return;
+        }
+        const fresh = blocksOf(networks.original, plan.weights + 1000, 2, 24);
+        const before = await divergenceOf(networks.original, networks.pruned, fresh, engine);
+        const after = await divergenceOf(networks.original, withConstants(networks.pruned, constants), fresh, engine);
+        if (after > before * (1 + 1e-3) + 1e-9) worse++;
+      }),
+      runsOf(0.2),
+    );
+    console.log(`${graphs} graphs: the network as it was won on ${raw}, ${worse} came out worse on other samples`);
+    expect(graphs - raw).toBeGreaterThan(graphs / 3);
+    expect(worse).toBeLessThan(graphs / 20);
+  },
+  RANDOM_GRAPHS_TIMEOUT_MS,
+);

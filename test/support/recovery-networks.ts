@@ -1,0 +1,25 @@
+/** Networks and samples for tests of recovery. */
+import type { Graph } from '../../src/graph/graph.js';
+import { fromRef, type Tensor } from '../../src/graph/tensor.js';
+import type { ChannelMutator } from '../../src/pruning/index.js';
+import type { Block } from '../../src/recovery/index.js';
+import type { Networks } from '../../src/recovery/networks.js';
+import { randomFeeds } from './graph-sketch.js';
+
+/** Random samples in blocks. */
+export function blocksOf(graph: Graph, seed: number, count: number, samples: number): Block[] {
+  return Array.from({ length: count }, (_, i) => {
+    const feeds = [...randomFeeds(graph, seed + i, samples)].map(([id, t]) => [id, fromRef(t)] as [string, Tensor]);
+    return { feeds: new Map(feeds), samples };
+  });
+}
+
+/** A mutator's graph and what its choices leave of it. */
+export function networksOf(mutator: ChannelMutator): Networks {
+  const selection = mutator.selection();
+  return {
+    original: mutator.analysis.graph,
+    pruned: mutator.exportSubnet().graph,
+    kept: (value, axis) => selection.kept(value, axis),
+  };
+}
