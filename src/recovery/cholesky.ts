@@ -5,14 +5,41 @@
  */
 export function choleskyFactor(a: Float64Array, n: number): Float64Array | undefined {
   const l = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    const row = i * n;
-    for (let j = 0; j < i; j++) l[row + j] = (a[row + j] - dot(l, row, j * n, j)) / l[j * n + j];
-    const rest = a[row + i] - dot(l, row, row, i);
-    if (!(rest > 0)) return undefined;
-    l[row + i] = Math.sqrt(rest);
+  for (let i = 0; i < n; i += 2) {
+    const rows = Math.min(2, n - i);
+    for (let j = 0; j < i; j += 2) eliminatePair(l, a, n, i, j, rows);
+    for (let r = i; r < i + rows; r++) {
+      for (let j = i; j < r; j++) l[r * n + j] = (a[r * n + j] - dot(l, r * n, j * n, j)) / l[j * n + j];
+      const rest = a[r * n + r] - dot(l, r * n, r * n, r);
+      if (!(rest > 0)) return undefined;
+      l[r * n + r] = Math.sqrt(rest);
+    }
   }
   return l;
+}
+
+/** Two rows' entries of two columns: four products of rows at once, since every number that is read then serves twice. */
+function eliminatePair(l: Float64Array, a: Float64Array, n: number, i: number, j: number, rows: number): void {
+  const [top, left, right] = [i * n, j * n, (j + 1) * n];
+  const low = rows === 2 ? top + n : top;
+  let [tl, tr, bl, br] = [0, 0, 0, 0];
+  for (let k = 0; k < j; k++) {
+    const t = l[top + k];
+    const b = l[low + k];
+    const p = l[left + k];
+    const q = l[right + k];
+    tl += t * p;
+    tr += t * q;
+    bl += b * p;
+    br += b * q;
+  }
+  const [first, second, under] = [l[left + j], l[right + j + 1], l[right + j]];
+  const settle = (row: number, l0: number, l1: number): void => {
+    l[row + j] = (a[row + j] - l0) / first;
+    l[row + j + 1] = (a[row + j + 1] - l1 - l[row + j] * under) / second;
+  };
+  settle(top, tl, tr);
+  if (rows === 2) settle(low, bl, br);
 }
 
 /**

@@ -9,6 +9,6 @@
  * - **step**: what is settled at one place of the network. **level**: steps that don't depend on each other.
  * - **recipe**: a way to recover. Several are tried, and judged by samples that none was fitted to.
  */
-export { type NamedRecipe, RECIPES, type RecipeName, type Recovered, recover } from './recover.js';
+export { RECIPES, type Recipe, type RecipeName, type Recovered, recover } from './recover.js';
 export { type RankedUnit, rankChannelsByLoss } from './selection.js';
 export type { Block } from './sequence.js';

@@ -1,5 +1,6 @@
 import type { CompiledGraph, Engine } from '../engine/engine.js';
 import { GraphBuilder } from '../graph/builder.js';
+import type { Graph } from '../graph/graph.js';
 import { tensor } from '../graph/tensor.js';
 import type { Extents, Rows } from './rows.js';
 
@@ -99,18 +100,33 @@ export class Products {
 
   /** `[groups, K, K]` and `[groups, K, M]`. */
   async of(x: Rows, z: Rows, groups: number): Promise<{ xx: Float32Array; xz: Float32Array }> {
-    const shape = (rows: Rows): number[] =>
-      groups > 1 ? [groups, rows.rows, rows.columns] : [rows.rows, rows.columns];
-    const [xShape, zShape] = [shape(x), shape(z)];
-    const key = `${xShape} ${zShape}`;
-    const known = this.#compiled.get(key) ?? this.#engine.compile(productGraph(xShape, zShape), { idle: 'sleep' });
-    this.#compiled.set(key, known);
+    const [xShape, zShape] = [shapeOf(x, groups), shapeOf(z, groups)];
+    const compiled = await this.#compile(`${xShape} ${zShape}`, () => productGraph(xShape, zShape));
     const feeds = new Map([
       ['x', tensor('float32', xShape, x.data)],
       ['z', tensor('float32', zShape, z.data)],
     ]);
-    const results = await (await known).run(feeds);
+    const results = await compiled.run(feeds);
     return { xx: results.get('xx')!.data as Float32Array, xz: results.get('xz')!.data as Float32Array };
+  }
+
+  /** What weights `[groups, K, M]` make of rows `[groups, rows, K]`. */
+  async outputs(x: Rows, weights: Rows, groups: number): Promise<Rows> {
+    const [xShape, wShape] = [shapeOf(x, groups), shapeOf(weights, groups)];
+    const compiled = await this.#compile(`${xShape} × ${wShape}`, () => outputGraph(xShape, wShape));
+    const results = await compiled.run(
+      new Map([
+        ['x', tensor('float32', xShape, x.data)],
+        ['w', tensor('float32', wShape, weights.data)],
+      ]),
+    );
+    return { data: results.get('y')!.data as Float32Array, rows: x.rows, columns: weights.columns };
+  }
+
+  #compile(key: string, make: () => Graph): Promise<CompiledGraph> {
+    const compiled = this.#compiled.get(key) ?? this.#engine.compile(make(), { idle: 'sleep' });
+    this.#compiled.set(key, compiled);
+    return compiled;
   }
 
   async release(): Promise<void> {
@@ -120,7 +136,20 @@ export class Products {
   }
 }
 
-function productGraph(xShape: readonly number[], zShape: readonly number[]) {
+/** Groups have an axis where there are several. */
+function shapeOf({ rows, columns }: Rows, groups: number): number[] {
+  return groups > 1 ? [groups, rows, columns] : [rows, columns];
+}
+
+function outputGraph(xShape: readonly number[], wShape: readonly number[]): Graph {
+  const b = new GraphBuilder('outputs');
+  const x = b.input('x', { dtype: 'float32', shape: xShape });
+  const w = b.input('w', { dtype: 'float32', shape: wShape });
+  b.output('y', b.op('MatMul', [x, w]));
+  return b.build();
+}
+
+function productGraph(xShape: readonly number[], zShape: readonly number[]): Graph {
   const b = new GraphBuilder('products');
   const x = b.input('x', { dtype: 'float32', shape: xShape });
   const z = b.input('z', { dtype: 'float32', shape: zShape });

@@ -3,24 +3,33 @@ import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 import { changedValues } from './changed.js';
 import { divergenceOf } from './divergence.js';
+import { LeastSquaresStep, MOST_INPUTS, type Role } from './least-squares-step.js';
 import { levelsOf } from './levels.js';
 import { Products } from './moments.js';
 import { type Networks, withConstants } from './networks.js';
-import { type Block, settleInSequence } from './sequence.js';
+import { placesFor } from './rows.js';
+import { type Block, type Step, settleInSequence } from './sequence.js';
 import { findSites, type Site } from './site.js';
-import { type Recipe, type Role, SiteStep } from './steps.js';
+import { type InputsOf, SiteReader } from './site-reader.js';
+import { StatisticsStep } from './statistics-step.js';
+
+/** A pass over the network: how each layer is set, and by whose activations. */
+export interface Pass {
+  readonly weights: 'least_squares' | 'statistics';
+  readonly inputs: InputsOf;
+}
 
 /** A way to recover: passes over the network, one after the other. */
-export interface NamedRecipe {
+export interface Recipe {
   readonly name: RecipeName;
-  readonly passes: readonly Recipe[];
+  readonly passes: readonly Pass[];
 }
 
 export type RecipeName = 'none' | 'statistics' | 'least_squares' | 'least_squares_on_original';
 
 export interface RecoverOptions {
   readonly engine: Engine;
-  readonly recipes: readonly NamedRecipe[];
+  readonly recipes: readonly Recipe[];
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((share: number) => void) | undefined;
 }
@@ -45,14 +54,12 @@ export async function recover(
 ): Promise<Recovered> {
   const products = new Products(engine);
   const sites = recoverableSites(networks);
-  const samples = blocks.reduce((n, block) => n + block.samples, 0);
-  const places = placesFor(samples);
-  const apply = async ({ passes }: NamedRecipe, roleOf: (block: number) => Role) => {
+  const places = placesFor(blocks);
+  const apply = async ({ passes }: Recipe, roleOf: (block: number) => Role) => {
     let now = networks;
     const constants = new Map<string, Tensor>();
-    for (const recipe of passes) {
-      const options = { networks: now, products, places, roleOf, recipe };
-      const steps = sites.map((site) => new SiteStep(site, options));
+    for (const pass of passes) {
+      const steps = sites.map((site) => stepOf(new SiteReader(site, now, pass.inputs, places), pass, products, roleOf));
       const found = await settleInSequence(now, blocks, steps, { engine, signal });
       for (const [id, tensor] of found) constants.set(id, tensor);
       now = { ...now, pruned: withConstants(now.pruned, found) };
@@ -64,7 +71,7 @@ export async function recover(
     return divergenceOf(networks.original, pruned, judging.length > 0 ? judging : blocks, engine);
   };
   try {
-    const tried: { recipe: NamedRecipe; divergence: number }[] = [];
+    const tried: { recipe: Recipe; divergence: number }[] = [];
     for (const [i, recipe] of recipes.entries()) {
       const { pruned } = await apply(recipe, (block) => JUDGED[turnOf(block)]);
       tried.push({ recipe, divergence: await judge(pruned) });
@@ -101,20 +108,21 @@ export function recoverableSites(networks: Networks): Site[] {
   return sites.map(({ sum, ...site }, i) => (sum && repairs.get(sum.value) === i ? { ...site, sum } : site));
 }
 
-function placesFor(samples: number): number {
-  if (samples >= 500) return 64;
-  return samples >= 100 ? 256 : 1024;
+function stepOf(reader: SiteReader, { weights }: Pass, products: Products, roleOf: (block: number) => Role): Step {
+  return weights === 'least_squares' && reader.extents.inputs <= MOST_INPUTS
+    ? new LeastSquaresStep(reader, products, roleOf)
+    : new StatisticsStep(reader, products, (block) => roleOf(block) !== 'judge');
 }
 
-const least = { weights: 'least_squares', anchored: false } as const;
-const statistics: Recipe = { weights: 'statistics', inputs: 'pruned', lambda: 0, anchored: false };
+const statistics: Pass = { weights: 'statistics', inputs: 'pruned' };
 
-export const RECIPES: Readonly<Record<RecipeName, NamedRecipe>> = {
+/** `least_squares_on_original` has no drift to overfit to; means and spreads, which it doesn't see, are put right after it. */
+export const RECIPES: Readonly<Record<RecipeName, Recipe>> = {
   none: { name: 'none', passes: [] },
   statistics: { name: 'statistics', passes: [statistics] },
-  least_squares: { name: 'least_squares', passes: [{ ...least, inputs: 'pruned', lambda: 1e-3 }] },
+  least_squares: { name: 'least_squares', passes: [{ weights: 'least_squares', inputs: 'pruned' }] },
   least_squares_on_original: {
     name: 'least_squares_on_original',
-    passes: [{ ...least, inputs: 'original', lambda: 1e-3 }, statistics],
+    passes: [{ weights: 'least_squares', inputs: 'original' }, statistics],
   },
 };

@@ -22,6 +22,13 @@ export interface Rows {
   readonly columns: number;
 }
 
+/** How many places of each sample are looked at: fewer where there are more samples (RECOVERY.md 1). */
+export function placesFor(blocks: readonly { readonly samples: number }[]): number {
+  const samples = blocks.reduce((n, block) => n + block.samples, 0);
+  if (samples >= 500) return 64;
+  return samples >= 100 ? 256 : 1024;
+}
+
 /** Extents of the weights, as the site's node has them. */
 export function extentsOf(site: Site, node: Node, weights: readonly number[]): Extents {
   if (site.form === 'convolution') {

@@ -2,8 +2,8 @@ import type { Engine } from '../engine/engine.js';
 import type { Graph, Node } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 import { choleskyFactor, choleskyInverse } from './cholesky.js';
-import { MomentSums, type Products, type Sums } from './moments.js';
-import { choosePlaces, extentsOf, outputRows, placeExtents, toColumns } from './rows.js';
+import { MomentSums, Products, type Sums } from './moments.js';
+import { choosePlaces, extentsOf, outputRows, placeExtents, placesFor, toColumns } from './rows.js';
 import { type Block, type Step, settleInSequence, type Values } from './sequence.js';
 import { findSites, type Site } from './site.js';
 
@@ -23,9 +23,6 @@ export interface RankedUnit {
 
 export interface SelectionOptions {
   readonly engine: Engine;
-  readonly products: Products;
-  /** Places of each sample that are looked at. */
-  readonly places: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -39,8 +36,10 @@ export async function rankChannelsByLoss(
   graph: Graph,
   units: readonly RankedUnit[],
   blocks: readonly Block[],
-  { engine, products, places, signal }: SelectionOptions,
+  { engine, signal }: SelectionOptions,
 ): Promise<Map<string, Float64Array>> {
+  const products = new Products(engine);
+  const places = placesFor(blocks);
   const sites = new Map(findSites(graph).map((site) => [site.node.name, site]));
   const steps = units.map((unit) =>
     unit.readers.flatMap((reader) => {
@@ -50,7 +49,11 @@ export async function rankChannelsByLoss(
     }),
   );
   const networks = { original: graph, pruned: graph, kept: () => undefined };
-  await settleInSequence(networks, blocks, steps.flat(), { engine, signal });
+  try {
+    await settleInSequence(networks, blocks, steps.flat(), { engine, signal });
+  } finally {
+    await products.release();
+  }
   const ranks = new Map<string, Float64Array>();
   units.forEach((unit, u) => {
     if (steps[u].length === 0) return;

@@ -110,7 +110,7 @@ describe('names in configs', () => {
     [
       'criterion',
       { algorithm: unitCfg({ type: 'CriterionChannelUnit', criterion: 'l2' }) },
-      /"l1", found "l2"; did you/,
+      /"l1", "obs", found "l2"; did you/,
     ],
     ['mutator', { algorithm: { mutator_cfg: { type: 'M' } } }, /must be one of "ChannelMutator", .*, found "M"/],
     [
@@ -162,7 +162,7 @@ describe('modules that are no plugins', () => {
 
   test('one that waits for something is waited for', async () => {
     const source = "export default async () => ({ criteria: [{ name: 'mine', importance: () => undefined }] });";
-    expect((await loadParts([await moduleOf(source)])).criteria.map(({ name }) => name)).toEqual(['l1', 'mine']);
+    expect((await loadParts([await moduleOf(source)])).criteria.map(({ name }) => name)).toEqual(['l1', 'obs', 'mine']);
   });
 
   test('one that fails in a job fails the job with a code, and is named', async () => {

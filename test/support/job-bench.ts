@@ -31,6 +31,9 @@ export interface JobBench {
       device?: JobSpec['device'];
       signal?: AbortSignal;
       onMetric?: JobListener['metric'];
+      onPhase?: JobListener['phase'];
+      /** Another data set than the bench's own. */
+      dataPath?: string;
       memoryBytes?: number;
       checkpointMs?: number;
     },
@@ -88,6 +91,8 @@ export async function openJobBench(
         device,
         signal,
         onMetric,
+        onPhase,
+        dataPath: otherData,
         memoryBytes,
         checkpointMs,
       } = {},
@@ -100,7 +105,7 @@ export async function openJobBench(
       const spec: JobSpec = {
         jobId: `job_${runs}`,
         model: { path: modelPath, name: 'model', sha256: 'model' },
-        ...(data ? { dataset: { path: dataPath, name: 'data.npz', sha256: 'data' } } : {}),
+        ...(data ? { dataset: { path: otherData ?? dataPath, name: 'data.npz', sha256: 'data' } } : {}),
         config: resolveConfig(config, { hasDataset: data, installed: await loadParts(plugins) }),
         outDir,
         checkpointDir: checkpoints,
@@ -112,7 +117,10 @@ export async function openJobBench(
         plugins,
       };
       const listener: JobListener = {
-        phase: (phase) => recording.phases.push(phase),
+        phase: (phase) => {
+          recording.phases.push(phase);
+          onPhase?.(phase);
+        },
         progress: (fraction) => recording.progress.push(fraction),
         metric: (metric) => {
           recording.metrics.push(metric);

@@ -14,6 +14,7 @@ import type { MemoryBudget } from '../training/micro-batch.js';
 import { deliverableWeights, SubnetTrainer } from '../training/subnet-trainer.js';
 import { reportScore, trainingSummary, warnOfFrozen } from '../training/training-report.js';
 import type { Measured } from './baseline.js';
+import { rankChannels } from './rank-channels.js';
 import { recoverSubnet } from './recover.js';
 import { type Importances, unitImportances } from './report-rows.js';
 import type { Job } from './stage.js';
@@ -76,6 +77,7 @@ class PruneRun {
     const { data, algorithm } = this.measured;
     const { mutator } = algorithm;
     const finetune = data?.scored ? spec.config.finetune : undefined;
+    await rankChannels(this.job, this.measured);
     try {
       if (finetune && data) await this.withTraining(finetune, data);
       else await this.withoutTraining();

@@ -2,6 +2,7 @@ import type { Named } from '../config/named.js';
 import type { ChannelUnit } from '../tracer/channel-analysis.js';
 import type { ImportanceSource } from './importance-source.js';
 import { l1Importance, l1Ranks } from './l1.js';
+import { obsImportance } from './obs.js';
 
 /** A measure of how much each channel of a unit matters, as configs name it (`channel_unit_cfg.criterion`). */
 export interface Criterion extends Named {
@@ -25,8 +26,11 @@ export function canRank(criterion: Criterion, unit: ChannelUnit, source: Importa
 /** See {@link l1Importance}. */
 export const L1_CRITERION: Criterion = { name: 'l1', importance: l1Importance, ranks: l1Ranks };
 
+/** See {@link obsImportance}. */
+export const OBS_CRITERION: Criterion = { name: 'obs', importance: obsImportance, ranks: l1Ranks };
+
 /** Every criterion that comes with Espalier. */
-export const CRITERIA: readonly Criterion[] = [L1_CRITERION];
+export const CRITERIA: readonly Criterion[] = [L1_CRITERION, OBS_CRITERION];
 
 /**
  * The importances that a criterion gave, if they can rank the unit's channels.

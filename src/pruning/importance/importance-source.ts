@@ -4,4 +4,6 @@ import type { Tensor } from '../../graph/tensor.js';
 export interface ImportanceSource {
   /** The current data of a constant; undefined for a value that is none. */
   weights(constantId: string): Tensor | undefined;
+  /** By unit, what its channels were measured to be worth on samples, one number each; undefined where nothing was measured. */
+  losses?(unit: string): Float64Array | undefined;
 }

@@ -54,8 +54,10 @@ export class ChannelMutator {
   #unfit = new Map<string, { code: string; message: string }>();
   #dynamicOps: readonly DynamicOp[] | undefined;
   #weights = new Map<string, Tensor>();
+  #losses: ReadonlyMap<string, Float64Array> = new Map();
   readonly #source: ImportanceSource = {
     weights: (id) => this.#weights.get(id),
+    losses: (unit) => this.#losses.get(unit),
   };
 
   /** @throws EspalierError CONFIG_INVALID for a field that there is not, or a value that it can't have. */
@@ -201,6 +203,11 @@ export class ChannelMutator {
       ? `unit ${name} can not be pruned: ${(unit.channelUnit.reason ?? this.#unfit.get(name))?.message}`
       : `there is no unit ${name}${didYouMean(name, names)}`;
     throw new EspalierError('UNIT_UNKNOWN', why);
+  }
+
+  /** Takes what channels were measured to be worth, by unit name, for criteria that go by that. */
+  setLosses(losses: ReadonlyMap<string, Float64Array>): void {
+    this.#losses = losses;
   }
 
   /**

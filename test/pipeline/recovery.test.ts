@@ -1,0 +1,93 @@
+/** Recovery as a stage of jobs. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { drawShapes } from '../../examples/shapes.js';
+import { writeNpz } from '../../examples/write-npz.js';
+import type { JobResult } from '../../src/contract.js';
+import type { UnitReport } from '../../src/report/unit-report.js';
+import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
+import { useCpu } from '../support/tfjs.js';
+
+let bench: JobBench;
+
+beforeAll(async () => {
+  await useCpu();
+  bench = await openJobBench(smallClassifier(), { train: 200, validation: 60 });
+});
+
+const reportOf = async (outDir: string): Promise<UnitReport<JobResult>> =>
+  JSON.parse(await readFile(join(outDir, 'report.json'), 'utf8'));
+const modelOf = (outDir: string) => readFile(join(outDir, 'model.zip'));
+
+const PRUNED = { target: { macs: 0.5 }, finetune: false } as const;
+
+test('without training: weights are set by training samples, the certificate holds, the report says how', async () => {
+  const { outcome, outDir, recording } = await bench.run({ ...PRUNED, recovery: { samples: 120 } });
+  expect(outcome.result!.equivalence).toMatchObject({ ok: true });
+  const [{ recovery }] = (await reportOf(outDir)).schedule;
+  expect(recovery).toMatchObject({ samples: 120 });
+  const { method, divergences } = recovery!;
+  expect(Object.keys(divergences).sort()).toEqual(['least_squares', 'least_squares_on_original', 'none', 'statistics']);
+  expect(divergences[method]).toBe(Math.min(...Object.values(divergences)));
+  expect(divergences[method]).toBeLessThan(0.5 * divergences.none);
+  expect(recording.phases).toContain('recovering');
+  expect(recording.progress).toEqual([...recording.progress].sort((a, b) => a - b));
+});
+
+test('the same job gives the same bits; `none` leaves the weights as they were', async () => {
+  const [once, again] = [await bench.run(PRUNED), await bench.run(PRUNED)];
+  expect((await modelOf(again.outDir)).equals(await modelOf(once.outDir))).toBe(true);
+  const raw = await bench.run({ ...PRUNED, recovery: { method: 'none' } });
+  expect((await modelOf(raw.outDir)).equals(await modelOf(once.outDir))).toBe(false);
+  expect((await reportOf(raw.outDir)).schedule[0].recovery).toBeUndefined();
+  expect(raw.recording.phases).not.toContain('recovering');
+});
+
+test('before training, after each prune step', async () => {
+  const config = { target: { macs: 0.5 }, finetune: { epochs: 2, ema_decay: 0.9 }, algorithm: { prune_times: 2 } };
+  const { outDir } = await bench.run({ ...config, recovery: { method: 'statistics', samples: 64 } });
+  const { schedule } = await reportOf(outDir);
+  expect(schedule).toHaveLength(2);
+  for (const { recovery } of schedule) {
+    expect(recovery).toMatchObject({ samples: 64 });
+    expect(Object.keys(recovery!.divergences).sort()).toEqual(['none', 'statistics']);
+  }
+});
+
+test('a cancel while it recovers delivers what was pruned', async () => {
+  const canceled = new AbortController();
+  const reason = new Error('canceled');
+  const running = bench.run(PRUNED, {
+    signal: canceled.signal,
+    onPhase: (phase) => phase === 'recovering' && canceled.abort(reason),
+  });
+  expect((await running).outcome).toMatchObject({ status: 'canceled' });
+});
+
+describe('samples without labels', () => {
+  test('are enough', async () => {
+    const dataPath = join(bench.folder, 'unlabelled.npz');
+    await writeNpz(dataPath, { x_train: drawShapes(150, 4).x });
+    const { outDir, outcome } = await bench.run(PRUNED, { dataPath });
+    expect(outcome.result!.pruned.accuracy).toBeNull();
+    const { recovery } = (await reportOf(outDir)).schedule[0];
+    // The other half is what the result is measured on.
+    expect(recovery).toMatchObject({ samples: 75 });
+  });
+
+  test('choose channels, too', async () => {
+    const units = (criterion: string) => ({
+      algorithm: { mutator_cfg: { channel_unit_cfg: { type: 'CriterionChannelUnit', criterion } } },
+    });
+    const [byLoss, byWeights] = [
+      await bench.run({ ...PRUNED, ...units('obs') }),
+      await bench.run({ ...PRUNED, ...units('l1') }),
+    ];
+    const [first] = (await reportOf(byLoss.outDir)).units;
+    expect(first.importance.criterion).toBe('obs');
+    expect([...first.importance.values].sort((a, b) => a - b)).toEqual(first.importance.values.map((_, i) => i));
+    const divergence = async (outDir: string) => (await reportOf(outDir)).schedule[0].recovery!.divergences.none;
+    expect(await divergence(byLoss.outDir)).toBeLessThan(await divergence(byWeights.outDir));
+  });
+});
