@@ -26,6 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   data: [...LEAVES, 'archive', 'contract', 'prune-config'],
   report: [...LEAVES, 'contract'],
   engine: [...LEAVES, 'autodiff', 'installed-engines'],
+  recovery: ['graph', 'errors', 'autodiff', 'engine', 'data'],
   contract: ['prune-config', 'archive', 'installed-engines'],
   pipeline: [
     ...LEAVES,
