@@ -5,8 +5,8 @@ import type { Synthesis } from './synthesis.js';
 
 /**
  * Few and short steps: samples in a range that is too wide shrink to what suits in time, and then come nearer than in the right
- * one. Of the first steps' losses on five networks (32 to 320 pixels, trained from 0 to 1 and from -1 to 1) the right range's was
- * half of any other's.
+ * one. After these, the loss in the right range was at most 0.6 of that in any other, on five networks (32 to 320 pixels, trained
+ * from 0 to 1 and from -1 to 1), and on two of them with their inputs scaled in each of the other ways.
  */
 const SAMPLES = 16;
 const STEPS = 3;

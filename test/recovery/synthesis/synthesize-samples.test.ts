@@ -74,8 +74,10 @@ describe('samples', () => {
     expect(await momentDistance(net, engine, made.blocks)).toBe(made.lossAfter);
   });
 
-  test('are the same for the same seed, and others for another', async () => {
-    const [once, again, other] = [await synthesize(), await synthesize(), await synthesize({ seed: 6 })];
+  test.each([1, 2])('are the same for the same seed, and others for another, with threads: %d', async (threads) => {
+    const own = counting(await openEngine({ engine: CPU_ENGINE, threads }));
+    const of = (seed: number): Promise<Synthesis> => synthesize({ engine: own, seed });
+    const [once, again, other] = [await of(5), await of(5), await of(6)];
     expect(image(again)).toEqual(image(once));
     expect(again.lossAfter).toBe(once.lossAfter);
     expect(image(other)).not.toEqual(image(once));
