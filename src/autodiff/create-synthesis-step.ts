@@ -13,10 +13,15 @@ import { createOptimizer } from './optimizers/index.js';
 import { StepBuilder } from './step-builder.js';
 import type { SampleBinding, SynthesisOptions, SynthesisStep } from './synthesis-step.js';
 
-/** Whether a node is a batch norm that holds the moments of the data that its model was trained on. */
+/**
+ * Whether a node is a batch norm that holds the moments of the data that its model was trained on. Means that are all 0 with
+ * variances that are all 1 were never trained, or make an affine layer of the norm.
+ */
 export function hasRunningMoments(graph: Graph, { op, inputs }: Node): boolean {
-  const [, , , mean, variance] = inputs;
-  return op === 'BatchNormalization' && graph.constants.has(mean) && graph.constants.has(variance);
+  if (op !== 'BatchNormalization') return false;
+  const [mean, variance] = inputs.slice(3).map((id) => graph.constants.get(id)?.tensor.data);
+  if (!mean || !variance) return false;
+  return mean.some((value) => Number(value) !== 0) || variance.some((value) => Number(value) !== 1);
 }
 
 /**

@@ -177,6 +177,20 @@ describe('there are none, for a reason', () => {
       'the model has no batch norms',
     ],
     [
+      'a norm that was never trained, or stands for an affine layer',
+      (b) => {
+        const vector = (id: string, value: number) =>
+          b.constant(
+            id,
+            randomTensor(() => 0, [4], value, value),
+            'statistic',
+          );
+        const x = b.input('x', float);
+        return b.op('BatchNormalization', [x, vector('s', 2), vector('b', 3), vector('m', 0), vector('v', 1)]);
+      },
+      'the model has no batch norms that hold statistics of its training data',
+    ],
+    [
       'integers',
       (b) => {
         const table = b.constant('t', randomTensor(seededRandom(1), [9, 4]), 'parameter');
