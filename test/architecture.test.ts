@@ -26,8 +26,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   data: [...LEAVES, 'archive', 'contract', 'prune-config'],
   report: [...LEAVES, 'contract'],
   engine: [...LEAVES, 'autodiff', 'installed-engines'],
+  recovery: ['graph', 'errors', 'autodiff', 'engine', 'data'],
   contract: ['prune-config', 'archive', 'installed-engines'],
-  recovery: ['graph', 'errors', 'engine'],
   pipeline: [
     ...LEAVES,
     'recovery',

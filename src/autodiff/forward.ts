@@ -21,7 +21,7 @@ export interface Forward {
   readonly values: readonly string[];
   /** The nodes through which gradients flow, in order. */
   readonly tape: readonly TapeEntry[];
-  /** Values that depend on a parameter. */
+  /** Values that depend on a parameter, or on an input whose gradient is asked for. */
   readonly tracked: ReadonlySet<string>;
   /** Parameter inputs by constant id. */
   readonly parameters: ReadonlyMap<string, string>;
@@ -33,11 +33,18 @@ export interface Forward {
 /**
  * Writes the part of a model that `targets` depend on into a step graph, as it runs in training. The builder has the
  * model's inputs already.
+ * @param learned inputs of the model whose gradients are asked for too
  * @throws EspalierError NOT_TRAINABLE naming the layer through which no gradient flows
  */
-export function runForward(b: StepBuilder, graph: Graph, targets: readonly string[]): Forward {
+export function runForward(
+  b: StepBuilder,
+  graph: Graph,
+  targets: readonly string[],
+  learned: readonly string[] = [],
+): Forward {
   const spelled = decompose(graph, (op) => GRADIENT_RULES.has(op) || TRAINING_FORMS.has(op));
   const pass = new ForwardPass(b, spelled);
+  for (const id of learned) pass.tracked.add(id);
   for (const node of ancestors(spelled, targets)) pass.run(node);
   const { tape, tracked, parameters, statistics, dropout } = pass;
   return { values: targets.map((id) => pass.read(id)), tape, tracked, parameters, statistics, dropout };
@@ -68,8 +75,9 @@ class ForwardPass implements TrainingContext {
     trained.outputs.forEach((value, i) => {
       this.#values.set(node.outputs[i], value);
     });
-    if (!flows) return;
     const [output] = trained.outputs;
+    // What is tracked before is the input itself, or what an equal node gave: its gradient has its place on the tape.
+    if (!flows || this.tracked.has(output)) return;
     this.tracked.add(output);
     this.tape.push({ node, inputs, output, gradient: trained.gradient });
   }

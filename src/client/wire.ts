@@ -580,7 +580,8 @@ export interface PruneConfigInput {
     /**
      * `least_squares` sets weights so that layers give what the original gives; `statistics` only means and spreads.
      * The network as it was pruned takes part: it stays where it does better on samples held back. `auto` is
-     * `least_squares` where there is a data set. Default `auto`.
+     * `least_squares` where there is a data set; named without one, samples are made of what the model's batch norms
+     * hold. Default `auto`.
      */
     method?: 'auto' | 'least_squares' | 'statistics' | 'none';
     /** At most so many training samples are looked at, without their labels. Default 1000. */

@@ -80,7 +80,7 @@ const Recovery = OptionalFields(
     method: Type.Enum(
       ['auto', 'least_squares', 'statistics', 'none'],
       about(
-        '`least_squares` sets weights so that layers give what the original gives; `statistics` only means and spreads. The network as it was pruned takes part: it stays where it does better on samples held back. `auto` is `least_squares` where there is a data set.',
+        "`least_squares` sets weights so that layers give what the original gives; `statistics` only means and spreads. The network as it was pruned takes part: it stays where it does better on samples held back. `auto` is `least_squares` where there is a data set; named without one, samples are made of what the model's batch norms hold.",
         'auto',
       ),
     ),

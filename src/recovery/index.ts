@@ -12,3 +12,4 @@
 export { RECIPES, type Recipe, type RecipeName, type Recovered, recover } from './recover.js';
 export { type RankedUnit, rankChannelsByLoss } from './selection.js';
 export type { Block } from './sequence.js';
+export { synthesizeSamples } from './synthesis/index.js';

@@ -161,6 +161,25 @@ describe('what is trained', () => {
     expect(createTrainingStep(b.build(), PLAIN).dropout).toEqual([]);
   });
 
+  test.each<[string, (b: GraphBuilder, x: string) => string]>([
+    ['a dropout that drops nothing', (b, x) => b.op('Dropout', [x], { ratio: 0 })],
+    [
+      'two equal norms with the statistics of the batch',
+      (b, x) => {
+        const once = layers(b, 2).norm('bn', x);
+        const again = b.op('BatchNormalization', [x, 'bn/gamma', 'bn/beta', 'bn/mean', 'bn/var'], { epsilon: 1e-3 });
+        return b.op('Add', [once, b.op('Tanh', [again])]);
+      },
+    ],
+  ])('a value that two nodes share is differentiated once: %s', (_name, between) => {
+    const b = new GraphBuilder('shared');
+    const { dense } = layers(b, 1);
+    const x = b.input('x', { dtype: 'float32', shape: ['N', 4] });
+    b.output('y', dense('after', between(b, dense('before', x, 3)), 2));
+    const { errors } = checkGradients(b.build(), { batch: 5 });
+    for (const [id, error] of errors) expect(error, id).toBeLessThan(1e-6);
+  });
+
   test('nothing dead is left in the step graph', () => {
     const { graph } = createTrainingStep(mixedNet(), PLAIN);
     const read = new Set([...graph.nodes.flatMap((n) => n.inputs), ...graph.outputs.map((o) => o.value)]);

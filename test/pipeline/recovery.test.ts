@@ -7,7 +7,7 @@ import { writeNpz } from '../../examples/write-npz.js';
 import type { JobResult } from '../../src/contract.js';
 import type { UnitReport } from '../../src/report/unit-report.js';
 import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
-import { useCpu } from '../support/tfjs.js';
+import { tf, useCpu } from '../support/tfjs.js';
 
 let bench: JobBench;
 
@@ -63,6 +63,31 @@ test('a cancel while it recovers delivers what was pruned', async () => {
     onPhase: (phase) => phase === 'recovering' && canceled.abort(reason),
   });
   expect((await running).outcome).toMatchObject({ status: 'canceled' });
+});
+
+describe('without data', () => {
+  const NAMED = { ...PRUNED, recovery: { method: 'least_squares' } };
+
+  test('samples are made of what batch norms hold, where that is asked for', async () => {
+    const model = smallClassifier();
+    const norm = model.getLayer('bn1');
+    const [scale, shift] = norm.getWeights();
+    const [mean, variance] = [tf.linspace(-0.1, 0.2, 8), tf.linspace(0.01, 0.2, 8)];
+    norm.setWeights([scale, shift, mean, variance]);
+    const { run } = await openJobBench(model, { train: 8, validation: 8 });
+    const made = await run(NAMED, { data: false });
+    expect((await reportOf(made.outDir)).schedule[0].recovery).toMatchObject({ samples: 64 });
+    expect(made.outcome.result!.equivalence).toMatchObject({ ok: true });
+    expect((await modelOf((await run(NAMED, { data: false })).outDir)).equals(await modelOf(made.outDir))).toBe(true);
+    const plain = await run(PRUNED, { data: false });
+    expect((await reportOf(plain.outDir)).schedule[0].recovery).toBeUndefined();
+  });
+
+  test('a model whose batch norms hold nothing is told', async () => {
+    const { outcome, outDir } = await bench.run(NAMED, { data: false });
+    expect(outcome.warnings.map(({ code }) => code)).toContain('NOT_RECOVERED');
+    expect((await reportOf(outDir)).schedule[0].recovery).toBeUndefined();
+  });
 });
 
 describe('samples without labels', () => {

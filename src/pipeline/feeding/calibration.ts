@@ -1,10 +1,14 @@
-import type { JobListener, JobSpec } from '../../contract.js';
 import { shuffledOrder } from '../../data/index.js';
+import type { Engine } from '../../engine/index.js';
 import type { Graph } from '../../graph/graph.js';
 import { peakMemory } from '../../graph/peak-memory.js';
-import type { Block } from '../../recovery/index.js';
+import { gatherAxis } from '../../graph/tensor.js';
+import { type Block, synthesizeSamples } from '../../recovery/index.js';
+import type { Job } from '../stages/stage.js';
 import type { JobData } from './job-data.js';
 
+/** Where there are no data. */
+const MADE_SAMPLES = 64;
 /** A block is held in memory as both networks compute it. */
 const BLOCK_SAMPLES = 32;
 /** Blocks that there are at least, since some are fitted to and some judged by. */
@@ -14,44 +18,103 @@ const DEFAULT_BYTES = 2 ** 30;
 /** Of the memory that a job may hold. */
 const MEMORY_SHARE = 0.3;
 
+/** What samples are for. */
 export interface Calibrated {
-  readonly data: JobData;
+  readonly data: JobData | undefined;
   readonly graph: Graph;
-  /** What is computed beside it. */
-  readonly subnet?: Graph;
+  readonly engine: Engine;
   readonly fixedBatch: number | undefined;
 }
 
 /**
  * Samples that channels are chosen by and weights are set by: of the training part, drawn by the seed, without labels; at most
- * `recovery.samples`, and no more than fit into the memory. In blocks of one size (the last may be smaller, unless the model takes no
- * other size).
+ * `recovery.samples`, and no more than fit into the memory. Without data they are made of what the model's batch norms hold.
  */
-export function calibrationBlocks(
-  { config: { recovery, seed }, memoryBytes }: JobSpec,
-  { data, graph, subnet, fixedBatch }: Calibrated,
-  listener: Pick<JobListener, 'log'>,
-): Block[] {
-  const { train, scaling } = data;
-  const wanted = Math.min(recovery.samples, train.count);
-  const count = Math.min(wanted, affordableSamples(subnet ? [graph, subnet] : [graph], memoryBytes));
-  if (count < wanted)
-    listener.log(`of ${wanted} samples to calibrate by ${count} are taken: more would not fit into the memory`);
-  const order = shuffledOrder(train.count, seed, 0);
-  const size = fixedBatch ?? Math.max(1, Math.min(BLOCK_SAMPLES, Math.ceil(count / LEAST_BLOCKS)));
-  const number = fixedBatch ? Math.max(1, Math.floor(count / size)) : Math.ceil(count / size);
-  return Array.from({ length: number }, (_, block) => {
-    const samples = fixedBatch ?? Math.min(size, count - block * size);
-    const indices = Uint32Array.from({ length: samples }, (_, i) => order[(block * size + i) % train.count]);
-    return { feeds: new Map([[graph.inputs[0], train.batch(indices, scaling).x]]), samples };
+export class Calibration {
+  readonly #job: Pick<Job, 'spec' | 'listener' | 'signal'>;
+  readonly #subject: Calibrated;
+  #made: readonly Block[] | undefined;
+
+  constructor(job: Pick<Job, 'spec' | 'listener' | 'signal'>, subject: Calibrated) {
+    this.#job = job;
+    this.#subject = subject;
+  }
+
+  /**
+   * In blocks of one size (the last may be smaller, unless the model takes no other size).
+   * @param beside what is computed on the samples, beside the model
+   * @returns none where there are no data, and nothing can be made
+   */
+  async blocks(beside?: Graph): Promise<readonly Block[]> {
+    const { data } = this.#subject;
+    if (data) return this.#drawn(data, beside);
+    this.#made ??= await this.#make();
+    return this.#made;
+  }
+
+  #drawn({ train, scaling }: JobData, beside: Graph | undefined): Block[] {
+    const { spec, listener } = this.#job;
+    const { graph, fixedBatch } = this.#subject;
+    const { recovery, seed } = spec.config;
+    const wanted = Math.min(recovery.samples, train.count);
+    const count = Math.min(wanted, affordableSamples(beside ? [graph, beside] : [graph], spec.memoryBytes));
+    if (count < wanted) {
+      listener.log(`of ${wanted} samples to calibrate by ${count} are taken: more would not fit into the memory`);
+    }
+    const order = shuffledOrder(train.count, seed, 0);
+    const size = fixedBatch ?? blockSize(count);
+    const number = fixedBatch ? Math.max(1, Math.floor(count / size)) : Math.ceil(count / size);
+    return Array.from({ length: number }, (_, block) => {
+      const samples = fixedBatch ?? Math.min(size, count - block * size);
+      const indices = Uint32Array.from({ length: samples }, (_, i) => order[(block * size + i) % train.count]);
+      return { feeds: new Map([[graph.inputs[0], train.batch(indices, scaling).x]]), samples };
+    });
+  }
+
+  async #make(): Promise<readonly Block[]> {
+    const { spec, listener, signal } = this.#job;
+    const { graph, engine, fixedBatch } = this.#subject;
+    const { recovery, seed } = spec.config;
+    const count = Math.min(MADE_SAMPLES, recovery.samples);
+    const made = await synthesizeSamples({
+      graph,
+      engine,
+      count,
+      seed,
+      signal,
+      limitBytes: budgetOf(spec.memoryBytes),
+    });
+    if ('reason' in made) {
+      const message = `there are no data, and no samples can be made of the model: ${made.reason}`;
+      listener.warning({ code: 'NOT_RECOVERED', message });
+      return [];
+    }
+    listener.log(`samples are made of what the model's batch norms hold: ${count}`);
+    return fixedBatch ? made.blocks : made.blocks.flatMap((block) => partsOf(block, blockSize(count)));
+  }
+}
+
+function blockSize(count: number): number {
+  return Math.max(1, Math.min(BLOCK_SAMPLES, Math.ceil(count / LEAST_BLOCKS)));
+}
+
+/** A block in blocks of at most this size. */
+function partsOf({ feeds, samples }: Block, size: number): Block[] {
+  return Array.from({ length: Math.ceil(samples / size) }, (_, part) => {
+    const indices = Array.from({ length: Math.min(size, samples - part * size) }, (_, i) => part * size + i);
+    const own = [...feeds].map(([id, tensor]) => [id, gatherAxis(tensor, 0, indices)] as const);
+    return { feeds: new Map(own), samples: indices.length };
   });
 }
 
 /** How many samples' activations fit: of each, what the networks hold at most. */
 function affordableSamples(graphs: readonly Graph[], memoryBytes: number | undefined): number {
-  const budget = memoryBytes === undefined ? DEFAULT_BYTES : memoryBytes * MEMORY_SHARE;
   const each = graphs.reduce((sum, graph) => sum + sampleBytes(graph), 0);
-  return Math.max(LEAST_BLOCKS, Math.floor(budget / each));
+  return Math.max(LEAST_BLOCKS, Math.floor(budgetOf(memoryBytes) / each));
+}
+
+function budgetOf(memoryBytes: number | undefined): number {
+  return memoryBytes === undefined ? DEFAULT_BYTES : memoryBytes * MEMORY_SHARE;
 }
 
 /** What one more sample takes, at the most of its activations. */

@@ -6,6 +6,7 @@ import type { FinetuneConfig } from '../../prune-config/index.js';
 import type { PruneStep, Subnet, Trainer } from '../../pruning/index.js';
 import type { ScheduleRow, TrainingSummary } from '../../report/unit-report.js';
 import { VERSION } from '../../version.js';
+import { Calibration } from '../feeding/calibration.js';
 import type { JobData } from '../feeding/job-data.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';
 import { type Checkpoint, findCheckpoint, findEpochEnd, saveCheckpoint } from '../training/checkpoint.js';
@@ -60,6 +61,7 @@ function fingerprintOf({ model, dataset, config }: JobSpec): string {
 class PruneRun {
   /** Warnings of the job before this; a checkpoint has the others, of earlier attempts too. */
   private readonly warnedBefore: number;
+  private readonly calibration: Calibration;
   private record: PruneRecord = { schedule: [], importances: {} };
 
   /** @param checkpoint to go on from */
@@ -70,6 +72,7 @@ class PruneRun {
     private readonly checkpoint: Checkpoint | undefined,
   ) {
     this.warnedBefore = job.warnings.length;
+    this.calibration = new Calibration(job, measured);
   }
 
   async run(): Promise<PruneRecord> {
@@ -77,7 +80,7 @@ class PruneRun {
     const { data, algorithm } = this.measured;
     const { mutator } = algorithm;
     const finetune = data?.scored ? spec.config.finetune : undefined;
-    await rankChannels(this.job, this.measured);
+    await rankChannels(this.job, this.measured, this.calibration);
     try {
       if (finetune && data) await this.withTraining(finetune, data);
       else await this.withoutTraining();
@@ -165,7 +168,7 @@ class PruneRun {
 
   /** The full weights that recovery sets. */
   private async recover(): Promise<ReadonlyMap<string, Tensor>> {
-    const recovered = await recoverSubnet(this.job, this.measured, this.measured.algorithm.mutator);
+    const recovered = await recoverSubnet(this.job, this.measured, this.calibration);
     if (!recovered) return new Map();
     this.updateRow({ recovery: recovered.row });
     return recovered.weights;

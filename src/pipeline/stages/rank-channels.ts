@@ -1,17 +1,20 @@
 import { OBS_CRITERION } from '../../pruning/index.js';
 import { rankChannelsByLoss } from '../../recovery/index.js';
-import { calibrationBlocks } from '../feeding/calibration.js';
+import type { Calibration } from '../feeding/calibration.js';
 import type { Measured } from './baseline.js';
 import type { Job } from './stage.js';
 
 /** Measures on samples what channels are worth, where the units' criterion goes by that and there are samples. */
 export async function rankChannels(
   { spec, signal, listener, progress }: Job,
-  { data, graph, engine, fixedBatch, algorithm: { mutator } }: Measured,
+  { data, graph, engine, algorithm: { mutator } }: Measured,
+  calibration: Calibration,
 ): Promise<void> {
-  if (!data || mutator.criterion !== OBS_CRITERION.name) return;
+  const { method } = spec.config.recovery;
+  if ((!data && method !== 'least_squares') || mutator.criterion !== OBS_CRITERION.name) return;
   progress.begin('pruning');
-  const blocks = calibrationBlocks(spec, { data, graph, fixedBatch }, listener);
+  const blocks = await calibration.blocks();
+  if (blocks.length === 0) return;
   const units = mutator.mutableUnits.map(({ name, numChannels, channelUnit }) => {
     const readers = channelUnit.inputRelated.filter(({ passThrough }) => !passThrough);
     return { name, numChannels, readers };

@@ -1,9 +1,8 @@
 import type { Tensor } from '../../graph/tensor.js';
 import type { PruneConfig } from '../../prune-config/index.js';
-import type { ChannelMutator } from '../../pruning/index.js';
 import { RECIPES, type Recipe, recover } from '../../recovery/index.js';
 import type { RecoveryRow } from '../../report/unit-report.js';
-import { calibrationBlocks } from '../feeding/calibration.js';
+import type { Calibration } from '../feeding/calibration.js';
 import type { Measured } from './baseline.js';
 import type { Job } from './stage.js';
 
@@ -35,18 +34,19 @@ export interface RecoveredWeights {
  */
 export async function recoverSubnet(
   { spec, signal, listener, progress }: Job,
-  { data, graph, engine, fixedBatch }: Pick<Measured, 'data' | 'graph' | 'engine' | 'fixedBatch'>,
-  mutator: ChannelMutator,
+  { data, graph, engine, algorithm: { mutator } }: Pick<Measured, 'data' | 'graph' | 'engine' | 'algorithm'>,
+  calibration: Calibration,
 ): Promise<RecoveredWeights | undefined> {
-  const { recovery } = spec.config;
-  if (!data || recovery.method === 'none') return undefined;
+  const { method } = spec.config.recovery;
+  if (method === 'none' || (method === 'auto' && !data)) return undefined;
   progress.begin('recovering');
   const subnet = mutator.exportSubnet();
   const selection = mutator.selection();
   const networks = { original: graph, pruned: subnet.graph, kept: selection.kept.bind(selection) };
-  const blocks = calibrationBlocks(spec, { data, graph, subnet: subnet.graph, fixedBatch }, listener);
+  const blocks = await calibration.blocks(subnet.graph);
+  if (blocks.length === 0) return undefined;
   const samples = blocks.reduce((n, block) => n + block.samples, 0);
-  const recipes = METHODS[recovery.method](samples);
+  const recipes = METHODS[method](samples);
   const { recipe, constants, divergences } = await recover(networks, blocks, {
     engine,
     recipes,

@@ -1,7 +1,7 @@
 import { createMicroSteps, type TrainingOptions, type TrainingStep } from '../../autodiff/index.js';
 import type { CompiledGraph } from '../../engine/engine.js';
-import { type Graph, getSpec } from '../../graph/graph.js';
-import { peakMemory } from '../../graph/peak-memory.js';
+import { guessedMemory, toldMemory, valueBytes } from '../../engine/run-memory.js';
+import type { Graph } from '../../graph/graph.js';
 
 /** What a job may hold, and what it holds before it trains. */
 export interface MemoryBudget {
@@ -22,13 +22,6 @@ export interface BatchPlan {
   readonly availableBytes: number | null;
 }
 
-/**
- * What an engine takes beside the values: kernels need copies of windows, an arena grows in steps. Measured with
- * onnxruntime (resident memory after three steps, by batch): 45 MiB and 3.4 times the values of ResNet-20 and of 3×3
- * convolutions at 56×56, 2.5 times those of a depthwise stack at 96×96.
- */
-const KERNEL_SHARE = 3.5;
-const ENGINE_BYTES = 48 * 2 ** 20;
 /** Not all of the limit: the process is watched, and what is not predicted also needs room. */
 const USABLE = 0.9;
 
@@ -47,8 +40,8 @@ export function planBatch(
   settled?: number,
 ): BatchPlan {
   const available = budget ? USABLE * budget.limitBytes - budget.usedBytes() : Number.POSITIVE_INFINITY;
-  const told = askEngine(step.graph, compiled, batchSize);
-  const wholeBytes = told ?? guessStep(step.graph, batchSize);
+  const told = toldMemory(step.graph, compiled, batchSize);
+  const wholeBytes = told ?? guessedMemory(valueBytes(step.graph, batchSize));
   const plan = { batchSize, wholeBytes, availableBytes: budget ? available : null };
   const fits = settled === undefined ? wholeBytes <= available : settled >= batchSize;
   if (fits) return { ...plan, microBatch: batchSize, bytes: wholeBytes };
@@ -57,7 +50,7 @@ export function planBatch(
   // What the engine told of the whole batch, it will need of a part in proportion.
   const predict = (size: number): number => {
     const values = valueBytes(gradient.graph, size);
-    return told !== undefined ? wholeBytes * (values / whole) : ENGINE_BYTES + KERNEL_SHARE * values;
+    return told !== undefined ? wholeBytes * (values / whole) : guessedMemory(values);
   };
   if (settled !== undefined) return { ...plan, microBatch: settled, bytes: predict(settled) };
   let microBatch = batchSize;
@@ -67,28 +60,4 @@ export function planBatch(
     bytes = predict(microBatch);
   }
   return { ...plan, microBatch, bytes };
-}
-
-/** What the engine says that a step takes; undefined where it doesn't. */
-function askEngine(graph: Graph, compiled: CompiledGraph, batch: number): number | undefined {
-  const shapes = Object.fromEntries(
-    graph.inputs.map((id) => [id, getSpec(graph, id).shape.map((dim) => (typeof dim === 'number' ? dim : batch))]),
-  );
-  const bytes = compiled.memoryBytes?.(shapes);
-  return bytes === undefined ? undefined : inputBytes(shapes) + bytes;
-}
-
-const guessStep = (graph: Graph, batch: number): number => ENGINE_BYTES + KERNEL_SHARE * valueBytes(graph, batch);
-
-/** In and out: new weights stand beside the old ones. */
-function inputBytes(shapes: Readonly<Record<string, readonly number[]>>): number {
-  const elements = Object.values(shapes).map((shape) => shape.reduce((n, d) => n * d, 1));
-  return 2 * 4 * elements.reduce((sum, n) => sum + n, 0);
-}
-
-function valueBytes(graph: Graph, batch: number): number {
-  const symbols = new Set(
-    graph.inputs.flatMap((id) => getSpec(graph, id).shape.filter((dim): dim is string => typeof dim === 'string')),
-  );
-  return peakMemory(graph, Object.fromEntries([...symbols].map((symbol) => [symbol, batch])));
 }
