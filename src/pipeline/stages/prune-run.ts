@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { JobSpec } from '../../contract.js';
+import type { JobSpec, ModelStage } from '../../contract.js';
 import { graphCost } from '../../graph/cost.js';
 import type { FinetuneConfig } from '../../prune-config/index.js';
 import type { PruneStep, Subnet, Trainer } from '../../pruning/index.js';
 import type { ScheduleRow, TrainingSummary } from '../../report/unit-report.js';
 import { VERSION } from '../../version.js';
 import type { JobData } from '../feeding/job-data.js';
+import type { Score } from '../measuring/score.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';
 import { type Checkpoint, findCheckpoint, findEpochEnd, saveCheckpoint } from '../training/checkpoint.js';
-import type { Evaluation } from '../training/evaluation.js';
 import type { MemoryBudget } from '../training/micro-batch.js';
 import { deliverableWeights, SubnetTrainer } from '../training/subnet-trainer.js';
 import { reportScore, trainingSummary, warnOfFrozen } from '../training/training-report.js';
@@ -25,8 +25,10 @@ interface PruneRecord {
   readonly importances: Importances;
   /** How it was trained; undefined where it was not, or not to its end. */
   readonly training?: TrainingSummary;
+  /** Nothing changed the weights after the last prune step, nor will writing them: the file is measured for both. */
+  readonly asPruned: boolean;
   /** Where a cancel stopped it: the score of the point that it went back to, where that has one. */
-  readonly canceled?: { readonly score: Evaluation | undefined };
+  readonly canceled?: { readonly score: Score | undefined };
 }
 
 /**
@@ -47,9 +49,12 @@ export async function pruneAndFinetune(job: Job, measured: Measured): Promise<Pr
   return { ...measured, ...record };
 }
 
+/** Of what checkpoints hold: with each field that a run can't do without. */
+const LAYOUT = 2;
+
 /** A checkpoint is resumed only by a run that would do the same. */
 function fingerprintOf({ model, dataset, config }: JobSpec): string {
-  const text = JSON.stringify([VERSION, model.sha256, dataset?.sha256, config]);
+  const text = JSON.stringify([VERSION, LAYOUT, model.sha256, dataset?.sha256, config]);
   return createHash('sha256').update(text).digest('hex');
 }
 
@@ -57,7 +62,7 @@ function fingerprintOf({ model, dataset, config }: JobSpec): string {
 class PruneRun {
   /** Warnings of the job before this; a checkpoint has the others, of earlier attempts too. */
   private readonly warnedBefore: number;
-  private record: PruneRecord = { schedule: [], importances: {} };
+  private record: PruneRecord = { schedule: [], importances: {}, asPruned: false };
 
   /** @param checkpoint to go on from */
   constructor(
@@ -70,7 +75,7 @@ class PruneRun {
   }
 
   async run(): Promise<PruneRecord> {
-    const { spec, signal, listener } = this.job;
+    const { spec, signal, listener, stages } = this.job;
     const { data, algorithm } = this.measured;
     const { mutator } = algorithm;
     const finetune = data?.scored ? spec.config.finetune : undefined;
@@ -84,13 +89,15 @@ class PruneRun {
       if (!last) return { ...this.record, canceled: { score: undefined } };
       this.restore(last);
       mutator.setWeights(deliverableWeights(mutator.weights, last));
-      return { ...this.record, canceled: { score: last.stopping.best?.score ?? last.score } };
+      const score = last.stopping.best?.score ?? last.score;
+      if (data && score) stages.add(trainedStage(data), score);
+      return { ...this.record, canceled: { score } };
     }
   }
 
   private async withoutTraining(): Promise<void> {
-    const { progress, signal } = this.job;
-    const { algorithm, engine, data } = this.measured;
+    const { progress, signal, stages } = this.job;
+    const { algorithm, engine, data, model, scorer } = this.measured;
     progress.begin('pruning');
     const trainer: Trainer = {
       iterationsPerEpoch: 0,
@@ -101,12 +108,15 @@ class PruneRun {
       },
     };
     await algorithm.run(trainer, { epochs: 0, signal });
+    const score = model.quantized ? await scorer.score(algorithm.mutator.exportSubnet().graph, signal) : undefined;
+    stages.add('pruned', score);
+    this.record = { ...this.record, asPruned: score === undefined };
   }
 
   private async withTraining(finetune: FinetuneConfig, data: JobData): Promise<void> {
-    const { spec, listener, progress, signal } = this.job;
+    const { spec, listener, progress, signal, stages } = this.job;
     const { config, checkpointMs: everyMs } = spec;
-    const { algorithm, engine } = this.measured;
+    const { algorithm, engine, scorer } = this.measured;
     const checkpoint = this.checkpoint;
     const { mutator } = algorithm;
     if (checkpoint) {
@@ -122,6 +132,7 @@ class PruneRun {
         engine,
         mutator,
         data,
+        scorer,
         finetune,
         seed: config.seed,
         listener,
@@ -133,13 +144,14 @@ class PruneRun {
         onPruned: async (step) => {
           progress.begin('pruning');
           this.addRow(step, trainer.subnet);
-          const { accuracy } = await trainer.evaluate(signal);
-          this.updateRow({ accuracy_before_finetune: accuracy });
+          const score = await trainer.evaluate(signal);
+          this.updateRow({ accuracy_before_finetune: score.accuracy });
+          stages.add('pruned', score);
         },
         onEpochEnd: async (epoch, score) => {
           reportScore(listener, score, epoch);
           this.updateRow({ accuracy_after_finetune: score.accuracy });
-          await this.save(trainer, epoch + 1, score);
+          await this.save(trainer, epoch + 1);
         },
         pause: everyMs === undefined ? undefined : { everyMs, save: (epoch) => this.save(trainer, epoch) },
         onRejoin: () => this.restore(checkpoint!),
@@ -149,17 +161,19 @@ class PruneRun {
     try {
       await algorithm.run(trainer, { epochs: finetune.epochs, startEpoch: checkpoint?.epoch ?? 0, signal });
       trainer.finish();
+      stages.add(trainedStage(data), trainer.score ?? (await trainer.evaluate(signal)));
       this.record = { ...this.record, training: trainingSummary(finetune, data, trainer) };
     } finally {
       await trainer.release();
     }
   }
 
-  private restore({ masks, constants, schedule, importances }: Checkpoint): void {
+  private restore({ masks, constants, schedule, importances, stages }: Checkpoint): void {
     const { mutator } = this.measured.algorithm;
     mutator.restoreState(masks);
     mutator.setWeights(constants);
-    this.record = { schedule, importances };
+    this.job.stages.restore(stages);
+    this.record = { ...this.record, schedule, importances };
   }
 
   private addRow(pruned: PruneStep, subnet: Subnet): void {
@@ -181,7 +195,8 @@ class PruneRun {
       accuracy_before_finetune: null,
       accuracy_after_finetune: null,
     };
-    this.record = { schedule: [...this.record.schedule, row], importances: unitImportances(mutator) };
+    const importances = unitImportances(mutator);
+    this.record = { ...this.record, schedule: [...this.record.schedule, row], importances };
     const when = by === 'epoch' ? `${epoch}th epoch` : `${iteration}th iter`;
     listener.log(`The model is pruned at ${when} once.`, { step, macs, parameters: cost.parameters });
     if (step === pruneTimes - 1) warnOfRounding(mutator, choices, listener);
@@ -193,7 +208,7 @@ class PruneRun {
     this.record = { ...this.record, schedule: last };
   }
 
-  private save(trainer: SubnetTrainer, epoch: number, score?: Evaluation): Promise<void> {
+  private save(trainer: SubnetTrainer, epoch: number): Promise<void> {
     const { mutator } = this.measured.algorithm;
     const { schedule, importances } = this.record;
     return saveCheckpoint(this.job.spec.checkpointDir, {
@@ -203,11 +218,16 @@ class PruneRun {
       masks: mutator.state,
       schedule,
       importances,
-      ...(score ? { score } : {}),
+      stages: this.job.stages.state,
       warnings: this.job.warnings.slice(this.warnedBefore),
       constants: mutator.weights,
     });
   }
+}
+
+/** What training made of the model: without labels, the original is all that it learned from. */
+function trainedStage({ heads }: JobData): ModelStage {
+  return heads.every(({ labels }) => labels === 'none') ? 'distilled' : 'finetuned';
 }
 
 function budgetOf({ memoryBytes: limitBytes }: JobSpec): MemoryBudget | undefined {
