@@ -25,24 +25,25 @@ const COSTS: {
  * @example 'Half of the MACs; accuracy 79.9 % → 78.0 % (95 % interval 76.9 to 79.1, 5,000 samples)'
  */
 export function headlineOf(told: Told): string {
-  return `${told.canceled ? 'Canceled before its end: ' : ''}${saved(told)}; ${lost(told)}`;
+  const [first, ...rest] = `${told.canceled ? 'canceled before its end: ' : ''}${saved(told)}; ${lost(told)}`;
+  return [first.toUpperCase(), ...rest].join('');
 }
 
 function saved({ baseline, pruned, target }: Told): string {
-  const shareOf = (measure: keyof Target): string | undefined => {
+  const asked = Object.keys(target ?? {}) as (keyof Target)[];
+  const told = [...new Set([...asked, 'macs' as const])].flatMap((measure) => {
     const [words, of] = COSTS[measure];
     const [before, after] = [of(baseline), of(pruned)];
-    return before && after !== null ? `${amount(after / before)} of the ${words}` : undefined;
-  };
-  const [asked = 'macs'] = Object.keys(target ?? {}) as (keyof Target)[];
-  const macs = shareOf('macs');
-  const first = asked === 'macs' ? undefined : shareOf(asked);
-  return [first, first ? macs?.toLowerCase().replace('macs', 'MACs') : macs].filter(Boolean).join(', ') || 'No MACs';
+    return before && after !== null ? [`${amount(after / before)} of the ${words}`] : [];
+  });
+  return told.join(', ') || 'no MACs before and after';
 }
 
+/** More figures near none and near all. */
 function amount(share: number): string {
-  if (share === 1) return 'All';
-  return Math.abs(share - 0.5) < 0.005 ? 'Half' : percent(share, share < 0.1 ? 1 : 0);
+  if (share === 1) return 'all';
+  if (Math.abs(share - 0.5) < 0.005) return 'half';
+  return percent(share, share < 0.1 || Math.abs(share - 1) < 0.01 ? 1 : 0);
 }
 
 function lost({ stages, hasData }: Told): string {
@@ -51,7 +52,7 @@ function lost({ stages, hasData }: Told): string {
     return `accuracy ${percent(first.accuracy)} → ${percent(last.accuracy)} (${known(last)})`;
   }
   if (last.agreement === null) return `not measured: ${hasData ? 'no output can be compared' : 'no data set'}`;
-  if (last.interval) return `the original's choice in ${percent(last.agreement)} (${known(last)})`;
+  if (last.interval) return `agrees with the original on ${percent(last.agreement)} (${known(last)})`;
   return `outputs differ from the original's by ${percent(1 - last.agreement)} (${known(last)})`;
 }
 

@@ -39,7 +39,7 @@ function describeDrop(first: StageRow, last: StageRow): string | undefined {
   }
   if (last.agreement === null || last.agreement >= LEAST_AGREEMENT - ROUNDING) return undefined;
   return last.interval
-    ? `it chooses as the original does in ${percent(last.agreement)} only (${of})`
+    ? `it agrees with the original on ${percent(last.agreement)} only (${of})`
     : `its outputs differ from the original's by ${percent(1 - last.agreement)} (${of})`;
 }
 
