@@ -174,7 +174,7 @@ describe('without labels', () => {
     expect(original).toMatchObject({ accuracy: null, loss: null, agreement: 1, samples: 1000 });
     expect(raw.agreement).toBe(exported.agreement);
     expect(exported.interval).toEqual(shareInterval(exported.agreement!, 1000));
-    expect(outcome.result!.headline).toContain("; agrees with the original on");
+    expect(outcome.result!.headline).toContain('; agrees with the original on');
     // Of those that were drawn; of all it is nearly the same.
     const all = shareOfEqual(
       await classesBy(smallClassifier(), 1200, 1),

@@ -90,7 +90,7 @@ describe('the headline', () => {
   test('tells agreement where there are no labels', () => {
     const stages = [row(null, 1), row(null, 0.971, 1000)];
     expect(headline(stages[1], { stages, pruned: measures(302) })).toBe(
-      "30 % of the MACs; agrees with the original on 97.1 % (95 % interval 95.9 to 98.0, 1,000 samples)",
+      '30 % of the MACs; agrees with the original on 97.1 % (95 % interval 95.9 to 98.0, 1,000 samples)',
     );
     const numbers = [row(null, 1, 40, false), row(null, 0.968, 40, false)];
     expect(headline(numbers[1], { stages: numbers })).toBe(
