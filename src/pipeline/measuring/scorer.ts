@@ -88,9 +88,13 @@ function evaluateHeads(
 
 /** Drawn, since the samples of a file are often in order. */
 function someOf(split: Split, graph: Graph, seed: number): Split {
-  const { mostSamples, fewestSamples, mostMacs } = AGREEMENT;
-  const affordable = Math.floor(mostMacs / Math.max(1, graphCost(graph).macs));
-  const count = Math.max(fewestSamples, Math.min(mostSamples, affordable));
+  const count = agreementSamples(split.count, graphCost(graph).macs);
   if (split.count <= count) return split;
   return subset(split, shuffledOrder(split.count, seed, 0).subarray(0, count).sort());
+}
+
+/** How many of so many samples agreement alone is measured on. @param macs of one sample */
+export function agreementSamples(count: number, macs: number): number {
+  const affordable = Math.floor(AGREEMENT.mostMacs / Math.max(1, macs));
+  return Math.min(count, AGREEMENT.mostSamples, Math.max(AGREEMENT.fewestSamples, affordable));
 }
