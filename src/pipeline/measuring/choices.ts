@@ -5,7 +5,7 @@ import {
   type HeadOptions,
   type LossKind,
 } from '../../autodiff/index.js';
-import { type Graph, type GraphOutput, getSpec, type Node, type Shape } from '../../graph/graph.js';
+import { type Graph, type GraphOutput, getSpec, type Node, producers, type Shape } from '../../graph/graph.js';
 import { findOp } from '../../graph/ops/index.js';
 import type { FinetuneConfig } from '../../prune-config/index.js';
 
@@ -21,8 +21,9 @@ export type Choice = { readonly output: string } & (
 
 /**
  * What each output of a network chooses: by the loss that it has with its labels, or that the config names; where nothing
- * says, by its closing activation. One row of numbers without any counts as scores of classes. Outputs that are not of
- * single samples are left out.
+ * says, by its closing activation. Where none of the outputs is told so to choose, one row of numbers that closes with a
+ * layer of weights counts as scores of classes: most classifiers are exported so. Outputs that are not of single samples are
+ * left out.
  */
 export function choicesOf(
   graph: Graph,
@@ -30,15 +31,25 @@ export function choicesOf(
   finetune: Pick<FinetuneConfig, 'loss' | 'heads'> | undefined,
 ): Choice[] {
   const batch = graph.inputs.length > 0 ? getSpec(graph, graph.inputs[0]).shape[0] : undefined;
-  return graph.outputs.flatMap(({ name: output, value }): Choice[] => {
+  const comparable = graph.outputs.filter(({ value }) => {
+    const [first] = getSpec(graph, value).shape;
+    return first !== undefined && first === batch;
+  });
+  const told = comparable.map(({ name: output, value }): Choice | undefined => {
     const { dtype, shape } = getSpec(graph, value);
-    if (shape.length === 0 || shape[0] !== batch) return [];
-    if (dtype !== 'float32' && dtype !== 'float64') return [{ output, kind: 'label' }];
+    if (dtype !== 'float32' && dtype !== 'float64') return { output, kind: 'label' };
     const activation = findClosingActivation(graph, value);
     const labelled = heads.find((head) => head.output === output && head.labels !== 'none');
     const named = finetune?.heads[output]?.loss ?? finetune?.loss ?? 'auto';
-    const loss = labelled?.loss ?? (named === 'auto' ? seemingLoss(shape, activation) : named);
-    return [{ output, ...CHOICES[loss](shape, activation, labelled) }];
+    const loss = labelled?.loss ?? (named === 'auto' ? lossOf(activation) : named);
+    return loss && { output, ...CHOICES[loss](shape, activation, labelled) };
+  });
+  const choosing = told.some((choice) => choice !== undefined && choice.kind !== 'number');
+  return comparable.map(({ name: output, value }, i) => {
+    if (told[i]) return told[i];
+    const { shape } = getSpec(graph, value);
+    const loss = !choosing && endsInWeights(graph, value) ? 'cross_entropy' : 'mse';
+    return { output, ...CHOICES[loss](shape) };
   });
 }
 
@@ -61,10 +72,23 @@ const CHOICES: Readonly<Record<LossKind, ChoiceOf>> = {
   huber: asNumbers,
 };
 
-function seemingLoss(shape: Shape, activation: ClosingActivation | undefined): LossKind {
-  if (!activation) return onlyWideAxis(shape) === undefined ? 'mse' : 'cross_entropy';
+function lossOf(activation: ClosingActivation | undefined): LossKind | undefined {
+  if (!activation) return undefined;
   if (activation.axis !== undefined) return 'cross_entropy';
   return findOp(activation.node.op)?.probabilities === 'element' ? 'binary_cross_entropy' : 'mse';
+}
+
+/** Whether nothing but a bias and new shapes come after a layer of filters. */
+function endsInWeights(graph: Graph, output: string): boolean {
+  const made = producers(graph);
+  for (let node = made.get(output); node; ) {
+    const { filters, view } = findOp(node.op) ?? {};
+    if (filters) return true;
+    const fed = node.inputs.filter((id) => !graph.constants.has(id));
+    if (fed.length !== 1 || !(node.op === 'Add' || (view && view !== 'strided'))) return false;
+    node = made.get(fed[0]);
+  }
+  return false;
 }
 
 function onlyWideAxis(shape: Shape): number | undefined {
@@ -96,4 +120,14 @@ export function askChoices(
     return [{ name, value }];
   });
   return { graph: { ...graph, nodes: [...graph.nodes, ...nodes], values }, outputs };
+}
+
+/** How many values tell the choices for one sample. Extents that only the run knows count as one. */
+export function valuesPerSample(graph: Graph, choices: readonly Choice[]): number {
+  const asked = askChoices(graph, choices);
+  const counts = asked.outputs.map(({ value }) => {
+    const extents = getSpec(asked.graph, value).shape.slice(1);
+    return extents.reduce<number>((n, extent) => n * (typeof extent === 'number' ? extent : 1), 1);
+  });
+  return counts.reduce((sum, n) => sum + n, 0);
 }

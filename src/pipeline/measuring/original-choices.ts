@@ -14,7 +14,7 @@ const KEPT: { readonly [K in Choice['kind']]: (count: number) => Values } = {
 };
 
 /** Values of all outputs and samples together; where there are more, every second sample is kept, or every third… */
-const MOST_VALUES = 2 ** 24;
+export const MOST_VALUES = 2 ** 24;
 
 interface Kept {
   readonly choice: Choice;

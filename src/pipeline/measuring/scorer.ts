@@ -5,8 +5,8 @@ import type { Graph } from '../../graph/graph.js';
 import type { PruneConfig } from '../../prune-config/index.js';
 import type { JobData } from '../feeding/job-data.js';
 import { evaluateSplit } from '../training/evaluation.js';
-import { choicesOf } from './choices.js';
-import { OriginalChoices } from './original-choices.js';
+import { type Choice, choicesOf, valuesPerSample } from './choices.js';
+import { MOST_VALUES, OriginalChoices } from './original-choices.js';
 import { type OutputReader, readOutputs } from './read-outputs.js';
 import { agreementScore, type HeadedScore, headedScore, type Score, UNMEASURED } from './score.js';
 
@@ -65,8 +65,9 @@ export async function openScorer(
   signal?: AbortSignal,
 ): Promise<{ readonly scorer: Scorer; readonly score: Score }> {
   if (!data) return { scorer: new Scorer(engine), score: UNMEASURED };
-  const split = data.scored ? data.validation : someOf(data.validation, original, seed);
-  const choices = new OriginalChoices(choicesOf(original, data.heads, finetune || undefined), split.count);
+  const asked = choicesOf(original, data.heads, finetune || undefined);
+  const split = data.scored ? data.validation : someOf(data.validation, original, asked, seed);
+  const choices = new OriginalChoices(asked, split.count);
   const scorer = new Scorer(engine, data, split, choices);
   if (data.scored) {
     const found = await evaluateHeads(engine, original, data, choices, signal);
@@ -87,14 +88,19 @@ function evaluateHeads(
 }
 
 /** Drawn, since the samples of a file are often in order. */
-function someOf(split: Split, graph: Graph, seed: number): Split {
-  const count = agreementSamples(split.count, graphCost(graph).macs);
+function someOf(split: Split, graph: Graph, choices: readonly Choice[], seed: number): Split {
+  const cost = { macs: graphCost(graph).macs, values: valuesPerSample(graph, choices) };
+  const count = agreementSamples(split.count, cost);
   if (split.count <= count) return split;
   return subset(split, shuffledOrder(split.count, seed, 0).subarray(0, count).sort());
 }
 
-/** How many of so many samples agreement alone is measured on. @param macs of one sample */
-export function agreementSamples(count: number, macs: number): number {
+/**
+ * How many of so many samples agreement alone is measured on.
+ * @param cost of one sample: MACs, and the values that are kept of it
+ */
+export function agreementSamples(count: number, { macs, values }: { macs: number; values: number }): number {
   const affordable = Math.floor(AGREEMENT.mostMacs / Math.max(1, macs));
-  return Math.min(count, AGREEMENT.mostSamples, Math.max(AGREEMENT.fewestSamples, affordable));
+  const keepable = Math.max(1, Math.floor(MOST_VALUES / Math.max(1, values)));
+  return Math.min(count, keepable, AGREEMENT.mostSamples, Math.max(AGREEMENT.fewestSamples, affordable));
 }

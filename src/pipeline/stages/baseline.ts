@@ -33,7 +33,8 @@ export const measureBaseline = stage('baseline', async (job, analyzed: Analyzed)
   const { engine, graph, data } = settled;
   const { scorer, score } = await openScorer(engine, graph, data, config, signal);
   const learned = config.finetune && data?.scored ? { learned: data.train.count } : {};
-  if (data) for (const found of sampleWarnings({ measured: scorer.samples, ...learned })) listener.warning(found);
+  const measured = data?.validation.count ?? 0;
+  for (const found of sampleWarnings({ measured, ...learned })) listener.warning(found);
   stages.add('original', score);
   return { ...settled, scorer, original: measuresOf(settled, config, score) };
 });

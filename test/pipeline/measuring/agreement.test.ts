@@ -17,15 +17,37 @@ describe('what an output chooses', () => {
     );
     return b.build();
   };
+  /** The same after a dense layer of so many units, or a 1×1 convolution of so many filters. */
+  const dense = (units: number, ...ops: [string, Record<string, number>?][]): Graph => {
+    const b = new GraphBuilder('dense');
+    const x = b.input('x', { dtype: 'float32', shape: ['N', 4] });
+    const w = b.constant('w', tensor('float32', [4, units], new Float32Array(4 * units)), 'parameter');
+    const bias = b.constant('b', tensor('float32', [units], new Float32Array(units)), 'parameter');
+    const scores = b.op('Add', [b.op('MatMul', [x, w]), bias]);
+    b.output(
+      'y',
+      ops.reduce((value, [op, attrs = {}]) => b.op(op, [value], attrs), scores),
+    );
+    return b.build();
+  };
+  const conv = (filters: number): Graph => {
+    const b = new GraphBuilder('conv');
+    const x = b.input('x', { dtype: 'float32', shape: ['N', 4, 1, 1] });
+    const w = b.constant('w', tensor('float32', [filters, 4, 1, 1], new Float32Array(4 * filters)), 'parameter');
+    b.output('y', b.op('Conv', [x, w]));
+    return b.build();
+  };
   const auto = (loss: LossKind | 'auto') => ({ loss, heads: {} });
 
   test.each<[string, Graph, object]>([
     ['a softmax: the largest along its axis', closing(['N', 5], ['Softmax', { axis: 1 }]), { kind: 'class', axis: 1 }],
     ['a softmax at each place', closing(['N', 5, 4, 4], ['Softmax', { axis: 1 }]), { kind: 'class', axis: 1 }],
     ['sigmoids: a side of one half each', closing(['N', 5], ['Sigmoid']), { kind: 'side', bound: 0.5 }],
-    ['a row of scores: the largest', closing(['N', 5], ['Relu']), { kind: 'class', axis: 1 }],
-    ['scores with axes of 1', closing(['N', 1, 5, 1], ['Relu']), { kind: 'class', axis: 2 }],
-    ['one number', closing(['N', 1], ['Relu']), { kind: 'number' }],
+    ['a row of scores of a dense layer: the largest', dense(5), { kind: 'class', axis: 1 }],
+    ['scores with axes of 1', conv(5), { kind: 'class', axis: 1 }],
+    ['one number', dense(1), { kind: 'number' }],
+    ['features, which an activation closes', dense(5, ['Relu']), { kind: 'number' }],
+    ['features that are pooled', closing(['N', 5, 4, 4], ['GlobalAveragePool']), { kind: 'number' }],
     ['an image', closing(['N', 3, 8, 8], ['Relu']), { kind: 'number' }],
     ['numbers between -1 and 1', closing(['N', 5], ['Tanh']), { kind: 'number' }],
     ['labels', closing(['N', 5], ['ArgMax', { axis: 1 }]), { kind: 'label' }],
@@ -34,7 +56,7 @@ describe('what an output chooses', () => {
   });
 
   test('a loss that the config names says it, and labels before that', () => {
-    const graph = closing(['N', 5], ['Relu']);
+    const graph = dense(5);
     const kindOf = (...given: Parameters<typeof choicesOf> extends [Graph, ...infer Rest] ? Rest : never) =>
       choicesOf(graph, ...given)[0];
     expect(kindOf([], auto('mse')).kind).toBe('number');
@@ -45,6 +67,19 @@ describe('what an output chooses', () => {
     expect(kindOf([{ ...numbers, labels: 'none' }], auto('auto')).kind).toBe('class');
     const classes = { output: 'y', loss: 'binary_cross_entropy', labels: 'index' } as const;
     expect(kindOf([classes], auto('auto'))).toEqual({ output: 'y', kind: 'class', axis: 1 });
+  });
+
+  test('scores are guessed only where no output is told to choose', () => {
+    const graph = dense(5, ['Softmax', { axis: 1 }]);
+    const [{ value }] = graph.outputs;
+    const scores = graph.nodes.find(({ outputs }) => outputs[0] === value)!.inputs[0];
+    const both = { ...graph, outputs: [{ name: 'scores', value: scores }, ...graph.outputs] };
+    expect(choicesOf(both, [], undefined)).toEqual([
+      { output: 'scores', kind: 'number' },
+      { output: 'y', kind: 'class', axis: 1 },
+    ]);
+    const labelled = { output: 'scores', loss: 'cross_entropy', labels: 'index' } as const;
+    expect(choicesOf(both, [labelled], undefined)[0].kind).toBe('class');
   });
 
   test('an output that is not of single samples is left out', () => {

@@ -60,14 +60,16 @@ test('a graph of one batch size is fed so many, and gives what one of open batch
 });
 
 test.each([
-  [50, 10, 50],
-  [5000, 10, 1000],
-  [5000, 1e9, 1000],
-  [5000, 4e9, 250],
-  [5000, 1e12, 100],
-  [70, 1e12, 70],
-])('of %i samples, agreement of a network of %d MACs is measured on %i', (count, macs, samples) => {
-  expect(agreementSamples(count, macs)).toBe(samples);
+  [50, { macs: 10, values: 1 }, 50],
+  [5000, { macs: 10, values: 1 }, 1000],
+  [5000, { macs: 1e9, values: 1 }, 1000],
+  [5000, { macs: 4e9, values: 1 }, 250],
+  [5000, { macs: 1e12, values: 1 }, 100],
+  [70, { macs: 1e12, values: 1 }, 70],
+  [5000, { macs: 10, values: 2 ** 16 }, 256],
+  [5000, { macs: 10, values: 2 ** 30 }, 1],
+])('of %i samples, agreement of a network of %j is measured on %i', (count, cost, samples) => {
+  expect(agreementSamples(count, cost)).toBe(samples);
 });
 
 test('what is drawn is of the seed, and not the first ones', async () => {
