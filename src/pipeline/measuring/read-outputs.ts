@@ -1,5 +1,5 @@
 import type { Scaling, Split } from '../../data/index.js';
-import type { Engine } from '../../engine/index.js';
+import type { Engine } from '../../engine/engine.js';
 import { type Graph, type GraphOutput, getSpec } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { batchSizeFor } from './batch-size.js';

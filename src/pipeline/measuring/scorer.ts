@@ -1,5 +1,5 @@
 import { type Split, shuffledOrder, subset } from '../../data/index.js';
-import type { Engine } from '../../engine/index.js';
+import type { Engine } from '../../engine/engine.js';
 import { graphCost } from '../../graph/cost.js';
 import type { Graph } from '../../graph/graph.js';
 import type { PruneConfig } from '../../prune-config/index.js';
