@@ -75,12 +75,13 @@ async function unzip(path: string, to: string): Promise<void> {
   await files.close();
 }
 
+const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
+
 function printComparison(
-  { baseline, pruned, equivalence }: NonNullable<JobView['result']>,
+  { headline, stages, baseline, pruned, equivalence }: NonNullable<JobView['result']>,
   before: StockRun,
   after: StockRun,
 ): void {
-  const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
   const ms = (value: number) => `${value.toFixed(2)} ms`;
   const count = (value: number) => value.toLocaleString('en-US');
   const rows: [string, number, number, (value: number) => string][] = [
@@ -98,14 +99,26 @@ function printComparison(
       `${name.padEnd(24)}${show(a).padStart(12)}${show(b).padStart(12)}${`${((b / a) * 100).toFixed(0)} %`.padStart(9)}`,
     );
   }
+  printStages(stages!);
   console.log(
     `\ncertificate: the delivered file, read back, differs from the masked original by ${equivalence!.relative.toExponential(1)} of its outputs' spread (${equivalence!.samples} samples)`,
   );
+  console.log(`\n${headline}`);
+}
+
+function printStages(stages: NonNullable<NonNullable<JobView['result']>['stages']>): void {
+  const [a, b, c, d] = ['accuracy', '95 % interval', 'agreement', 'seconds'];
+  console.log(`\n${'step'.padEnd(24)}${a.padStart(12)}${b.padStart(20)}${c.padStart(12)}${d.padStart(10)}`);
+  for (const { stage, accuracy, interval, agreement, seconds } of stages) {
+    const range = interval!.map(percent).join(' to ');
+    const figures = [percent(accuracy!).padStart(12), range.padStart(20), percent(agreement!).padStart(12)];
+    console.log(`${stage.padEnd(24)}${figures.join('')}${seconds.toFixed(1).padStart(10)}`);
+  }
 }
 
 /** Everything that the demo promises; what isn't so. */
 function findFaults(job: JobView, before: StockRun, after: StockRun): string[] {
-  const { baseline, pruned, equivalence } = job.result!;
+  const { baseline, pruned, equivalence, stages, headline } = job.result!;
   const promises: [boolean, string][] = [
     [equivalence!.ok && equivalence!.relative <= 1e-5, `the certificate is ${equivalence!.relative}`],
     [pruned.macs <= 0.5 * baseline.macs, `${pruned.macs} of ${baseline.macs} MACs are more than half`],
@@ -114,6 +127,11 @@ function findFaults(job: JobView, before: StockRun, after: StockRun): string[] {
     [pruned.accuracy! >= baseline.accuracy! - MOST_DROP, `accuracy fell to ${pruned.accuracy}`],
     [Math.abs(before.accuracy - baseline.accuracy!) <= 0.002, `stock tfjs finds ${before.accuracy} before`],
     [Math.abs(after.accuracy - pruned.accuracy!) <= 0.002, `stock tfjs finds ${after.accuracy} after`],
+    [
+      stages!.map(({ stage }) => stage).join() === 'original,pruned,finetuned,exported',
+      `the steps are ${stages!.map(({ stage }) => stage).join()}`,
+    ],
+    [headline!.includes(percent(pruned.accuracy!)), `the headline is ${headline}`],
     [after.parameters === pruned.parameters, `stock tfjs counts ${after.parameters} parameters`],
   ];
   return promises.filter(([holds]) => !holds).map(([, fault]) => fault);

@@ -79,9 +79,38 @@ export type JobEvent =
   | ({ readonly type: 'warning' } & Warning)
   | { readonly type: 'log'; readonly message: string; readonly fields?: Record<string, unknown> };
 
+/** What a job makes of a model, in order. */
+export const MODEL_STAGES = ['original', 'pruned', 'recovered', 'distilled', 'finetuned', 'exported'] as const;
+export type ModelStage = (typeof MODEL_STAGES)[number];
+
+/** What one step of a job gave, measured on samples that nothing was learned from. */
+export interface StageRow {
+  /**
+   * `original`: as it came. `pruned`: raw, after the last prune step. `distilled`: trained by the original alone, `finetuned`
+   * by labels. `exported`: what is read from the delivered file.
+   */
+  readonly stage: ModelStage;
+  /** As in {@link ModelMeasures}. */
+  readonly accuracy: number | null;
+  readonly loss: number | null;
+  /** As in {@link ModelMeasures}. */
+  readonly agreement: number | null;
+  /** Looked at for the accuracy; where there is none, for the agreement. */
+  readonly samples: number;
+  /** At 95%, of the accuracy; where there is none, of an agreement that is a share of samples; else null. */
+  readonly interval: readonly [low: number, high: number] | null;
+  /** Since the row before it, measuring included; of the first, since the job began to run. */
+  readonly seconds: number;
+}
+
 export interface ModelMeasures {
   /** The mean of the outputs' accuracies; null without labels, and where no output is a classification. */
   readonly accuracy: number | null;
+  /**
+   * The share of samples on which it chooses as the original does; of outputs that are numbers, 1 less their relative error.
+   * null without data.
+   */
+  readonly agreement: number | null;
   readonly loss: number | null;
   readonly parameters: number;
   readonly macs: number;
@@ -115,6 +144,10 @@ export interface LatencyMeasurement {
 export const RUN_AS = ['file', 'graph'] as const;
 
 export interface JobResult {
+  /** A sentence: what was saved, and what that cost. */
+  readonly headline: string;
+  /** What each step gave, in order; the last is `pruned` below. */
+  readonly stages: readonly StageRow[];
   readonly baseline: ModelMeasures;
   readonly pruned: ModelMeasures;
   readonly equivalence: {

@@ -15,6 +15,8 @@ export type {
   JobResult,
   JobSpec,
   ModelInspection,
+  ModelStage,
+  StageRow,
 } from './contract.js';
 export { EspalierError } from './errors.js';
 export { detectFormat, MODEL_FORMATS } from './formats/detect.js';

@@ -1,4 +1,4 @@
-import { type Graph, getSpec } from '../graph/graph.js';
+import { type Graph, type GraphOutput, getSpec } from '../graph/graph.js';
 import { ancestors } from './ancestors.js';
 import { finishStep } from './finish-step.js';
 import { bindHeads, headLoss, reportHead, sumOf } from './heads/bound-head.js';
@@ -9,23 +9,29 @@ import type { EvaluationStep, HeadOptions, HeadsOptions, TeacherStep } from './t
 /**
  * A model as it is evaluated, with the sums of its losses and metrics over a batch. Weights stay constants, batch norms
  * use their running statistics. Labels are taken as they are; the original's outputs count only where there are none.
+ * @param carried values of the model that come out beside the sums, as `carried` of the step says
  * @throws EspalierError NOT_TRAINABLE when an output has not the shape that its loss needs; OUTPUT_UNKNOWN
  * @example createEvaluationStep(graph, { loss: 'cross_entropy', labels: 'index' })
  */
-export function createEvaluationStep(graph: Graph, options: HeadsOptions): EvaluationStep {
+export function createEvaluationStep(
+  graph: Graph,
+  options: HeadsOptions,
+  carried: readonly GraphOutput[] = [],
+): EvaluationStep {
   const judged = headsOf(options).map(asJudged);
   const { graph: extended, heads } = findHeads(graph, { heads: judged }, false);
   const b = new StepBuilder(`${graph.name}/evaluation-step`);
   const read = copyModel(
     b,
     extended,
-    heads.map((head) => head.value),
+    [...heads, ...carried].map(({ value }) => value),
   );
   const bound = bindHeads(b, heads);
   b.enter('loss');
   const losses = bound.map((head) => headLoss(b, head, read(head.head.value), 'sum'));
   const lossSumOutput = b.output('loss_sum', sumOf(b, losses));
   const bindings = bound.map((head) => reportHead(b, head, read(head.head.value), bound.length === 1));
+  const outputs = carried.map(({ name, value }) => ({ name, output: b.output(`carried/${name}`, read(value)) }));
   return {
     graph: finishStep(b),
     inputs: graph.inputs,
@@ -33,6 +39,7 @@ export function createEvaluationStep(graph: Graph, options: HeadsOptions): Evalu
     labels: bindings[0].labels ?? '',
     lossSumOutput,
     correctOutput: bindings[0].scoreOutput,
+    carried: outputs,
   };
 }
 

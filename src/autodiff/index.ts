@@ -2,7 +2,7 @@ export { createEvaluationStep, createTeacherStep } from './create-evaluation-ste
 export { createMicroSteps } from './create-micro-steps.js';
 export { createSynthesisStep, hasRunningMoments } from './create-synthesis-step.js';
 export { createTrainingStep } from './create-training-step.js';
-export { type ClosingActivation, findClosingActivation } from './heads/closing-activation.js';
+export { type ClosingActivation, countClasses, findClosingActivation } from './heads/closing-activation.js';
 export { findHeads, type Head } from './heads/head.js';
 export { LOSS_KINDS } from './losses/index.js';
 export type { SampleBinding, SynthesisStep } from './synthesis-step.js';

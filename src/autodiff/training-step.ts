@@ -166,6 +166,8 @@ export interface EvaluationStep {
   readonly labels: string;
   readonly lossSumOutput: string;
   readonly correctOutput: string;
+  /** Values of the model that were asked for: what each was called, and where it comes out. */
+  readonly carried: readonly { readonly name: string; readonly output: string }[];
 }
 
 /** The original model as it teaches: its inputs in; logits or values of each head out, by the head's output name. */

@@ -42,6 +42,28 @@ export interface JobView {
     message: string;
   }[];
   result: {
+    /** What was saved, and what that cost, in a sentence. */
+    headline?: string;
+    /** What each step gave, in order; the last is `pruned`. */
+    stages?: {
+      /**
+       * `original`: as it came. `pruned`: raw, after the last prune step. `recovered`: its weights solved anew.
+       * `distilled`: trained by the original alone. `finetuned`: trained by labels. `exported`: what is read from the
+       * delivered file.
+       */
+      stage: 'original' | 'pruned' | 'recovered' | 'distilled' | 'finetuned' | 'exported';
+      /** As in `pruned`. */
+      accuracy: number | null;
+      loss: number | null;
+      /** As in `pruned`. */
+      agreement: number | null;
+      /** That the accuracy is of; where there is none, that the agreement is of. None was learned from. */
+      samples: number;
+      /** 95% interval (Wilson) of the accuracy; where there is none, of an agreement that is a share of samples. */
+      interval: number[] | null;
+      /** Since the row before, measuring included; of the first, since the job began to run. */
+      seconds: number;
+    }[];
     baseline: {
       /**
        * Share of the validation samples (pixels, sides) that are right, the mean over outputs; null without labels of
@@ -49,6 +71,11 @@ export interface JobView {
        */
       accuracy: number | null;
       loss: number | null;
+      /**
+       * Share of the samples on which it chooses as the original does, the mean over outputs that choose (classes,
+       * sides); where none does, 1 less the relative error of its outputs, at least 0. null without data.
+       */
+      agreement?: number | null;
       parameters: number;
       /** Multiply-adds of one sample. */
       macs: number;
@@ -73,6 +100,11 @@ export interface JobView {
        */
       accuracy: number | null;
       loss: number | null;
+      /**
+       * Share of the samples on which it chooses as the original does, the mean over outputs that choose (classes,
+       * sides); where none does, 1 less the relative error of its outputs, at least 0. null without data.
+       */
+      agreement?: number | null;
       parameters: number;
       /** Multiply-adds of one sample. */
       macs: number;

@@ -1,4 +1,5 @@
 import type { JobRunner, Warning } from '../contract.js';
+import { StageLog } from './measuring/stage-log.js';
 import { Progress } from './progress.js';
 import { Scope } from './scope.js';
 import { analyze, requireReachable } from './stages/analyze.js';
@@ -29,15 +30,17 @@ async function runStages(job: Job): Promise<Ending> {
 export const runJob: JobRunner = async (spec, listener, signal) => {
   const { config, dataset } = spec;
   const warnings: Warning[] = [];
-  const warning = (told: Warning): void => {
-    warnings.push(told);
-    listener.warning(told);
+  const warning = (found: Warning): void => {
+    warnings.push(found);
+    listener.warning(found);
   };
   const trains = dataset !== undefined && config.finetune !== false && !config.dry_run;
   const progress = new Progress(listener, trains);
   const scope = new Scope();
+  const stages = new StageLog();
+  const told = { ...listener, warning };
   try {
-    const ending = await runStages({ spec, listener: { ...listener, warning }, signal, progress, scope, warnings });
+    const ending = await runStages({ spec, listener: told, signal, progress, scope, warnings, stages });
     return { ...ending, warnings };
   } finally {
     await scope.close();

@@ -3,6 +3,7 @@ import type { Engine } from '../engine/engine.js';
 import type { PruneConfig } from '../prune-config/resolved.js';
 import { ChannelMutator } from '../pruning/index.js';
 import { openJobData } from './feeding/job-data.js';
+import { Scorer } from './measuring/scorer.js';
 import { openModel } from './open-model.js';
 import type { Evaluation } from './training/evaluation.js';
 import { SubnetTrainer } from './training/subnet-trainer.js';
@@ -31,6 +32,7 @@ export async function trainModel(
     engine,
     mutator,
     data,
+    scorer: new Scorer(engine, data),
     finetune,
     seed,
     listener,

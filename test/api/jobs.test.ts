@@ -231,6 +231,17 @@ describe('the life of a job', () => {
     expect(h.queue.forgotten).toEqual([id]);
   });
 
+  test('a result of an older version, without a headline, stages and agreement, is served as it is', async () => {
+    const id = await start();
+    const { headline: _, stages: __, baseline, ...rest } = OUTCOME.result!;
+    const { agreement: ___, ...measures } = baseline;
+    const old = { ...rest, baseline: measures, pruned: measures } as unknown as typeof OUTCOME.result;
+    await h.report({ job_id: id, attempt: 1, type: 'finished', outcome: { ...OUTCOME, result: old, artifacts: [] } });
+    const job = await get(id);
+    expectSchema(Job.schema, job);
+    expect(job.result).toEqual(old);
+  });
+
   test('a failed job says why', async () => {
     const id = await start();
     const error = { code: 'TRAINING_DIVERGED', message: 'loss is NaN', phase: 'finetuning', retryable: false } as const;

@@ -89,6 +89,30 @@ describe('loss and accuracy equal the formulas', () => {
     const loss = -total(classes.map((c, n) => Math.log(probabilities[n * 3 + c])));
     expect(sums.get(evaluation.lossSumOutput)!.data[0]).toBeCloseTo(loss, 8);
   });
+
+  test('values that are asked for come out beside the sums, which stay as they are', () => {
+    const mixed = mixedNet();
+    const options = { loss: 'cross_entropy', labels: 'index' } as const;
+    const plain = createEvaluationStep(mixed, options);
+    // One that the loss passes by, under a name that the step has itself.
+    const asked = createEvaluationStep(mixed, options, [{ name: 'loss_sum', value: mixed.outputs[0].value }]);
+    verify(asked.graph);
+    const image = randomRef(seededRandom(2), [4, 2, 8, 8]);
+    const labels: RefTensor = { dtype: 'int32', shape: [4], data: Float64Array.of(0, 2, 1, 1) };
+    const run = (step: typeof plain) =>
+      evaluateGraph(
+        step.graph,
+        new Map([
+          ['image', image],
+          [step.labels, labels],
+        ]),
+      );
+    const [sums, all] = [run(plain), run(asked)];
+    expect(plain.carried).toEqual([]);
+    expect(all.get(asked.lossSumOutput)).toEqual(sums.get(plain.lossSumOutput));
+    const probabilities = evaluateGraph(mixed, new Map([['image', image]])).get(mixed.outputs[0].name);
+    expect(all.get(asked.carried[0].output)).toEqual(probabilities);
+  });
 });
 
 describe('where the logits are', () => {

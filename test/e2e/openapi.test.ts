@@ -129,6 +129,12 @@ test('jobs that succeed, fail and are canceled, and what they leave', async () =
   await call('DELETE', `/models/${model}`);
   const job = await ended(id);
   expect(job).toMatchObject({ status: 'succeeded', result: { equivalence: { ok: true } } });
+  const stages = ['original', 'pruned', 'finetuned', 'exported'].map((stage) => expect.objectContaining({ stage }));
+  expect(job.result).toMatchObject({
+    stages,
+    headline: expect.stringMatching(/of the MACs; accuracy .* 8 samples\)$/),
+  });
+  expect(job.warnings.map(({ code }: { code: string }) => code)).toContain('FEW_SAMPLES');
   await call('GET', `/jobs/${id}/model`);
   await call('GET', `/jobs/${id}/model`, { headers: { range: 'bytes=0-3' } });
   await call('GET', `/jobs/${id}/model`, { headers: { range: 'bytes=999999999-' } });

@@ -64,7 +64,10 @@ describeShared('tensorspace-mnist-keras, MACs 0.5, 8,000 images, 5 epochs', 'dat
   async function checkJob(url: string, job: JobView): Promise<void> {
     expect(job.error).toBeNull();
     expect(job.status).toBe('succeeded');
-    const { baseline, pruned, equivalence } = job.result!;
+    const { baseline, pruned, equivalence, stages, headline } = job.result!;
+    expect(stages!.map(({ stage }) => stage)).toEqual(['original', 'pruned', 'finetuned', 'exported']);
+    expect(stages!.at(-1)).toMatchObject({ accuracy: pruned.accuracy, agreement: pruned.agreement });
+    expect(headline).toContain('2,000 samples');
     expect(pruned.accuracy).toBeGreaterThanOrEqual(baseline.accuracy! - 0.005);
     expect(pruned.macs).toBeLessThanOrEqual(baseline.macs / 2);
     expect(equivalence!.relative).toBeLessThanOrEqual(1e-5);

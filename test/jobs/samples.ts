@@ -78,11 +78,26 @@ export function newJob(model: string, change: Partial<Job> = {}): Job {
   };
 }
 
-const measures: ModelMeasures = { accuracy: 0.9, loss: 0.1, parameters: 10, macs: 100, size_bytes: 40, latency_ms: 1 };
+const measures: ModelMeasures = {
+  accuracy: 0.9,
+  loss: 0.1,
+  agreement: 1,
+  parameters: 10,
+  macs: 100,
+  size_bytes: 40,
+  latency_ms: 1,
+};
+
+const row = { accuracy: 0.9, loss: 0.1, agreement: 1, samples: 100, interval: [0.83, 0.94], seconds: 0.5 } as const;
 
 export const OUTCOME: JobOutcome = {
   status: 'succeeded',
   result: {
+    headline: 'All of the MACs; accuracy 90.0 % → 90.0 % (95 % interval 82.6 to 94.5, 100 samples)',
+    stages: [
+      { stage: 'original', ...row },
+      { stage: 'exported', ...row },
+    ],
     baseline: measures,
     pruned: measures,
     equivalence: {

@@ -39,7 +39,7 @@ async function stopWithin(epoch: number, config: object, options: RunOptions = {
 /** All that isn't a time or what else the process holds. */
 async function reportOf(outDir: string) {
   return JSON.parse(await readFile(join(outDir, 'report.json'), 'utf8'), (key, value) => {
-    if (key === 'latency' || key === 'latency_ms') return null;
+    if (key === 'latency' || key === 'latency_ms' || key === 'seconds') return null;
     if (key === 'message') return value.replaceAll(/-?\d+ MiB that are left/g, 'what is left');
     return key === 'warnings' ? value.filter(({ code }: { code: string }) => code !== 'NOT_FASTER') : value;
   });

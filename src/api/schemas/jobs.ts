@@ -1,9 +1,16 @@
 import Type from 'typebox';
 import { LONGEST_DETAIL, LONGEST_NAME, MOST_NAMES, MOST_WARNINGS } from '../../checks/index.js';
-import { PHASES, RUN_AS } from '../../contract.js';
+import { MODEL_STAGES, PHASES, RUN_AS } from '../../contract.js';
 import { JOB_STATUSES } from '../../jobs/job.js';
 import { PruneConfigInput } from '../../prune-config/index.js';
 import { Code, closed, FileBytes, Id, Name, Nullable, named, Sha256, Text, Timestamp } from './common.js';
+
+const Agreement = Nullable(
+  Type.Number({
+    description:
+      'Share of the samples on which it chooses as the original does, the mean over outputs that choose (classes, sides); where none does, 1 less the relative error of its outputs, at least 0. null without data.',
+  }),
+);
 
 export const Measures = Type.Object({
   accuracy: Nullable(
@@ -13,6 +20,8 @@ export const Measures = Type.Object({
     }),
   ),
   loss: Nullable(Type.Number()),
+  // Results of older versions have none.
+  agreement: Type.Optional(Agreement),
   parameters: Type.Integer(),
   macs: Type.Integer({ description: 'Multiply-adds of one sample.' }),
   size_bytes: Type.Integer(),
@@ -34,7 +43,34 @@ export const Measures = Type.Object({
 
 export const Warnings = Type.Array(Type.Object({ code: Code(), message: Text() }), { maxItems: MOST_WARNINGS });
 
-const Interval = Type.Array(Type.Number(), { minItems: 2, maxItems: 2, description: '95% interval of the median.' });
+const pair = { minItems: 2, maxItems: 2 };
+const Interval = Type.Array(Type.Number(), { ...pair, description: '95% interval of the median.' });
+
+const Stages = Type.Array(
+  Type.Object({
+    stage: Type.Enum([...MODEL_STAGES], {
+      description:
+        '`original`: as it came. `pruned`: raw, after the last prune step. `recovered`: its weights solved anew. `distilled`: trained by the original alone. `finetuned`: trained by labels. `exported`: what is read from the delivered file.',
+    }),
+    accuracy: Nullable(Type.Number({ description: 'As in `pruned`.' })),
+    loss: Nullable(Type.Number()),
+    agreement: Nullable(Type.Number({ description: 'As in `pruned`.' })),
+    samples: Type.Integer({
+      description: 'That the accuracy is of; where there is none, that the agreement is of. None was learned from.',
+    }),
+    interval: Nullable(
+      Type.Array(Type.Number(), {
+        ...pair,
+        description:
+          '95% interval (Wilson) of the accuracy; where there is none, of an agreement that is a share of samples.',
+      }),
+    ),
+    seconds: Type.Number({
+      description: 'Since the row before, measuring included; of the first, since the job began to run.',
+    }),
+  }),
+  { maxItems: MODEL_STAGES.length, description: 'What each step gave, in order; the last is `pruned`.' },
+);
 
 export const Latency = Type.Object(
   {
@@ -51,6 +87,9 @@ export const Latency = Type.Object(
 );
 
 export const Result = Type.Object({
+  // Results of older versions have neither of these.
+  headline: Type.Optional(Text({ description: 'What was saved, and what that cost, in a sentence.' })),
+  stages: Type.Optional(Stages),
   baseline: Measures,
   pruned: Measures,
   equivalence: Nullable(

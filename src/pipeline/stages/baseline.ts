@@ -5,7 +5,9 @@ import type { Graph } from '../../graph/graph.js';
 import type { PruneConfig } from '../../prune-config/index.js';
 import { type Judges, openOriginal, otherEngines, SAMPLES, sampleFeeds, settleJudges } from '../certificate/index.js';
 import { type JobData, openJobData } from '../feeding/job-data.js';
-import { evaluateSplit } from '../training/evaluation.js';
+import { type Score, UNMEASURED } from '../measuring/score.js';
+import { openScorer, type Scorer } from '../measuring/scorer.js';
+import { sampleWarnings } from '../measuring/verdict.js';
 import { type Analyzed, logEngine } from './analyze.js';
 import { type Job, stage } from './stage.js';
 
@@ -14,6 +16,8 @@ type Measures = Omit<ModelMeasures, 'latency_ms'>;
 export interface Measured extends Analyzed {
   /** Read with `engine`. */
   readonly data: JobData | undefined;
+  /** Measures what the model is made into. */
+  readonly scorer: Scorer;
   readonly judges: Judges;
   /** How many samples the model's file takes at once, where it takes no other number. */
   readonly fixedBatch: number | undefined;
@@ -22,9 +26,18 @@ export interface Measured extends Analyzed {
 
 /** Settles what the job computes and is judged with, and measures the model as it came. */
 export const measureBaseline = stage('baseline', async (job, analyzed: Analyzed): Promise<Measured> => {
+  const { listener, signal, stages } = job;
+  const { config } = job.spec;
   const settled = { ...analyzed, ...(await settleEngines(job, analyzed)) };
-  job.signal.throwIfAborted();
-  return { ...settled, original: await measureModel(settled, job.spec.config, job.signal) };
+  signal.throwIfAborted();
+  const { engine, graph, data } = settled;
+  const { scorer, score } = await openScorer(engine, graph, data, config, signal);
+  const learns = (config.finetune && data?.scored) || config.recovery.method !== 'none';
+  const learned = data && learns ? { learned: data.train.count } : {};
+  const measured = data?.validation.count ?? 0;
+  for (const found of sampleWarnings({ measured, ...learned })) listener.warning(found);
+  stages.add('original', score);
+  return { ...settled, scorer, original: measuresOf(settled, config, score) };
 });
 
 /**
@@ -55,16 +68,13 @@ async function openData({ spec, scope }: Job, graph: Graph, engine: Engine, list
   return dataset && scope.use(await openJobData(dataset, graph, config, engine, listener, archive));
 }
 
-/** What a model costs, and how well it does where there are data to score it by. */
-export async function measureModel(
-  { engine, graph, sizeBytes, data }: Pick<Measured, 'engine' | 'graph' | 'sizeBytes' | 'data'>,
+/** What a model costs, and how well it does. @param score absent: nobody measured it */
+export function measuresOf(
+  { graph, sizeBytes }: { readonly graph: Graph; readonly sizeBytes: number },
   { counting }: PruneConfig,
-  signal?: AbortSignal,
-): Promise<Measures> {
+  { accuracy, loss, agreement, metrics }: Score = UNMEASURED,
+): Measures {
   const cost = graphCost(graph);
-  const scored = data?.scored && { engine, graph, heads: { heads: data.heads }, teacher: data.teacher };
-  const score = scored
-    ? await evaluateSplit(scored, data.validation, data.scaling, signal)
-    : { accuracy: null, loss: null };
-  return { ...score, parameters: cost.parameters, macs: cost[counting], size_bytes: sizeBytes };
+  const scores = { accuracy, loss, agreement, ...(metrics ? { metrics } : {}) };
+  return { ...scores, parameters: cost.parameters, macs: cost[counting], size_bytes: sizeBytes };
 }

@@ -6,7 +6,7 @@ import { fileBytes } from '../artifacts.js';
 import { latencyMeasurement } from '../planning/latency.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';
 import type { Analyzed } from './analyze.js';
-import { measureModel } from './baseline.js';
+import { measuresOf } from './baseline.js';
 import { writeReport } from './report.js';
 import { unitImportances } from './report-rows.js';
 import type { Ending, Job } from './stage.js';
@@ -26,7 +26,7 @@ export async function reportPlan(job: Job, analyzed: Analyzed): Promise<Ending> 
   const missed = plan && unreachable(plan);
   if (missed) job.listener.warning({ code: 'TARGET_UNREACHABLE', message: missed });
   const subnet = mutator.exportSubnet().graph;
-  const original = await measureModel({ ...analyzed, data: undefined }, config);
+  const original = measuresOf(analyzed, config);
   const predicted = graphCost(subnet);
   const summary: DryRunSummary<ModelMeasures> = {
     baseline: { ...original, latency_ms: plan?.baseline.latency ?? null },

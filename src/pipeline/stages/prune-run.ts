@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { JobSpec } from '../../contract.js';
+import type { JobSpec, ModelStage } from '../../contract.js';
 import { graphCost } from '../../graph/cost.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { FinetuneConfig } from '../../prune-config/index.js';
@@ -8,9 +8,9 @@ import type { ScheduleRow, TrainingSummary } from '../../report/unit-report.js';
 import { VERSION } from '../../version.js';
 import { Calibration } from '../feeding/calibration.js';
 import type { JobData } from '../feeding/job-data.js';
+import type { Score } from '../measuring/score.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';
 import { type Checkpoint, findCheckpoint, findEpochEnd, saveCheckpoint } from '../training/checkpoint.js';
-import type { Evaluation } from '../training/evaluation.js';
 import type { MemoryBudget } from '../training/micro-batch.js';
 import { deliverableWeights, SubnetTrainer } from '../training/subnet-trainer.js';
 import { reportScore, trainingSummary, warnOfFrozen } from '../training/training-report.js';
@@ -29,8 +29,10 @@ interface PruneRecord {
   readonly importances: Importances;
   /** How it was trained; undefined where it was not, or not to its end. */
   readonly training?: TrainingSummary;
+  /** The step after which nothing changed the weights, nor will writing them: the file is measured for both. */
+  readonly delivers?: ModelStage;
   /** Where a cancel stopped it: the score of the point that it went back to, where that has one. */
-  readonly canceled?: { readonly score: Evaluation | undefined };
+  readonly canceled?: { readonly score: Score | undefined };
 }
 
 /**
@@ -51,9 +53,12 @@ export async function pruneAndFinetune(job: Job, measured: Measured): Promise<Pr
   return { ...measured, ...record };
 }
 
+/** Of what checkpoints hold: with each field that a run can't do without. */
+const LAYOUT = 2;
+
 /** A checkpoint is resumed only by a run that would do the same. */
 function fingerprintOf({ model, dataset, config }: JobSpec): string {
-  const text = JSON.stringify([VERSION, model.sha256, dataset?.sha256, config]);
+  const text = JSON.stringify([VERSION, LAYOUT, model.sha256, dataset?.sha256, config]);
   return createHash('sha256').update(text).digest('hex');
 }
 
@@ -76,7 +81,7 @@ class PruneRun {
   }
 
   async run(): Promise<PruneRecord> {
-    const { spec, signal, listener } = this.job;
+    const { spec, signal, listener, stages } = this.job;
     const { data, algorithm } = this.measured;
     const { mutator } = algorithm;
     const finetune = data?.scored ? spec.config.finetune : undefined;
@@ -91,32 +96,43 @@ class PruneRun {
       if (!last) return { ...this.record, canceled: { score: undefined } };
       this.restore(last);
       mutator.setWeights(deliverableWeights(mutator.weights, last));
-      return { ...this.record, canceled: { score: last.stopping.best?.score ?? last.score } };
+      const score = last.stopping.best?.score ?? last.score;
+      if (data && score) stages.add(trainedStage(data), score);
+      return { ...this.record, canceled: { score } };
     }
   }
 
   private async withoutTraining(): Promise<void> {
-    const { progress, signal } = this.job;
-    const { algorithm, engine, data } = this.measured;
+    const { progress, signal, stages } = this.job;
+    const { algorithm, engine, data, model, scorer } = this.measured;
     progress.begin('pruning');
     const trainer: Trainer = {
       iterationsPerEpoch: 0,
       fullWeights: async () => algorithm.mutator.weights,
       prune: async (step) => {
-        this.addRow(step, algorithm.mutator.exportSubnet());
-        algorithm.mutator.setWeights(await this.recover());
+        const subnet = algorithm.mutator.exportSubnet();
+        this.addRow(step, subnet);
+        stages.add('pruned');
+        const weights = await this.recover();
+        if (weights.size === 0) return;
+        stages.measure('pruned', await scorer.score(subnet.graph, signal));
+        algorithm.mutator.setWeights(weights);
+        stages.add('recovered');
       },
       train: async () => {
         throw new Error(`${engine.name} was asked to train ${data ? 'without labels' : 'without data'}`);
       },
     };
     await algorithm.run(trainer, { epochs: 0, signal });
+    const delivers = stages.rows.at(-1)!.stage;
+    if (model.quantized) stages.measure(delivers, await scorer.score(algorithm.mutator.exportSubnet().graph, signal));
+    else this.record = { ...this.record, delivers };
   }
 
   private async withTraining(finetune: FinetuneConfig, data: JobData): Promise<void> {
-    const { spec, listener, progress, signal } = this.job;
+    const { spec, listener, progress, signal, stages } = this.job;
     const { config, checkpointMs: everyMs } = spec;
-    const { algorithm, engine } = this.measured;
+    const { algorithm, engine, scorer } = this.measured;
     const checkpoint = this.checkpoint;
     const { mutator } = algorithm;
     if (checkpoint) {
@@ -132,6 +148,7 @@ class PruneRun {
         engine,
         mutator,
         data,
+        scorer,
         finetune,
         seed: config.seed,
         listener,
@@ -143,14 +160,18 @@ class PruneRun {
         onPruned: async (step) => {
           progress.begin('pruning');
           this.addRow(step, trainer.subnet);
-          trainer.takeWeights(await this.recover());
-          const { accuracy } = await trainer.evaluate(signal);
-          this.updateRow({ accuracy_before_finetune: accuracy });
+          const raw = await trainer.evaluate(signal);
+          stages.add('pruned', raw);
+          const weights = await this.recover();
+          trainer.takeWeights(weights);
+          const score = weights.size === 0 ? raw : await trainer.evaluate(signal);
+          if (weights.size > 0) stages.add('recovered', score);
+          this.updateRow({ accuracy_before_finetune: score.accuracy });
         },
         onEpochEnd: async (epoch, score) => {
           reportScore(listener, score, epoch);
           this.updateRow({ accuracy_after_finetune: score.accuracy });
-          await this.save(trainer, epoch + 1, score);
+          await this.save(trainer, epoch + 1);
         },
         pause: everyMs === undefined ? undefined : { everyMs, save: (epoch) => this.save(trainer, epoch) },
         onRejoin: () => this.restore(checkpoint!),
@@ -160,6 +181,7 @@ class PruneRun {
     try {
       await algorithm.run(trainer, { epochs: finetune.epochs, startEpoch: checkpoint?.epoch ?? 0, signal });
       trainer.finish();
+      stages.add(trainedStage(data), trainer.score ?? (await trainer.evaluate(signal)));
       this.record = { ...this.record, training: trainingSummary(finetune, data, trainer) };
     } finally {
       await trainer.release();
@@ -174,11 +196,12 @@ class PruneRun {
     return recovered.weights;
   }
 
-  private restore({ masks, constants, schedule, importances }: Checkpoint): void {
+  private restore({ masks, constants, schedule, importances, stages }: Checkpoint): void {
     const { mutator } = this.measured.algorithm;
     mutator.restoreState(masks);
     mutator.setWeights(constants);
-    this.record = { schedule, importances };
+    this.job.stages.restore(stages);
+    this.record = { ...this.record, schedule, importances };
   }
 
   private addRow(pruned: PruneStep, subnet: Subnet): void {
@@ -200,7 +223,8 @@ class PruneRun {
       accuracy_before_finetune: null,
       accuracy_after_finetune: null,
     };
-    this.record = { schedule: [...this.record.schedule, row], importances: unitImportances(mutator) };
+    const importances = unitImportances(mutator);
+    this.record = { ...this.record, schedule: [...this.record.schedule, row], importances };
     const when = by === 'epoch' ? `${epoch}th epoch` : `${iteration}th iter`;
     listener.log(`The model is pruned at ${when} once.`, { step, macs, parameters: cost.parameters });
     if (step === pruneTimes - 1) warnOfRounding(mutator, choices, listener);
@@ -212,7 +236,7 @@ class PruneRun {
     this.record = { ...this.record, schedule: last };
   }
 
-  private save(trainer: SubnetTrainer, epoch: number, score?: Evaluation): Promise<void> {
+  private save(trainer: SubnetTrainer, epoch: number): Promise<void> {
     const { mutator } = this.measured.algorithm;
     const { schedule, importances } = this.record;
     return saveCheckpoint(this.job.spec.checkpointDir, {
@@ -222,11 +246,16 @@ class PruneRun {
       masks: mutator.state,
       schedule,
       importances,
-      ...(score ? { score } : {}),
+      stages: this.job.stages.state,
       warnings: this.job.warnings.slice(this.warnedBefore),
       constants: mutator.weights,
     });
   }
+}
+
+/** What training made of the model: without labels, the original is all that it learned from. */
+function trainedStage({ heads }: JobData): ModelStage {
+  return heads.every(({ labels }) => labels === 'none') ? 'distilled' : 'finetuned';
 }
 
 function budgetOf({ memoryBytes: limitBytes }: JobSpec): MemoryBudget | undefined {

@@ -1,4 +1,5 @@
 import type { JobListener, JobOutcome, JobSpec, Phase, Warning } from '../../contract.js';
+import type { StageLog } from '../measuring/stage-log.js';
 import type { Progress } from '../progress.js';
 import type { Scope } from '../scope.js';
 
@@ -12,6 +13,8 @@ export interface Job {
   readonly scope: Scope;
   /** All that were told so far. */
   readonly warnings: readonly Warning[];
+  /** What each step gave; a step that changes the model adds its row. */
+  readonly stages: StageLog;
 }
 
 /** What the last stage gives. */

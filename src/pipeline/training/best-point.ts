@@ -1,10 +1,10 @@
 import type { Tensor } from '../../graph/tensor.js';
-import type { Evaluation } from './evaluation.js';
+import type { HeadedScore } from '../measuring/score.js';
 
 /** The end of an epoch: what was scored, and how. */
 export interface BestPoint {
   readonly epoch: number;
-  readonly score: Evaluation;
+  readonly score: HeadedScore;
   /** Full weights and statistics. */
   readonly constants: ReadonlyMap<string, Tensor>;
 }

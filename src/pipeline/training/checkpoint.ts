@@ -5,9 +5,9 @@ import type { Warning } from '../../contract.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { MutatorState } from '../../pruning/index.js';
 import type { ScheduleRow } from '../../report/unit-report.js';
+import type { StageLogState } from '../measuring/stage-log.js';
 import type { Importances } from '../stages/report-rows.js';
 import type { BestPoint } from './best-point.js';
-import type { Evaluation } from './evaluation.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 import type { TrainerState } from './subnet-trainer.js';
 
@@ -25,8 +25,8 @@ export interface Checkpoint extends TrainerState {
   readonly schedule: readonly ScheduleRow[];
   /** Those that the masks were chosen by. */
   readonly importances: Importances;
-  /** On the validation part; only at the end of an epoch. */
-  readonly score?: Evaluation;
+  /** What the steps so far gave. */
+  readonly stages: StageLogState;
   /** Those that what was done has told: it is not done again. */
   readonly warnings: readonly Warning[];
   readonly constants: ReadonlyMap<string, Tensor>;

@@ -3,6 +3,8 @@ import type { Scaling, Split } from '../../data/index.js';
 import type { Engine } from '../../engine/engine.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
+import { batchSizeFor } from '../measuring/batch-size.js';
+import type { OutputReader } from '../measuring/read-outputs.js';
 import type { Teacher } from './teacher.js';
 
 /** How well one output does. All but `mean_absolute_error` are shares, better when higher. */
@@ -28,8 +30,13 @@ export interface Scored {
   readonly teacher?: Teacher | undefined;
 }
 
-const BATCH_SIZE = 128;
 const ACCURACIES: ReadonlySet<MetricKind> = new Set(['accuracy', 'pixel_accuracy', 'binary_accuracy']);
+
+export interface EvaluationOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Looks at what the graph gives while it is scored. */
+  readonly reader?: OutputReader | undefined;
+}
 
 /**
  * Metrics and loss of a graph over a split, once for each scaling of the inputs.
@@ -40,19 +47,23 @@ export async function evaluateScalings(
   { engine, graph, heads, teacher }: Scored,
   split: Split,
   scalings: readonly Scaling[],
-  options: { signal?: AbortSignal | undefined; limit?: number } = {},
+  options: EvaluationOptions & { readonly limit?: number } = {},
 ): Promise<Evaluation[]> {
-  const step = createEvaluationStep(graph, heads);
+  const { reader, signal } = options;
+  const asked = reader?.ask(graph) ?? { graph, outputs: [] };
+  const step = createEvaluationStep(asked.graph, heads, asked.outputs);
   const compiled = await engine.compile(step.graph);
   const samples = Math.min(split.count, options.limit ?? split.count);
+  const batchSize = batchSizeFor(graph);
   try {
     const evaluations: Evaluation[] = [];
     for (const scaling of scalings) {
       let loss = 0;
       const scores = step.heads.map(() => 0);
-      for (let start = 0; start < samples; start += BATCH_SIZE) {
-        options.signal?.throwIfAborted();
-        const indices = Array.from({ length: Math.min(BATCH_SIZE, samples - start) }, (_, i) => start + i);
+      for (let start = 0; start < samples; start += batchSize) {
+        signal?.throwIfAborted();
+        const size = Math.min(batchSize, samples - start);
+        const indices = Array.from({ length: size }, (_, i) => start + i);
         const { x, labels } = split.batch(indices, scaling);
         const taught = step.heads.some((head) => head.teacher) ? await teacher?.outputs(x) : undefined;
         const feeds = new Map<string, Tensor>([[step.inputs[0], x]]);
@@ -65,6 +76,8 @@ export async function evaluateScalings(
         step.heads.forEach(({ scoreOutput }, i) => {
           scores[i] += Number(results.get(scoreOutput)!.data[0]);
         });
+        const carried = new Map(step.carried.map(({ name, output }) => [name, results.get(output)!]));
+        reader?.read({ start, count: size, size }, carried);
       }
       const metrics = step.heads.map(({ output, metric }, i) => ({ output, metric, value: scores[i] / samples }));
       evaluations.push({ accuracy: meanAccuracy(metrics), loss: loss / samples, metrics });
@@ -86,7 +99,7 @@ export async function evaluateSplit(
   scored: Scored,
   split: Split,
   scaling: Scaling,
-  signal?: AbortSignal,
+  options: EvaluationOptions = {},
 ): Promise<Evaluation> {
-  return (await evaluateScalings(scored, split, [scaling], { signal }))[0];
+  return (await evaluateScalings(scored, split, [scaling], options))[0];
 }

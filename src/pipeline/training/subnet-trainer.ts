@@ -7,8 +7,9 @@ import type { Tensor } from '../../graph/tensor.js';
 import type { FinetuneConfig } from '../../prune-config/index.js';
 import type { ChannelMutator, PruneStep, Subnet, Trainer, TrainStretch } from '../../pruning/index.js';
 import type { JobData } from '../feeding/job-data.js';
+import type { HeadedScore } from '../measuring/score.js';
+import type { Scorer } from '../measuring/scorer.js';
 import { EarlyStopping } from './best-point.js';
-import { type Evaluation, evaluateSplit } from './evaluation.js';
 import { learningRateAt } from './learning-rate.js';
 import type { BatchPlan, MemoryBudget } from './micro-batch.js';
 import { type OptimizerSlots, zerosLike } from './step-runner.js';
@@ -18,6 +19,7 @@ export interface SubnetTrainerOptions {
   readonly engine: Engine;
   readonly mutator: ChannelMutator;
   readonly data: JobData;
+  readonly scorer: Scorer;
   readonly finetune: FinetuneConfig;
   readonly seed: number;
   readonly listener: Pick<JobListener, 'metric' | 'warning' | 'log'>;
@@ -27,7 +29,7 @@ export interface SubnetTrainerOptions {
   /** The subnet has been made anew. */
   onPruned(step: PruneStep): Promise<void>;
   /** An epoch is over; the mutator's full weights are up to date. */
-  onEpochEnd(epoch: number, score: Evaluation): Promise<void>;
+  onEpochEnd(epoch: number, score: HeadedScore): Promise<void>;
   /** Called in the middle of epochs, this long after the last time and the last epoch's end; all is up to date then. */
   readonly pause?: { readonly everyMs: number; readonly save: (epoch: number) => Promise<void> } | undefined;
   /** The algorithm has come to where a resumed epoch was left: the mutator is to be put back to how it was there. */
@@ -46,6 +48,8 @@ export interface TrainerState {
   readonly plan?: BatchPlan;
   /** Only in the middle of an epoch. */
   readonly within?: EpochPart;
+  /** On the validation part; only at the end of an epoch. */
+  readonly score?: HeadedScore;
 }
 
 /** What has been done of an epoch. */
@@ -72,6 +76,8 @@ export class SubnetTrainer implements Trainer {
   #steps: number;
   /** Of the epoch that is being trained; undefined between epochs. */
   #within: EpochPart | undefined;
+  /** Of the weights as they are. */
+  #score: HeadedScore | undefined;
   /** Resumed within an epoch, and the algorithm, which starts at the epoch's beginning, has not come there yet. */
   #behind: boolean;
   #pausedMs = performance.now();
@@ -87,6 +93,7 @@ export class SubnetTrainer implements Trainer {
     this.#stopping = new EarlyStopping(finetune.early_stopping?.patience, resumed?.stopping);
     this.#plan = resumed?.plan;
     this.#within = resumed?.within;
+    this.#score = resumed?.score;
     this.#behind = resumed?.within !== undefined;
   }
 
@@ -98,6 +105,7 @@ export class SubnetTrainer implements Trainer {
       stopping: this.#stopping.state,
       ...(this.#plan ? { plan: this.#plan } : {}),
       ...(this.#within ? { within: this.#within } : {}),
+      ...(this.#score ? { score: this.#score } : {}),
     };
   }
 
@@ -124,6 +132,7 @@ export class SubnetTrainer implements Trainer {
     // It was taken before the checkpoint, by weights that are gone: see #startOf.
     if (this.#behind) return;
     await this.release();
+    this.#score = undefined;
     this.#subnet = this.#options.mutator.exportSubnet();
     this.#stopping.restart(step.step === step.pruneTimes - 1);
     await this.#options.onPruned(step);
@@ -166,6 +175,7 @@ export class SubnetTrainer implements Trainer {
     const score = await this.evaluate(signal);
     const weights = evaluatedWeights(this.#options.mutator.weights, this.#slots);
     this.#stopping.note({ epoch, score, constants: weights });
+    this.#score = score;
     await onEpochEnd(epoch, score);
     this.#pausedMs = performance.now();
     if (!this.#stopping.stopped) return;
@@ -175,13 +185,16 @@ export class SubnetTrainer implements Trainer {
   }
 
   /** Scores the subnet on the validation part. @throws EspalierError TRAINING_DIVERGED */
-  async evaluate(signal?: AbortSignal): Promise<Evaluation> {
-    const { engine, data } = this.#options;
-    const { heads, validation, scaling, teacher } = data;
+  async evaluate(signal?: AbortSignal): Promise<HeadedScore> {
     const graph = withConstants(this.#subnet, this.#slots.get('average'));
-    const score = await evaluateSplit({ engine, graph, heads: { heads }, teacher }, validation, scaling, signal);
+    const score = await this.#options.scorer.evaluate(graph, signal);
     if (this.#steps > 0 && !Number.isFinite(score.loss)) throw diverged(`the validation loss became ${score.loss}`);
     return score;
+  }
+
+  /** Of the weights to deliver; undefined where training ended within an epoch. */
+  get score(): HeadedScore | undefined {
+    return this.#stopping.best?.score ?? this.#score;
   }
 
   /** Leaves the mutator with the weights to deliver: the best epoch's, their averages, or the last ones. */
@@ -229,6 +242,7 @@ export class SubnetTrainer implements Trainer {
     const perEpoch = this.iterationsPerEpoch;
     let ahead: Promise<Batch> | undefined = prepare(from);
     let iteration = from;
+    this.#score = undefined;
     for (; ahead; iteration++) {
       signal?.throwIfAborted();
       const batch: Batch = await ahead;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { expect, test } from 'vitest';
+import { writeNpz } from '../../../examples/write-npz.js';
 import { inspectModel } from '../../../src/pipeline/index.js';
 import { describeShared, SHARED } from '../../shared.js';
 import { readMnist, writeMnistNpz } from '../../support/mnist.js';
@@ -11,6 +12,7 @@ import { runWholeJob } from '../../support/whole-job.js';
 
 const TRAIN = 8000;
 const VALIDATION = 2000;
+const UNLABELLED = 300;
 
 describeShared('ort-mnist-cntk, MACs 0.5, 8,000 images, 5 epochs', 'data/mnist-t10k', () => {
   const path = join(SHARED, 'models/onnx/ort-mnist-cntk/mnist.onnx');
@@ -39,19 +41,40 @@ describeShared('ort-mnist-cntk, MACs 0.5, 8,000 images, 5 epochs', 'data/mnist-t
     expect(pruned.accuracy).toBeGreaterThanOrEqual(baseline.accuracy! - 0.005);
     expect(equivalence!.relative).toBeLessThan(1e-5);
 
-    const session = await ort.InferenceSession.create(await readFile(join(outDir, 'model.onnx')), {
-      logSeverityLevel: 3,
-    });
     const { images, labels } = readMnist();
-    let right = 0;
-    for (let i = TRAIN; i < TRAIN + VALIDATION; i++) {
-      const x = Float32Array.from(images.subarray(i * 784, (i + 1) * 784));
-      const { Plus214_Output_0: y } = await session.run({ Input3: new ort.Tensor('float32', x, [1, 1, 28, 28]) });
-      const scores = y.data as Float32Array;
-      if (scores.indexOf(Math.max(...scores)) === labels[i]) right++;
-    }
-    await session.release();
+    const x = Float32Array.from(images.subarray(TRAIN * 784, (TRAIN + VALIDATION) * 784));
+    const classes = await classesBy(join(outDir, 'model.onnx'), x);
+    const right = classes.filter((each, i) => each === labels[TRAIN + i]).length;
     // One image of the 2,000 may fall the other way between two runtimes' roundings.
     expect(Math.abs(right - Math.round(pruned.accuracy! * VALIDATION))).toBeLessThanOrEqual(1);
   }, 400_000);
+
+  test('without labels, agreement is what onnxruntime finds in the two files', async () => {
+    const data = join(await mkdtemp(join(tmpdir(), 'espalier-onnx-')), 'images.npz');
+    const { images } = readMnist();
+    const x = Float32Array.from(images.subarray(0, UNLABELLED * 784));
+    await writeNpz(data, { x: { dtype: 'float32', shape: [UNLABELLED, 1, 28, 28], data: x } });
+    const config = { target: { macs: 0.5 }, finetune: false };
+    const { result, outDir } = await runWholeJob(path, config, { data, engine: 'auto', threads: 1 });
+    const [before, after] = [await classesBy(path, x), await classesBy(join(outDir, 'model.onnx'), x)];
+    const equal = before.filter((each, i) => each === after[i]).length;
+    expect(result!.stages.map(({ stage }) => stage)).toEqual(['original', 'pruned', 'exported']);
+    // One image may fall the other way between two runtimes' roundings.
+    expect(Math.abs(result!.pruned.agreement! * UNLABELLED - equal)).toBeLessThanOrEqual(1);
+    expect(result!.pruned.accuracy).toBeNull();
+    expect(result!.headline).toContain('; agrees with the original on ');
+  });
 });
+
+/** The class that onnxruntime finds for each image. */
+async function classesBy(path: string, x: Float32Array): Promise<number[]> {
+  const session = await ort.InferenceSession.create(await readFile(path), { logSeverityLevel: 3 });
+  const classes: number[] = [];
+  for (let at = 0; at < x.length; at += 784) {
+    const image = new ort.Tensor('float32', x.slice(at, at + 784), [1, 1, 28, 28]);
+    const scores = (await session.run({ Input3: image })).Plus214_Output_0.data as Float32Array;
+    classes.push(scores.indexOf(Math.max(...scores)));
+  }
+  await session.release();
+  return classes;
+}

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Tensor, tensor } from '../../../src/graph/tensor.js';
+import type { HeadedScore } from '../../../src/pipeline/measuring/score.js';
 import {
   type Checkpoint,
   findCheckpoint,
@@ -10,7 +11,14 @@ import {
   saveCheckpoint,
 } from '../../../src/pipeline/training/checkpoint.js';
 
-const SCORE = { accuracy: 0.5, loss: 1.25, metrics: [{ output: 'y', metric: 'accuracy', value: 0.5 } as const] };
+const SCORE: HeadedScore = {
+  accuracy: 0.5,
+  loss: 1.25,
+  metrics: [{ output: 'y', metric: 'accuracy', value: 0.5 }],
+  agreement: 0.75,
+  samples: 40,
+  interval: [0.352, 0.648],
+};
 
 const checkpoint: Checkpoint = {
   fingerprint: 'abc',
@@ -22,6 +30,12 @@ const checkpoint: Checkpoint = {
   score: SCORE,
   generator: [1, 2, 3, 4294967295],
   plan: { batchSize: 32, microBatch: 16, wholeBytes: 1000, bytes: 500, availableBytes: null },
+  stages: {
+    rows: [
+      { stage: 'pruned', accuracy: 0.1, loss: 2.5, agreement: 0.2, samples: 40, interval: [0.04, 0.23], seconds: 1.25 },
+    ],
+    seconds: 0.1 + 0.2,
+  },
   warnings: [{ code: 'MICRO_BATCHES', message: 'in parts' }],
   stopping: {
     waited: 1,

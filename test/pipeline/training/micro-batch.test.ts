@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createTrainingStep, type TrainingOptions } from '../../../src/autodiff/index.js';
 import type { CompiledGraph } from '../../../src/engine/engine.js';
+import { UNMEASURED } from '../../../src/pipeline/measuring/score.js';
 import { EarlyStopping } from '../../../src/pipeline/training/best-point.js';
 import { planBatch } from '../../../src/pipeline/training/micro-batch.js';
 import { mixedNet } from '../../autodiff/nets.js';
@@ -66,7 +67,7 @@ test('one sample is the least, even if it will not fit', () => {
 
 const point = (epoch: number, loss: number) => ({
   epoch,
-  score: { accuracy: null, loss, metrics: [] },
+  score: { ...UNMEASURED, loss, metrics: [] },
   constants: new Map(),
 });
 
