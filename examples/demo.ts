@@ -128,7 +128,7 @@ function findFaults(job: JobView, before: StockRun, after: StockRun): string[] {
     [Math.abs(before.accuracy - baseline.accuracy!) <= 0.002, `stock tfjs finds ${before.accuracy} before`],
     [Math.abs(after.accuracy - pruned.accuracy!) <= 0.002, `stock tfjs finds ${after.accuracy} after`],
     [
-      stages!.map(({ stage }) => stage).join() === 'original,pruned,finetuned,exported',
+      stages!.map(({ stage }) => stage).join() === 'original,pruned,recovered,finetuned,exported',
       `the steps are ${stages!.map(({ stage }) => stage).join()}`,
     ],
     [headline!.includes(percent(pruned.accuracy!)), `the headline is ${headline}`],

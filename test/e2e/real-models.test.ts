@@ -65,7 +65,7 @@ describeShared('tensorspace-mnist-keras, MACs 0.5, 8,000 images, 5 epochs', 'dat
     expect(job.error).toBeNull();
     expect(job.status).toBe('succeeded');
     const { baseline, pruned, equivalence, stages, headline } = job.result!;
-    expect(stages!.map(({ stage }) => stage)).toEqual(['original', 'pruned', 'finetuned', 'exported']);
+    expect(stages!.map(({ stage }) => stage)).toEqual(['original', 'pruned', 'recovered', 'finetuned', 'exported']);
     expect(stages!.at(-1)).toMatchObject({ accuracy: pruned.accuracy, agreement: pruned.agreement });
     expect(headline).toContain('2,000 samples');
     expect(pruned.accuracy).toBeGreaterThanOrEqual(baseline.accuracy! - 0.005);
