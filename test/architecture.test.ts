@@ -57,6 +57,8 @@ const ONLY_IN: readonly (readonly [RegExp, string])[] = [
   [/^(bullmq|ioredis)$/, 'src/queue/redis/'],
   [/^(kysely|libsql)$/, 'src/jobs/'],
   [/^(fastify|@fastify\/.*)$/, 'src/api/'],
+  [/^(tar|yauzl|yazl)$/, 'src/archive/'],
+  [/^sharp$/, 'src/data/images/'],
 ];
 const TYPES_TOO = /^(bullmq|ioredis)$/;
 
