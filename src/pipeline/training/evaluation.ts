@@ -53,7 +53,7 @@ export async function evaluateScalings(
       for (let start = 0; start < samples; start += BATCH_SIZE) {
         options.signal?.throwIfAborted();
         const indices = Array.from({ length: Math.min(BATCH_SIZE, samples - start) }, (_, i) => start + i);
-        const { x, labels } = split.batch(indices, scaling);
+        const { x, labels } = await split.batch(indices, scaling);
         const taught = step.heads.some((head) => head.teacher) ? await teacher?.outputs(x) : undefined;
         const feeds = new Map<string, Tensor>([[step.inputs[0], x]]);
         for (const head of step.heads) {

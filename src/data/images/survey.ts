@@ -1,0 +1,111 @@
+import type { OpenFileSet } from '../../archive/index.js';
+import type { Warning } from '../../contract.js';
+import { EspalierError } from '../../errors.js';
+import { decodeImage, type ImageExtents, readHeader } from './decode.js';
+import type { ImageFiles } from './image-files.js';
+import { readFile } from './image-split.js';
+import { inParallel } from './in-parallel.js';
+import { UnreadableImages } from './unreadable.js';
+
+/** Of what an upload's inspection has time for. */
+const MOST_HEADERS = 50_000;
+const MOST_BYTES = 2 ** 31;
+/** Evenly spread over the images, and of so many pixels together. */
+const MOST_DECODED = 500;
+const MOST_DECODED_PIXELS = 2 ** 27;
+
+export interface Survey {
+  /** `[height, width, channels]` where all images that were looked at have the same extents. */
+  readonly shape: readonly number[] | null;
+  readonly warnings: readonly Warning[];
+}
+
+/**
+ * Looks at the headers of all images (of very many evenly spread ones) and decodes some.
+ * @throws EspalierError DATASET_INVALID when too many can't be read
+ */
+export async function surveyImages(files: OpenFileSet, { train, validation }: ImageFiles): Promise<Survey> {
+  const all = [...train.files, ...(validation?.files ?? [])];
+  const bytes = all.reduce((sum, name) => sum + files.sizeBytes(name), 0);
+  const step = Math.ceil(Math.max(all.length / MOST_HEADERS, bytes / MOST_BYTES));
+  const looked = new Set(all.filter((_, i) => i % step === 0));
+  const decodeEvery = Math.ceil(looked.size / MOST_DECODED);
+  const unreadable = new UnreadableImages(looked.size);
+  const extents = new ExtentCounts();
+  let pixelsLeft = MOST_DECODED_PIXELS;
+  const lookAt = async ({ name, bytes }: { name: string; bytes: Uint8Array | Error }, index: number): Promise<void> => {
+    try {
+      if (bytes instanceof Error) throw bytes;
+      const header = await readHeader(bytes);
+      extents.add(header);
+      pixelsLeft -= index % decodeEvery === 0 ? header.height * header.width : 0;
+      if (index % decodeEvery === 0 && pixelsLeft >= 0) await decodeImage(bytes, header);
+    } catch (error) {
+      unreadable.add(name, error);
+    }
+  };
+  await inParallel(wanted(files, looked), lookAt);
+  const sampled =
+    looked.size < all.length
+      ? [{ code: 'IMAGES_SAMPLED', message: `${looked.size} of ${all.length} images were looked at, evenly spread` }]
+      : [];
+  return { shape: extents.common(), warnings: [...unreadable.summary(), ...sampled] };
+}
+
+/**
+ * The extents that most of some images have, and whether they are all grey.
+ * @throws EspalierError DATASET_INVALID when too many can't be read
+ */
+export async function usualExtents(files: OpenFileSet, names: readonly string[], most = 256): Promise<ImageExtents> {
+  const step = Math.ceil(names.length / most);
+  const looked = new Set(names.filter((_, i) => i % step === 0));
+  const unreadable = new UnreadableImages(names.length);
+  const extents = new ExtentCounts();
+  await inParallel(wanted(files, looked), async ({ name, bytes }) => {
+    try {
+      if (bytes instanceof Error) throw bytes;
+      extents.add(await readHeader(bytes));
+    } catch (error) {
+      unreadable.add(name, error);
+    }
+  });
+  if (extents.isEmpty) throw new EspalierError('DATASET_INVALID', `none of ${looked.size} images can be read`);
+  return extents.mostFrequent();
+}
+
+async function* wanted(files: OpenFileSet, names: ReadonlySet<string>) {
+  for await (const { name, read } of files.walk()) {
+    if (names.has(name)) yield { name, bytes: await readFile(files, name, read) };
+  }
+}
+
+class ExtentCounts {
+  readonly #counts = new Map<string, { readonly height: number; readonly width: number; count: number }>();
+  #isGrey = true;
+
+  get isEmpty(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  add({ height, width, channels }: ImageExtents): void {
+    const key = `${height} ${width}`;
+    const known = this.#counts.get(key) ?? { height, width, count: 0 };
+    known.count += 1;
+    this.#counts.set(key, known);
+    this.#isGrey &&= channels === 1;
+  }
+
+  common(): number[] | null {
+    if (this.#counts.size !== 1) return null;
+    const { height, width, channels } = this.mostFrequent();
+    return [height, width, channels];
+  }
+
+  /** Of two that are as frequent, the larger. */
+  mostFrequent(): ImageExtents {
+    const [{ height, width }] = [...this.#counts.values()].sort(
+      (a, b) => b.count - a.count || b.height * b.width - a.height * a.width || b.height - a.height,
+    );
+    return { height, width, channels: this.#isGrey ? 1 : 3 };
+  }
+}
