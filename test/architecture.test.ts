@@ -58,7 +58,7 @@ const ONLY_IN: readonly (readonly [RegExp, string])[] = [
   [/^(kysely|libsql)$/, 'src/jobs/'],
   [/^(fastify|@fastify\/.*)$/, 'src/api/'],
   [/^(tar|yauzl|yazl)$/, 'src/archive/'],
-  [/^sharp$/, 'src/data/images/'],
+  [/^(sharp|image-size)$/, 'src/data/images/'],
 ];
 const TYPES_TOO = /^(bullmq|ioredis)$/;
 

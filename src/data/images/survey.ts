@@ -2,6 +2,7 @@ import type { OpenFileSet } from '../../archive/index.js';
 import type { Warning } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
 import { decodeImage, type ImageExtents, readHeader } from './decode.js';
+import { readSize } from './headers.js';
 import type { ImageFiles } from './image-files.js';
 import { readFile } from './image-split.js';
 import { inParallel } from './in-parallel.js';
@@ -36,10 +37,14 @@ export async function surveyImages(files: OpenFileSet, { train, validation }: Im
   const lookAt = async ({ name, bytes }: { name: string; bytes: Uint8Array | Error }, index: number): Promise<void> => {
     try {
       if (bytes instanceof Error) throw bytes;
+      const size = await readSize(bytes);
+      const pixels = size.height * size.width;
+      // One at least tells whether images are grey.
+      if (index > 0 && (index % decodeEvery !== 0 || pixels > pixelsLeft)) return extents.add(size);
+      pixelsLeft -= pixels;
       const header = await readHeader(bytes);
+      await decodeImage(bytes, header);
       extents.add(header);
-      pixelsLeft -= index % decodeEvery === 0 ? header.height * header.width : 0;
-      if (index % decodeEvery === 0 && pixelsLeft >= 0) await decodeImage(bytes, header);
     } catch (error) {
       unreadable.add(name, error);
     }
@@ -87,12 +92,13 @@ class ExtentCounts {
     return this.#counts.size === 0;
   }
 
-  add({ height, width, channels }: ImageExtents): void {
+  /** @param size without channels where only that is known */
+  add({ height, width, channels }: Pick<ImageExtents, 'height' | 'width'> & Partial<ImageExtents>): void {
     const key = `${height} ${width}`;
     const known = this.#counts.get(key) ?? { height, width, count: 0 };
     known.count += 1;
     this.#counts.set(key, known);
-    this.#isGrey &&= channels === 1;
+    this.#isGrey &&= channels !== 3;
   }
 
   common(): number[] | null {

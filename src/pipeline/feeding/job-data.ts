@@ -74,11 +74,11 @@ async function fitData(
   const chosen = chooseOrWarn(graph, opened.train.labels, config, listener);
   const labelled = chosen.targets.length > 0;
   warnOfClasses(opened.classes, chosen, graph, listener);
-  const fit = (split: Split): Split =>
+  const fitted = (split: Split): Split =>
     fitToModel(split, inputShape, chosen.targets, { channelsFirst: !readsChannelsLast(graph) });
-  const all = fit(opened.train);
+  const all = fitted(opened.train);
   const { train, validation } = opened.validation
-    ? { train: all, validation: fit(opened.validation) }
+    ? { train: all, validation: fitted(opened.validation) }
     : partition(all, config, labelled, listener);
   const scored = chosen.heads.length > 0;
   const teacher = chosen.heads.some(({ distillation }) => distillation)

@@ -30,20 +30,11 @@ describe('an image', () => {
     'of %s keeps its values where it has the size of the input',
     async (format) => {
       const values = await fed(await plain([10, 20, 30], { width: 2, height: 2, format }), [2, 2, 3]);
+      const off = values.map((v, i) => Math.abs(v - [10, 20, 30][i % 3]));
       // WebP is lossy here.
-      values.forEach((v, i) =>
-        expect(Math.abs(v - [10, 20, 30][i % 3])).toBeLessThanOrEqual(format === 'webp' ? 8 : 0),
-      );
+      expect(Math.max(...off)).toBeLessThanOrEqual(format === 'webp' ? 8 : 0);
     },
   );
-
-  test('goes to a model that has channels first, or none', async () => {
-    const image = await pixels(GREY_RAMP, 4, 4, 1);
-    expect(await fed(image, [4, 4])).toEqual([...GREY_RAMP]);
-    expect(await fed(image, [1, 4, 4])).toEqual([...GREY_RAMP]);
-    expect(await fed(image, [4, 4, 3])).toEqual([...GREY_RAMP].flatMap((v) => [v, v, v]));
-    expect(await fed(await plain([1, 2, 3], { width: 2, height: 1 }), [3, 1, 2])).toEqual([1, 1, 2, 2, 3, 3]);
-  });
 
   test('is made grey by the luma of ITU-R 601', async () => {
     expect(await fed(await plain(RED), [8, 8, 1])).toEqual(Array(64).fill(76));
@@ -62,7 +53,10 @@ describe('an image', () => {
 
   test('of 16 bits has its high bytes', async () => {
     const rows = Buffer.alloc(2 * (1 + 4));
-    [0x1234, 0xffff, 0x00ff, 0x8000].forEach((v, i) => rows.writeUInt16BE(v, 1 + (i % 2) * 2 + Math.floor(i / 2) * 5));
+    rows.writeUInt16BE(0x1234, 1);
+    rows.writeUInt16BE(0xffff, 3);
+    rows.writeUInt16BE(0x00ff, 6);
+    rows.writeUInt16BE(0x8000, 8);
     const grey = rawPng({ width: 2, height: 2, bits: 16, type: 0 }, rows);
     expect(await fed(grey, [2, 2])).toEqual([0x12, 0xff, 0x00, 0x80]);
     expect((await fed(grey, [2, 2, 3])).slice(0, 6)).toEqual([0x12, 0x12, 0x12, 0xff, 0xff, 0xff]);
