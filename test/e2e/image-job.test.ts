@@ -10,7 +10,7 @@ import { type RunningProcess, startApi, temporaryFolder } from './processes.js';
 
 const folder = temporaryFolder();
 const running: RunningProcess[] = [];
-const CONFIG = { target: { macs: 0.7 }, finetune: false };
+const CONFIG = { target: { macs: 0.7 }, finetune: false } as const;
 /** Of the whole test part the model has 76.4 %. */
 const ACCURACY = 0.764;
 
@@ -51,7 +51,9 @@ describeShared('CIFAR-10 as JPEGs over HTTP', 'data/cifar10-images/cifar10-b.zip
         num_classes: 10,
         classes: expect.arrayContaining(['airplane', 'truck']),
       });
-      expect(job.warnings.map(({ code }) => code)).toEqual(['EVALUATED_ON_ALL_DATA']);
+      // What is timed may bring a warning of its own.
+      const told = job.warnings.map(({ code }) => code).filter((code) => code !== 'NOT_FASTER');
+      expect(told).toEqual(['EVALUATED_ON_ALL_DATA']);
       results.push([job.result!.baseline.accuracy, job.result!.baseline.loss, job.result!.pruned.accuracy]);
     }
     // Two deviations of 500 draws.
