@@ -1,4 +1,6 @@
+import * as fs from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import * as yauzl from 'yauzl';
 import { EspalierError } from '../errors.js';
@@ -6,6 +8,10 @@ import { EntryCount, tooMany } from './entry-count.js';
 import type { OpenFileSet } from './file-set.js';
 import type { ArchiveLimits } from './limits.js';
 import { checkSafePath, isJunk } from './safe-path.js';
+import { ZipFileReader } from './zip-file-reader.js';
+
+const openFile = promisify(fs.open);
+const closeFile = promisify(fs.close);
 
 const SYMLINK = 0o120000;
 const FILE_TYPE = 0o170000;
@@ -18,13 +24,17 @@ const METHODS = [0, 8];
  */
 export async function openZip(path: string, limits: ArchiveLimits): Promise<OpenFileSet> {
   const archiveBytes = (await stat(path)).size;
+  const fd = await openFile(path, 'r');
+  const reader = new ZipFileReader(fd);
   const zip = await yauzl
-    .openPromise(path, { lazyEntries: true, autoClose: false, decodeStrings: false })
-    .catch((cause) => {
+    .fromRandomAccessReaderPromise(reader, archiveBytes, { lazyEntries: true, autoClose: false, decodeStrings: false })
+    .catch(async (cause) => {
+      await closeFile(fd);
       throw new EspalierError('ARCHIVE_INVALID', `the zip archive can not be read: ${message(cause)}`, { cause });
     });
   try {
     const { entries, folders } = await listEntries(zip, limits, archiveBytes);
+    reader.endListing();
     const names = [...entries.keys()];
     const read = async (name: string) => readEntry(zip, getEntry(entries, name), name);
     return {
