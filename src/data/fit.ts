@@ -87,15 +87,18 @@ function arrangement(found: readonly number[], wanted: readonly number[]): Arran
   const isMoved = found.length >= 3 && String([channels, ...found.slice(0, -1)]) === String(wanted);
   if (!isMoved) return undefined;
   const plane = found.slice(0, -1).reduce((n, d) => n * d, 1);
-  return (samples) => {
-    const out = new Float32Array(samples.length);
-    for (let sample = 0; sample < samples.length; sample += plane * channels) {
-      for (let i = 0; i < plane; i++) {
-        for (let c = 0; c < channels; c++) out[sample + c * plane + i] = samples[sample + i * channels + c];
-      }
+  return (samples) => channelsFirst(samples, plane, channels);
+}
+
+function channelsFirst(samples: Float32Array, plane: number, channels: number): Float32Array {
+  const out = new Float32Array(samples.length);
+  for (let sample = 0, to = 0; sample < samples.length; sample += plane * channels) {
+    for (let c = 0; c < channels; c++) {
+      const end = sample + plane * channels;
+      for (let from = sample + c; from < end; from += channels) out[to++] = samples[from];
     }
-    return out;
-  };
+  }
+  return out;
 }
 
 function fitLabels({ dtype, shape: [count], data }: Tensor, { kind, shape }: LabelTarget): Tensor {

@@ -3,7 +3,7 @@ import type { Warning } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
 import { type Tensor, tensor } from '../../graph/tensor.js';
 import type { Labels } from '../labels.js';
-import { type Batch, resolveScaling, type Scaling, type Split } from '../split.js';
+import { type Affine, type Batch, resolveScaling, type Scaling, type Split } from '../split.js';
 import { decodeImage, type ImageExtents } from './decode.js';
 import type { ImagePart } from './image-files.js';
 import { inParallel } from './in-parallel.js';
@@ -64,18 +64,23 @@ async function gather(
   scaling: Scaling,
   { height, width, channels }: ImageExtents,
 ): Promise<Tensor<'float32'>> {
-  const { scale, offset } = resolveScaling(scaling, 'integer', channels);
+  const affine = resolveScaling(scaling, 'integer', channels);
   const stride = height * width * channels;
   const out = new Float32Array(indices.length * stride);
   await inParallel(Array.from(indices), async (index, row) => {
-    const pixels = await images.get(index);
-    const start = row * stride;
-    for (let i = 0; i < stride; i++) {
-      const c = scale.length === 1 ? 0 : i % channels;
-      out[start + i] = pixels[i] * scale[c] + offset[c];
-    }
+    scaleInto(out.subarray(row * stride, (row + 1) * stride), await images.get(index), affine);
   });
   return tensor('float32', [indices.length, height, width, channels], out);
+}
+
+/** A function of its own, in which the engine of the language finds nothing but the loop. */
+function scaleInto(out: Float32Array, pixels: Uint8Array, { scale, offset }: Affine): void {
+  const step = scale.length;
+  for (let c = 0; c < step; c++) {
+    const factor = scale[c];
+    const shift = offset[c];
+    for (let i = c; i < out.length; i += step) out[i] = pixels[i] * factor + shift;
+  }
 }
 
 class DecodedImages {
