@@ -222,6 +222,11 @@ describe('images that can not be read', () => {
   });
 });
 
+test('an archive whose paths leave it is refused', async () => {
+  const path = await tarGzOf({ 'a/1.png': await plain(RED), '../1.png': await plain(RED) });
+  await expect(inspectDataset(path)).rejects.toMatchObject({ code: 'ARCHIVE_UNSAFE_PATH' });
+});
+
 test('what is no data set says what one is', async () => {
   await expect(inspectDataset(await zipOf({ 'a.txt': Buffer.from('x') }))).rejects.toMatchObject({
     code: 'FORMAT_UNKNOWN',
