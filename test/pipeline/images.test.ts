@@ -101,6 +101,19 @@ test('an unreadable image is named in the result, and the job goes on', async ()
   ]);
 });
 
+test('two folders are the sides of a model of one output', async () => {
+  const layers = [
+    tf.layers.conv2d({ name: 'conv', filters: 8, kernelSize: 3, strides: 2, inputShape: [SHAPE_SIZE, SHAPE_SIZE, 3] }),
+    tf.layers.globalAveragePooling2d({ name: 'pool' }),
+    tf.layers.dense({ name: 'side', units: 1, activation: 'sigmoid' }),
+  ];
+  const bench = await openJobBench(tf.sequential({ layers }), { train: 10, validation: 10 });
+  const sides = Object.entries(images).filter(([name]) => /^train\/[01]-/.test(name));
+  const found = await run(UNTRAINED, await zipOf(Object.fromEntries(sides)), bench.modelPath);
+  expect(codes(found)).not.toContain('CLASSES_DIFFER');
+  expect(found.result?.baseline.metrics).toEqual([expect.objectContaining({ metric: 'binary_accuracy' })]);
+});
+
 test('a model whose extents are open is counted at the size that most images have, in its own color', async () => {
   const bench = await openJobBench(
     tf.sequential({

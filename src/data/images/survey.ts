@@ -8,12 +8,8 @@ import { readFile } from './image-split.js';
 import { inParallel } from './in-parallel.js';
 import { UnreadableImages } from './unreadable.js';
 
-/** Of what an upload's inspection has time for. */
-const MOST_HEADERS = 50_000;
-const MOST_BYTES = 2 ** 31;
-/** Evenly spread over the images, and of so many pixels together. */
-const MOST_DECODED = 500;
-const MOST_DECODED_PIXELS = 2 ** 27;
+/** What an upload's inspection has time for: headers, of files of so many bytes; some of them are decoded, so many pixels together. */
+const BOUNDS = { headers: 50_000, bytes: 2 ** 31, decoded: 500, pixels: 2 ** 27 };
 
 export interface Survey {
   /** `[height, width, channels]` where all images that were looked at have the same extents. */
@@ -25,15 +21,19 @@ export interface Survey {
  * Looks at the headers of all images (of very many evenly spread ones) and decodes some.
  * @throws EspalierError DATASET_INVALID when too many can't be read
  */
-export async function surveyImages(files: OpenFileSet, { train, validation }: ImageFiles): Promise<Survey> {
+export async function surveyImages(
+  files: OpenFileSet,
+  { train, validation }: ImageFiles,
+  bounds = BOUNDS,
+): Promise<Survey> {
   const all = [...train.files, ...(validation?.files ?? [])];
   const bytes = all.reduce((sum, name) => sum + files.sizeBytes(name), 0);
-  const step = Math.ceil(Math.max(all.length / MOST_HEADERS, bytes / MOST_BYTES));
+  const step = Math.ceil(Math.max(all.length / bounds.headers, bytes / bounds.bytes));
   const looked = new Set(all.filter((_, i) => i % step === 0));
-  const decodeEvery = Math.ceil(looked.size / MOST_DECODED);
+  const decodeEvery = Math.ceil(looked.size / bounds.decoded);
   const unreadable = new UnreadableImages(looked.size);
   const extents = new ExtentCounts();
-  let pixelsLeft = MOST_DECODED_PIXELS;
+  let pixelsLeft = bounds.pixels;
   const lookAt = async ({ name, bytes }: { name: string; bytes: Uint8Array | Error }, index: number): Promise<void> => {
     try {
       if (bytes instanceof Error) throw bytes;

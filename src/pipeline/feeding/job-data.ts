@@ -125,7 +125,8 @@ function warnOfClasses(
     const { value } = graph.outputs.find(({ name }) => name === output)!;
     const told = getSpec(graph, value).shape.slice(1).map(Number);
     const outputs = elementCount(told);
-    if (outputs === classes!.length) continue;
+    // One side of two is told by one number.
+    if (outputs === classes!.length || (outputs === 1 && classes!.length === 2)) continue;
     const names = classes!.length > 6 ? [...classes!.slice(0, 5), '…'] : classes!;
     const message = `the data set has ${classes!.length} folders of classes, numbered by name from 0 (${names.join(', ')}), and output ${output} has ${outputs} numbers: a folder that is missing shifts the numbers of those after it; an empty folder keeps its place`;
     listener.warning({ code: 'CLASSES_DIFFER', message });

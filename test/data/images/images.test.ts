@@ -51,6 +51,15 @@ describe('an image', () => {
     );
   });
 
+  test('of grey with alpha, or of a palette, is laid on white, too', async () => {
+    const rows = Uint8Array.of(0, 100, 255, 100, 0);
+    expect(await fed(rawPng({ width: 2, height: 1, bits: 8, type: 4 }, rows), [1, 2])).toEqual([100, 255]);
+    const colors = sharp(Buffer.from([9, 8, 7, 255, 0, 0, 0, 0]), { raw: { width: 2, height: 1, channels: 4 } });
+    const palette = await colors.png({ palette: true }).toBuffer();
+    expect((await sharp(palette).metadata()).isPalette).toBe(true);
+    expect((await fed(palette, [1, 2, 3])).slice(3)).toEqual([255, 255, 255]);
+  });
+
   test('of 16 bits has its high bytes', async () => {
     const rows = Buffer.alloc(2 * (1 + 4));
     rows.writeUInt16BE(0x1234, 1);
