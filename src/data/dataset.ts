@@ -1,4 +1,5 @@
 import { DATASET_LIMITS, type OpenFileSet, openFileSet } from '../archive/index.js';
+import { DATASET_FORMATS } from '../contract.js';
 import { EspalierError } from '../errors.js';
 import type { DatasetInspection } from '../prune-config/inspection.js';
 import type { DatasetFormat, DatasetParts, DatasetReading, Findings } from './format.js';
@@ -7,8 +8,8 @@ import type { Labels } from './labels.js';
 import { NPZ } from './npz.js';
 import type { Split } from './split.js';
 
-/** Every data file format, in the order in which they are tried. */
-const FORMATS: readonly DatasetFormat[] = [NPZ, IMAGES];
+const FORMATS: Readonly<Record<DatasetFormat['kind'], DatasetFormat>> = { npz: NPZ, images: IMAGES };
+const IN_ORDER = DATASET_FORMATS.map((kind) => FORMATS[kind]);
 
 export interface Dataset extends DatasetParts {
   readonly kind: DatasetFormat['kind'];
@@ -53,10 +54,10 @@ function open(path: string, { name, limits = DATASET_LIMITS, scratchFolder }: Da
 
 /** @throws EspalierError FORMAT_UNKNOWN */
 function findFormat(files: OpenFileSet): DatasetFormat {
-  const format = FORMATS.find((candidate) => candidate.match(files));
+  const format = IN_ORDER.find((candidate) => candidate.match(files));
   if (format) return format;
   const found = files.names.slice(0, 5).join(', ') || 'nothing';
-  const accepted = FORMATS.map(({ accepts }) => accepts).join('; ');
+  const accepted = IN_ORDER.map(({ accepts }) => accepts).join('; ');
   throw new EspalierError('FORMAT_UNKNOWN', `found ${found}; a data set is ${accepted}`);
 }
 

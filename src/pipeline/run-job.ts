@@ -30,6 +30,8 @@ export const runJob: JobRunner = async (spec, listener, signal) => {
   const { config, dataset } = spec;
   const warnings: Warning[] = [];
   const warning = (told: Warning): void => {
+    // What is read again, after a checkpoint say, is found again.
+    if (warnings.some(({ code, message }) => code === told.code && message === told.message)) return;
     warnings.push(told);
     listener.warning(told);
   };
