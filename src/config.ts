@@ -1,7 +1,7 @@
 /** The environment, as one typed config. */
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { type ArchiveLimits, DEFAULT_LIMITS } from './archive/limits.js';
+import { type ArchiveLimits, DATASET_LIMITS, DEFAULT_LIMITS } from './archive/limits.js';
 import {
   type DeviceName,
   ENGINE_DEVICES,
@@ -12,8 +12,10 @@ import {
 import { findWebGpuFault } from './webgpu.js';
 
 export interface Limits {
-  /** Of one upload, all files together. */
+  /** Of one upload of a model, all files together. */
   readonly uploadBytes: number;
+  /** The same of a data set. */
+  readonly datasetUploadBytes: number;
   /** Of a JSON body or a `config` part. */
   readonly jsonBytes: number;
   /** Jobs that may wait at once. */
@@ -30,8 +32,10 @@ export interface Limits {
   readonly inspectionDeadlineMs: number;
   /** Resident memory of reading one upload. */
   readonly inspectionMemoryBytes: number;
-  /** What one upload may unpack to. */
+  /** What a model may unpack to. */
   readonly archive: ArchiveLimits;
+  /** What a data set may unpack to. */
+  readonly datasetArchive: ArchiveLimits;
 }
 
 export interface Config {
@@ -104,6 +108,7 @@ export function readConfig(env: Environment): Config {
     limits: {
       ...worker.limits,
       uploadBytes: variables.whole('UPLOAD_LIMIT', 512 * MIB, 1, 2 ** 40),
+      datasetUploadBytes: variables.whole('DATASET_UPLOAD_LIMIT', 16 * 1024 * MIB, 1, 2 ** 42),
       jsonBytes: variables.whole('JSON_LIMIT', MIB, 1024, 64 * MIB),
       body: {
         deadlineMs: variables.whole('UPLOAD_DEADLINE', 3600, 1, 7 * 86400) * 1000,
@@ -179,6 +184,7 @@ function workerVariables(variables: Variables) {
     }
   }
   const engine = variables.oneOf('ENGINE', ENGINES, 'auto');
+  const compressionRatio = variables.whole('COMPRESSION_LIMIT', DEFAULT_LIMITS.compressionRatio, 1, 1032);
   return {
     dataDir: resolve(variables.text('DATA_DIR') ?? './data'),
     redisUrl,
@@ -198,8 +204,13 @@ function workerVariables(variables: Variables) {
       inspectionMemoryBytes: variables.whole('INSPECTION_MEMORY_LIMIT', 1024 * MIB, 64 * MIB, 2 ** 42),
       archive: {
         unpackedBytes: variables.whole('UNPACKED_LIMIT', DEFAULT_LIMITS.unpackedBytes, 1, 2 ** 42),
-        compressionRatio: variables.whole('COMPRESSION_LIMIT', DEFAULT_LIMITS.compressionRatio, 1, 1032),
+        compressionRatio,
         entries: variables.whole('ENTRIES_LIMIT', DEFAULT_LIMITS.entries, 1, 1_000_000),
+      },
+      datasetArchive: {
+        unpackedBytes: variables.whole('DATASET_UNPACKED_LIMIT', DATASET_LIMITS.unpackedBytes, 1, 2 ** 44),
+        compressionRatio,
+        entries: variables.whole('DATASET_ENTRIES_LIMIT', DATASET_LIMITS.entries, 1, 10_000_000),
       },
     },
   };

@@ -4,6 +4,7 @@
  */
 import type { ArchiveLimits } from './archive/limits.js';
 import type { DeviceName, EngineName } from './installed-engines.js';
+import type { DatasetInspection } from './prune-config/inspection.js';
 import type { PruneConfig } from './prune-config/resolved.js';
 
 export type { DatasetInspection, ModelInspection, TensorInfo } from './prune-config/inspection.js';
@@ -24,6 +25,9 @@ export type Phase = (typeof PHASES)[number];
 /** What a model's file may be, in the order in which they are tried. */
 export const FORMATS = ['tfjs-layers', 'onnx'] as const;
 export type FormatId = (typeof FORMATS)[number];
+
+/** What a data set's file may be, in the order in which they are tried. */
+export const DATASET_FORMATS: readonly DatasetInspection['kind'][] = ['npz', 'images'];
 
 export interface Warning {
   readonly code: string;
@@ -49,8 +53,9 @@ export interface JobSpec {
   readonly threads: number;
   /** Resident memory that the job may hold; training keeps to it. Absent: whatever it takes. */
   readonly memoryBytes?: number;
-  /** What the uploads may unpack to; absent: the defaults. */
+  /** What the model may unpack to, and the data set; absent: the defaults. */
   readonly archive?: ArchiveLimits;
+  readonly datasetArchive?: ArchiveLimits;
   /** Modules of the operator's own parts (see plugins.ts), loaded in this order. */
   readonly plugins?: readonly string[];
 }

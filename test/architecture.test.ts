@@ -59,6 +59,8 @@ const ONLY_IN: readonly (readonly [RegExp, string])[] = [
   [/^(bullmq|ioredis)$/, 'src/queue/redis/'],
   [/^(kysely|libsql)$/, 'src/jobs/'],
   [/^(fastify|@fastify\/.*)$/, 'src/api/'],
+  [/^(tar|yauzl|yazl)$/, 'src/archive/'],
+  [/^(sharp|image-size)$/, 'src/data/images/'],
 ];
 const TYPES_TOO = /^(bullmq|ioredis)$/;
 

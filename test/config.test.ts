@@ -22,13 +22,24 @@ test('what an upload may unpack to, and what reading it may take, is set like th
     UNPACKED_LIMIT: '5000',
     COMPRESSION_LIMIT: '50',
     ENTRIES_LIMIT: '10',
+    DATASET_UNPACKED_LIMIT: '7000',
+    DATASET_ENTRIES_LIMIT: '20',
+    DATASET_UPLOAD_LIMIT: '6000',
     INSPECTION_DEADLINE: '45',
     INSPECTION_MEMORY_LIMIT: String(2 ** 31),
   });
   expect(limits).toMatchObject({
     archive: { unpackedBytes: 5000, compressionRatio: 50, entries: 10 },
+    datasetArchive: { unpackedBytes: 7000, compressionRatio: 50, entries: 20 },
+    datasetUploadBytes: 6000,
     inspectionDeadlineMs: 45_000,
     inspectionMemoryBytes: 2 ** 31,
+  });
+  const GIB = 2 ** 30;
+  expect(readConfig({}).limits).toMatchObject({
+    archive: { unpackedBytes: 2 * GIB, compressionRatio: 200, entries: 2000 },
+    datasetUploadBytes: 16 * GIB,
+    datasetArchive: { unpackedBytes: 64 * GIB, compressionRatio: 200, entries: 1_000_000 },
   });
   expect(() => readConfig({ ENTRIES_LIMIT: '0', INSPECTION_DEADLINE: '61' })).toThrow(/INSPECTION_.*\n.*ENTRIES_/);
 });

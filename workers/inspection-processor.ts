@@ -99,7 +99,7 @@ export function createInspectionProcessor(context: WorkerContext): InspectionPro
         log.error({ err: error }, 'the upload could not be read');
         return { error: toCodedError(error) };
       }
-      const request = { type: 'inspect', kind, path, name: upload.name, limits: context.archive };
+      const request = { type: 'inspect', kind, path, name: upload.name, limits: context.archives[kind] };
       const endings = await readTwice(request, log);
       const ending = endings[endings.length - 1];
       if (ending.type === 'done') return { ok: ending.value };

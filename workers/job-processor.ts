@@ -284,7 +284,8 @@ async function specOf(context: WorkerContext, message: JobMessage, attempt: Atte
     device: context.device,
     threads: context.threads,
     memoryBytes: context.limits.job.memoryBytes,
-    archive: context.archive,
+    archive: context.archives.model,
+    datasetArchive: context.archives.dataset,
     plugins: context.plugins,
   };
 }

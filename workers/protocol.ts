@@ -84,6 +84,12 @@ const Outcome = schemaOf<JobOutcome>()(
 
 const Upload = Type.Object({ path: Type.String(), name: Type.String(), sha256: Type.String() });
 
+const Archive = Type.Object({
+  unpackedBytes: Type.Integer({ minimum: 1 }),
+  compressionRatio: Type.Number({ minimum: 1 }),
+  entries: Type.Integer({ minimum: 1 }),
+});
+
 const Spec = schemaOf<JobSpec>()(
   Type.Object({
     jobId: Type.String(),
@@ -97,13 +103,8 @@ const Spec = schemaOf<JobSpec>()(
     device: Type.Optional(Opaque<NonNullable<JobSpec['device']>>(Type.String())),
     threads: Type.Integer({ minimum: 0 }),
     memoryBytes: Type.Optional(Type.Integer({ minimum: 1 })),
-    archive: Type.Optional(
-      Type.Object({
-        unpackedBytes: Type.Integer({ minimum: 1 }),
-        compressionRatio: Type.Number({ minimum: 1 }),
-        entries: Type.Integer({ minimum: 1 }),
-      }),
-    ),
+    archive: Type.Optional(Archive),
+    datasetArchive: Type.Optional(Archive),
     plugins: Type.Optional(Type.Array(Type.String())),
   }),
 );

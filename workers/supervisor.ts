@@ -37,7 +37,10 @@ export type WorkerConfig = Pick<
 > & {
   /** Absent: none. */
   readonly plugins?: Config['plugins'];
-  readonly limits: Omit<Config['limits'], 'uploadBytes' | 'jsonBytes' | 'queuedJobs' | 'openWaits' | 'body'>;
+  readonly limits: Omit<
+    Config['limits'],
+    'uploadBytes' | 'datasetUploadBytes' | 'jsonBytes' | 'queuedJobs' | 'openWaits' | 'body'
+  >;
 };
 
 export interface WorkerOptions {
@@ -85,7 +88,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     blobs: seenFromHere(options.blobs),
     engine: config.engine,
     device: config.device,
-    archive: config.limits.archive,
+    archives: { model: config.limits.archive, dataset: config.limits.datasetArchive },
     threads: threadsOfJob(config, availableParallelism()),
     checkpointMs: config.checkpointMs,
     plugins: config.plugins ?? [],

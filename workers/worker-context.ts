@@ -18,5 +18,6 @@ export interface WorkerContext {
   readonly plugins: readonly string[];
   readonly entries: { readonly job: URL; readonly inspect: URL };
   readonly limits: { readonly job: ChildLimits; readonly inspection: ChildLimits };
-  readonly archive: Config['limits']['archive'];
+  /** What uploads may unpack to. */
+  readonly archives: Readonly<Record<'model' | 'dataset', Config['limits']['archive']>>;
 }

@@ -36,7 +36,7 @@ export async function addApi(root: FastifyInstance, services: Services): Promise
     app.addSchema(schema);
 
   useConnectionLimit(root);
-  useEarlyAnswers(root, services.limits.uploadBytes);
+  useEarlyAnswers(root, Math.max(services.limits.uploadBytes, services.limits.datasetUploadBytes));
   useProblems(root);
   useRequestLog(root);
   useHttpRules(root);

@@ -10,6 +10,7 @@ import { checkConfigAgainstModel, type PruneConfig, resolveConfig } from '../pru
 import type { BlobUpload } from '../storage/blob-store.js';
 import { readParts } from './multipart.js';
 import { parseJson } from './parse-json.js';
+import { uploadSizes } from './receive-upload.js';
 import { NewJobFields } from './schemas/jobs.js';
 import type { Services } from './services.js';
 
@@ -62,7 +63,7 @@ async function fromParts(
     config = parseJson(text, 'part "config"', services.limits.jsonBytes);
   };
   try {
-    await readParts(request, services.limits, {
+    await readParts(request, services.limits, uploadSizes(services.limits), {
       file: async (field, name, stream) => {
         if (field === 'config') return takeConfig(await readText(stream, services.limits.jsonBytes));
         if (!isUpload(field)) throw wrongPart(field);

@@ -21,22 +21,32 @@ const MOST_PARTS = MOST_FILES + 10;
 /** Headers of parts and boundaries, beyond the files themselves. */
 const FRAMING_BYTES = 2 ** 20;
 
+/** Bytes that the files of each part may have together, by the part's name; other parts have the least of them. */
+export type PartSizes = Readonly<Record<string, number>>;
+
 /**
  * Reads a multipart request.
  * @throws EspalierError UNSUPPORTED_MEDIA_TYPE when it is none; PAYLOAD_TOO_LARGE when all files together are over the
  *   limit; BAD_REQUEST for an empty file or when the client breaks off; what the handlers throw.
  */
-export async function readParts(request: FastifyRequest, limits: Services['limits'], handlers: PartHandlers) {
+export async function readParts(
+  request: FastifyRequest,
+  limits: Pick<Services['limits'], 'jsonBytes'>,
+  sizes: PartSizes,
+  handlers: PartHandlers,
+) {
   if (!request.isMultipart()) {
     throw new EspalierError('UNSUPPORTED_MEDIA_TYPE', 'send multipart/form-data with the files as parts');
   }
   const declared = Number(request.headers['content-length'] ?? 0);
-  if (declared > limits.uploadBytes + FRAMING_BYTES) throw tooLarge(limits.uploadBytes);
+  const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
+  if (declared > total + FRAMING_BYTES) throw tooLarge(total);
 
-  let left = limits.uploadBytes;
+  const left = new Map<string, number>();
+  const limitOf = (field: string): number => sizes[field] ?? Math.min(...Object.values(sizes));
   try {
     // Totals are counted here, so busboy's own limit for one file must not cut anything off before.
-    const most = { fileSize: limits.uploadBytes + 1, fieldSize: limits.jsonBytes, parts: MOST_PARTS };
+    const most = { fileSize: total + 1, fieldSize: limits.jsonBytes, parts: MOST_PARTS };
     for await (const part of partsOf(request, most)) {
       if (part.type === 'field') {
         if (part.valueTruncated) throw new EspalierError('PAYLOAD_TOO_LARGE', `part "${part.fieldname}" is too long`);
@@ -44,12 +54,14 @@ export async function readParts(request: FastifyRequest, limits: Services['limit
         continue;
       }
       if (!part.filename) throw new EspalierError('BAD_REQUEST', `part "${part.fieldname}" is a file without a name`);
+      const { fieldname } = part;
       let size = 0;
       const counted = new Transform({
         transform(chunk: Buffer, _encoding, done) {
           size += chunk.length;
-          left -= chunk.length;
-          if (left < 0) done(tooLarge(limits.uploadBytes));
+          const rest = (left.get(fieldname) ?? limitOf(fieldname)) - chunk.length;
+          left.set(fieldname, rest);
+          if (rest < 0) done(tooLarge(limitOf(fieldname)));
           else done(null, chunk);
         },
       });

@@ -33,6 +33,7 @@ export function datasetView({ id, blob, sizeBytes, createdAt, inspection: i }: U
     num_classes: i.num_classes,
     ...(i.label_shape === undefined ? {} : { label_shape: i.label_shape }),
     ...(i.label_outputs === undefined ? {} : { label_outputs: i.label_outputs }),
+    ...(i.classes === undefined ? {} : { classes: i.classes }),
     warnings: i.warnings,
     created_at: createdAt,
   };

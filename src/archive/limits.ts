@@ -6,10 +6,18 @@ export interface ArchiveLimits {
   readonly entries: number;
 }
 
+/** Of models. */
 export const DEFAULT_LIMITS: ArchiveLimits = {
   unpackedBytes: 2 * 1024 ** 3,
   compressionRatio: 200,
   entries: 2000,
+};
+
+/** Of data sets: they are read file by file. */
+export const DATASET_LIMITS: ArchiveLimits = {
+  unpackedBytes: 64 * 1024 ** 3,
+  compressionRatio: 200,
+  entries: 1_000_000,
 };
 
 /** For files that were written here. */

@@ -1,6 +1,6 @@
 import { EspalierError } from '../errors.js';
 
-const JUNK = [/(^|\/)__MACOSX\//, /(^|\/)\.DS_Store$/, /(^|\/)Thumbs\.db$/, /(^|\/)desktop\.ini$/];
+const JUNK = [/(^|\/)__MACOSX\//, /(^|\/)\._[^/]*$/, /(^|\/)\.DS_Store$/, /(^|\/)Thumbs\.db$/, /(^|\/)desktop\.ini$/];
 
 /** Files that archivers of desktop systems add and no model or data set means. */
 export function isJunk(name: string): boolean {

@@ -1,10 +1,17 @@
+import * as fs from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import * as yauzl from 'yauzl';
 import { EspalierError } from '../errors.js';
+import { EntryCount, tooMany } from './entry-count.js';
 import type { OpenFileSet } from './file-set.js';
-import { type ArchiveLimits, RATIO_FREE_BYTES } from './limits.js';
+import type { ArchiveLimits } from './limits.js';
 import { checkSafePath, isJunk } from './safe-path.js';
+import { ZipFileReader } from './zip-file-reader.js';
+
+const openFile = promisify(fs.open);
+const closeFile = promisify(fs.close);
 
 const SYMLINK = 0o120000;
 const FILE_TYPE = 0o170000;
@@ -17,18 +24,28 @@ const METHODS = [0, 8];
  */
 export async function openZip(path: string, limits: ArchiveLimits): Promise<OpenFileSet> {
   const archiveBytes = (await stat(path)).size;
+  const fd = await openFile(path, 'r');
+  const reader = new ZipFileReader(fd);
   const zip = await yauzl
-    .openPromise(path, { lazyEntries: true, autoClose: false, decodeStrings: false })
-    .catch((cause) => {
+    .fromRandomAccessReaderPromise(reader, archiveBytes, { lazyEntries: true, autoClose: false, decodeStrings: false })
+    .catch(async (cause) => {
+      await closeFile(fd);
       throw new EspalierError('ARCHIVE_INVALID', `the zip archive can not be read: ${message(cause)}`, { cause });
     });
   try {
-    const entries = await listEntries(zip, limits, archiveBytes);
+    const { entries, folders } = await listEntries(zip, limits, archiveBytes);
+    reader.endListing();
+    const names = [...entries.keys()];
+    const read = async (name: string) => readEntry(zip, getEntry(entries, name), name);
     return {
       isArchive: true,
-      names: [...entries.keys()],
+      names,
+      folders,
       sizeBytes: (name) => getEntry(entries, name).uncompressedSize,
-      read: async (name) => readEntry(zip, getEntry(entries, name), name),
+      read,
+      walk: async function* () {
+        for (const name of names) yield { name, read: () => read(name) };
+      },
       close: async () => zip.close(),
     };
   } catch (error) {
@@ -37,36 +54,38 @@ export async function openZip(path: string, limits: ArchiveLimits): Promise<Open
   }
 }
 
-async function listEntries(
-  zip: yauzl.ZipFile,
-  limits: ArchiveLimits,
-  archiveBytes: number,
-): Promise<Map<string, yauzl.Entry>> {
-  if (zip.entryCount > limits.entries) {
-    throw new EspalierError('ARCHIVE_TOO_LARGE', `${zip.entryCount} entries; at most ${limits.entries} are taken`);
-  }
+interface Listing {
+  readonly entries: Map<string, yauzl.Entry>;
+  readonly folders: readonly string[];
+}
+
+async function listEntries(zip: yauzl.ZipFile, limits: ArchiveLimits, archiveBytes: number): Promise<Listing> {
+  if (zip.entryCount > limits.entries) throw tooMany(String(zip.entryCount), limits);
   const entries = new Map<string, yauzl.Entry>();
-  let unpacked = 0;
+  const folders: string[] = [];
+  const count = new EntryCount(limits, archiveBytes);
   for await (const entry of eachEntry(zip)) {
     const name = decodeName(entry);
     checkSafePath(name);
     checkKind(entry, name);
-    if (name.endsWith('/')) continue;
-    if (entries.has(name)) throw new EspalierError('ARCHIVE_INVALID', `the archive has two entries named ${name}`);
-    unpacked += entry.uncompressedSize;
-    if (unpacked > limits.unpackedBytes) {
-      throw new EspalierError('ARCHIVE_TOO_LARGE', `it unpacks to more than ${limits.unpackedBytes} bytes`);
+    if (name.endsWith('/')) {
+      folders.push(name.slice(0, -1));
+      continue;
     }
-    entries.set(name, entry);
-  }
-  if (unpacked > RATIO_FREE_BYTES && unpacked > limits.compressionRatio * archiveBytes) {
-    throw new EspalierError(
-      'ARCHIVE_TOO_LARGE',
-      `${archiveBytes} bytes unpack to ${unpacked}, more than ${limits.compressionRatio} to 1`,
-    );
+    if (entries.has(name)) throw new EspalierError('ARCHIVE_INVALID', `the archive has two entries named ${name}`);
+    count.add(entry.uncompressedSize);
+    entries.set(name, lean(entry));
   }
   for (const name of entries.keys()) if (isJunk(name)) entries.delete(name);
-  return entries;
+  return { entries, folders: folders.filter((name) => !isJunk(`${name}/`)) };
+}
+
+/** What reading takes of an entry: a million of them are held at once. */
+function lean(entry: yauzl.Entry): yauzl.Entry {
+  const { compressedSize, uncompressedSize, crc32, compressionMethod, generalPurposeBitFlag } = entry;
+  const { relativeOffsetOfLocalHeader } = entry;
+  const read = { compressedSize, uncompressedSize, crc32, compressionMethod, generalPurposeBitFlag };
+  return Object.assign(Object.create(yauzl.Entry.prototype), { ...read, relativeOffsetOfLocalHeader });
 }
 
 async function* eachEntry(zip: yauzl.ZipFile): AsyncGenerator<yauzl.Entry> {

@@ -18,6 +18,8 @@ export const LONGEST_DETAIL = 16_384;
 export const MOST_UNITS = 10_000;
 /** Names in one list: inputs, outputs, globs. */
 export const MOST_NAMES = 1000;
+/** Folders of classes in a data set: ImageNet-21k has 21,841. */
+export const MOST_CLASSES = 32_768;
 /** Layers of a model. */
 export const MOST_LAYERS = 100_000;
 /** Channels of one unit or layer. */

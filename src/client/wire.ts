@@ -264,8 +264,8 @@ export interface DatasetView {
     train: number;
     validation: number;
   };
-  /** Of one sample. */
-  input_shape: number[];
+  /** Of one sample; null where they differ, as images may. */
+  input_shape: number[] | null;
   dtype: string;
   /** `index`, `one_hot`, `values` (any other numbers) or `none`. */
   label_kind: string;
@@ -274,6 +274,8 @@ export interface DatasetView {
   label_shape?: number[] | null;
   /** Outputs that labels are named for. */
   label_outputs?: string[];
+  /** Names of the folders of classes, in the order of the numbers that they have as labels. */
+  classes?: string[];
   warnings: {
     code: string;
     message: string;

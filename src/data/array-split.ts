@@ -28,7 +28,7 @@ export function arraySplit(x: NamedArray, labels: ReadonlyMap<string, NamedArray
     inputShape,
     dtype: x.dtype,
     labels: new Map([...read].map(([output, array]) => [output, array.labels])),
-    batch: (indices, scaling): Batch => ({
+    batch: async (indices, scaling): Promise<Batch> => ({
       x: gatherScaled(x, inputShape, indices, scaling),
       labels: new Map([...read].map(([output, array]) => [output, array.gather(indices)])),
     }),

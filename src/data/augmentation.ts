@@ -1,26 +1,10 @@
 import { elementCount, type Tensor, tensor } from '../graph/tensor.js';
 import type { AugmentationConfig } from '../prune-config/resolved.js';
 import type { LabelTarget } from './fit.js';
+import type { ImagePlanes } from './image-planes.js';
 import type { SeededRandom } from './random.js';
 import { drawBeta } from './random-beta.js';
 import type { Batch } from './split.js';
-
-/** A sample as a stack of planes: `[outer, height, width, inner]`. */
-export interface ImagePlanes {
-  readonly outer: number;
-  readonly height: number;
-  readonly width: number;
-  readonly inner: number;
-}
-
-/** How a sample's axes are read: `[H, W]`, `[H, W, C]` or `[C, H, W]`; undefined for what is no image. */
-export function imagePlanes(shape: readonly number[], channelsFirst: boolean): ImagePlanes | undefined {
-  if (shape.length === 2) return { outer: 1, height: shape[0], width: shape[1], inner: 1 };
-  if (shape.length !== 3) return undefined;
-  return channelsFirst
-    ? { outer: shape[0], height: shape[1], width: shape[2], inner: 1 }
-    : { outer: 1, height: shape[0], width: shape[1], inner: shape[2] };
-}
 
 /** What one image goes through: cropped at an offset, then mirrored. */
 interface Move {

@@ -1,52 +1,69 @@
-import { type ArchiveLimits, openFileSet } from '../archive/index.js';
+import { DATASET_LIMITS, type OpenFileSet, openFileSet } from '../archive/index.js';
+import { DATASET_FORMATS } from '../contract.js';
 import { EspalierError } from '../errors.js';
 import type { DatasetInspection } from '../prune-config/inspection.js';
-import type { DatasetFormat, DatasetParts } from './format.js';
+import type { DatasetFormat, DatasetParts, DatasetReading, Findings } from './format.js';
+import { IMAGES } from './images/index.js';
 import type { Labels } from './labels.js';
 import { NPZ } from './npz.js';
 import type { Split } from './split.js';
 
-/** Every data file format, in the order in which they are tried. */
-const FORMATS: readonly DatasetFormat[] = [NPZ];
+const FORMATS: Readonly<Record<DatasetFormat['kind'], DatasetFormat>> = { npz: NPZ, images: IMAGES };
+const IN_ORDER = DATASET_FORMATS.map((kind) => FORMATS[kind]);
 
 export interface Dataset extends DatasetParts {
   readonly kind: DatasetFormat['kind'];
+  close(): Promise<void>;
 }
 
 /**
- * Opens a data set and checks it whole: shapes, counts, labels, NaN and infinite values. Both parts have samples of one
- * shape and labels of one shape, and what is known of labels is of both.
- * @param options.name the user's file name, when the stored path has another
+ * Opens a data set and checks it: shapes, counts, labels, NaN and infinite values; images are decoded when they are asked for.
+ * Both parts have samples of one shape and labels of one shape, and what is known of labels is of both.
  * @throws EspalierError FORMAT_UNKNOWN, ARCHIVE_…, DATASET_INVALID, DATASET_NOT_FINITE, LABELS_INVALID
  */
-export async function openDataset(
-  path: string,
-  options: { name?: string; limits?: ArchiveLimits } = {},
-): Promise<Dataset> {
-  const files = await openFileSet(path, options);
+export async function openDataset(path: string, reading: DatasetReading = {}): Promise<Dataset> {
+  const files = await open(path, reading);
   try {
-    const format = FORMATS.find((candidate) => candidate.match(files));
-    if (!format) {
-      const found = files.names.slice(0, 5).join(', ') || 'nothing';
-      const accepted = FORMATS.map(({ accepts }) => accepts).join('; ');
-      throw new EspalierError('FORMAT_UNKNOWN', `found ${found}; a data set is ${accepted}`);
-    }
-    const parts = await format.read(files);
-    return { kind: format.kind, ...agree(parts) };
+    const format = findFormat(files);
+    const parts = await format.read(files, reading);
+    if (!parts.close) await files.close();
+    return { close: async () => {}, ...agree(parts), kind: format.kind };
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
+}
+
+/** What an upload of a data set is, for the record. @throws EspalierError as {@link openDataset} */
+export async function inspectDataset(path: string, reading: DatasetReading = {}): Promise<DatasetInspection> {
+  const files = await open(path, reading);
+  try {
+    const format = findFormat(files);
+    const findings = format.inspect
+      ? await format.inspect(files)
+      : findingsOf(agree(await format.read(files, reading)));
+    return { kind: format.kind, ...findings };
   } finally {
     await files.close();
   }
 }
 
-/** What an upload of a data set is, for the record. @throws EspalierError as {@link openDataset} */
-export async function inspectDataset(
-  path: string,
-  options: { name?: string; limits?: ArchiveLimits } = {},
-): Promise<DatasetInspection> {
-  const { kind, train, validation, warnings } = await openDataset(path, options);
+function open(path: string, { name, limits = DATASET_LIMITS, scratchFolder }: DatasetReading): Promise<OpenFileSet> {
+  return openFileSet(path, { limits, ...(name !== undefined && { name }), ...(scratchFolder && { scratchFolder }) });
+}
+
+/** @throws EspalierError FORMAT_UNKNOWN */
+function findFormat(files: OpenFileSet): DatasetFormat {
+  const format = IN_ORDER.find((candidate) => candidate.match(files));
+  if (format) return format;
+  const found = files.names.slice(0, 5).join(', ') || 'nothing';
+  const accepted = IN_ORDER.map(({ accepts }) => accepts).join('; ');
+  throw new EspalierError('FORMAT_UNKNOWN', `found ${found}; a data set is ${accepted}`);
+}
+
+function findingsOf({ train, validation, warnings }: DatasetParts): Findings {
   const labels = train.labels.get('');
   return {
-    kind,
     samples: { train: train.count, validation: validation?.count ?? 0 },
     input_shape: train.inputShape,
     dtype: train.dtype,
@@ -58,8 +75,9 @@ export async function inspectDataset(
   };
 }
 
-function agree({ train, validation, warnings }: DatasetParts): DatasetParts {
-  if (!validation) return { train, warnings };
+function agree(parts: DatasetParts): DatasetParts {
+  const { train, validation } = parts;
+  if (!validation) return parts;
   if (String(train.inputShape) !== String(validation.inputShape)) {
     throw new EspalierError(
       'DATASET_INVALID',
@@ -73,7 +91,7 @@ function agree({ train, validation, warnings }: DatasetParts): DatasetParts {
   }
   const labels = new Map([...train.labels].map(([key, own]) => [key, together(own, validation.labels.get(key)!)]));
   const withLabels = (split: Split): Split => ({ ...split, labels });
-  return { train: withLabels(train), validation: withLabels(validation), warnings };
+  return { ...parts, train: withLabels(train), validation: withLabels(validation) };
 }
 
 /** What both parts' labels are. */

@@ -1,5 +1,7 @@
 import { EspalierError } from '../errors.js';
 import { type Tensor, tensor } from '../graph/tensor.js';
+import { imagePlanes } from './image-planes.js';
+import type { ImageExtents } from './images/decode.js';
 import { shuffledOrder } from './random.js';
 import { type Split, subset } from './split.js';
 
@@ -18,11 +20,19 @@ export interface LabelTarget {
 /**
  * A split whose batches a model takes: samples of shape `inputShape`, labels as `targets` say, by output. An axis of one
  * channel is added, dropped or moved where the model wants it (`[28, 28]`, `[28, 28, 1]` and `[1, 28, 28]`); channels that
- * stand last in the data go first for a model that wants them there (`[32, 32, 3]` as `[3, 32, 32]`).
+ * stand last in the data go first for a model that wants them there (`[32, 32, 3]` as `[3, 32, 32]`). Images take the size
+ * and color of the model's input.
  * @param inputShape one sample's shape, as the model's file declares it
+ * @param options.channelsFirst where the model has the channels of an image, when the shape leaves it open
  * @throws EspalierError DATASET_SHAPE
  */
-export function fitToModel(split: Split, inputShape: readonly number[], targets: readonly LabelTarget[] = []): Split {
+export function fitToModel(
+  samples: Split,
+  inputShape: readonly number[],
+  targets: readonly LabelTarget[] = [],
+  { channelsFirst = false }: { channelsFirst?: boolean } = {},
+): Split {
+  const split = samples.resized ? samples.resized(imageExtents(inputShape, channelsFirst)) : samples;
   const arrange = arrangement(split.inputShape, inputShape);
   if (!arrange) {
     throw new EspalierError(
@@ -30,18 +40,38 @@ export function fitToModel(split: Split, inputShape: readonly number[], targets:
       `the data set's samples have shape [${split.inputShape.join(',')}]; the model takes [${inputShape.join(',')}]`,
     );
   }
+  // It has the model's shape for good.
+  const { resized: _, ...own } = split;
   return {
-    ...split,
+    ...own,
     inputShape,
     labels: new Map(targets.map(({ output, from }) => [output, split.labels.get(from)!])),
-    batch: (indices, scaling) => {
-      const { x, labels } = split.batch(indices, scaling);
+    batch: async (indices, scaling) => {
+      const { x, labels } = await split.batch(indices, scaling);
       return {
         x: tensor('float32', [indices.length, ...inputShape], arrange(x.data)),
         labels: new Map(targets.map((target) => [target.output, fitLabels(labels.get(target.from)!, target)])),
       };
     },
   };
+}
+
+/**
+ * What an image has to be for an input of `[height, width]`, `[height, width, channels]` or `[channels, height, width]`.
+ * @throws EspalierError DATASET_SHAPE
+ */
+export function imageExtents(inputShape: readonly number[], channelsFirst: boolean): ImageExtents {
+  for (const first of [channelsFirst, !channelsFirst]) {
+    const planes = imagePlanes(inputShape, first);
+    if (!planes) continue;
+    const { outer, height, width, inner } = planes;
+    const channels = outer * inner;
+    if (channels === 1 || channels === 3) return { height, width, channels };
+  }
+  throw new EspalierError(
+    'DATASET_SHAPE',
+    `images feed inputs of [height, width], or of these with 1 or 3 channels; the model takes [${inputShape.join(',')}]`,
+  );
 }
 
 type Arrange = (samples: Float32Array) => Float32Array;
@@ -57,15 +87,18 @@ function arrangement(found: readonly number[], wanted: readonly number[]): Arran
   const isMoved = found.length >= 3 && String([channels, ...found.slice(0, -1)]) === String(wanted);
   if (!isMoved) return undefined;
   const plane = found.slice(0, -1).reduce((n, d) => n * d, 1);
-  return (samples) => {
-    const out = new Float32Array(samples.length);
-    for (let sample = 0; sample < samples.length; sample += plane * channels) {
-      for (let i = 0; i < plane; i++) {
-        for (let c = 0; c < channels; c++) out[sample + c * plane + i] = samples[sample + i * channels + c];
-      }
+  return (samples) => channelsFirst(samples, plane, channels);
+}
+
+function channelsFirst(samples: Float32Array, plane: number, channels: number): Float32Array {
+  const out = new Float32Array(samples.length);
+  for (let sample = 0, to = 0; sample < samples.length; sample += plane * channels) {
+    for (let c = 0; c < channels; c++) {
+      const end = sample + plane * channels;
+      for (let from = sample + c; from < end; from += channels) out[to++] = samples[from];
     }
-    return out;
-  };
+  }
+  return out;
 }
 
 function fitLabels({ dtype, shape: [count], data }: Tensor, { kind, shape }: LabelTarget): Tensor {

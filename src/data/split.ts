@@ -1,6 +1,7 @@
 import { EspalierError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Scaling } from '../prune-config/resolved.js';
+import type { ImageExtents } from './images/decode.js';
 import type { Labels } from './labels.js';
 
 export type { Scaling };
@@ -20,15 +21,19 @@ export interface Split {
   readonly dtype: string;
   /** By the name of the output that they are for, `''` where none is named; empty without labels. */
   readonly labels: ReadonlyMap<string, Labels>;
-  /** @throws EspalierError CONFIG_INVALID when mean and std don't fit the last axis */
-  batch(indices: ArrayLike<number>, scaling: Scaling): Batch;
+  /** @throws EspalierError CONFIG_INVALID when mean and std don't fit the last axis; DATASET_INVALID, ARCHIVE_INVALID */
+  batch(indices: ArrayLike<number>, scaling: Scaling): Promise<Batch>;
+  /** The same samples in another size and color, channels last; absent where they have but one. */
+  resized?(extents: ImageExtents): Split;
 }
 
 /** The samples of `split` that `indices` names, in that order. */
 export function subset(split: Split, indices: ArrayLike<number>): Split {
   const chosen = Uint32Array.from(indices);
+  const { resized } = split;
   return {
     ...split,
+    ...(resized && { resized: (extents) => subset(resized(extents), chosen) }),
     count: chosen.length,
     batch: (wanted, scaling) =>
       split.batch(

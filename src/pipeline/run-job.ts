@@ -30,9 +30,11 @@ async function runStages(job: Job): Promise<Ending> {
 export const runJob: JobRunner = async (spec, listener, signal) => {
   const { config, dataset } = spec;
   const warnings: Warning[] = [];
-  const warning = (found: Warning): void => {
-    warnings.push(found);
-    listener.warning(found);
+  const warning = (told: Warning): void => {
+    // What is read again, after a checkpoint say, is found again.
+    if (warnings.some(({ code, message }) => code === told.code && message === told.message)) return;
+    warnings.push(told);
+    listener.warning(told);
   };
   const trains = dataset !== undefined && config.finetune !== false && !config.dry_run;
   const progress = new Progress(listener, trains);

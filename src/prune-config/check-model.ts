@@ -160,7 +160,11 @@ function checkDataset(
     return [{ code: 'DATASET_SHAPE', pointer: at, message }];
   }
   const input = model.inputs[0];
-  if (dataset.kind === 'npz' && !sameShape(input.shape.slice(1), dataset.input_shape)) {
+  if (dataset.kind === 'images' && !takesImages(input.shape.slice(1))) {
+    const message = `images feed inputs of [height, width], or of these with 1 or 3 channels; the model's input "${input.name}" takes [${showDims(input.shape.slice(1))}]`;
+    faults.push({ code: 'DATASET_SHAPE', pointer: at, message });
+  }
+  if (dataset.kind === 'npz' && dataset.input_shape && !sameShape(input.shape.slice(1), dataset.input_shape)) {
     const message = `samples are [${dataset.input_shape}], the model's input "${input.name}" takes [${showDims(input.shape.slice(1))}]`;
     faults.push({ code: 'DATASET_SHAPE', pointer: at, message });
   }
@@ -241,6 +245,12 @@ function sameShape(wanted: Dims, found: readonly number[]): boolean {
   };
   const isMoved = found.length >= 3 && fits(wanted, [found[found.length - 1], ...found.slice(0, -1)]);
   return isMoved || plain(wanted).some((a) => [...plain(found), [...found, 1]].some((b) => fits(a, b)));
+}
+
+/** Images are scaled to the model's input, and made grey where it has one channel. */
+function takesImages(wanted: Dims): boolean {
+  const channels = [wanted[0], wanted[wanted.length - 1]];
+  return wanted.length === 2 || (wanted.length === 3 && channels.some((c) => c === null || c === 1 || c === 3));
 }
 
 function showDims(dims: readonly (number | null)[]): string {

@@ -23,8 +23,8 @@ export interface ModelInspection {
 export interface DatasetInspection {
   readonly kind: 'npz' | 'images';
   readonly samples: { readonly train: number; readonly validation: number };
-  /** Of one sample. */
-  readonly input_shape: readonly number[];
+  /** Of one sample; null where they differ, as images may. */
+  readonly input_shape: readonly number[] | null;
   readonly dtype: string;
   readonly label_kind: 'index' | 'one_hot' | 'values' | 'none';
   readonly num_classes: number | null;
@@ -32,5 +32,7 @@ export interface DatasetInspection {
   readonly label_shape?: readonly number[] | null;
   /** Outputs that labels are named for. Older records don't have it. */
   readonly label_outputs?: readonly string[];
+  /** Names of the classes in the order of their numbers, where the data have them. */
+  readonly classes?: readonly string[];
   readonly warnings: readonly { code: string; message: string }[];
 }

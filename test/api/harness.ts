@@ -95,6 +95,7 @@ export interface HarnessOptions {
   readonly logLevel?: string;
   readonly limits?: {
     uploadBytes?: number;
+    datasetUploadBytes?: number;
     jsonBytes?: number;
     queuedJobs?: number;
     openWaits?: number;

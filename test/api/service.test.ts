@@ -188,8 +188,10 @@ test('capabilities, docs and the way there', async () => {
     mutators: BUILT_IN_PARTS.mutators.map(({ name }) => name),
     units: BUILT_IN_PARTS.unitTypes.map(({ name }) => name),
     criteria: ['l1', 'obs'],
+    dataset_formats: ['npz', 'images'],
     limits: {
       upload_bytes: 512 * 2 ** 20,
+      dataset_upload_bytes: 16 * 2 ** 30,
       json_bytes: 2 ** 20,
       queued_jobs: 1000,
       job_deadline_seconds: 7200,
@@ -199,6 +201,8 @@ test('capabilities, docs and the way there', async () => {
       unpacked_bytes: 2 ** 31,
       compression_ratio: 200,
       entries: 2000,
+      dataset_unpacked_bytes: 64 * 2 ** 30,
+      dataset_entries: 1_000_000,
     },
   });
   expect((await app.inject('/')).headers.location).toBe('/docs');

@@ -8,7 +8,7 @@ import { DATASET, expectProblem, expectSchema, file, type Harness, multipart, op
 
 let h: Harness;
 beforeEach(async () => {
-  h = await openHarness({ limits: { uploadBytes: 1000 } });
+  h = await openHarness({ limits: { uploadBytes: 1000, datasetUploadBytes: 3000 } });
 });
 afterEach(() => h.close());
 
@@ -271,6 +271,24 @@ describe('GET /models/{id}/units', () => {
     expectProblem(await h.app.inject(`/models/${id}/units?with_channels=maybe`), 'VALIDATION_FAILED');
     expectProblem(await h.app.inject('/models/mdl_none/units'), 'NOT_FOUND');
   });
+});
+
+test('data sets have an upload limit of their own, in a call with a model too', async () => {
+  expect((await post([file('x'.repeat(3000))], '/datasets')).statusCode).toBe(201);
+  expectProblem(await post([file('x'.repeat(3001))], '/datasets'), 'PAYLOAD_TOO_LARGE');
+  const job = (model: number, dataset: number) =>
+    post([file('m'.repeat(model), 'm', 'model'), file('d'.repeat(dataset), 'd', 'dataset')], '/jobs');
+  expect(expectProblem(await job(1001, 10), 'PAYLOAD_TOO_LARGE').detail).toMatch(/1000 bytes/);
+  expect(expectProblem(await job(1000, 3001), 'PAYLOAD_TOO_LARGE').detail).toMatch(/3000 bytes/);
+  expect((await job(1000, 3000)).json().code).not.toBe('PAYLOAD_TOO_LARGE');
+});
+
+test('POST /datasets tells the classes of images, and that their sizes differ', async () => {
+  const found = { ...DATASET, kind: 'images', input_shape: null, classes: ['cat', 'dog'] };
+  h.queue.inspection = async () => found;
+  const answer = await post([file('data', 'pets.zip')], '/datasets');
+  expectSchema(Dataset.schema, answer.json());
+  expect(answer.json()).toMatchObject({ kind: 'images', input_shape: null, classes: ['cat', 'dog'] });
 });
 
 test('POST /datasets: 201 with what the inspection found', async () => {

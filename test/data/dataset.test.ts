@@ -36,11 +36,11 @@ describe('an .npz', () => {
       warnings: [{ code: 'ARRAYS_IGNORED', message: 'arrays that are not used: notes' }],
     });
     const { train, validation } = await openDataset(path);
-    const batch = train.batch([3, 1], 'none');
+    const batch = await train.batch([3, 1], 'none');
     expect(batch.x.shape).toEqual([2, 2, 3]);
     expect([...batch.x.data]).toEqual([18, 19, 20, 21, 22, 23, 6, 7, 8, 9, 10, 11]);
     expect(batch.labels.get('')).toEqual({ dtype: 'int32', shape: [2], data: Int32Array.of(0, 1) });
-    expect([...validation!.batch([0], 'none').labels.get('')!.data]).toEqual([2]);
+    expect([...(await validation!.batch([0], 'none')).labels.get('')!.data]).toEqual([2]);
   });
 
   test.each([true, false])('without a test part, deflated: %s', async (compress) => {
@@ -79,13 +79,13 @@ describe('an .npz', () => {
   test.each(TYPES)('of type %s', async (descr, data, values, dtype) => {
     const { train } = await openDataset(await writeArrays({ x: npy(descr, [2, 2], data) }));
     expect(train.dtype).toBe(dtype);
-    expect([...train.batch([0, 1], 'none').x.data]).toEqual(values.map(Math.fround));
+    expect([...(await train.batch([0, 1], 'none')).x.data]).toEqual(values.map(Math.fround));
   });
 
   test('in Fortran order is put in C order', async () => {
     const data = Float32Array.of(1, 4, 2, 5, 3, 6);
     const { train } = await openDataset(await writeArrays({ x: npy('<f4', [2, 3], data, { fortran: true }) }));
-    expect([...train.batch([0, 1], 'none').x.data]).toEqual([1, 2, 3, 4, 5, 6]);
+    expect([...(await train.batch([0, 1], 'none')).x.data]).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
   test('with labels of shape [n, 1], as floats, and one-hot', async () => {
@@ -93,10 +93,10 @@ describe('an .npz', () => {
     const oneHot = npy('|u1', [2, 3], Uint8Array.of(0, 0, 1, 1, 0, 0));
     const a = (await openDataset(await writeArrays({ x: images(2), y: column }))).train;
     expect(a.labels.get('')).toMatchObject({ kind: 'index', classes: 2, shape: [] });
-    expect([...a.batch([0, 1], 'none').labels.get('')!.data]).toEqual([1, 0]);
+    expect([...(await a.batch([0, 1], 'none')).labels.get('')!.data]).toEqual([1, 0]);
     const b = (await openDataset(await writeArrays({ x: images(2), y: oneHot }))).train;
     expect(b.labels.get('')).toMatchObject({ kind: 'one_hot', classes: 3, shape: [3] });
-    expect(b.batch([1], 'none').labels.get('')).toEqual({
+    expect((await b.batch([1], 'none')).labels.get('')).toEqual({
       dtype: 'float32',
       shape: [1, 3],
       data: Float32Array.of(1, 0, 0),
@@ -123,7 +123,7 @@ describe('an .npz', () => {
     const { train } = await openDataset(path);
     expect(train.labels.get('')).toMatchObject(expected);
     const { kind, shape } = train.labels.get('')!;
-    const found = train.batch([1], 'none').labels.get('')!;
+    const found = (await train.batch([1], 'none')).labels.get('')!;
     expect(found).toMatchObject({ dtype: kind === 'index' ? 'int32' : 'float32', shape: [1, ...shape] });
     expect(await inspectDataset(path)).toMatchObject({ label_kind: kind, label_shape: shape });
   });
@@ -142,7 +142,7 @@ describe('an .npz', () => {
     expect([...train.labels.keys()].sort()).toEqual(['box/size', 'kind']);
     expect(train.labels.get('kind')).toMatchObject({ kind: 'index', classes: 5 });
     expect(train.labels.get('box/size')).toMatchObject({ kind: 'values', least: -1, largest: 4 });
-    expect([...validation!.batch([0], 'none').labels.get('box/size')!.data]).toEqual([-1, 2]);
+    expect([...(await validation!.batch([0], 'none')).labels.get('box/size')!.data]).toEqual([-1, 2]);
     expect(await inspectDataset(path)).toMatchObject({ label_kind: 'none', label_outputs: ['kind', 'box/size'] });
   });
 });
@@ -200,16 +200,16 @@ describe('scaling', () => {
   test('auto divides integers by 255 and leaves floats', async () => {
     const ints = (await openDataset(await writeArrays({ x: npy('|u1', [1, 2], Uint8Array.of(0, 51)) }))).train;
     const floats = (await openDataset(await writeArrays({ x: npy('<f4', [1, 2], Float32Array.of(0, 51)) }))).train;
-    expect([...ints.batch([0], 'auto').x.data]).toEqual([0, Math.fround(0.2)]);
-    expect([...floats.batch([0], 'auto').x.data]).toEqual([0, 51]);
-    expect([...floats.batch([0], '1/255').x.data]).toEqual([0, Math.fround(0.2)]);
+    expect([...(await ints.batch([0], 'auto')).x.data]).toEqual([0, Math.fround(0.2)]);
+    expect([...(await floats.batch([0], 'auto')).x.data]).toEqual([0, 51]);
+    expect([...(await floats.batch([0], '1/255')).x.data]).toEqual([0, Math.fround(0.2)]);
   });
 
   test('mean and std go by the last axis, or are one number', async () => {
     const { train } = await openDataset(await writeArrays({ x: npy('|u1', [1, 2, 2], Uint8Array.of(1, 2, 3, 4)) }));
-    expect([...train.batch([0], { mean: [1, 2], std: [1, 2] }).x.data]).toEqual([0, 0, 2, 1]);
-    expect([...train.batch([0], { mean: [1], std: [2] }).x.data]).toEqual([0, 0.5, 1, 1.5]);
-    expect(() => train.batch([0], { mean: [1, 2, 3], std: [1] })).toThrow(
+    expect([...(await train.batch([0], { mean: [1, 2], std: [1, 2] })).x.data]).toEqual([0, 0, 2, 1]);
+    expect([...(await train.batch([0], { mean: [1], std: [2] })).x.data]).toEqual([0, 0.5, 1, 1.5]);
+    await expect(train.batch([0], { mean: [1, 2, 3], std: [1] })).rejects.toThrow(
       expect.objectContaining({
         code: 'CONFIG_INVALID',
         errors: [expect.objectContaining({ pointer: '/config/scaling/mean' })],
@@ -230,19 +230,17 @@ describe('splitValidation', () => {
     });
     const { train } = await openDataset(path);
     const parts = splitValidation(train, 0.2, 7);
-    const values = (split: typeof train) => [
-      ...split.batch(
-        Array.from({ length: split.count }, (_, i) => i),
-        'none',
-      ).x.data,
-    ];
+    const values = async (split: typeof train) => {
+      const { x } = await split.batch([...Array(split.count).keys()], 'none');
+      return [...x.data];
+    };
     expect([parts.train.count, parts.validation!.count]).toEqual([40, 10]);
-    const all = [...values(parts.train), ...values(parts.validation!)];
+    const all = [...(await values(parts.train)), ...(await values(parts.validation!))];
     expect([...all].sort((a, b) => a - b)).toEqual([...Array(50).keys()]);
     expect(all).not.toEqual([...all].sort((a, b) => a - b));
-    expect(values(splitValidation(train, 0.2, 7).train)).toEqual(values(parts.train));
-    expect(values(splitValidation(train, 0.2, 8).train)).not.toEqual(values(parts.train));
-    const batch = parts.validation!.batch([3], 'none');
+    expect(await values(splitValidation(train, 0.2, 7).train)).toEqual(await values(parts.train));
+    expect(await values(splitValidation(train, 0.2, 8).train)).not.toEqual(await values(parts.train));
+    const batch = await parts.validation!.batch([3], 'none');
     expect(batch.labels.get('')!.data[0]).toBe(batch.x.data[0]);
   });
 });
@@ -251,10 +249,10 @@ describe('fitToModel', () => {
   test('adds, drops and moves an axis of one channel', async () => {
     const flat = (await openDataset(await writeArrays({ x: images(2) }))).train;
     const deep = (await openDataset(await writeArrays({ x: npy('|u1', [2, 2, 3, 1], new Uint8Array(12)) }))).train;
-    expect(fitToModel(flat, [2, 3, 1]).batch([0], 'auto').x.shape).toEqual([1, 2, 3, 1]);
-    expect(fitToModel(deep, [2, 3]).batch([0], 'auto').x.shape).toEqual([1, 2, 3]);
-    expect(fitToModel(flat, [1, 2, 3]).batch([0], 'auto').x.shape).toEqual([1, 1, 2, 3]);
-    expect(fitToModel(deep, [1, 2, 3]).batch([0], 'auto').x.shape).toEqual([1, 1, 2, 3]);
+    expect((await fitToModel(flat, [2, 3, 1]).batch([0], 'auto')).x.shape).toEqual([1, 2, 3, 1]);
+    expect((await fitToModel(deep, [2, 3]).batch([0], 'auto')).x.shape).toEqual([1, 2, 3]);
+    expect((await fitToModel(flat, [1, 2, 3]).batch([0], 'auto')).x.shape).toEqual([1, 1, 2, 3]);
+    expect((await fitToModel(deep, [1, 2, 3]).batch([0], 'auto')).x.shape).toEqual([1, 1, 2, 3]);
     expect(() => fitToModel(flat, [3, 2])).toThrow(expect.objectContaining({ code: 'DATASET_SHAPE' }));
     expect(() => fitToModel(flat, [2, 3, 3])).toThrow('[2,3]');
   });
@@ -262,7 +260,7 @@ describe('fitToModel', () => {
   test('puts channels first for a model that wants them there', async () => {
     const bytes = Uint8Array.from({ length: 2 * 2 * 3 * 4 }, (_, i) => i);
     const { train } = await openDataset(await writeArrays({ x: npy('|u1', [2, 2, 3, 4], bytes) }));
-    const { x } = fitToModel(train, [4, 2, 3]).batch([1], 'none');
+    const { x } = await fitToModel(train, [4, 2, 3]).batch([1], 'none');
     expect(x.shape).toEqual([1, 4, 2, 3]);
     expect([...x.data.slice(0, 8)]).toEqual([24, 28, 32, 36, 40, 44, 25, 29]);
     expect(() => fitToModel(train, [3, 4, 2])).toThrow('[2,3,4]');
@@ -281,7 +279,7 @@ describe('fitToModel', () => {
       ],
     );
     expect([...fitted.labels.keys()]).toEqual(['scores', 'side', 'again']);
-    const batch = fitted.batch([0, 1], 'none').labels;
+    const batch = (await fitted.batch([0, 1], 'none')).labels;
     expect(batch.get('scores')).toMatchObject({ dtype: 'float32', shape: [2, 4] });
     expect([...batch.get('scores')!.data]).toEqual([0, 0, 1, 0, 1, 0, 0, 0]);
     expect(batch.get('side')).toMatchObject({ dtype: 'float32', shape: [2, 1], data: Float32Array.of(1, 0) });

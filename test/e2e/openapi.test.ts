@@ -129,7 +129,9 @@ test('jobs that succeed, fail and are canceled, and what they leave', async () =
   await call('DELETE', `/models/${model}`);
   const job = await ended(id);
   expect(job).toMatchObject({ status: 'succeeded', result: { equivalence: { ok: true } } });
-  const stages = ['original', 'pruned', 'recovered', 'finetuned', 'exported'].map((stage) => expect.objectContaining({ stage }));
+  const stages = ['original', 'pruned', 'recovered', 'finetuned', 'exported'].map((stage) =>
+    expect.objectContaining({ stage }),
+  );
   expect(job.result).toMatchObject({
     stages,
     headline: expect.stringMatching(/of the MACs; accuracy .* 8 samples\)$/),

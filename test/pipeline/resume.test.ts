@@ -1,6 +1,8 @@
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { drawShapes, SHAPE_SIZE } from '../../examples/shapes.js';
+import { pixels, zipOf } from '../support/image-files.js';
 import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
 import { useCpu } from '../support/tfjs.js';
 
@@ -65,6 +67,25 @@ describe('stopped within an epoch and resumed, a job ends with the bytes and the
       'resumed after step 7 of epoch 2 of 3',
     ],
   ])('%s', async (_, epoch, config, options, log) => {
+    await expectSame(epoch, config, options, log);
+  });
+
+  test('on images, of which one can not be read', async () => {
+    const { x } = drawShapes(150, 1);
+    const values = new Uint8Array(x.data.buffer, x.data.byteOffset, x.data.byteLength);
+    const size = SHAPE_SIZE ** 2;
+    const files: Record<string, Uint8Array> = {};
+    for (let i = 0; i < 150; i++) {
+      const image = values.subarray(i * size, (i + 1) * size);
+      files[`${i % 10}/${i}.png`] = await pixels(image, SHAPE_SIZE, SHAPE_SIZE, 1);
+    }
+    const dataPath = await zipOf({ ...files, '7/7.png': files['7/7.png'].subarray(0, 60) });
+    const log = 'resumed after step 8 of epoch 2 of 3';
+    const { outcome } = await expectSame(1, CONFIG, { dataPath }, log);
+    expect(outcome.warnings.filter(({ code }) => code === 'IMAGE_UNREADABLE')).toHaveLength(1);
+  });
+
+  async function expectSame(epoch: number, config: object, options: RunOptions, log: string) {
     const undisturbed = await bench.run(config, options);
     const checkpointDir = await stopWithin(epoch, config, options);
     const resumed = await bench.run(config, { ...options, checkpointDir });
@@ -73,7 +94,8 @@ describe('stopped within an epoch and resumed, a job ends with the bytes and the
     expect(await reportOf(resumed.outDir)).toEqual(await reportOf(undisturbed.outDir));
     const ofRest = undisturbed.recording.metrics.filter((metric) => metric.epoch! >= epoch);
     expect(resumed.recording.metrics).toEqual(ofRest);
-  });
+    return resumed;
+  }
 });
 
 test('resumed after its last epoch, a job reports how it was trained', async () => {

@@ -156,10 +156,27 @@ describe('data', () => {
     ['8 of 10 classes seen', { num_classes: 8 }, undefined],
     ['8 one-hot columns', { num_classes: 8, label_kind: 'one_hot' }, /^LABELS_INVALID/],
     ['no labels', { label_kind: 'none', num_classes: null }, /^LABELS_INVALID \/dataset: finetuning needs labels/],
+    ['images of any size', { kind: 'images', input_shape: null }, undefined],
   ])('%s', (_name, change, expected) => {
     const found = check(only, { ...dataset, ...change });
     if (expected) expect(found).toEqual([expect.stringMatching(expected)]);
     else expect(found).toEqual([]);
+  });
+
+  test.each<[readonly (number | null)[], boolean]>([
+    [[28, 28], true],
+    [[3, 28, 28], true],
+    [[null, null, 3], true],
+    [[3, null, null], true],
+    [[null, null, null], true],
+    [[784], false],
+    [[4, 28, 28], false],
+    [[3, 8, 28, 28], false],
+  ])('images feed [%s]: %s', (shape, fits) => {
+    const images = { ...dataset, kind: 'images' as const, input_shape: null };
+    const config = resolveConfig(only, { hasDataset: true });
+    const faults = checkConfigAgainstModel(config, channelsFirst(...shape), images).map(({ code }) => code);
+    expect(faults).toEqual(fits ? [] : ['DATASET_SHAPE']);
   });
 
   test('no labels and no finetuning pass', () => {

@@ -3,11 +3,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deflateRawSync } from 'node:zlib';
+import { deflateRawSync, gzipSync } from 'node:zlib';
 import { npyFile } from '../../examples/write-npz.js';
 import { writeZip } from '../../src/archive/index.js';
 import { type AnyJson, layerNamed, plainFiles, tampered, withJson } from '../formats/tampering.js';
+import { pixels, plain, rawPng } from './image-files.js';
 import { seededRandom } from './seeded-random.js';
+import { tarOf } from './tar-files.js';
 
 export interface HostileUpload {
   readonly path: '/models' | '/datasets' | '/jobs';
@@ -83,6 +85,20 @@ function zipOf(name: string, content: Uint8Array, saidBytes: number, deflated = 
   end.writeUInt32LE(30 + name.length + data.length, 16);
   return Buffer.concat([local, Buffer.from(name), data, central, Buffer.from(name), end]);
 }
+
+const noise = (random: Random, length: number): Uint8Array => Uint8Array.from({ length }, () => below(random, 256));
+const images = async (image: Uint8Array, name: string): Promise<HostileUpload> =>
+  one('/datasets', 'd.zip', await zip(new Map([[name, image]])));
+
+const IMAGE_FORMATS = ['png', 'jpeg', 'webp'] as const;
+const IMAGE_NAMES = ['png', 'jpg', 'webp', 'gif'] as const;
+/** Magic numbers, in the order of the names. */
+const IMAGE_STARTS = [
+  '89504e470d0a1a0a0000000d49484452',
+  'ffd8ffe000104a464946',
+  '52494646ff000000574542505650382',
+  '474946383961',
+].map((hex) => Buffer.from(hex, 'hex'));
 
 /** By what each does. */
 export const HOSTILE: Readonly<Record<string, Make>> = {
@@ -234,6 +250,48 @@ export const HOSTILE: Readonly<Record<string, Make>> = {
     const x = npyFile('<f4', [4, 2, 2, 1], Buffer.alloc(64, 0xff));
     return one('/datasets', 'd.npz', await zip(new Map([['x_train.npy', x]])));
   },
+  'an image of noise': async (random) =>
+    images(
+      Buffer.concat([IMAGE_STARTS[below(random, 4)], noise(random, 3000)]),
+      `a/1.${IMAGE_NAMES[below(random, 4)]}`,
+    ),
+  'an image cut off': async (random) => {
+    const image = await pixels(noise(random, 64 * 64 * 3), 64, 64, 3, IMAGE_FORMATS[below(random, 3)]);
+    return images(image.subarray(0, below(random, image.length / 2)), 'a/1.png');
+  },
+  'an image of pixels without end': async (random) =>
+    images(rawPng({ width: 60000 + below(random, 99), height: 60000, bits: 8, type: 2 }, new Uint8Array(9)), '1.png'),
+  'a drawing that reads a file': async () =>
+    images(
+      text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="/etc/passwd"/></svg>'),
+      'a/1.png',
+    ),
+  'images beside folders of images': async () => {
+    const image = await plain([1, 2, 3]);
+    const files = ['a/1.png', 'b/1.png', '1.png'].map((name): [string, Uint8Array] => [name, image]);
+    return one('/datasets', 'd.zip', await zip(new Map(files)));
+  },
+  'a tar that leaves its folder': async (random) => {
+    const name = ['../../a.png', '/etc/a.png', 'a/../../b.png', '..'][below(random, 4)];
+    return one('/datasets', 'd.tar', tarOf([{ name, data: await plain([1, 2, 3]) }]));
+  },
+  'a tar of links': async (random) => {
+    const type = (['SymbolicLink', 'Link', 'CharacterDevice', 'FIFO'] as const)[below(random, 4)];
+    const linkpath = type.endsWith('Link') ? { linkpath: '/etc/passwd' } : {};
+    return one('/datasets', 'd.tgz', gzipSync(tarOf([{ name: 'a/1.png', type, ...linkpath }])));
+  },
+  'a tar that says it is huge': async (random) =>
+    one('/datasets', 'd.tar', tarOf([{ name: 'a/1.png', size: 2 ** 36 + below(random, 99), data: text('x') }])),
+  'a tar cut off': async (random) => {
+    const tar = tarOf([{ name: 'a/1.png', data: noise(random, 5000) }]);
+    return one('/datasets', 'd.tar', tar.subarray(0, 600 + below(random, 4000)));
+  },
+  'a bomb in a gzip': async (random) =>
+    one(
+      '/datasets',
+      'd.tar.gz',
+      gzipSync(tarOf([{ name: 'a.png', data: new Uint8Array(2 ** 25 + below(random, 99)) }])),
+    ),
   'a job of noise': async (random) =>
     one(
       '/jobs',

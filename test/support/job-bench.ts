@@ -1,7 +1,7 @@
 /** A small trained-looking model and data set on disk, and a way to run jobs on them in this process. */
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { drawShapes, SHAPE_SIZE } from '../../examples/shapes.js';
 import { writeNpz } from '../../examples/write-npz.js';
 import type { JobListener, JobOutcome, JobSpec, Phase } from '../../src/contract.js';
@@ -85,6 +85,7 @@ export async function openJobBench(
       config,
       {
         data = true,
+        dataPath: dataOf = dataPath,
         checkpointDir,
         plugins = [],
         engine = 'auto',
@@ -92,7 +93,6 @@ export async function openJobBench(
         signal,
         onMetric,
         onPhase,
-        dataPath: otherData,
         memoryBytes,
         checkpointMs,
       } = {},
@@ -105,7 +105,7 @@ export async function openJobBench(
       const spec: JobSpec = {
         jobId: `job_${runs}`,
         model: { path: modelPath, name: 'model', sha256: 'model' },
-        ...(data ? { dataset: { path: otherData ?? dataPath, name: 'data.npz', sha256: 'data' } } : {}),
+        ...(data ? { dataset: { path: dataOf, name: basename(dataOf), sha256: 'data' } } : {}),
         config: resolveConfig(config, { hasDataset: data, installed: await loadParts(plugins) }),
         outDir,
         checkpointDir: checkpoints,

@@ -12,8 +12,11 @@ beforeEach(() => {
 });
 
 const archive = { unpackedBytes: 1000, compressionRatio: 3, entries: 2 };
+const datasetArchive = { unpackedBytes: 5000, compressionRatio: 3, entries: 20 };
 const start = (inspectionDeadlineMs: number) =>
-  fixture.start(open, { limits: { inspectionDeadlineMs, inspectionMemoryBytes: 200 * 2 ** 20, archive } });
+  fixture.start(open, {
+    limits: { inspectionDeadlineMs, inspectionMemoryBytes: 200 * 2 ** 20, archive, datasetArchive },
+  });
 
 afterEach(async () => {
   await fixture.dispose();
@@ -35,7 +38,8 @@ test('an upload is read by a child while a job runs', async () => {
 
 test('the reader is told what an upload may unpack to', async () => {
   await start(30_000);
-  expect(await inspect('dataset', 'limits.zip')).toEqual(archive);
+  expect(await inspect('model', 'limits.zip')).toEqual(archive);
+  expect(await inspect('dataset', 'limits.zip')).toEqual(datasetArchive);
 });
 
 test("the reader's own verdict comes back with code and fields", async () => {

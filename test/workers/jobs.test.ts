@@ -64,11 +64,14 @@ describe('a job in its child', () => {
 
   test('knows what its uploads may unpack to', async () => {
     const archive = { unpackedBytes: 1000, compressionRatio: 3, entries: 2 };
-    await fixture.start(open, { limits: { archive } });
+    const datasetArchive = { ...archive, entries: 20 };
+    await fixture.start(open, { limits: { archive, datasetArchive } });
     const job = jobOf(['limits']);
     await open.queue.enqueue(job);
     await reports.ending(job.job_id);
-    expect(reports.ofJob(job.job_id)).toContainEqual(expect.objectContaining({ message: 'limits', fields: archive }));
+    expect(reports.ofJob(job.job_id)).toContainEqual(
+      expect.objectContaining({ message: 'limits', fields: { archive, datasetArchive } }),
+    );
   });
 
   test('fails with its code and phase, and is not tried again', async () => {

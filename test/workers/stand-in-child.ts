@@ -170,7 +170,8 @@ const STEPS: Readonly<Record<Step, (context: Parameters<JobRunner>) => Promise<v
     console.log('a line on stdout');
     console.error('a line on stderr');
   },
-  limits: async ([spec, listener]) => listener.log('limits', { ...spec.archive }),
+  limits: async ([spec, listener]) =>
+    listener.log('limits', { archive: spec.archive, datasetArchive: spec.datasetArchive }),
   'many-reports': async ([, listener]) => {
     for (let i = 1; i <= 2000; i++) {
       listener.progress(i / 2000);

@@ -22,7 +22,7 @@ export function datasetRoutes(app: TypedApp, services: Services): void {
         operationId: 'uploadDataset',
         summary: 'Upload a data set',
         description:
-          'One `file` part: an `.npz` with `x_train`, `y_train` and perhaps `x_test`, `y_test`, or with `x` and `y`. Answers once the data have been read. The same bytes again answer 200 with the same id.',
+          'One `file` part: an `.npz` with `x_train`, `y_train` and perhaps `x_test`, `y_test`, or with `x` and `y`; or a `.zip` or `.tar` (also `.tar.gz`) of PNG, JPEG, WebP or GIF images: in folders of classes, in `train/` and `val/` or `test/` folders with folders of classes in them, or alone, as a data set without labels. Answers once the data have been read. The same bytes again answer 200 with the same id.',
         body: { content: { 'multipart/form-data': { schema: FilesForm } } },
         response: { 200: Dataset.ref, 201: Dataset.ref, ...problems(400, 413, 415, 422, 503, 507) },
       },

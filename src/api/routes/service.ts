@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { FORMATS } from '../../contract.js';
+import { DATASET_FORMATS, FORMATS } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
 import { installedEngines } from '../../installed-engines.js';
 import { BUILT_IN_PARTS } from '../../prune-config/index.js';
@@ -100,11 +100,12 @@ export function serviceRoutes(
         operationId: 'getCapabilities',
         summary: 'What the service can do',
         description:
-          'Formats, engines and devices, algorithms, criteria and limits. Engines are those whose packages are installed beside this process; the device `cuda` means that the one for GPUs is, `webgpu` that an adapter answers here.',
+          'Formats of models and of data sets, engines and devices, algorithms, criteria and limits. Engines are those whose packages are installed beside this process; the device `cuda` means that the one for GPUs is, `webgpu` that an adapter answers here.',
         response: {
           200: Type.Object({
             version: Code(),
             formats: Names,
+            dataset_formats: Names,
             engines: Names,
             devices: Names,
             algorithms: Names,
@@ -114,6 +115,7 @@ export function serviceRoutes(
             targets: Names,
             limits: Type.Object({
               upload_bytes: Type.Integer(),
+              dataset_upload_bytes: Type.Integer(),
               json_bytes: Type.Integer(),
               queued_jobs: Type.Integer(),
               open_waits: Type.Integer(),
@@ -124,6 +126,8 @@ export function serviceRoutes(
               unpacked_bytes: Type.Integer(),
               compression_ratio: Type.Integer(),
               entries: Type.Integer(),
+              dataset_unpacked_bytes: Type.Integer(),
+              dataset_entries: Type.Integer(),
             }),
           }),
         },
@@ -132,6 +136,7 @@ export function serviceRoutes(
     async () => ({
       version: VERSION,
       formats: [...FORMATS],
+      dataset_formats: [...DATASET_FORMATS],
       engines: engineNames,
       devices: await devices(),
       algorithms: names(installed.algorithms),
@@ -141,6 +146,7 @@ export function serviceRoutes(
       targets: ['macs', 'parameters', 'size', 'latency'],
       limits: {
         upload_bytes: limits.uploadBytes,
+        dataset_upload_bytes: limits.datasetUploadBytes,
         json_bytes: limits.jsonBytes,
         queued_jobs: limits.queuedJobs,
         open_waits: limits.openWaits,
@@ -151,6 +157,8 @@ export function serviceRoutes(
         unpacked_bytes: limits.archive.unpackedBytes,
         compression_ratio: limits.archive.compressionRatio,
         entries: limits.archive.entries,
+        dataset_unpacked_bytes: limits.datasetArchive.unpackedBytes,
+        dataset_entries: limits.datasetArchive.entries,
       },
     }),
   );

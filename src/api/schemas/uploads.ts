@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { MOST_AXES, MOST_LAYERS, MOST_NAMES, MOST_UNITS } from '../../checks/index.js';
+import { MOST_AXES, MOST_CLASSES, MOST_LAYERS, MOST_NAMES, MOST_UNITS } from '../../checks/index.js';
 import { FORMATS } from '../../contract.js';
 import { ByName, Code, FileBytes, Id, Name, Nullable, named, Settings, Sha256, Text, Timestamp } from './common.js';
 import { Warnings } from './jobs.js';
@@ -65,13 +65,19 @@ export const Dataset = named(
       sha256,
       size_bytes: Type.Integer(),
       samples: Type.Object({ train: Type.Integer(), validation: Type.Integer() }),
-      input_shape: Shape('Of one sample.'),
+      input_shape: Nullable(Shape('Of one sample; null where they differ, as images may.')),
       dtype: Code(),
       label_kind: Code({ description: '`index`, `one_hot`, `values` (any other numbers) or `none`.' }),
       num_classes: Nullable(Type.Integer()),
       label_shape: Type.Optional(Nullable(Shape("Of one sample's labels."))),
       label_outputs: Type.Optional(
         Type.Array(Name(), { maxItems: MOST_NAMES, description: 'Outputs that labels are named for.' }),
+      ),
+      classes: Type.Optional(
+        Type.Array(Name(), {
+          maxItems: MOST_CLASSES,
+          description: 'Names of the folders of classes, in the order of the numbers that they have as labels.',
+        }),
       ),
       warnings: Warnings,
       created_at: Timestamp('When it was uploaded.'),

@@ -26,11 +26,11 @@ const OTHER_RANGES: readonly (readonly [number, number])[] = [
  * @param options.samples how many at most, of the usual ones
  * @param options.fixedBatch how many are fed at once where the model's file takes no other number
  */
-export function sampleFeeds(
+export async function sampleFeeds(
   graph: Graph,
   data: JobData | undefined,
   { samples, seed, fixedBatch }: { samples: number; seed: number; fixedBatch?: number | undefined },
-): SampleFeeds {
+): Promise<SampleFeeds> {
   const values = graph.inputs.map((id) => sampleSize(getSpec(graph, id).shape)).reduce((a, b) => a + b, 0);
   const most = Math.max(1, Math.min(samples, Math.floor(MOST_VALUES / values)));
   const batch = fixedBatch ?? batchOf(graph);
@@ -40,10 +40,12 @@ export function sampleFeeds(
       // The last set starts anew where samples run out.
       Array.from({ length: size }, (_, i) => (set * size + i) % data.validation.count),
     );
-    return {
-      usual: sets.map((indices) => new Map([[graph.inputs[0], data.validation.batch(indices, data.scaling).x]])),
-      unusual: [],
-    };
+    const usual: Feeds[] = [];
+    for (const indices of sets) {
+      const { x } = await data.validation.batch(indices, data.scaling);
+      usual.push(new Map([[graph.inputs[0], x]]));
+    }
+    return { usual, unusual: [] };
   }
   // Sets of one range have seeds of their own, far from those of the next.
   const drawn = (count: number, from: number, range?: readonly [number, number]): Feeds[] =>

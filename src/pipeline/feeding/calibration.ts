@@ -47,12 +47,12 @@ export class Calibration {
    */
   async blocks(beside?: Graph): Promise<readonly Block[]> {
     const { data } = this.#subject;
-    if (data) return this.#drawn(data, beside);
+    if (data) return await this.#drawn(data, beside);
     this.#made ??= await this.#make();
     return this.#made;
   }
 
-  #drawn({ train, scaling }: JobData, beside: Graph | undefined): Block[] {
+  async #drawn({ train, scaling }: JobData, beside: Graph | undefined): Promise<Block[]> {
     const { spec, listener } = this.#job;
     const { graph, fixedBatch } = this.#subject;
     const { recovery, seed } = spec.config;
@@ -64,11 +64,13 @@ export class Calibration {
     const order = shuffledOrder(train.count, seed, 0);
     const size = fixedBatch ?? blockSize(count);
     const number = fixedBatch ? Math.max(1, Math.floor(count / size)) : Math.ceil(count / size);
-    return Array.from({ length: number }, (_, block) => {
+    const blocks: Block[] = [];
+    for (let block = 0; block < number; block++) {
       const samples = fixedBatch ?? Math.min(size, count - block * size);
       const indices = Uint32Array.from({ length: samples }, (_, i) => order[(block * size + i) % train.count]);
-      return { feeds: new Map([[graph.inputs[0], train.batch(indices, scaling).x]]), samples };
-    });
+      blocks.push({ feeds: new Map([[graph.inputs[0], (await train.batch(indices, scaling)).x]]), samples });
+    }
+    return blocks;
   }
 
   async #make(): Promise<readonly Block[]> {

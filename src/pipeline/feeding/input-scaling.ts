@@ -35,7 +35,7 @@ const SCALINGS: readonly NamedScaling[] = [USUAL, RAW, { name: 'x/127.5-1', scal
 export async function settleScaling(subject: ScaledSubject): Promise<Scaling> {
   const { train } = subject;
   if (isInteger(train.dtype)) return findScaling(subject);
-  if (looksLikePixels(train)) await warnOfUnscaled(subject);
+  if (await looksLikePixels(train)) await warnOfUnscaled(subject);
   return 'auto';
 }
 
@@ -54,10 +54,10 @@ function isInteger(dtype: string): boolean {
 }
 
 /** Floats from 0 to more than a scaled pixel can be, but no more than a raw one. */
-function looksLikePixels(train: Split): boolean {
+async function looksLikePixels(train: Split): Promise<boolean> {
   let largest = 0;
   for (let sample = 0; sample < Math.min(SCALING_SAMPLES, train.count); sample++) {
-    for (const value of train.batch([sample], 'none').x.data) {
+    for (const value of (await train.batch([sample], 'none')).x.data) {
       if (value < 0 || value > 255) return false;
       if (value > largest) largest = value;
     }

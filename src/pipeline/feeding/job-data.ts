@@ -1,9 +1,11 @@
-import type { ArchiveLimits } from '../../archive/index.js';
 import type { JobListener, JobSpec } from '../../contract.js';
 import {
   type Augmenter,
   createAugmenter,
+  type Dataset,
+  type DatasetReading,
   fitToModel,
+  imageExtents,
   imagePlanes,
   openDataset,
   type Scaling,
@@ -14,6 +16,7 @@ import type { Engine } from '../../engine/engine.js';
 import { EspalierError } from '../../errors.js';
 import { type Graph, getSpec } from '../../graph/graph.js';
 import { findOp } from '../../graph/ops/index.js';
+import { elementCount } from '../../graph/tensor.js';
 import type { PruneConfig } from '../../prune-config/index.js';
 import { openTeacher, type Teacher } from '../training/teacher.js';
 import { type ChosenHeads, chooseHeads, describeHeads } from './choose-heads.js';
@@ -46,25 +49,46 @@ export async function openJobData(
   config: PruneConfig,
   engine: Engine,
   listener: JobListener,
-  limits?: ArchiveLimits,
+  reading: DatasetReading = {},
 ): Promise<JobData> {
   if (graph.inputs.length !== 1) {
     throw new EspalierError('DATASET_SHAPE', `the model has ${graph.inputs.length} inputs, a data set feeds one`);
   }
-  const opened = await openDataset(dataset.path, { name: dataset.name, ...(limits && { limits }) });
+  const opened = await openDataset(dataset.path, { name: dataset.name, ...reading });
+  try {
+    return await fitData(opened, graph, config, engine, listener);
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+async function fitData(
+  opened: Dataset,
+  graph: Graph,
+  config: PruneConfig,
+  engine: Engine,
+  listener: JobListener,
+): Promise<JobData> {
   const inputShape = getSpec(graph, graph.inputs[0]).shape.slice(1).map(Number);
   const chosen = chooseOrWarn(graph, opened.train.labels, config, listener);
   const labelled = chosen.targets.length > 0;
-  const all = fitToModel(opened.train, inputShape, chosen.targets);
+  warnOfClasses(opened.classes, chosen, graph, listener);
+  const fitted = (split: Split): Split =>
+    fitToModel(split, inputShape, chosen.targets, { channelsFirst: !readsChannelsLast(graph) });
+  const all = fitted(opened.train);
   const { train, validation } = opened.validation
-    ? { train: all, validation: fitToModel(opened.validation, inputShape, chosen.targets) }
+    ? { train: all, validation: fitted(opened.validation) }
     : partition(all, config, labelled, listener);
   const scored = chosen.heads.length > 0;
   const teacher = chosen.heads.some(({ distillation }) => distillation)
     ? await openTeacher(engine, graph, { heads: chosen.heads })
     : undefined;
   const augment = augmenterOf(config, graph, inputShape, chosen.targets);
-  const close = async () => teacher?.release();
+  const close = async () => {
+    await teacher?.release();
+    await opened.close();
+  };
   const data = { train, validation, scored, heads: chosen.heads, teacher, augment, close };
   if (scored) listener.log(`outputs: ${describeHeads(chosen)}`);
   const asked = config.scaling;
@@ -74,12 +98,39 @@ export async function openJobData(
   return { ...data, scaling: await settleScaling({ engine, graph, heads, train, listener }) };
 }
 
-/** Shape of one sample of a data set. @throws EspalierError as {@link openDataset} */
+/**
+ * Shape of one sample of a data set. Images may have any: of most of them, in the color of the model's input.
+ * @param inputShape of the model's input, with any extents where it leaves them open
+ * @throws EspalierError as {@link openDataset}
+ */
 export async function readSampleShape(
   { path, name }: NonNullable<JobSpec['dataset']>,
-  limits?: ArchiveLimits,
+  inputShape: readonly number[],
+  reading: DatasetReading = {},
 ): Promise<readonly number[]> {
-  return (await openDataset(path, { name, ...(limits && { limits }) })).train.inputShape;
+  const { train, close } = await openDataset(path, { name, ...reading });
+  await close();
+  if (!train.resized) return train.inputShape;
+  return [...train.inputShape.slice(0, 2), imageExtents(inputShape, false).channels];
+}
+
+/** Folders are numbered by their names: with other classes than the model's, or fewer, the numbers mean others. */
+function warnOfClasses(
+  classes: readonly string[] | undefined,
+  { targets }: ChosenHeads,
+  graph: Graph,
+  listener: JobListener,
+): void {
+  for (const { output } of classes ? targets : []) {
+    const { value } = graph.outputs.find(({ name }) => name === output)!;
+    const told = getSpec(graph, value).shape.slice(1).map(Number);
+    const outputs = elementCount(told);
+    // One side of two is told by one number.
+    if (outputs === classes!.length || (outputs === 1 && classes!.length === 2)) continue;
+    const names = classes!.length > 6 ? [...classes!.slice(0, 5), '…'] : classes!;
+    const message = `the data set has ${classes!.length} folders of classes, numbered by name from 0 (${names.join(', ')}), and output ${output} has ${outputs} numbers: a folder that is missing shifts the numbers of those after it; an empty folder keeps its place`;
+    listener.warning({ code: 'CLASSES_DIFFER', message });
+  }
 }
 
 function partition(

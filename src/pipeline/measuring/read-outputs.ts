@@ -38,7 +38,7 @@ export async function readOutputs(
       const size = typeof extent === 'number' ? extent : count;
       // A file for one batch size is fed its last sample again.
       const indices = Array.from({ length: size }, (_, i) => start + Math.min(i, count - 1));
-      const outputs = await compiled.run(new Map([[input, split.batch(indices, scaling).x]]));
+      const outputs = await compiled.run(new Map([[input, (await split.batch(indices, scaling)).x]]));
       reader.read({ start, count, size }, outputs);
     }
   } finally {

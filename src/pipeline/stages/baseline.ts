@@ -1,4 +1,5 @@
 import type { JobListener, ModelMeasures } from '../../contract.js';
+import type { DatasetReading } from '../../data/index.js';
 import type { Engine } from '../../engine/index.js';
 import { graphCost } from '../../graph/cost.js';
 import type { Graph } from '../../graph/graph.js';
@@ -9,6 +10,7 @@ import { type Score, UNMEASURED } from '../measuring/score.js';
 import { openScorer, type Scorer } from '../measuring/scorer.js';
 import { sampleWarnings } from '../measuring/verdict.js';
 import { type Analyzed, logEngine } from './analyze.js';
+import { readingOf } from './reading.js';
 import { type Job, stage } from './stage.js';
 
 type Measures = Omit<ModelMeasures, 'latency_ms'>;
@@ -49,23 +51,29 @@ async function settleEngines(job: Job, { model, files, graph, engine: training, 
   const { config, outDir: folder, threads } = spec;
   const file = await openOriginal(model, files, { threads, folder });
   try {
-    const data = await openData(job, graph, training, listener);
+    const reading = readingOf(spec, listener);
+    const data = await openData(job, graph, training, listener, reading);
     const { fixedBatch } = file;
-    const feeds = sampleFeeds(graph, data, { samples: SAMPLES.settling, seed: config.seed, fixedBatch });
+    const feeds = await sampleFeeds(graph, data, { samples: SAMPLES.settling, seed: config.seed, fixedBatch });
     const engines = { training, onnxruntime: stopwatch, others: otherEngines(threads) };
     const { engine, judges } = await settleJudges({ ...engines, graph, file, feeds, listener, signal });
     if (engine === training) return { engine, data, judges, fixedBatch };
     logEngine(job, engine);
     const silent = { ...listener, warning: () => {}, log: () => {} };
-    return { engine, data: await openData(job, graph, engine, silent), judges, fixedBatch };
+    return { engine, data: await openData(job, graph, engine, silent, reading), judges, fixedBatch };
   } finally {
     await file.release();
   }
 }
 
-async function openData({ spec, scope }: Job, graph: Graph, engine: Engine, listener: JobListener) {
-  const { dataset, config, archive } = spec;
-  return dataset && scope.use(await openJobData(dataset, graph, config, engine, listener, archive));
+async function openData(
+  { spec: { dataset, config }, scope }: Job,
+  graph: Graph,
+  engine: Engine,
+  listener: JobListener,
+  reading: DatasetReading,
+) {
+  return dataset && scope.use(await openJobData(dataset, graph, config, engine, listener, reading));
 }
 
 /** What a model costs, and how well it does. @param score absent: nobody measured it */

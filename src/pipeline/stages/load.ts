@@ -1,6 +1,8 @@
 import type { FileSet, LoadedModel } from '../../formats/index.js';
+import { getSpec } from '../../graph/graph.js';
 import { readSampleShape } from '../feeding/job-data.js';
 import { openModel } from '../open-model.js';
+import { readingOf } from './reading.js';
 import { stage } from './stage.js';
 
 export interface Loaded {
@@ -20,7 +22,11 @@ export const load = stage('loading', async ({ spec, listener, signal, scope }): 
     return { ...opened, sampleShape };
   };
   let found = await open();
-  if (found.model.openAxes.size > 0 && dataset) found = await open(await readSampleShape(dataset, limits));
+  if (found.model.openAxes.size > 0 && dataset) {
+    const { graph } = found.model;
+    const inputShape = getSpec(graph, graph.inputs[0]).shape.slice(1).map(Number);
+    found = await open(await readSampleShape(dataset, inputShape, readingOf(spec)));
+  }
   for (const warning of found.model.warnings) listener.warning(warning);
   signal.throwIfAborted();
   return found;

@@ -24,7 +24,7 @@ export const verify = stage('verifying', async (job, exported: Exported): Promis
   const kept = (value: string, axis: number) => selection.kept(value, axis);
   const masked = { graph: mutator.maskedGraph(), full: graph, kept };
   const { seed } = job.spec.config;
-  const feeds = sampleFeeds(graph, data, { samples: SAMPLES.certifying, seed, fixedBatch });
+  const feeds = await sampleFeeds(graph, data, { samples: SAMPLES.certifying, seed, fixedBatch });
   const equivalence = await certify(delivery, masked, judges, feeds, job.listener);
   return { ...exported, delivered, equivalence };
 });

@@ -64,7 +64,7 @@ export async function evaluateScalings(
         signal?.throwIfAborted();
         const size = Math.min(batchSize, samples - start);
         const indices = Array.from({ length: size }, (_, i) => start + i);
-        const { x, labels } = split.batch(indices, scaling);
+        const { x, labels } = await split.batch(indices, scaling);
         const taught = step.heads.some((head) => head.teacher) ? await teacher?.outputs(x) : undefined;
         const feeds = new Map<string, Tensor>([[step.inputs[0], x]]);
         for (const head of step.heads) {

@@ -238,7 +238,7 @@ export class SubnetTrainer implements Trainer {
     const order = finetune.shuffle
       ? shuffledOrder(data.train.count, seed, epoch)
       : Uint32Array.from(Array(data.train.count).keys());
-    const prepare = async (iteration: number): Promise<Batch> => this.#prepare(order, iteration);
+    const prepare = (iteration: number): Promise<Batch> => this.#prepare(order, iteration);
     const perEpoch = this.iterationsPerEpoch;
     let ahead: Promise<Batch> | undefined = prepare(from);
     let iteration = from;
@@ -273,10 +273,10 @@ export class SubnetTrainer implements Trainer {
     return pause !== undefined && performance.now() - this.#pausedMs >= pause.everyMs;
   }
 
-  #prepare(order: Uint32Array, iteration: number): Batch {
+  async #prepare(order: Uint32Array, iteration: number): Promise<Batch> {
     const { data, finetune } = this.#options;
     const size = finetune.batch_size;
-    const batch = data.train.batch(order.subarray(iteration * size, (iteration + 1) * size), data.scaling);
+    const batch = await data.train.batch(order.subarray(iteration * size, (iteration + 1) * size), data.scaling);
     return data.augment ? data.augment(batch, this.#random) : batch;
   }
 

@@ -65,9 +65,9 @@ function pruned(scale?: number) {
 
 type Masked = ReturnType<typeof pruned>['masked'];
 
-const check = (written: Graph, masked: Masked, of: { masked?: Engine; delivered?: Engine } = {}) => {
+const check = async (written: Graph, masked: Masked, of: { masked?: Engine; delivered?: Engine } = {}) => {
   const judges = { masked: engine, delivered: engine, ...of, openFile: undefined, original: null, reasons: [] };
-  const feeds = sampleFeeds(masked.graph, undefined, { samples: SAMPLES.certifying, seed: 0 });
+  const feeds = await sampleFeeds(masked.graph, undefined, { samples: SAMPLES.certifying, seed: 0 });
   const delivery = { written, files: fileSetOf(new Map()) };
   return certify(delivery, masked, { ...judges, limit: CERTIFICATE_LIMIT }, feeds, { log() {} });
 };
