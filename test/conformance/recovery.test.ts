@@ -1,4 +1,5 @@
 /** Recovery on random networks, and on trained ones. */
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openEngine } from '../../src/engine/index.js';
@@ -7,10 +8,12 @@ import { divergenceOf } from '../../src/recovery/divergence.js';
 import { RECIPES, recover } from '../../src/recovery/index.js';
 import { withConstants } from '../../src/recovery/networks.js';
 import { CPU_ENGINE } from '../engine/cpu-engine.js';
+import { describeShared, SHARED } from '../shared.js';
 import { dropChannels, randomDrops } from '../support/random-choices.js';
 import { RANDOM_GRAPHS, RANDOM_GRAPHS_TIMEOUT_MS, runsOf } from '../support/random-graph-runs.js';
 import { continuousPlans, plannedGraph } from '../support/random-graphs.js';
 import { blocksOf, networksOf } from '../support/recovery-networks.js';
+import { runWholeJob } from '../support/whole-job.js';
 
 const ALL = Object.values(RECIPES);
 const engine = await openEngine({ engine: CPU_ENGINE, threads: 1, notice: () => {} });
@@ -50,3 +53,33 @@ test(
   },
   RANDOM_GRAPHS_TIMEOUT_MS,
 );
+
+/** Accuracy in points on the 5,000 images of `test/`, of the models in `models/trained`, half of their MACs gone: without labels, without training. */
+describeShared('trained on CIFAR-10, 128 images without labels', 'data/cifar10-images/cifar10-b.zip', (archive) => {
+  const config = {
+    target: { macs: 0.5 },
+    algorithm: { mutator_cfg: { channel_unit_cfg: { type: 'CriterionChannelUnit', criterion: 'obs' } } },
+    finetune: false,
+    recovery: { samples: 128 },
+  };
+  test.each([
+    ['cifar-plain.onnx', 71.5],
+    ['cifar-mobile.onnx', 69.5],
+  ])(
+    '%s keeps %d points',
+    async (name, points) => {
+      const model = join(SHARED, 'models/trained', name);
+      const { result } = await runWholeJob(model, config, { data: archive, engine: 'auto', threads: 0 });
+      const [, pruned, recovered] = result!.stages;
+      expect(recovered).toMatchObject({ stage: 'recovered', samples: 5000, accuracy: result!.pruned.accuracy });
+      console.log(
+        name,
+        result!.stages.map(({ stage, accuracy, seconds }) => [stage, accuracy, seconds].join(' ')).join(', '),
+      );
+      expect(100 * recovered.accuracy!).toBeGreaterThanOrEqual(points);
+      expect(pruned.accuracy!).toBeLessThan(recovered.accuracy! - 0.1);
+      expect(result!.equivalence).toMatchObject({ ok: true });
+    },
+    300_000,
+  );
+});
