@@ -1,6 +1,6 @@
 import type { Node } from '../graph/graph.js';
 import { MomentSums, type Moments, type Products, type Sums } from './moments.js';
-import { aboutZero, type Columns, meanOutput, outputSpread, solveRidge, squaredError } from './ridge.js';
+import { aboutZero, type Columns, meanOutput, outputSpread, Ridge, squaredError } from './ridge.js';
 import type { Step, Values } from './sequence.js';
 import { layerConstants, rescaling } from './settled-layer.js';
 import type { SiteReader } from './site-reader.js';
@@ -9,27 +9,33 @@ import type { SiteReader } from './site-reader.js';
 export type Role = 'fit' | 'choose' | 'judge';
 
 /** Candidates for how strongly weights are held: where few samples speak for others, strongly. */
-const LAMBDAS = [1e-3, 1e-2, 1e-1, 1] as const;
+const LAMBDAS = [1e-3, 3e-2, 1] as const;
 
 /** Layers of more numbers in a row are not solved for: the moments alone would take too much memory. */
 export const MOST_INPUTS = 3072;
 
+/** By layer, how strongly its weights are held. */
+export type Lambdas = Map<string, number>;
+
 /**
  * Sets a layer's weights so that it gives with the least squared error what its target has (RECOVERY.md 1). How strongly they are
- * held to nothing, or to the weights that were, is chosen by the error on blocks of the role `choose`.
+ * held to those that were is chosen by the error on blocks of the role `choose`, unless it was before.
  */
 export class LeastSquaresStep implements Step {
   readonly node: Node;
   readonly after = [];
   readonly #reader: SiteReader;
   readonly #roleOf: (block: number) => Role;
+  readonly #lambdas: Lambdas;
   readonly #moments: MomentSums;
   readonly #sums: Readonly<Record<'fit' | 'choose', readonly Sums[]>>;
 
-  constructor(reader: SiteReader, products: Products, roleOf: (block: number) => Role) {
+  /** @param lambdas what was chosen before; what is chosen now is added */
+  constructor(reader: SiteReader, products: Products, roleOf: (block: number) => Role, lambdas: Lambdas) {
     this.node = reader.site.node;
     this.#reader = reader;
     this.#roleOf = roleOf;
+    this.#lambdas = lambdas;
     this.#moments = new MomentSums(reader.extents, products);
     this.#sums = { fit: this.#moments.empty(), choose: this.#moments.empty() };
   }
@@ -51,14 +57,15 @@ export class LeastSquaresStep implements Step {
 
   finish(): Values {
     const { site, extents, columns: before } = this.#reader;
-    const lambda = this.#chooseLambda();
+    const lambda = this.#lambdas.get(site.node.name) ?? this.#chooseLambda();
+    this.#lambdas.set(site.node.name, lambda);
     const all = this.#moments.moments([this.#sums.fit, this.#sums.choose]);
     const columns = Float64Array.from(before);
     const made = { mean: perChannel(extents), variance: perChannel(extents) };
     const wanted = { mean: perChannel(extents), variance: perChannel(extents) };
     all.forEach((moments, g) => {
       const own = this.#ofGroup(columns, g);
-      own.set(this.#solve(this.#fitted(moments), g, lambda) ?? own);
+      own.set(this.#ridge(moments, g).solve(lambda) ?? own);
       const at = g * extents.outputs;
       made.mean.set(meanOutput(moments, own), at);
       made.variance.set(
@@ -79,21 +86,21 @@ export class LeastSquaresStep implements Step {
   #chooseLambda(): number {
     const { fit, choose } = this.#sums;
     if (choose[0].count === 0 || fit[0].count === 0) return LAMBDAS[0];
-    const [fitted, judging] = [fit, choose].map((sums) => this.#moments.moments([sums]).map((m) => this.#fitted(m)));
-    const errors = LAMBDAS.map((lambda) =>
-      fitted.reduce((sum, moments, g) => {
-        const columns = this.#solve(moments, g, lambda) ?? this.#ofGroup(this.#reader.columns, g);
-        const made = meanOutput(moments, columns);
-        return (
-          sum +
-          squaredError(
-            judging[g],
-            columns,
-            moments.zMean.map((z, m) => z - made[m]),
-          )
+    const [fitted, judging] = [fit, choose].map((sums) => this.#moments.moments([sums]));
+    const errors = LAMBDAS.map(() => 0);
+    fitted.forEach((moments, g) => {
+      const ridge = this.#ridge(moments, g);
+      const [own, judge] = [moments, judging[g]].map((m) => this.#fitted(m));
+      LAMBDAS.forEach((lambda, i) => {
+        const columns = ridge.solve(lambda) ?? this.#ofGroup(this.#reader.columns, g);
+        const made = meanOutput(own, columns);
+        errors[i] += squaredError(
+          judge,
+          columns,
+          own.zMean.map((z, m) => z - made[m]),
         );
-      }, 0),
-    );
+      });
+    });
     return LAMBDAS[errors.indexOf(Math.min(...errors))];
   }
 
@@ -102,8 +109,8 @@ export class LeastSquaresStep implements Step {
     return this.#reader.site.offset ? moments : aboutZero(moments);
   }
 
-  #solve(moments: Moments, g: number, lambda: number): Columns | undefined {
-    return solveRidge(moments, { lambda, anchor: this.#ofGroup(this.#reader.columns, g) });
+  #ridge(moments: Moments, g: number): Ridge {
+    return new Ridge(this.#fitted(moments), this.#ofGroup(this.#reader.columns, g));
   }
 
   #ofGroup(columns: Columns, g: number): Columns {

@@ -3,7 +3,7 @@ import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 import { changedValues } from './changed.js';
 import { divergenceOf } from './divergence.js';
-import { LeastSquaresStep, MOST_INPUTS, type Role } from './least-squares-step.js';
+import { type Lambdas, LeastSquaresStep, MOST_INPUTS, type Role } from './least-squares-step.js';
 import { levelsOf } from './levels.js';
 import { Products } from './moments.js';
 import { type Networks, withConstants } from './networks.js';
@@ -54,12 +54,14 @@ export async function recover(
 ): Promise<Recovered> {
   const products = new Products(engine);
   const sites = recoverableSites(networks);
-  const places = placesFor(blocks);
-  const apply = async ({ passes }: Recipe, roleOf: (block: number) => Role) => {
+  const looked = { places: placesFor(blocks), samples: blocks.reduce((n, { samples }) => n + samples, 0) };
+  const apply = async ({ passes }: Recipe, roleOf: (block: number) => Role, lambdas: Lambdas) => {
     let now = networks;
     const constants = new Map<string, Tensor>();
     for (const pass of passes) {
-      const steps = sites.map((site) => stepOf(new SiteReader(site, now, pass.inputs, places), pass, products, roleOf));
+      const steps = sites.map((site) =>
+        stepOf(new SiteReader(site, now, pass.inputs, looked), pass, products, roleOf, lambdas),
+      );
       const found = await settleInSequence(now, blocks, steps, { engine, signal });
       for (const [id, tensor] of found) constants.set(id, tensor);
       now = { ...now, pruned: withConstants(now.pruned, found) };
@@ -71,14 +73,15 @@ export async function recover(
     return divergenceOf(networks.original, pruned, judging.length > 0 ? judging : blocks, engine);
   };
   try {
-    const tried: { recipe: Recipe; divergence: number }[] = [];
+    const tried: { recipe: Recipe; lambdas: Lambdas; divergence: number }[] = [];
     for (const [i, recipe] of recipes.entries()) {
-      const { pruned } = await apply(recipe, (block) => JUDGED[turnOf(block)]);
-      tried.push({ recipe, divergence: await judge(pruned) });
+      const lambdas: Lambdas = new Map();
+      const { pruned } = await apply(recipe, (block) => JUDGED[turnOf(block)], lambdas);
+      tried.push({ recipe, lambdas, divergence: await judge(pruned) });
       onProgress?.((i + 1) / (recipes.length + 1));
     }
     const best = tried.reduce((a, b) => (b.divergence < a.divergence ? b : a));
-    const { constants } = await apply(best.recipe, (block) => FITTED[turnOf(block)]);
+    const { constants } = await apply(best.recipe, () => 'fit', best.lambdas);
     const divergences = Object.fromEntries(tried.map(({ recipe, divergence }) => [recipe.name, divergence]));
     onProgress?.(1);
     return { recipe: best.recipe.name, constants, divergences };
@@ -89,7 +92,6 @@ export async function recover(
 
 const turnOf = (block: number): number => block % 4;
 const JUDGED: readonly Role[] = ['fit', 'fit', 'choose', 'judge'];
-const FITTED: readonly Role[] = ['fit', 'fit', 'fit', 'choose'];
 
 /** The layers that read what is other than in the original. Of two that a sum adds up, the deeper repairs what the other misses. */
 export function recoverableSites(networks: Networks): Site[] {
@@ -108,9 +110,15 @@ export function recoverableSites(networks: Networks): Site[] {
   return sites.map(({ sum, ...site }, i) => (sum && repairs.get(sum.value) === i ? { ...site, sum } : site));
 }
 
-function stepOf(reader: SiteReader, { weights }: Pass, products: Products, roleOf: (block: number) => Role): Step {
+function stepOf(
+  reader: SiteReader,
+  { weights }: Pass,
+  products: Products,
+  roleOf: (block: number) => Role,
+  lambdas: Lambdas,
+): Step {
   return weights === 'least_squares' && reader.extents.inputs <= MOST_INPUTS
-    ? new LeastSquaresStep(reader, products, roleOf)
+    ? new LeastSquaresStep(reader, products, roleOf, lambdas)
     : new StatisticsStep(reader, products, (block) => roleOf(block) !== 'judge');
 }
 

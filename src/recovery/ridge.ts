@@ -4,39 +4,41 @@ import type { Moments } from './moments.js';
 /** Columns of weights, `[K, M]` row-major. */
 export type Columns = Float64Array;
 
-export interface RidgeOptions {
-  /** How strongly the weights are held to the anchor, as a share of the mean variance of the inputs. */
-  readonly lambda: number;
-  /** What the weights are where nothing speaks for others; absent: 0. */
-  readonly anchor?: Columns | undefined;
-}
-
 /**
  * Least squares: the weights Θ that give z from x with the least error, `Θ = Θ₀ + (A + λ·mean(diag A)·I)⁻¹(C − A·Θ₀)`, A and C the
  * moments `xx` and `xz` (RECOVERY.md 1). The offset is another matter.
- * @returns undefined where the moments have no inverse: inputs that are all constant, say
  */
-export function solveRidge(
-  { inputs, outputs, xx, xz }: Moments,
-  { lambda, anchor }: RidgeOptions,
-): Columns | undefined {
-  let trace = 0;
-  for (let i = 0; i < inputs; i++) trace += xx[i * inputs + i];
-  if (!(trace > 0) || !Number.isFinite(trace)) return undefined;
-  const a = Float64Array.from(xx);
-  const ridge = (lambda * trace) / inputs;
-  for (let i = 0; i < inputs; i++) a[i * inputs + i] += ridge;
-  const factor = choleskyFactor(a, inputs);
-  if (!factor) return undefined;
-  if (!anchor) return choleskySolve(factor, inputs, xz, outputs);
-  const product = multiply(xx, anchor, inputs, outputs);
-  const solved = choleskySolve(
-    factor,
-    inputs,
-    xz.map((c, i) => c - product[i]),
-    outputs,
-  );
-  return solved.map((value, i) => anchor[i] + value);
+export class Ridge {
+  readonly #moments: Moments;
+  readonly #anchor: Columns;
+  readonly #missed: Columns;
+
+  /** @param anchor Θ₀: what the weights are where nothing speaks for others */
+  constructor(moments: Moments, anchor: Columns) {
+    const { inputs, outputs, xx, xz } = moments;
+    const made = multiply(xx, anchor, inputs, outputs);
+    this.#moments = moments;
+    this.#anchor = anchor;
+    this.#missed = xz.map((c, i) => c - made[i]);
+  }
+
+  /**
+   * @param lambda how strongly the weights are held to the anchor, as a share of the mean variance of the inputs
+   * @returns undefined where the moments have no inverse: inputs that are all constant, say
+   */
+  solve(lambda: number): Columns | undefined {
+    const { inputs, outputs, xx } = this.#moments;
+    let trace = 0;
+    for (let i = 0; i < inputs; i++) trace += xx[i * inputs + i];
+    if (!(trace > 0) || !Number.isFinite(trace)) return undefined;
+    const a = Float64Array.from(xx);
+    const ridge = (lambda * trace) / inputs;
+    for (let i = 0; i < inputs; i++) a[i * inputs + i] += ridge;
+    const factor = choleskyFactor(a, inputs);
+    if (!factor) return undefined;
+    const solved = choleskySolve(factor, inputs, this.#missed, outputs);
+    return solved.map((value, i) => this.#anchor[i] + value);
+  }
 }
 
 /** Sums of squares of what weights make of the inputs, about its mean, `Σ(y − ȳ)² = diag(ΘᵀAΘ)`, `[M]`. */

@@ -17,8 +17,17 @@ import { channelAxis, type Site } from './site.js';
 /** Whose activations a layer is fitted to read: the pruned network's, or the original's less the channels that went. */
 export type InputsOf = 'pruned' | 'original';
 
+/** Rows for each number in a row: more tell nothing new. */
+const ROWS_PER_INPUT = 400;
+const LEAST_PLACES = 8;
 /** Numbers that the rows of one block may have. */
 const MOST_VALUES = 2 ** 24;
+
+/** How much is looked at: of so many samples, so many places each. */
+export interface Looked {
+  readonly places: number;
+  readonly samples: number;
+}
 
 /** Takes the rows of a site out of what both networks compute: what goes in, and what is to come out. */
 export class SiteReader {
@@ -37,7 +46,7 @@ export class SiteReader {
   readonly #wanted: string;
 
   /** @param places of each sample that are looked at, at most */
-  constructor(site: Site, networks: Networks, inputs: InputsOf, places: number) {
+  constructor(site: Site, networks: Networks, inputs: InputsOf, { places, samples }: Looked) {
     this.site = site;
     this.networks = networks;
     this.node = networks.pruned.nodes.find(({ name }) => name === site.node.name)!;
@@ -50,7 +59,11 @@ export class SiteReader {
     this.reads = inputs === 'pruned' ? [x, ...others] : others;
     this.follows = inputs === 'original' ? [this.#wanted, x] : [this.#wanted];
     this.#inputs = inputs;
-    this.#places = places;
+    // A depthwise convolution's nine numbers need fewer rows than there are.
+    this.#places = Math.min(
+      places,
+      Math.max(LEAST_PLACES, Math.ceil((ROWS_PER_INPUT * this.extents.inputs) / samples)),
+    );
     this.#kernel = site.form === 'convolution' ? weights.shape.slice(2) : [];
   }
 

@@ -26,6 +26,11 @@ export interface Calibrated {
   readonly fixedBatch: number | undefined;
 }
 
+interface Wanted {
+  readonly beside?: Graph;
+  readonly most?: number;
+}
+
 /**
  * Samples that channels are chosen by and weights are set by: of the training part, drawn by the seed, without labels; at most
  * `recovery.samples`, and no more than fit into the memory. Without data they are made of what the model's batch norms hold.
@@ -42,21 +47,22 @@ export class Calibration {
 
   /**
    * In blocks of one size (the last may be smaller, unless the model takes no other size).
-   * @param beside what is computed on the samples, beside the model
+   * @param options.beside what is computed on the samples, beside the model
+   * @param options.most samples that are wanted
    * @returns none where there are no data, and nothing can be made
    */
-  async blocks(beside?: Graph): Promise<readonly Block[]> {
+  async blocks(options: Wanted = {}): Promise<readonly Block[]> {
     const { data } = this.#subject;
-    if (data) return await this.#drawn(data, beside);
+    if (data) return await this.#drawn(data, options);
     this.#made ??= await this.#make();
     return this.#made;
   }
 
-  async #drawn({ train, scaling }: JobData, beside: Graph | undefined): Promise<Block[]> {
+  async #drawn({ train, scaling }: JobData, { beside, most = Number.POSITIVE_INFINITY }: Wanted): Promise<Block[]> {
     const { spec, listener } = this.#job;
     const { graph, fixedBatch } = this.#subject;
     const { recovery, seed } = spec.config;
-    const wanted = Math.min(recovery.samples, train.count);
+    const wanted = Math.min(recovery.samples, train.count, most);
     const count = Math.min(wanted, affordableSamples(beside ? [graph, beside] : [graph], spec.memoryBytes));
     if (count < wanted) {
       listener.log(`of ${wanted} samples to calibrate by ${count} are taken: more would not fit into the memory`);

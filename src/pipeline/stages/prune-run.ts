@@ -113,7 +113,7 @@ class PruneRun {
         const subnet = algorithm.mutator.exportSubnet();
         this.addRow(step, subnet);
         stages.add('pruned');
-        const weights = await this.recover();
+        const weights = await this.recover(step);
         if (weights.size === 0) return;
         stages.measure('pruned', await scorer.score(subnet.graph, signal));
         algorithm.mutator.setWeights(weights);
@@ -162,7 +162,7 @@ class PruneRun {
           this.addRow(step, trainer.subnet);
           const raw = await trainer.evaluate(signal);
           stages.add('pruned', raw);
-          const weights = await this.recover();
+          const weights = await this.recover(step);
           trainer.takeWeights(weights);
           const score = weights.size === 0 ? raw : await trainer.evaluate(signal);
           if (weights.size > 0) stages.add('recovered', score);
@@ -189,8 +189,8 @@ class PruneRun {
   }
 
   /** The full weights that recovery sets. */
-  private async recover(): Promise<ReadonlyMap<string, Tensor>> {
-    const recovered = await recoverSubnet(this.job, this.measured, this.calibration);
+  private async recover({ step, pruneTimes }: PruneStep): Promise<ReadonlyMap<string, Tensor>> {
+    const recovered = await recoverSubnet(this.job, this.measured, this.calibration, step === pruneTimes - 1);
     if (!recovered) return new Map();
     this.updateRow({ recovery: recovered.row });
     return recovered.weights;

@@ -6,6 +6,8 @@ import type { Calibration } from '../feeding/calibration.js';
 import type { Measured } from './baseline.js';
 import type { Job } from './stage.js';
 
+/** After prune steps that others follow: what is recovered there is trained, and pruned again. */
+const SAMPLES_BETWEEN = 128;
 /** From so many samples on, fitting to what the pruned network really computes is the better way (RECOVERY.md 8.2). */
 const MANY_SAMPLES = 500;
 
@@ -30,12 +32,14 @@ export interface RecoveredWeights {
 
 /**
  * Sets the weights of what the mutator's choices leave by samples of the data set, without labels (see `src/recovery`).
+ * @param isLast whether no prune step follows
  * @returns undefined where there is nothing to recover by, or nothing was asked for
  */
 export async function recoverSubnet(
   { spec, signal, listener, progress }: Job,
   { data, graph, engine, algorithm: { mutator } }: Pick<Measured, 'data' | 'graph' | 'engine' | 'algorithm'>,
   calibration: Calibration,
+  isLast: boolean,
 ): Promise<RecoveredWeights | undefined> {
   const { method } = spec.config.recovery;
   if (method === 'none' || (method === 'auto' && !data)) return undefined;
@@ -43,7 +47,7 @@ export async function recoverSubnet(
   const subnet = mutator.exportSubnet();
   const selection = mutator.selection();
   const networks = { original: graph, pruned: subnet.graph, kept: selection.kept.bind(selection) };
-  const blocks = await calibration.blocks(subnet.graph);
+  const blocks = await calibration.blocks({ beside: subnet.graph, ...(isLast ? {} : { most: SAMPLES_BETWEEN }) });
   if (blocks.length === 0) return undefined;
   const samples = blocks.reduce((n, block) => n + block.samples, 0);
   const recipes = METHODS[method](samples);
