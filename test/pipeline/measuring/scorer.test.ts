@@ -106,7 +106,7 @@ test('without an original, heads are scored and agreement is null', async () => 
   const labels = new Map([['y', tensor('int32', [40], new Int32Array(40))]]);
   const validation = {
     ...plain.validation,
-    batch: () => ({ ...plain.validation.batch([...Array(40).keys()], 'none'), labels }),
+    batch: async () => ({ ...(await plain.validation.batch([...Array(40).keys()], 'none')), labels }),
   };
   const scorer = new Scorer(await open(), dataOf(40, { scored: true, heads, validation }));
   const score = await scorer.evaluate(scores(1));
