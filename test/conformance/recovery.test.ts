@@ -10,16 +10,17 @@ import { withConstants } from '../../src/recovery/networks.js';
 import { CPU_ENGINE } from '../engine/cpu-engine.js';
 import { describeShared, SHARED } from '../shared.js';
 import { dropChannels, randomDrops } from '../support/random-choices.js';
-import { RANDOM_GRAPHS, RANDOM_GRAPHS_TIMEOUT_MS, runsOf } from '../support/random-graph-runs.js';
+import { RANDOM_GRAPHS_TIMEOUT_MS, runsOf } from '../support/random-graph-runs.js';
 import { continuousPlans, plannedGraph } from '../support/random-graphs.js';
 import { blocksOf, networksOf } from '../support/recovery-networks.js';
 import { runWholeJob } from '../support/whole-job.js';
 
 const ALL = Object.values(RECIPES);
+const RUNS = runsOf(0.2);
 const engine = await openEngine({ engine: CPU_ENGINE, threads: 1, notice: () => {} });
 
 test(
-  `over ${RANDOM_GRAPHS} random graphs: constants of the same shapes, and on other samples no worse where it won`,
+  `over ${RUNS.numRuns} random graphs: constants of the same shapes, and on other samples no worse where it won`,
   async () => {
     let [graphs, raw, worse] = [0, 0, 0];
     await fc.assert(
@@ -45,7 +46,7 @@ test(
         const after = await divergenceOf(networks.original, withConstants(networks.pruned, constants), fresh, engine);
         if (after > before * (1 + 1e-3) + 1e-9) worse++;
       }),
-      runsOf(0.2),
+      RUNS,
     );
     console.log(`${graphs} graphs: the network as it was won on ${raw}, ${worse} came out worse on other samples`);
     expect(graphs - raw).toBeGreaterThan(graphs / 3);
@@ -54,7 +55,10 @@ test(
   RANDOM_GRAPHS_TIMEOUT_MS,
 );
 
-/** Accuracy in points on the 5,000 images of `test/`, of the models in `models/trained`, half of their MACs gone: without labels, without training. */
+/**
+ * Accuracy in points on the 5,000 images of `test/`, of the models in `models/trained`, half of their MACs gone: without labels,
+ * without training. 71.7 and 70.4 where this was written; another machine's rounding may move them by some tenths.
+ */
 describeShared('trained on CIFAR-10, 128 images without labels', 'data/cifar10-images/cifar10-b.zip', (archive) => {
   const config = {
     target: { macs: 0.5 },
@@ -63,8 +67,8 @@ describeShared('trained on CIFAR-10, 128 images without labels', 'data/cifar10-i
     recovery: { samples: 128 },
   };
   test.each([
-    ['cifar-plain.onnx', 71.5],
-    ['cifar-mobile.onnx', 69.5],
+    ['cifar-plain.onnx', 70.5],
+    ['cifar-mobile.onnx', 69],
   ])(
     '%s keeps %d points',
     async (name, points) => {
