@@ -23,7 +23,6 @@ export type Lambdas = Map<string, number>;
  */
 export class LeastSquaresStep implements Step {
   readonly node: Node;
-  readonly after = [];
   readonly #reader: SiteReader;
   readonly #roleOf: (block: number) => Role;
   readonly #lambdas: Lambdas;

@@ -1,12 +1,13 @@
 import type { Engine } from '../engine/engine.js';
 import type { Graph } from '../graph/graph.js';
+import { replaceConstants } from '../graph/passes/replace-constants.js';
 import type { Tensor } from '../graph/tensor.js';
 import { changedValues } from './changed.js';
 import { divergenceOf } from './divergence.js';
 import { type Lambdas, LeastSquaresStep, MOST_INPUTS, type Role } from './least-squares-step.js';
 import { levelsOf } from './levels.js';
 import { Products } from './moments.js';
-import { type Networks, withConstants } from './networks.js';
+import type { Networks } from './networks.js';
 import { placesFor } from './rows.js';
 import { type Block, type Step, settleInSequence } from './sequence.js';
 import { findSites, type Site } from './site.js';
@@ -64,7 +65,7 @@ export async function recover(
       );
       const found = await settleInSequence(now, blocks, steps, { engine, signal });
       for (const [id, tensor] of found) constants.set(id, tensor);
-      now = { ...now, pruned: withConstants(now.pruned, found) };
+      now = { ...now, pruned: replaceConstants(now.pruned, found) };
     }
     return { constants, pruned: now.pruned };
   };

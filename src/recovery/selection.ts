@@ -138,7 +138,6 @@ function removeChannel(p: Float64Array, m: Float64Array, left: readonly number[]
 /** Takes the covariance of some of a layer's input channels. */
 class CovarianceStep implements Step {
   readonly node: Node;
-  readonly after = [];
   readonly reads = [];
   readonly follows: readonly string[];
   readonly #site: Site;
@@ -165,6 +164,7 @@ class CovarianceStep implements Step {
     const places = choosePlaces(placeExtents(this.#site, x.shape), this.#places, block);
     for (const copy of this.#copies) {
       const rows = outputRows(this.#site, 1, x, places, copy);
+      // Only what goes in is looked at.
       const nothing = { data: new Float32Array(rows.rows), rows: rows.rows, columns: 1 };
       await this.#moments.add(this.#sums, rows, nothing);
     }

@@ -1,8 +1,9 @@
 import type { CompiledGraph, Engine } from '../engine/engine.js';
-import { consumers, type Graph } from '../graph/graph.js';
+import { consumers, type Graph, type Node } from '../graph/graph.js';
+import { replaceConstants } from '../graph/passes/replace-constants.js';
 import type { Tensor } from '../graph/tensor.js';
-import { levelsOf, type Place } from './levels.js';
-import { type Networks, withConstants } from './networks.js';
+import { levelsOf } from './levels.js';
+import type { Networks } from './networks.js';
 import { stretchOf } from './stretch.js';
 
 export type Values = ReadonlyMap<string, Tensor>;
@@ -14,7 +15,8 @@ export interface Block {
 }
 
 /** What is settled at one place of the pruned network by what both networks have there. */
-export interface Step extends Place {
+export interface Step {
+  readonly node: Node;
   /** Values of the pruned network that it looks at; none may depend on the place itself. */
   readonly reads: readonly string[];
   /** Values of the original that it looks at. */
@@ -28,8 +30,6 @@ export interface Step extends Place {
 export interface SequenceOptions {
   readonly engine: Engine;
   readonly signal?: AbortSignal | undefined;
-  /** Called with the share of the levels that is done. */
-  readonly onProgress?: ((share: number) => void) | undefined;
 }
 
 /**
@@ -41,11 +41,11 @@ export async function settleInSequence(
   { original, pruned }: Networks,
   blocks: readonly Block[],
   steps: readonly Step[],
-  { engine, signal, onProgress }: SequenceOptions,
+  { engine, signal }: SequenceOptions,
 ): Promise<Values> {
   const levels = levelsOf(
     pruned,
-    steps.map((step) => ({ ...step, after: [...step.after, ...step.reads] })),
+    steps.map(({ node, reads }) => ({ node, after: reads })),
   );
   const last = Math.max(0, ...levels.of);
   const constants = new Map<string, Tensor>();
@@ -55,19 +55,19 @@ export async function settleInSequence(
   for (let level = 1; level <= last; level++) {
     const now = steps.filter((_, i) => levels.of[i] === level);
     const reached = (id: string): number => levels.value(id);
-    if (isRead) {
-      await ours.open(
-        withConstants(pruned, constants),
-        (id) => reached(id) < level,
-        now.flatMap(({ reads }) => reads),
-      );
-    }
-    await theirs.open(
-      original,
-      (id) => reached(id) <= level,
-      now.flatMap(({ follows }) => follows),
-    );
     try {
+      if (isRead) {
+        await ours.open(
+          replaceConstants(pruned, constants),
+          (id) => reached(id) < level,
+          now.flatMap(({ reads }) => reads),
+        );
+      }
+      await theirs.open(
+        original,
+        (id) => reached(id) <= level,
+        now.flatMap(({ follows }) => follows),
+      );
       for (let block = 0; block < blocks.length; block++) {
         signal?.throwIfAborted();
         const found = isRead ? await ours.advance(block) : NOTHING;
@@ -78,7 +78,6 @@ export async function settleInSequence(
       for (const run of runs) await run.close();
     }
     for (const step of now) for (const [id, tensor] of step.finish()) constants.set(id, tensor);
-    onProgress?.(level / last);
   }
   return constants;
 }

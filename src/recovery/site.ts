@@ -1,4 +1,4 @@
-import { type Graph, getSpec, type Node } from '../graph/graph.js';
+import { consumers, type Graph, getSpec, type Node } from '../graph/graph.js';
 import { flagAttr, numberAttr } from '../graph/ops/attributes.js';
 
 /** Where a layer's offset is kept. `norm`: a batch norm behind it; `constant`: a bias, its own or added behind it. */
@@ -29,11 +29,12 @@ export function channelAxis({ form }: Pick<Site, 'form'>, rank: number): number 
 
 /** Every layer of a graph whose weights can be solved for, in graph order. Weights that several layers share are left alone. */
 export function findSites(graph: Graph): Site[] {
-  const reads = readers(graph);
+  const readers = consumers(graph);
   const outputs = new Set(graph.outputs.map(({ value }) => value));
   const only = (value: string): Node | undefined => {
-    const nodes = reads.get(value) ?? [];
-    return nodes.length === 1 && !outputs.has(value) ? nodes[0] : undefined;
+    const [node, other] = readers.get(value) ?? [];
+    const isOnce = node && !other && node.inputs.indexOf(value) === node.inputs.lastIndexOf(value);
+    return isOnce && !outputs.has(value) ? node : undefined;
   };
   const isOwn = (id: string | undefined): id is string => {
     return id !== undefined && graph.constants.has(id) && only(id) !== undefined;
@@ -57,19 +58,6 @@ export function findSites(graph: Graph): Site[] {
     const offset = bias === undefined ? undefined : { kind: 'constant' as const, id: bias };
     return [withSum(graph, { ...site, offset, target }, only)];
   });
-}
-
-/** The nodes that read each value, one entry for each time that they do. */
-function readers(graph: Graph): Map<string, Node[]> {
-  const map = new Map<string, Node[]>();
-  for (const node of graph.nodes) {
-    for (const id of node.inputs) {
-      const known = map.get(id);
-      if (known) known.push(node);
-      else map.set(id, [node]);
-    }
-  }
-  return map;
 }
 
 function formOf(graph: Graph, node: Node): Site['form'] | undefined {

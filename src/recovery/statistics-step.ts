@@ -8,7 +8,6 @@ import type { SiteReader } from './site-reader.js';
 /** Leaves a layer's weights as they are, and puts the means and the spreads of its outputs right (REPAIR, arXiv 2211.08403). */
 export class StatisticsStep implements Step {
   readonly node: Node;
-  readonly after = [];
   readonly #reader: SiteReader;
   readonly #products: Products;
   readonly #isLookedAt: (block: number) => boolean;

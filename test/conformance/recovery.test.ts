@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openEngine } from '../../src/engine/index.js';
+import { replaceConstants } from '../../src/graph/passes/replace-constants.js';
 import { ChannelMutator } from '../../src/pruning/index.js';
 import { divergenceOf } from '../../src/recovery/divergence.js';
 import { RECIPES, recover } from '../../src/recovery/index.js';
-import { withConstants } from '../../src/recovery/networks.js';
 import { CPU_ENGINE } from '../engine/cpu-engine.js';
 import { describeShared, SHARED } from '../shared.js';
 import { dropChannels, randomDrops } from '../support/random-choices.js';
@@ -43,7 +43,12 @@ test(
         }
         const fresh = blocksOf(networks.original, plan.weights + 1000, 2, 24);
         const before = await divergenceOf(networks.original, networks.pruned, fresh, engine);
-        const after = await divergenceOf(networks.original, withConstants(networks.pruned, constants), fresh, engine);
+        const after = await divergenceOf(
+          networks.original,
+          replaceConstants(networks.pruned, constants),
+          fresh,
+          engine,
+        );
         if (after > before * (1 + 1e-3) + 1e-9) worse++;
       }),
       RUNS,

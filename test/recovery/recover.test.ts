@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { type Engine, openEngine } from '../../src/engine/index.js';
 import type { Graph } from '../../src/graph/graph.js';
+import { replaceConstants } from '../../src/graph/passes/replace-constants.js';
 import { ChannelMutator } from '../../src/pruning/index.js';
 import { divergenceOf } from '../../src/recovery/divergence.js';
 import { RECIPES, recover } from '../../src/recovery/index.js';
-import { type Networks, withConstants } from '../../src/recovery/networks.js';
+import type { Networks } from '../../src/recovery/networks.js';
 import { CPU_ENGINE } from '../engine/cpu-engine.js';
 import { GraphSketch } from '../support/graph-sketch.js';
 import { blocksOf, networksOf } from '../support/recovery-networks.js';
@@ -49,7 +50,7 @@ test('channels that others can stand for are missed by nothing', async () => {
   const fresh = blocksOf(networks.original, 50, 2, 16);
   const before = await divergenceOf(networks.original, networks.pruned, fresh, engine);
   const { constants, recipe } = await recover(networks, blocks, { engine, recipes: ALL });
-  const after = await divergenceOf(networks.original, withConstants(networks.pruned, constants), fresh, engine);
+  const after = await divergenceOf(networks.original, replaceConstants(networks.pruned, constants), fresh, engine);
   expect(recipe).not.toBe('none');
   expect(before).toBeGreaterThan(1e-4);
   expect(after).toBeLessThan(before / 300);

@@ -125,7 +125,7 @@ function budgetOf(memoryBytes: number | undefined): number {
   return memoryBytes === undefined ? DEFAULT_BYTES : memoryBytes * MEMORY_SHARE;
 }
 
-/** What one more sample takes, at the most of its activations. */
+/** What one more sample takes, at the most of its activations. Extents that only the run knows count as the batch. */
 function sampleBytes(graph: Graph): number {
   const symbols = [...graph.values.values()].flatMap(({ shape }) => shape.filter((d) => typeof d === 'string'));
   const extents = (batch: number) => Object.fromEntries(symbols.map((name) => [name, batch]));

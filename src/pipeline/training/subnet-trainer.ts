@@ -2,7 +2,7 @@ import type { OptimizerSpec, TrainingOptions } from '../../autodiff/index.js';
 import type { JobListener } from '../../contract.js';
 import { type Batch, type SeededRandom, seededRandom, shuffledOrder } from '../../data/index.js';
 import type { Engine } from '../../engine/engine.js';
-import type { Graph } from '../../graph/graph.js';
+import { replaceConstants } from '../../graph/passes/replace-constants.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { FinetuneConfig } from '../../prune-config/index.js';
 import type { ChannelMutator, PruneStep, Subnet, Trainer, TrainStretch } from '../../pruning/index.js';
@@ -186,7 +186,8 @@ export class SubnetTrainer implements Trainer {
 
   /** Scores the subnet on the validation part. @throws EspalierError TRAINING_DIVERGED */
   async evaluate(signal?: AbortSignal): Promise<HeadedScore> {
-    const graph = withConstants(this.#subnet, this.#slots.get('average'));
+    const averages = this.#subnet.sliceTensors(this.#slots.get('average') ?? new Map());
+    const graph = replaceConstants(this.#subnet.graph, averages);
     const score = await this.#options.scorer.evaluate(graph, signal);
     if (this.#steps > 0 && !Number.isFinite(score.loss)) throw diverged(`the validation loss became ${score.loss}`);
     return score;
@@ -350,15 +351,6 @@ export function deliverableWeights(
   { slots, stopping }: Pick<TrainerState, 'slots' | 'stopping'>,
 ): ReadonlyMap<string, Tensor> {
   return stopping.best?.constants ?? evaluatedWeights(weights, slots);
-}
-
-function withConstants({ graph, sliceTensors }: Subnet, full: ReadonlyMap<string, Tensor> | undefined): Graph {
-  if (!full) return graph;
-  const sliced = sliceTensors(full);
-  const constants = new Map(
-    [...graph.constants].map(([id, constant]) => [id, { ...constant, tensor: sliced.get(id) ?? constant.tensor }]),
-  );
-  return { ...graph, constants };
 }
 
 function mebibytes(bytes: number): string {

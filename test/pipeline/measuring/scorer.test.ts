@@ -126,7 +126,7 @@ describe('a batch', () => {
     [224, 128],
     [1024, 10],
     [8192, 1],
-  ])('of %i×%i pixels has %i samples', (extent, size) => {
+  ])('of %i pixels in height and width has %i samples', (extent, size) => {
     expect(batchSizeFor(image(extent))).toBe(size);
   });
 });
