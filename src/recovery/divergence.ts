@@ -7,34 +7,38 @@ import type { Block, Values } from './sequence.js';
 /** How an output is compared. */
 type Kind = 'probabilities' | 'logits' | 'values';
 
-/** How far the outputs of a pruned network are from the original's, over the samples that were added. */
-export class Divergence {
-  readonly #kinds: ReadonlyMap<string, Kind>;
-  readonly #sums = new Map<string, { error: number; scale: number }>();
-
-  constructor(graph: Graph) {
-    this.#kinds = new Map(graph.outputs.map(({ name, value }) => [name, kindOf(graph, value)]));
+/** What a network gives for each block, by output name. */
+export async function outputsOf(graph: Graph, blocks: readonly Block[], engine: Engine): Promise<Values[]> {
+  const compiled = await engine.compile(graph, { idle: 'sleep' });
+  const outputs: Values[] = [];
+  try {
+    for (const { feeds } of blocks) outputs.push(await compiled.run(feeds));
+  } finally {
+    await compiled.release();
   }
+  return outputs;
+}
 
-  add(pruned: Values, original: Values): void {
-    for (const [name, kind] of this.#kinds) {
-      const [found, wanted] = [pruned.get(name)!, original.get(name)!];
-      if (wanted.data instanceof BigInt64Array || !('BYTES_PER_ELEMENT' in wanted.data)) continue;
-      const sum = this.#sums.get(name) ?? { error: 0, scale: 0 };
-      const added = kind === 'values' ? squares(found, wanted) : divergences(found, wanted, kind);
-      this.#sums.set(name, { error: sum.error + added.error, scale: sum.scale + added.scale });
-    }
-  }
+/**
+ * How far outputs are from the original's, a mean over the outputs: of the Kullback-Leibler divergence KL(original ‖ found) a sample
+ * where they are of classes, else of the squared error as a share of the squared values.
+ * @param graph the original
+ * @param found by block, as `wanted`
+ */
+export function divergence(graph: Graph, found: readonly Values[], wanted: readonly Values[]): number {
+  const each = graph.outputs.flatMap(({ name, value }) => {
+    if (getSpec(graph, value).dtype === 'int64') return [];
+    const kind = kindOf(graph, value);
+    const parts = wanted.map((outputs, block) => errorOf(found[block].get(name)!, outputs.get(name)!, kind));
+    const [error, scale] = [parts.reduce((n, part) => n + part.error, 0), parts.reduce((n, part) => n + part.scale, 0)];
+    return [scale > 0 ? error / scale : error];
+  });
+  const mean = each.reduce((a, b) => a + b, 0) / Math.max(1, each.length);
+  return Number.isNaN(mean) ? Number.POSITIVE_INFINITY : mean;
+}
 
-  /**
-   * The mean over the outputs: of the Kullback-Leibler divergence KL(original ‖ pruned) a sample where they are of classes, else of
-   * the squared error as a share of the squared values.
-   */
-  get value(): number {
-    const parts = [...this.#sums.values()].map(({ error, scale }) => (scale > 0 ? error / scale : error));
-    const mean = parts.reduce((a, b) => a + b, 0) / Math.max(1, parts.length);
-    return Number.isNaN(mean) ? Number.POSITIVE_INFINITY : mean;
-  }
+function errorOf(found: Tensor, wanted: Tensor, kind: Kind): { error: number; scale: number } {
+  return kind === 'values' ? squares(found, wanted) : divergences(found, wanted, kind);
 }
 
 /** Rows of an output with two axes are taken for logits, as most of those are. */
@@ -53,23 +57,6 @@ function squares(found: Tensor, wanted: Tensor): { error: number; scale: number 
     scale += w ** 2;
   }
   return { error, scale };
-}
-
-/** How far a network's outputs are from the original's on some samples: see {@link Divergence.value}. */
-export async function divergenceOf(
-  original: Graph,
-  pruned: Graph,
-  blocks: readonly Block[],
-  engine: Engine,
-): Promise<number> {
-  const divergence = new Divergence(original);
-  const graphs = await Promise.all([pruned, original].map((graph) => engine.compile(graph, { idle: 'sleep' })));
-  try {
-    for (const { feeds } of blocks) divergence.add(await graphs[0].run(feeds), await graphs[1].run(feeds));
-  } finally {
-    for (const graph of graphs) await graph.release();
-  }
-  return divergence.value;
 }
 
 /** Over the last axis. */

@@ -1,9 +1,8 @@
 import type { Engine } from '../engine/engine.js';
-import type { Graph } from '../graph/graph.js';
 import { replaceConstants } from '../graph/passes/replace-constants.js';
 import type { Tensor } from '../graph/tensor.js';
 import { changedValues } from './changed.js';
-import { divergenceOf } from './divergence.js';
+import { divergence, outputsOf } from './divergence.js';
 import { type Lambdas, LeastSquaresStep, MOST_INPUTS, type Role } from './least-squares-step.js';
 import { levelsOf } from './levels.js';
 import { Products } from './moments.js';
@@ -46,13 +45,18 @@ export interface Recovered {
 /**
  * Sets the weights of a pruned network so that it computes what the original does on some samples, without labels and without
  * training. Every recipe is fitted on three quarters of the blocks; the one whose outputs come nearest to the original's on the
- * others, is fitted again on all. `none`, the network as it is, takes part.
+ * others, is fitted again on all. `none`, the network as it is, takes part, and stays where there is nothing to judge by.
  */
 export async function recover(
   networks: Networks,
   blocks: readonly Block[],
   { engine, recipes, signal, onProgress }: RecoverOptions,
 ): Promise<Recovered> {
+  const roles = rolesOf(blocks.length);
+  const judging = blocks.filter((_, i) => roles[i] === 'judge');
+  // Nothing would tell a network that was recovered from one that was ruined.
+  if (judging.length === 0) return { recipe: 'none', constants: new Map(), divergences: {} };
+  const wanted = await outputsOf(networks.original, judging, engine);
   const products = new Products(engine);
   const sites = recoverableSites(networks);
   const looked = { places: placesFor(blocks), samples: blocks.reduce((n, { samples }) => n + samples, 0) };
@@ -69,16 +73,13 @@ export async function recover(
     }
     return { constants, pruned: now.pruned };
   };
-  const judge = async (pruned: Graph): Promise<number> => {
-    const judging = blocks.filter((_, i) => turnOf(i) === 3);
-    return divergenceOf(networks.original, pruned, judging.length > 0 ? judging : blocks, engine);
-  };
   try {
     const tried: { recipe: Recipe; lambdas: Lambdas; divergence: number }[] = [];
     for (const [i, recipe] of recipes.entries()) {
       const lambdas: Lambdas = new Map();
-      const { pruned } = await apply(recipe, (block) => JUDGED[turnOf(block)], lambdas);
-      tried.push({ recipe, lambdas, divergence: await judge(pruned) });
+      const { pruned } = await apply(recipe, (block) => roles[block], lambdas);
+      const found = await outputsOf(pruned, judging, engine);
+      tried.push({ recipe, lambdas, divergence: divergence(networks.original, found, wanted) });
       onProgress?.((i + 1) / (recipes.length + 1));
     }
     const best = tried.reduce((a, b) => (b.divergence < a.divergence ? b : a));
@@ -91,8 +92,14 @@ export async function recover(
   }
 }
 
-const turnOf = (block: number): number => block % 4;
-const JUDGED: readonly Role[] = ['fit', 'fit', 'choose', 'judge'];
+/** What each of so many blocks is for: of four, one to judge by and one to choose by; of fewer, the last to judge by. None of one. */
+export function rolesOf(blocks: number): Role[] {
+  const roles = Array.from({ length: blocks }, (_, i) => ROLES[i % ROLES.length]);
+  if (blocks === 2) return ['fit', 'judge'];
+  return blocks === 3 ? ['fit', 'choose', 'judge'] : roles;
+}
+
+const ROLES: readonly Role[] = ['fit', 'fit', 'choose', 'judge'];
 
 /** The layers that read what is other than in the original. Of two that a sum adds up, the deeper repairs what the other misses. */
 export function recoverableSites(networks: Networks): Site[] {

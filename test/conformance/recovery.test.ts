@@ -5,14 +5,13 @@ import { expect, test } from 'vitest';
 import { openEngine } from '../../src/engine/index.js';
 import { replaceConstants } from '../../src/graph/passes/replace-constants.js';
 import { ChannelMutator } from '../../src/pruning/index.js';
-import { divergenceOf } from '../../src/recovery/divergence.js';
 import { RECIPES, recover } from '../../src/recovery/index.js';
 import { CPU_ENGINE } from '../engine/cpu-engine.js';
 import { describeShared, SHARED } from '../shared.js';
 import { dropChannels, randomDrops } from '../support/random-choices.js';
 import { RANDOM_GRAPHS_TIMEOUT_MS, runsOf } from '../support/random-graph-runs.js';
 import { continuousPlans, plannedGraph } from '../support/random-graphs.js';
-import { blocksOf, networksOf } from '../support/recovery-networks.js';
+import { blocksOf, divergenceOf, networksOf } from '../support/recovery-networks.js';
 import { runWholeJob } from '../support/whole-job.js';
 
 const ALL = Object.values(RECIPES);

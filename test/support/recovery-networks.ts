@@ -1,7 +1,9 @@
 /** Networks and samples for tests of recovery. */
+import type { Engine } from '../../src/engine/index.js';
 import type { Graph } from '../../src/graph/graph.js';
 import { fromRef, type Tensor } from '../../src/graph/tensor.js';
 import type { ChannelMutator } from '../../src/pruning/index.js';
+import { divergence, outputsOf } from '../../src/recovery/divergence.js';
 import type { Block } from '../../src/recovery/index.js';
 import type { Networks } from '../../src/recovery/networks.js';
 import { randomFeeds } from './graph-sketch.js';
@@ -22,4 +24,14 @@ export function networksOf(mutator: ChannelMutator): Networks {
     pruned: mutator.exportSubnet().graph,
     kept: (value, axis) => selection.kept(value, axis),
   };
+}
+
+/** How far a network's outputs are from the original's on some samples. */
+export async function divergenceOf(
+  original: Graph,
+  pruned: Graph,
+  blocks: readonly Block[],
+  engine: Engine,
+): Promise<number> {
+  return divergence(original, await outputsOf(pruned, blocks, engine), await outputsOf(original, blocks, engine));
 }
