@@ -1,5 +1,4 @@
 /** Calibration samples from nothing but a model. */
-export { momentDistance } from './moment-distance.js';
 export type { SampleRange } from './sample-range.js';
 export type { NoSynthesis, SampleBlock, Synthesis } from './synthesis.js';
 export { type SynthesisOptions, synthesizeSamples } from './synthesize-samples.js';

@@ -4,12 +4,7 @@ import { GraphBuilder } from '../../../src/graph/builder.js';
 import type { Graph } from '../../../src/graph/graph.js';
 import type { Tensor } from '../../../src/graph/tensor.js';
 import { openModel } from '../../../src/pipeline/open-model.js';
-import {
-  momentDistance,
-  type Synthesis,
-  type SynthesisOptions,
-  synthesizeSamples,
-} from '../../../src/recovery/synthesis/index.js';
+import { type Synthesis, type SynthesisOptions, synthesizeSamples } from '../../../src/recovery/synthesis/index.js';
 import { USUAL_RANGES } from '../../../src/recovery/synthesis/sample-range.js';
 import { layers } from '../../autodiff/nets.js';
 import { randomTensor } from '../../autodiff/random.js';
@@ -71,7 +66,6 @@ describe('samples', () => {
     const [{ shape, data }] = image(made);
     expect(shape).toEqual([8, 3, 12, 12]);
     expect([...data].every((v) => Number(v) >= 0 && Number(v) <= 1)).toBe(true);
-    expect(await momentDistance(net, engine, made.blocks)).toBe(made.lossAfter);
   });
 
   test.each([1, 2])('are the same for the same seed, and others for another, with threads: %d', async (threads) => {
@@ -253,29 +247,6 @@ describe('there are none, for a reason', () => {
     b.output('y', layers(b, 1).norm('n', b.op('Mul', [huge, huge])));
     const made = await synthesizeSamples({ graph: b.build(), engine, seed: 1, count: 2 });
     expect(made).toEqual({ reason: expect.stringContaining('no finite numbers') });
-  });
-});
-
-describe('the distance of samples from those that a model was trained on', () => {
-  test('is small for more of them, and large for those of another scale', async () => {
-    const of = (range: number): Promise<number | undefined> =>
-      momentDistance(net, engine, [noiseBlock(net, USUAL_RANGES[range], 32, 8)]);
-    const [same, signed, bytes] = [await of(0), await of(1), await of(2)];
-    expect(same).toBeLessThan(0.2);
-    expect(signed).toBeGreaterThan(5 * same!);
-    expect(bytes).toBeGreaterThan(100 * same!);
-  });
-
-  test('is a mean over blocks, by their samples', async () => {
-    const blocks = [noiseBlock(net, UNIT, 6, 8), noiseBlock(net, USUAL_RANGES[1], 3, 9)];
-    const [a, b] = [await momentDistance(net, engine, [blocks[0]]), await momentDistance(net, engine, [blocks[1]])];
-    expect(await momentDistance(net, engine, blocks)).toBeCloseTo((6 * a! + 3 * b!) / 9, 5);
-  });
-
-  test('is nothing that a model without norms could tell', async () => {
-    const b = new GraphBuilder('plain');
-    b.output('y', layers(b, 1).dense('d', b.input('x', { dtype: 'float32', shape: ['N', 4] }), 2));
-    expect(await momentDistance(b.build(), engine, [])).toBeUndefined();
   });
 });
 
