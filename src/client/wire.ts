@@ -335,7 +335,8 @@ export interface ArtifactView {
 }
 
 /**
- * How to prune and finetune. Everything has a default: L1 units, half of the MACs, finetuning when there is a data set.
+ * How to prune and finetune. Everything has a default: half of the MACs, channels and widths by samples of the data set
+ * (or by what the model holds of its own), recovery, finetuning when there is a data set.
  */
 export interface PruneConfigInput {
   algorithm?: {
@@ -352,12 +353,13 @@ export interface PruneConfigInput {
          * How a unit chooses its channels: `L1ChannelUnit` keeps the largest mean absolute weights,
          * `SequentialChannelUnit` the first ones, `CriterionChannelUnit` the best by `criterion`; `OneShotChannelUnit`
          * and `SlimmableChannelUnit` the first ones, as many as one of `candidate_choices`. Mutators may start from
-         * another. `GET /capabilities` lists all that there are. Default `L1ChannelUnit`.
+         * another. `GET /capabilities` lists all that there are. Default `CriterionChannelUnit`.
          */
         type?: string;
         /**
-         * What a `CriterionChannelUnit` ranks channels by; other types take none. Default `l1`. `GET /capabilities`
-         * lists all that there are.
+         * What a `CriterionChannelUnit` ranks channels by; other types take none: `obs` by what the layers that read
+         * them lose on samples, `l1` by mean absolute weights, `auto` by samples where there are some, else by weights.
+         * Default `auto`. `GET /capabilities` lists all that there are.
          */
         criterion?: string;
         /** Arguments of every unit that has none of its own. Types of units may start from others than said here. */
@@ -504,6 +506,13 @@ export interface PruneConfigInput {
   outputs?: string[];
   /** Globs on layer names (`head/*`) whose channels stay. Default []. */
   ignore?: string[];
+  /**
+   * How a `target` shares out the channels that go. `uniform`: every unit loses the same share; `global`: channels of
+   * all units are ranked together by importance; `sensitivity`: units are tried by themselves on samples, and channels
+   * go where the network loses least for what it saves. Default: `sensitivity` where there are samples, and as long as
+   * trying is affordable, else `global`. Excludes `algorithm.target_pruning_ratio`.
+   */
+  allocation?: 'uniform' | 'global' | 'sensitivity';
   /** Training after each prune step, or false. Needs a data set. Default: on when there is one. */
   finetune?: false | {
     /** Default 6. */
@@ -614,8 +623,8 @@ export interface PruneConfigInput {
     /**
      * `least_squares` sets weights so that layers give what the original gives; `statistics` only means and spreads.
      * The network as it was pruned takes part: it stays where it does better on samples held back. `auto` is
-     * `least_squares` where there is a data set; named without one, samples are made of what the model's batch norms
-     * hold. Default `auto`.
+     * `least_squares`. Where there is no data set, samples are made of what the model's batch norms hold; `auto` does
+     * without where it holds none, or making them would take long. Default `auto`.
      */
     method?: 'auto' | 'least_squares' | 'statistics' | 'none';
     /** At most so many training samples are looked at, without their labels. Default 1000. */

@@ -5,7 +5,7 @@ const ENDS: Readonly<Record<Phase, readonly [number, number]>> = {
   loading: [0.02, 0.1],
   analyzing: [0.04, 0.2],
   baseline: [0.1, 0.5],
-  pruning: [0.1, 0.5],
+  pruning: [0.15, 0.55],
   recovering: [0.2, 0.6],
   finetuning: [0.88, 0.6],
   exporting: [0.88, 0.6],
@@ -42,8 +42,8 @@ export class Progress {
   }
 
   /** @param share of the phase that is done, in [0, 1]; what came before it is done */
-  within(phase: 'recovering', share: number): void {
-    const start = this.#endOf('pruning');
+  within(phase: 'pruning' | 'recovering', share: number): void {
+    const start = this.#endOf(phase === 'pruning' ? 'baseline' : 'pruning');
     this.#report(start + share * (this.#endOf(phase) - start));
   }
 

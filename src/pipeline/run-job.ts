@@ -9,6 +9,7 @@ import { evaluate } from './stages/evaluate.js';
 import { exportModel } from './stages/export-model.js';
 import { load } from './stages/load.js';
 import { pruneAndFinetune } from './stages/prune-run.js';
+import { rankChannels } from './stages/rank-channels.js';
 import { reportJob } from './stages/report.js';
 import type { Ending, Job } from './stages/stage.js';
 import { verify } from './stages/verify.js';
@@ -20,7 +21,8 @@ async function runStages(job: Job): Promise<Ending> {
   if (job.spec.config.dry_run) return reportPlan(job, analyzed);
   requireReachable(analyzed);
   const measured = await measureBaseline(job, analyzed);
-  const pruned = await pruneAndFinetune(job, measured);
+  const ranked = await rankChannels(job, measured);
+  const pruned = await pruneAndFinetune(job, ranked);
   const exported = await exportModel(job, pruned);
   const verified = await verify(job, exported);
   const evaluated = await evaluate(job, verified);

@@ -3,6 +3,7 @@
 export interface FilledConfig {
   readonly outputs?: readonly string[];
   readonly ignore: readonly string[];
+  readonly allocation?: 'uniform' | 'global' | 'sensitivity';
   readonly finetune?: false | {
     readonly epochs: number;
     readonly batch_size: number;

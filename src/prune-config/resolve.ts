@@ -68,6 +68,12 @@ export function resolveConfig(
   checkScaling(config.scaling, hasDataset, report);
   const algorithm = resolveAlgorithm(config, filled, { ...parts, parameters }, finetune, report);
   const target = resolveTarget(config, filled, algorithm, report);
+  if (config.allocation !== undefined && target === undefined) {
+    report(
+      '/allocation',
+      'shares out what a target takes: algorithm.target_pruning_ratio and the choices in units say widths themselves',
+    );
+  }
   checkTwice(config.outputs ?? [], report);
   if (errors.length > 0) throw invalid(errors);
 
@@ -88,7 +94,7 @@ function typeAliases(installed: PartRows): TypeAliases {
   return Object.fromEntries(LISTS.map((list) => [NAMED_AT[list], Object.fromEntries(entries(list))]));
 }
 
-type NamedParts = { readonly [K in Exclude<keyof PartRows, 'criteria'>]: PartRows[K][number] };
+type NamedParts = { readonly [K in keyof PartRows]: PartRows[K][number] };
 
 /** The parts that a config names; of each kind that it names none of, the first. */
 function namedParts(config: unknown, installed: PartRows): NamedParts {
@@ -100,6 +106,7 @@ function namedParts(config: unknown, installed: PartRows): NamedParts {
     mutators,
     algorithms: named(installed.algorithms, nameAt('algorithms')),
     unitTypes: named(installed.unitTypes, nameAt('unitTypes') ?? mutators.unitType),
+    criteria: named(installed.criteria, nameAt('criteria')),
   };
 }
 
@@ -176,7 +183,7 @@ function resolveAlgorithm(
       type: parts.mutators.name,
       channel_unit_cfg: {
         type: parts.unitTypes.name,
-        ...(criterion !== undefined && { criterion }),
+        ...(parts.unitTypes.takesCriterion && { criterion: criterion ?? parts.criteria.name }),
         default_args: defaults,
         units,
       },

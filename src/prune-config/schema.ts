@@ -42,7 +42,7 @@ const names = {
       aboutDependent,
     ),
     criterion: PartName(
-      `What a \`CriterionChannelUnit\` ranks channels by; other types take none. ${defaultText(criteria[0].name)}`,
+      `What a \`CriterionChannelUnit\` ranks channels by; other types take none: \`obs\` by what the layers that read them lose on samples, \`l1\` by mean absolute weights, \`auto\` by samples where there are some, else by weights. ${defaultText(criteria[0].name)}`,
     ),
   }),
 };
@@ -80,7 +80,7 @@ const Recovery = OptionalFields(
     method: Type.Enum(
       ['auto', 'least_squares', 'statistics', 'none'],
       about(
-        "`least_squares` sets weights so that layers give what the original gives; `statistics` only means and spreads. The network as it was pruned takes part: it stays where it does better on samples held back. `auto` is `least_squares` where there is a data set; named without one, samples are made of what the model's batch norms hold.",
+        "`least_squares` sets weights so that layers give what the original gives; `statistics` only means and spreads. The network as it was pruned takes part: it stays where it does better on samples held back. `auto` is `least_squares`. Where there is no data set, samples are made of what the model's batch norms hold; `auto` does without where it holds none, or making them would take long.",
         'auto',
       ),
     ),
@@ -108,6 +108,12 @@ const configSchema = (parameters: AlgorithmParameters) =>
         maxItems: MOST_NAMES,
         ...about('Globs on layer names (`head/*`) whose channels stay.', []),
       }),
+      allocation: Type.Enum(
+        ['uniform', 'global', 'sensitivity'],
+        about(
+          'How a `target` shares out the channels that go. `uniform`: every unit loses the same share; `global`: channels of all units are ranked together by importance; `sensitivity`: units are tried by themselves on samples, and channels go where the network loses least for what it saves. Default: `sensitivity` where there are samples, and as long as trying is affordable, else `global`. Excludes `algorithm.target_pruning_ratio`.',
+        ),
+      ),
       finetune: Type.Union(
         [Type.Literal(false), FinetuneInput],
         about('Training after each prune step, or false. Needs a data set. Default: on when there is one.'),
@@ -137,7 +143,7 @@ const configSchema = (parameters: AlgorithmParameters) =>
       seed: Type.Integer({ minimum: 0, maximum: 4294967295, default: 0 }),
     },
     about(
-      'How to prune and finetune. Everything has a default: L1 units, half of the MACs, finetuning when there is a data set.',
+      'How to prune and finetune. Everything has a default: half of the MACs, channels and widths by samples of the data set (or by what the model holds of its own), recovery, finetuning when there is a data set.',
     ),
   );
 

@@ -8,7 +8,10 @@ export interface FrameworkParts extends MutatorParts {
 
 /** What checking a config needs to know of parts: {@link FrameworkParts}, or what another process says of them. */
 export type PartRows = {
-  readonly [K in keyof FrameworkParts]: readonly Omit<FrameworkParts[K][number], 'create' | 'importance' | 'ranks'>[];
+  readonly [K in keyof FrameworkParts]: readonly Omit<
+    FrameworkParts[K][number],
+    'create' | 'importance' | 'ranks' | 'bySamples' | 'taken'
+  >[];
 };
 
 /** Every field of a row: one that is left out does not compile. */

@@ -9,7 +9,10 @@
  * - **step**: what is settled at one place of the network. **level**: steps that don't depend on each other.
  * - **recipe**: a way to recover. Several are tried, and judged by samples that none was fitted to.
  */
+
+export { type Reading, readUnits } from './readings.js';
 export { RECIPES, type Recipe, type RecipeName, type Recovered, recover } from './recover.js';
-export { type RankedUnit, rankChannelsByLoss } from './selection.js';
+export { rankByLoss } from './selection.js';
+export { measureSensitivities, type Trial } from './sensitivity.js';
 export type { Block } from './sequence.js';
 export { synthesizeSamples } from './synthesis/index.js';

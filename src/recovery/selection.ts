@@ -1,72 +1,37 @@
-import type { Engine } from '../engine/engine.js';
-import type { Graph, Node } from '../graph/graph.js';
-import type { Tensor } from '../graph/tensor.js';
 import { choleskyFactor, choleskyInverse } from './cholesky.js';
-import { MomentSums, Products, type Sums } from './moments.js';
-import { choosePlaces, extentsOf, outputRows, placeExtents, placesFor, toColumns } from './rows.js';
-import { type Block, type Step, settleInSequence, type Values } from './sequence.js';
-import { findSites, type Site } from './site.js';
-
-/** A layer that reads a unit's channels. */
-export interface Reader {
-  readonly node: Node;
-  /** Where channel c stands on the layer's input: `indices[offsets[c]] … indices[offsets[c + 1] - 1]`. */
-  readonly offsets: Int32Array;
-  readonly indices: Int32Array;
-}
-
-export interface RankedUnit {
-  readonly name: string;
-  readonly numChannels: number;
-  readonly readers: readonly Reader[];
-}
-
-export interface SelectionOptions {
-  readonly engine: Engine;
-  readonly signal?: AbortSignal | undefined;
-}
+import { channelColumns, type Reading } from './readings.js';
 
 /**
- * Ranks channels as an optimal brain surgeon would (Hassibi and Stork 1993; RECOVERY.md 2): always the channel goes whose loss
+ * Ranks a unit's channels as an optimal brain surgeon would (Hassibi and Stork 1993; RECOVERY.md 2): always the channel goes whose loss
  * costs the layers that read it least, once their weights for the others are set anew.
- * @returns by unit, the place of each channel in that order, the first to go being 0; units that no layer of known weights reads are
- *   left out
+ * @returns for each channel its place in that order, the first to go being 0
  */
-export async function rankChannelsByLoss(
-  graph: Graph,
-  units: readonly RankedUnit[],
-  blocks: readonly Block[],
-  { engine, signal }: SelectionOptions,
-): Promise<Map<string, Float64Array>> {
-  const products = new Products(engine);
-  const places = placesFor(blocks);
-  const sites = new Map(findSites(graph).map((site) => [site.node.name, site]));
-  const steps = units.map((unit) =>
-    unit.readers.flatMap((reader) => {
-      const site = sites.get(reader.node.name);
-      const copies = copiesOf(reader, unit.numChannels);
-      return site && copies ? [new CovarianceStep(graph, site, copies, products, places)] : [];
-    }),
-  );
-  const networks = { original: graph, pruned: graph, kept: () => undefined };
-  try {
-    await settleInSequence(networks, blocks, steps.flat(), { engine, signal });
-  } finally {
-    await products.release();
+export function rankByLoss(readings: readonly Reading[], channels: number): Float64Array {
+  const layers = readings.map((reading) => ({
+    covariance: reading.covariance,
+    weights: weightProducts(reading, channels),
+  }));
+  return eliminate(layers, channels);
+}
+
+/** For each two channels the product of their weights, over outputs and taps. */
+function weightProducts(reading: Reading, channels: number): Float64Array {
+  const products = new Float64Array(channels * channels);
+  const { columns, width, perGroup } = channelColumns(reading);
+  for (const copy of reading.copies) {
+    for (let a = 0; a < channels; a++) {
+      const [group, from] = [Math.floor(copy[a] / perGroup), copy[a] * width];
+      for (let b = 0; b <= a; b++) {
+        if (Math.floor(copy[b] / perGroup) !== group) continue;
+        const to = copy[b] * width;
+        let sum = 0;
+        for (let i = 0; i < width; i++) sum += columns[from + i] * columns[to + i];
+        products[a * channels + b] += sum;
+        if (a !== b) products[b * channels + a] += sum;
+      }
+    }
   }
-  const ranks = new Map<string, Float64Array>();
-  units.forEach((unit, u) => {
-    if (steps[u].length === 0) return;
-    signal?.throwIfAborted();
-    ranks.set(
-      unit.name,
-      eliminate(
-        steps[u].map((step) => step.loss()),
-        unit.numChannels,
-      ),
-    );
-  });
-  return ranks;
+  return products;
 }
 
 /** What a layer loses by channels: their covariance `[H, H]`, and the products of their weights `[H, H]`. */
@@ -133,84 +98,4 @@ function removeChannel(p: Float64Array, m: Float64Array, left: readonly number[]
       p[at] -= inverse * share[b];
     }
   });
-}
-
-/** Takes the covariance of some of a layer's input channels. */
-class CovarianceStep implements Step {
-  readonly node: Node;
-  readonly reads = [];
-  readonly follows: readonly string[];
-  readonly #site: Site;
-  readonly #weights: Tensor;
-  readonly #copies: readonly Int32Array[];
-  readonly #places: number;
-  readonly #moments: MomentSums;
-  readonly #sums: Sums[];
-
-  constructor(graph: Graph, site: Site, copies: readonly Int32Array[], products: Products, places: number) {
-    this.node = site.node;
-    this.#site = site;
-    this.#copies = copies;
-    this.#places = places;
-    this.#weights = graph.constants.get(site.weights)!.tensor;
-    const [x] = site.node.inputs;
-    this.follows = [x];
-    this.#moments = new MomentSums({ groups: 1, inputs: copies[0].length, outputs: 1 }, products);
-    this.#sums = this.#moments.empty();
-  }
-
-  async add(block: number, _pruned: Values, original: Values): Promise<void> {
-    const x = original.get(this.follows[0])!;
-    const places = choosePlaces(placeExtents(this.#site, x.shape), this.#places, block);
-    for (const copy of this.#copies) {
-      const rows = outputRows(this.#site, 1, x, places, copy);
-      // Only what goes in is looked at.
-      const nothing = { data: new Float32Array(rows.rows), rows: rows.rows, columns: 1 };
-      await this.#moments.add(this.#sums, rows, nothing);
-    }
-  }
-
-  finish(): Values {
-    return new Map();
-  }
-
-  loss(): LayerLoss {
-    const [{ xx, count }] = this.#moments.moments([this.#sums]);
-    return { covariance: xx.map((sum) => sum / count), weights: this.#weightProducts() };
-  }
-
-  /** For each two channels the product of their weights, over outputs and taps. */
-  #weightProducts(): Float64Array {
-    const channels = this.#copies[0].length;
-    const products = new Float64Array(channels * channels);
-    const columns = toColumns(this.#site, this.node, this.#weights);
-    const { inputs, outputs } = extentsOf(this.#site, this.node, this.#weights.shape);
-    const perGroup = this.#site.form === 'convolution' ? this.#weights.shape[1] : inputs;
-    // Of one input channel: its rows, one a tap, stand together.
-    const width = (inputs / perGroup) * outputs;
-    for (const copy of this.#copies) {
-      for (let a = 0; a < channels; a++) {
-        const [groupA, from] = [Math.floor(copy[a] / perGroup), copy[a] * width];
-        for (let b = 0; b <= a; b++) {
-          if (Math.floor(copy[b] / perGroup) !== groupA) continue;
-          const to = copy[b] * width;
-          let sum = 0;
-          for (let i = 0; i < width; i++) sum += columns[from + i] * columns[to + i];
-          products[a * channels + b] += sum;
-          if (a !== b) products[b * channels + a] += sum;
-        }
-      }
-    }
-    return products;
-  }
-}
-
-/** The indices at which all channels stand, once for each time that they do; undefined where some stand more often than others. */
-function copiesOf({ offsets, indices }: Reader, channels: number): Int32Array[] | undefined {
-  const times = offsets[1] - offsets[0];
-  for (let c = 0; c < channels; c++) if (offsets[c + 1] - offsets[c] !== times) return undefined;
-  if (times === 0) return undefined;
-  return Array.from({ length: times }, (_, t) =>
-    Int32Array.from({ length: channels }, (_, c) => indices[offsets[c] + t]),
-  );
 }

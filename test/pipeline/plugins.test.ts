@@ -106,7 +106,7 @@ describe('names in configs', () => {
   const resolved = (config: object) => () => resolveConfig(config, { hasDataset: false });
   test.each<[string, object, RegExp]>([
     ['algorithm', { algorithm: { type: 'OneTimeAlgorithm' } }, /\/algorithm\/type: must be "IteAlgorithm", found "One/],
-    ['unit kind', { algorithm: unitCfg({ type: 'L1' }) }, /must be one of "L1ChannelUnit", .*, found "L1"/],
+    ['unit kind', { algorithm: unitCfg({ type: 'L1' }) }, /must be one of "CriterionChannelUnit", .*, found "L1"/],
     [
       'criterion',
       { algorithm: unitCfg({ type: 'CriterionChannelUnit', criterion: 'l2' }) },

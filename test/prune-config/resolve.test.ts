@@ -21,14 +21,15 @@ const unitCfg = (channel_unit_cfg: object) => ({ algorithm: { mutator_cfg: { cha
 const U = '/algorithm/mutator_cfg/channel_unit_cfg';
 
 describe('defaults', () => {
-  test('no config: L1 units, half of the MACs, one prune step, no finetuning', () => {
+  test('no config: channels by samples, half of the MACs, one prune step, no finetuning', () => {
     expect(resolveConfig(undefined, { hasDataset: false })).toEqual({
       algorithm: {
         type: 'IteAlgorithm',
         mutator_cfg: {
           type: 'ChannelMutator',
           channel_unit_cfg: {
-            type: 'L1ChannelUnit',
+            type: 'CriterionChannelUnit',
+            criterion: 'auto',
             default_args: { choice_mode: 'ratio', divisor: 1, min_value: 1, min_ratio: 0.9 },
             units: {},
           },
@@ -154,7 +155,7 @@ test('the order of the fields does not go by that of what was sent', () => {
     algorithm: { mutator_cfg: { channel_unit_cfg } },
   };
   expect(JSON.stringify(resolveConfig(input, { hasDataset: true }))).toBe(
-    '{"algorithm":{"type":"IteAlgorithm","mutator_cfg":{"type":"ChannelMutator","channel_unit_cfg":{"type":"L1ChannelUnit",' +
+    '{"algorithm":{"type":"IteAlgorithm","mutator_cfg":{"type":"ChannelMutator","channel_unit_cfg":{"type":"CriterionChannelUnit","criterion":"auto",' +
       '"default_args":{"choice_mode":"ratio","divisor":2,"min_value":1,"min_ratio":0.9,"candidate_choices":[0.5,1],"floor":0.2,"cap":1},' +
       '"units":{"b":{"num_channels":8,"choice":0.5},"a":{"choice":1}}},"parse_cfg":{"type":"ChannelAnalyzer"}},' +
       '"step_freq":1,"prune_times":3,"linear_schedule":true,"target_pruning_ratio":{"b":0.5}},' +
@@ -308,7 +309,10 @@ describe('aliases', () => {
       { algorithm: { mutator_cfg: { channl_unit_cfg: { type: 'SequentialMutableChannelUnit' } } } },
       { algorithm: { mutator_cfg: { channel_unit_cfg: { type: 'SequentialChannelUnit' } } } },
     ],
-    [{ algorithm: { mutator_cfg: { channel_unit_cfg: { type: 'L1MutableChannelUnit' } } } }, {}],
+    [
+      { algorithm: { mutator_cfg: { channel_unit_cfg: { type: 'L1MutableChannelUnit' } } } },
+      { algorithm: { mutator_cfg: { channel_unit_cfg: { type: 'L1ChannelUnit' } } } },
+    ],
   ])('%j means %j', (alias, plain) => {
     expect(resolveConfig(alias, { hasDataset: true })).toEqual(resolveConfig(plain, { hasDataset: true }));
   });
@@ -552,7 +556,7 @@ describe('faults, each named by pointer', () => {
 test.each([
   ['OneShotChannelMutator', 'OneShotChannelUnit', 'ratio'],
   ['SlimmableChannelMutator', 'SlimmableChannelUnit', 'number'],
-  ['ChannelMutator', 'L1ChannelUnit', 'ratio'],
+  ['ChannelMutator', 'CriterionChannelUnit', 'ratio'],
 ])('a %s has units of type %s', (type, unit, choice_mode) => {
   const { mutator_cfg } = resolveConfig({ algorithm: { mutator_cfg: { type } } }, { hasDataset: false }).algorithm;
   expect(mutator_cfg.channel_unit_cfg).toMatchObject({ type: unit, default_args: { choice_mode } });

@@ -1,5 +1,6 @@
 import { shuffledOrder } from '../../data/index.js';
 import type { Engine } from '../../engine/index.js';
+import { graphCost } from '../../graph/cost.js';
 import type { Graph } from '../../graph/graph.js';
 import { peakMemory } from '../../graph/peak-memory.js';
 import { gatherAxis } from '../../graph/tensor.js';
@@ -9,6 +10,11 @@ import type { JobData } from './job-data.js';
 
 /** Where there are no data. */
 const MADE_SAMPLES = 64;
+const MADE_STEPS = 80;
+/** A step moves a sample by a gradient: about so many times the multiply-adds of a run. */
+const MACS_OF_STEP = 3;
+/** What samples may cost that nobody asked for: 64 of a ResNet-20 at 32 pixels take 6e11 multiply-adds. */
+const SYNTHESIS = { wantedMacs: 1e12, mostMacs: 3e12, fewestSamples: 16, fewestSteps: 30 } as const;
 /** A block is held in memory as both networks compute it. */
 const BLOCK_SAMPLES = 32;
 /** Blocks that there are at least, since some are fitted to and some judged by. */
@@ -83,23 +89,34 @@ export class Calibration {
     const { spec, listener, signal } = this.#job;
     const { graph, engine, fixedBatch } = this.#subject;
     const { recovery, seed } = spec.config;
-    const count = Math.min(MADE_SAMPLES, recovery.samples);
-    const made = await synthesizeSamples({
-      graph,
-      engine,
-      count,
-      seed,
-      signal,
-      limitBytes: budgetOf(spec.memoryBytes),
-    });
+    const isAsked = recovery.method !== 'auto';
+    if (recovery.method === 'none') return [];
+    const most = Math.min(MADE_SAMPLES, recovery.samples);
+    const { count, steps } = isAsked ? { count: most, steps: MADE_STEPS } : affordableSynthesis(graph, most);
+    const limitBytes = budgetOf(spec.memoryBytes);
+    const made =
+      count === 0
+        ? { reason: 'making them would take long for a network of this size; `recovery.method` asks for it' }
+        : await synthesizeSamples({ graph, engine, count, steps, seed, signal, limitBytes });
     if ('reason' in made) {
-      const message = `there are no data, and no samples can be made of the model: ${made.reason}`;
-      listener.warning({ code: 'NOT_RECOVERED', message });
+      const message = `there are no data, and no samples are made of the model: ${made.reason}`;
+      if (isAsked) listener.warning({ code: 'NOT_RECOVERED', message });
+      else listener.log(message);
       return [];
     }
     listener.log(`samples are made of what the model's batch norms hold: ${count}`);
     return fixedBatch ? made.blocks : made.blocks.flatMap((block) => partsOf(block, blockSize(count)));
   }
+}
+
+/** Fewer samples and steps for larger networks; none where even those would take too long. */
+function affordableSynthesis(graph: Graph, most: number): { readonly count: number; readonly steps: number } {
+  const { wantedMacs, mostMacs, fewestSamples, fewestSteps } = SYNTHESIS;
+  const each = graphCost(graph).macs * MACS_OF_STEP;
+  const fewest = Math.min(most, fewestSamples);
+  if (each * fewest * fewestSteps > mostMacs) return { count: 0, steps: 0 };
+  const steps = Math.max(fewestSteps, Math.min(MADE_STEPS, Math.floor(wantedMacs / (each * fewest))));
+  return { count: Math.max(fewest, Math.min(most, Math.floor(wantedMacs / (each * steps)))), steps };
 }
 
 function blockSize(count: number): number {

@@ -1,8 +1,9 @@
 import type { Engine } from '../../engine/index.js';
 import type { Graph } from '../../graph/graph.js';
-import { type Bound, type ChannelMutator, type Counting, type Plan, planChoices } from '../../pruning/index.js';
+import type { Bound, ChannelMutator, Plan } from '../../pruning/index.js';
 import { compareLatency, type LatencyComparison } from './latency.js';
 import { measureLayers } from './layer-latency.js';
+import type { Planner } from './plan-target.js';
 
 /** Widths in blocks of this many channels run fastest on the engines that there are. */
 const BLOCK = 8;
@@ -29,14 +30,14 @@ export async function planLatency(
   mutator: ChannelMutator,
   graph: Graph,
   wanted: Bound,
-  counting: Counting,
+  planFor: Planner,
   signal: AbortSignal,
 ): Promise<LatencyPlan> {
   const latency = await measureLayers(engine, graph, signal);
   const masks = mutator.state;
   const measured = new Map<string, LatencyComparison>();
   const attempt = async (asked: number): Promise<Trial> => {
-    const plan = planChoices(mutator, { latency: asked }, counting, { latency, multiple: BLOCK });
+    const plan = planFor({ latency: asked }, { latency, multiple: BLOCK });
     const time = async (): Promise<LatencyComparison> => {
       mutator.setChoices(plan.choices);
       return compareLatency(engine, graph, mutator.exportSubnet().graph, signal);

@@ -1,6 +1,7 @@
 import type { LoadedModel } from '../../formats/index.js';
-import { type Bound, type ChannelMutator, type Counting, type Plan, planChoices } from '../../pruning/index.js';
+import type { Bound, ChannelMutator, Plan } from '../../pruning/index.js';
 import { fileBytes } from '../artifacts.js';
+import type { Planner } from './plan-target.js';
 
 const MOST_TRIES = 6;
 
@@ -24,12 +25,12 @@ export async function planSize(
   sizeBytes: number,
   mutator: ChannelMutator,
   wanted: Bound,
-  counting: Counting,
+  planFor: Planner,
 ): Promise<Plan> {
   const bound = typeof wanted === 'number' ? wanted * sizeBytes : wanted.at_most;
   const masks = mutator.state;
   const attempt = async (weightBytes: number): Promise<Trial> => {
-    const plan = planChoices(mutator, { size: { at_most: weightBytes } }, counting);
+    const plan = planFor({ size: { at_most: weightBytes } });
     mutator.setChoices(plan.choices);
     return { plan, fileBytes: await fileBytes(model, mutator.exportSubnet().graph) };
   };

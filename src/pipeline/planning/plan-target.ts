@@ -3,7 +3,16 @@ import { EspalierError } from '../../errors.js';
 import type { LoadedModel } from '../../formats/index.js';
 import type { Graph } from '../../graph/graph.js';
 import type { PruneConfig } from '../../prune-config/index.js';
-import { type ChannelMutator, type Plan, planChoices, ratioChoices, type Target } from '../../pruning/index.js';
+import {
+  type Allocation,
+  type ChannelMutator,
+  type Plan,
+  type PlanOptions,
+  planChoices,
+  ratioChoices,
+  type SensitivityCurve,
+  type Target,
+} from '../../pruning/index.js';
 import type { LatencyComparison } from './latency.js';
 import { planLatency } from './plan-latency.js';
 import { planSize } from './plan-size.js';
@@ -17,6 +26,9 @@ export interface PlannedTarget {
   readonly comparison?: LatencyComparison;
 }
 
+/** Choices for a target, as the config shares out what goes. */
+export type Planner = (target: Target, options?: Pick<PlanOptions, 'latency' | 'multiple'>) => Plan;
+
 export interface PlanContext {
   /** Takes latencies. */
   readonly stopwatch: Engine;
@@ -28,6 +40,8 @@ export interface PlanContext {
   readonly mutator: ChannelMutator;
   readonly config: PruneConfig;
   readonly signal: AbortSignal;
+  /** By unit, where they were measured: what the network loses by it. */
+  readonly sensitivities?: ReadonlyMap<string, SensitivityCurve>;
 }
 
 /**
@@ -48,11 +62,20 @@ export async function planTarget(context: PlanContext): Promise<PlannedTarget> {
 /** Size and latency are known by writing and by running; the others are counted. */
 async function planFor(
   target: Target,
-  { stopwatch, model, sizeBytes, graph, mutator, config: { counting }, signal }: PlanContext,
+  { stopwatch, model, sizeBytes, graph, mutator, config: { counting, allocation }, signal, sensitivities }: PlanContext,
 ): Promise<{ plan: Plan; comparison?: LatencyComparison }> {
-  if (target.size !== undefined) return { plan: await planSize(model, sizeBytes, mutator, target.size, counting) };
-  if (target.latency !== undefined) return planLatency(stopwatch, mutator, graph, target.latency, counting, signal);
-  return { plan: planChoices(mutator, target, counting) };
+  const shared = sensitivities
+    ? { allocation: 'sensitivity' as const, sensitivities }
+    : { allocation: withoutSamples(allocation) };
+  const plan: Planner = (wanted, options) => planChoices(mutator, wanted, counting, { ...options, ...shared });
+  if (target.size !== undefined) return { plan: await planSize(model, sizeBytes, mutator, target.size, plan) };
+  if (target.latency !== undefined) return planLatency(stopwatch, mutator, graph, target.latency, plan, signal);
+  return { plan: plan(target) };
+}
+
+/** How channels are shared out where nothing was measured. */
+function withoutSamples(allocation: Allocation = 'sensitivity'): Allocation {
+  return allocation === 'sensitivity' ? 'global' : allocation;
 }
 
 function nothingToPrune(mutator: ChannelMutator, graph: Graph): EspalierError {

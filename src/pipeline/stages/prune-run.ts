@@ -6,7 +6,6 @@ import type { FinetuneConfig } from '../../prune-config/index.js';
 import type { PruneStep, Subnet, Trainer } from '../../pruning/index.js';
 import type { ScheduleRow, TrainingSummary } from '../../report/unit-report.js';
 import { VERSION } from '../../version.js';
-import { Calibration } from '../feeding/calibration.js';
 import type { JobData } from '../feeding/job-data.js';
 import type { Score } from '../measuring/score.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';
@@ -14,13 +13,12 @@ import { type Checkpoint, findCheckpoint, findEpochEnd, saveCheckpoint } from '.
 import type { MemoryBudget } from '../training/micro-batch.js';
 import { deliverableWeights, SubnetTrainer } from '../training/subnet-trainer.js';
 import { reportScore, trainingSummary, warnOfFrozen } from '../training/training-report.js';
-import type { Measured } from './baseline.js';
-import { rankChannels } from './rank-channels.js';
+import type { Ranked } from './rank-channels.js';
 import { recoverSubnet } from './recover.js';
 import { type Importances, unitImportances } from './report-rows.js';
 import type { Job } from './stage.js';
 
-export type Pruned = Measured & PruneRecord;
+export type Pruned = Ranked & PruneRecord;
 
 interface PruneRecord {
   /** One row a prune step. */
@@ -41,7 +39,7 @@ interface PruneRecord {
  * to where it was stopped).
  * @throws the signal's reason when it stopped before the first prune step
  */
-export async function pruneAndFinetune(job: Job, measured: Measured): Promise<Pruned> {
+export async function pruneAndFinetune(job: Job, measured: Ranked): Promise<Pruned> {
   const { checkpointDir } = job.spec;
   const fingerprint = fingerprintOf(job.spec);
   const checkpoint = await findCheckpoint(checkpointDir, fingerprint, (damage) => {
@@ -66,18 +64,16 @@ function fingerprintOf({ model, dataset, config }: JobSpec): string {
 class PruneRun {
   /** Warnings of the job before this; a checkpoint has the others, of earlier attempts too. */
   private readonly warnedBefore: number;
-  private readonly calibration: Calibration;
   private record: PruneRecord = { schedule: [], importances: {} };
 
   /** @param checkpoint to go on from */
   constructor(
     private readonly job: Job,
-    private readonly measured: Measured,
+    private readonly measured: Ranked,
     private readonly fingerprint: string,
     private readonly checkpoint: Checkpoint | undefined,
   ) {
     this.warnedBefore = job.warnings.length;
-    this.calibration = new Calibration(job, measured);
   }
 
   async run(): Promise<PruneRecord> {
@@ -85,7 +81,6 @@ class PruneRun {
     const { data, algorithm } = this.measured;
     const { mutator } = algorithm;
     const finetune = data?.scored ? spec.config.finetune : undefined;
-    await rankChannels(this.job, this.measured, this.calibration);
     try {
       if (finetune && data) await this.withTraining(finetune, data);
       else await this.withoutTraining();
@@ -190,7 +185,7 @@ class PruneRun {
 
   /** The full weights that recovery sets. */
   private async recover({ step, pruneTimes }: PruneStep): Promise<ReadonlyMap<string, Tensor>> {
-    const recovered = await recoverSubnet(this.job, this.measured, this.calibration, step === pruneTimes - 1);
+    const recovered = await recoverSubnet(this.job, this.measured, step === pruneTimes - 1);
     if (!recovered) return new Map();
     this.updateRow({ recovery: recovered.row });
     return recovered.weights;

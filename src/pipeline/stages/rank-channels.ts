@@ -1,25 +1,75 @@
-import { OBS_CRITERION } from '../../pruning/index.js';
-import { rankChannelsByLoss } from '../../recovery/index.js';
-import type { Calibration } from '../feeding/calibration.js';
+import type { PruneConfig } from '../../prune-config/index.js';
+import type { ChannelMutator } from '../../pruning/index.js';
+import { type Block, type Reading, rankByLoss, readUnits } from '../../recovery/index.js';
+import { Calibration } from '../feeding/calibration.js';
+import { planTarget } from '../planning/plan-target.js';
+import { findSensitivities } from '../planning/sensitivities.js';
 import type { Measured } from './baseline.js';
-import type { Job } from './stage.js';
+import { type Job, stage } from './stage.js';
 
-/** Measures on samples what channels are worth, where the units' criterion goes by that and there are samples. */
-export async function rankChannels(
-  { spec, signal, listener, progress }: Job,
-  { data, graph, engine, algorithm: { mutator } }: Measured,
-  calibration: Calibration,
-): Promise<void> {
-  const { method } = spec.config.recovery;
-  if ((!data && method !== 'least_squares') || mutator.criterion !== OBS_CRITERION.name) return;
-  progress.begin('pruning');
+export interface Ranked extends Measured {
+  readonly calibration: Calibration;
+}
+
+/**
+ * Measures on samples what channels are worth to the layers that read them, and units to the network, where the config goes by that and
+ * there are samples; then plans the widths anew.
+ */
+export const rankChannels = stage('pruning', async (job, measured: Measured): Promise<Ranked> => {
+  const { config } = job.spec;
+  const { algorithm, graph, engine } = measured;
+  const { mutator } = algorithm;
+  const calibration = new Calibration(job, measured);
+  const allocates = isAllocatedBySensitivity(config);
+  if (!mutator.ranksBySamples && !allocates) return { ...measured, calibration };
   const blocks = await calibration.blocks();
-  if (blocks.length === 0) return;
-  const units = mutator.mutableUnits.map(({ name, numChannels, channelUnit }) => {
+  if (blocks.length === 0) return { ...measured, calibration };
+  const readings = await readUnits(graph, readUnitsOf(mutator), blocks, { engine, signal: job.signal });
+  if (mutator.ranksBySamples) rankUnits(job, mutator, readings);
+  const planned = allocates ? await planAnew(job, measured, blocks, readings) : undefined;
+  if (planned) algorithm.setTarget(planned.choices);
+  return { ...measured, ...(planned ? { planned } : {}), calibration };
+});
+
+/** Ratios say the widths themselves. */
+function isAllocatedBySensitivity({ allocation, algorithm }: PruneConfig): boolean {
+  return (allocation ?? 'sensitivity') === 'sensitivity' && algorithm.target_pruning_ratio === undefined;
+}
+
+function readUnitsOf(mutator: ChannelMutator) {
+  return mutator.mutableUnits.map(({ name, numChannels, channelUnit }) => {
     const readers = channelUnit.inputRelated.filter(({ passThrough }) => !passThrough);
     return { name, numChannels, readers };
   });
-  const losses = await rankChannelsByLoss(graph, units, blocks, { engine, signal });
+}
+
+function rankUnits(
+  { listener, signal }: Job,
+  mutator: ChannelMutator,
+  readings: ReadonlyMap<string, readonly Reading[]>,
+): void {
+  const units = mutator.mutableUnits;
+  const losses = new Map<string, Float64Array>();
+  for (const { name, numChannels } of units) {
+    signal.throwIfAborted();
+    const own = readings.get(name)!;
+    if (own.length > 0) losses.set(name, rankByLoss(own, numChannels));
+  }
   mutator.setLosses(losses);
   listener.log(`channels of ${losses.size} of ${units.length} units are ranked by samples`);
+}
+
+async function planAnew(
+  { spec: { config }, signal, listener, progress }: Job,
+  { graph, engine, algorithm: { mutator }, ...measured }: Measured,
+  blocks: readonly Block[],
+  readings: ReadonlyMap<string, readonly Reading[]>,
+) {
+  const onProgress = (share: number): void => progress.within('pruning', share);
+  const sensitivities = await findSensitivities({ engine, graph, mutator, blocks, readings, signal, onProgress });
+  if (!sensitivities) {
+    listener.log('widths go by importance: to try each unit by itself would take too long for a network of this size');
+    return undefined;
+  }
+  return planTarget({ ...measured, graph, mutator, config, signal, sensitivities });
 }

@@ -2,8 +2,7 @@ import type { Tensor } from '../../graph/tensor.js';
 import type { PruneConfig } from '../../prune-config/index.js';
 import { RECIPES, type Recipe, recover } from '../../recovery/index.js';
 import type { RecoveryRow } from '../../report/unit-report.js';
-import type { Calibration } from '../feeding/calibration.js';
-import type { Measured } from './baseline.js';
+import type { Ranked } from './rank-channels.js';
 import type { Job } from './stage.js';
 
 /** After prune steps that others follow: what is recovered there is trained, and pruned again. */
@@ -37,12 +36,16 @@ export interface RecoveredWeights {
  */
 export async function recoverSubnet(
   { spec, signal, listener, progress }: Job,
-  { data, graph, engine, algorithm: { mutator } }: Pick<Measured, 'data' | 'graph' | 'engine' | 'algorithm'>,
-  calibration: Calibration,
+  {
+    graph,
+    engine,
+    calibration,
+    algorithm: { mutator },
+  }: Pick<Ranked, 'graph' | 'engine' | 'calibration' | 'algorithm'>,
   isLast: boolean,
 ): Promise<RecoveredWeights | undefined> {
   const { method } = spec.config.recovery;
-  if (method === 'none' || (method === 'auto' && !data)) return undefined;
+  if (method === 'none') return undefined;
   progress.begin('recovering');
   const subnet = mutator.exportSubnet();
   const selection = mutator.selection();

@@ -27,7 +27,9 @@ export function unitRows(mutator: ChannelMutator, importances: Importances): Uni
       num_channels: unit.numChannels,
       kept: unit.activatedChannels,
       ratio: unit.activatedChannels / unit.numChannels,
-      importance: values ? { criterion: unit.criterion, values } : { criterion: 'position', values: [] },
+      importance: values
+        ? { criterion: unit.criterion(mutator.importanceSource), values }
+        : { criterion: 'position', values: [] },
       kept_indices: [...unit.keptIndices],
       output_related: outputRelated.map(({ name, start, end }) => ({ name, start, end })),
       input_related: inputRelated.map(({ name, start, end }) => ({ name, start, end })),

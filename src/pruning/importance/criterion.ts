@@ -16,6 +16,10 @@ export interface Criterion extends Named {
    * model asks it of every unit. Absent: the importances are computed to see.
    */
   ranks?(unit: ChannelUnit, source: ImportanceSource): boolean;
+  /** True where it goes by what was measured on samples, as far as something was. */
+  readonly bySamples?: boolean;
+  /** What a unit's channels were really ranked by. Absent: by this criterion. */
+  taken?(unit: ChannelUnit, source: ImportanceSource): string;
 }
 
 /** Whether a criterion has something to rank a unit's channels by. */
@@ -26,11 +30,21 @@ export function canRank(criterion: Criterion, unit: ChannelUnit, source: Importa
 /** See {@link l1Importance}. */
 export const L1_CRITERION: Criterion = { name: 'l1', importance: l1Importance, ranks: l1Ranks };
 
-/** See {@link obsImportance}. */
-export const OBS_CRITERION: Criterion = { name: 'obs', importance: obsImportance, ranks: l1Ranks };
+const byLoss = {
+  importance: obsImportance,
+  ranks: l1Ranks,
+  bySamples: true,
+  taken: (unit: ChannelUnit, source: ImportanceSource): string => (source.losses?.(unit.name) ? 'obs' : 'l1'),
+};
 
-/** Every criterion that comes with Espalier. */
-export const CRITERIA: readonly Criterion[] = [L1_CRITERION, OBS_CRITERION];
+/** What the samples allow: see {@link obsImportance}. */
+export const AUTO_CRITERION: Criterion = { name: 'auto', ...byLoss };
+
+/** See {@link obsImportance}. */
+export const OBS_CRITERION: Criterion = { name: 'obs', ...byLoss };
+
+/** Every criterion that comes with Espalier; the first is what units take where nothing else is said. */
+export const CRITERIA: readonly Criterion[] = [AUTO_CRITERION, L1_CRITERION, OBS_CRITERION];
 
 /**
  * The importances that a criterion gave, if they can rank the unit's channels.

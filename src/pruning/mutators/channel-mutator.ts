@@ -113,6 +113,11 @@ export class ChannelMutator {
     return this.#config.channel_unit_cfg?.criterion;
   }
 
+  /** Whether some unit goes by what is measured on samples: see {@link setLosses}. */
+  get ranksBySamples(): boolean {
+    return this.mutableUnits.some((unit) => unit.ranksBySamples);
+  }
+
   get parseType(): string {
     return this.#config.parse_cfg?.type ?? 'ChannelAnalyzer';
   }

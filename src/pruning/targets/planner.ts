@@ -1,8 +1,10 @@
 import { EspalierError } from '../../errors.js';
 import type { ChannelMutator } from '../mutators/index.js';
 import { DEFAULT_FLOOR } from '../units/index.js';
+import { type Allocation, type SensitivityCurve, stepTaker } from './allocations.js';
 import { CostModel, type LatencyModel, type SubnetCost } from './cost-model.js';
-import { type RankedChannels, rankUnits } from './ranked-channels.js';
+import { rankUnits } from './ranked-channels.js';
+import type { Step } from './steps.js';
 
 /** What a subnet costs, in the words of results and reports. */
 export interface Prediction {
@@ -44,6 +46,10 @@ export interface PlanOptions {
   readonly multiple?: number;
   /** Needed for a target of latency. */
   readonly latency?: LatencyModel;
+  /** Default `global`. */
+  readonly allocation?: Allocation;
+  /** By unit name, for the allocation `sensitivity`. */
+  readonly sensitivities?: ReadonlyMap<string, SensitivityCurve>;
 }
 
 /** What a MAC is: see {@link Cost}. */
@@ -65,9 +71,8 @@ const MEASURES: Readonly<Record<Measure, (cost: SubnetCost, counting: Counting) 
 /**
  * Finds choices whose subnet meets a target and stays close below it.
  *
- * All channels of all units are ranked together by importance, each unit's divided by its mean so that layers compare.
- * Channels go in that order, in the steps that each unit's rounding allows and down to its floor, until the target is
- * met; then what still fits comes back, the most important first.
+ * Channels go in the order of the {@link Allocation}, in the steps that each unit's rounding allows and down to its floor, until the
+ * target is met; then what still fits comes back, the last to go first.
  * @param counting what a MAC is, for targets in MACs.
  * @returns the plan; where even the floors cost too much, the plan of the floors with `reachable` false.
  * @throws EspalierError CONFIG_INVALID for a target that has to be measured (peak memory, accuracy; latency without a model).
@@ -76,7 +81,7 @@ export function planChoices(
   mutator: ChannelMutator,
   target: Target,
   counting: Counting,
-  { floor = DEFAULT_FLOOR, multiple = 1, latency }: PlanOptions = {},
+  { floor = DEFAULT_FLOOR, multiple = 1, latency, allocation = 'global', sensitivities }: PlanOptions = {},
 ): Plan {
   const measure = measureOf(target, latency !== undefined);
   const units = mutator.mutableUnits;
@@ -88,8 +93,8 @@ export function planChoices(
   const wanted = target[measure]!;
   const bound = typeof wanted === 'number' ? wanted * now() : wanted.at_most;
   const fits = () => now() <= bound;
-  const steps = allSteps(ranked);
-  search(model, ranked, steps, fits);
+  const curves = units.map(({ name }) => sensitivities?.get(name));
+  const steps = stepTaker(allocation, curves, now)(model, ranked, fits);
   fillBack(model, steps, fits);
   return {
     choices: Object.fromEntries(units.map((unit, u) => [unit.name, unit.choiceFor(model.counts[u])])),
@@ -147,60 +152,7 @@ function prediction(cost: SubnetCost, counting: Counting, hasLatency: boolean): 
   };
 }
 
-/** A step of a unit from one allowed number of channels down to the next. */
-interface Step {
-  readonly unit: number;
-  readonly from: number;
-  readonly to: number;
-  /** The mean normalised importance of the channels that go; never less than that of the unit's step before. */
-  readonly score: number;
-  /** The share of its channels that the unit has before the step: of equal scores the fullest unit goes first. */
-  readonly share: number;
-}
-
-/** Steps in the order in which they are taken: the least important first, a unit's own from its full width down. */
-function allSteps(ranked: readonly RankedChannels[]): Step[] {
-  const steps = ranked.flatMap(({ scores, counts }, unit) => {
-    let floor = 0;
-    return counts
-      .slice(1)
-      .map((from, i) => ({ from, to: counts[i] }))
-      .reverse()
-      .map(({ from, to }): Step => {
-        const lost = scores.subarray(to, from);
-        floor = Math.max(floor, lost.reduce((sum, score) => sum + score, 0) / lost.length);
-        return { unit, from, to, score: floor, share: from / scores.length };
-      });
-  });
-  return steps.sort((a, b) => a.score - b.score || b.share - a.share || a.unit - b.unit);
-}
-
-/** Takes the fewest steps after which the target is met; all of them when it never is. */
-function search(
-  model: CostModel,
-  ranked: readonly RankedChannels[],
-  steps: readonly Step[],
-  fits: () => boolean,
-): void {
-  const take = (number: number): void => {
-    const counts = ranked.map(({ counts: allowed }) => allowed[allowed.length - 1]);
-    for (const { unit, to } of steps.slice(0, number)) counts[unit] = to;
-    counts.forEach((count, unit) => {
-      model.set(unit, count);
-    });
-  };
-  let least = 0;
-  let most = steps.length;
-  while (least < most) {
-    const middle = (least + most) >> 1;
-    take(middle);
-    if (fits()) most = middle;
-    else least = middle + 1;
-  }
-  take(least);
-}
-
-/** Gives units their next larger number, the most important step first, as long as the target holds. */
+/** Gives units their next larger number, the last step first, as long as the target holds. */
 function fillBack(model: CostModel, steps: readonly Step[], fits: () => boolean): void {
   if (!fits()) return;
   for (const { unit, from, to } of steps.toReversed()) {

@@ -22,8 +22,12 @@ export class CriterionChannelUnit extends MutableChannelUnit {
     });
   }
 
-  override get criterion(): string {
-    return this.#criterion.name;
+  override criterion(source: ImportanceSource): string {
+    return this.#criterion.taken?.(this.channelUnit, source) ?? this.#criterion.name;
+  }
+
+  override get ranksBySamples(): boolean {
+    return this.#criterion.bySamples ?? false;
   }
 
   override unfitReason(source: ImportanceSource): Reason | undefined {
@@ -42,7 +46,7 @@ export class CriterionChannelUnit extends MutableChannelUnit {
       if (!importance) throw new Error(`finds nothing to rank unit ${this.name} by`);
       return requireImportances(importance, this.channelUnit);
     } catch (cause) {
-      throw new EspalierError('IMPORTANCE_INVALID', `criterion ${this.criterion} ${(cause as Error).message}`);
+      throw new EspalierError('IMPORTANCE_INVALID', `criterion ${this.#criterion.name} ${(cause as Error).message}`);
     }
   }
 

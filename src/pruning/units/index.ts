@@ -27,8 +27,14 @@ export interface UnitType extends Named {
   create(channelUnit: ChannelUnit, args: UnitArgs, setup: UnitSetup): MutableChannelUnit;
 }
 
-/** Every unit type that comes with Espalier. A mutator can be given more. */
+/** Every unit type that comes with Espalier; the first is what mutators take where nothing else is said. A mutator can be given more. */
 export const UNIT_TYPES: readonly UnitType[] = [
+  {
+    name: 'CriterionChannelUnit',
+    takesCriterion: true,
+    create: (unit, args, { criterion = CRITERIA[0], mutable }) =>
+      new CriterionChannelUnit(unit, criterion, args, mutable),
+  },
   {
     name: 'L1ChannelUnit',
     aliases: ['L1MutableChannelUnit'],
@@ -38,12 +44,6 @@ export const UNIT_TYPES: readonly UnitType[] = [
     name: 'SequentialChannelUnit',
     aliases: ['SequentialMutableChannelUnit'],
     create: (unit, args, { mutable }) => new SequentialChannelUnit(unit, args, mutable),
-  },
-  {
-    name: 'CriterionChannelUnit',
-    takesCriterion: true,
-    create: (unit, args, { criterion = CRITERIA[0], mutable }) =>
-      new CriterionChannelUnit(unit, criterion, args, mutable),
   },
   {
     name: 'OneShotChannelUnit',

@@ -44,8 +44,13 @@ export abstract class MutableChannelUnit {
   }
 
   /** What {@link importance} goes by, for reports. */
-  get criterion(): string {
+  criterion(_source: ImportanceSource): string {
     return 'position';
+  }
+
+  /** Whether it goes by what was measured on samples, where something was. */
+  get ranksBySamples(): boolean {
+    return false;
   }
 
   /** Why this kind of unit can't take this unit's channels, though they could be pruned. */

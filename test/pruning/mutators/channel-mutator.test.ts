@@ -248,7 +248,7 @@ describe('config template', () => {
     expect(mutator.configTemplate({ onlyMutableUnits: true, withUnitInitArgs: true, withChannels: true })).toEqual({
       type: 'ChannelMutator',
       channel_unit_cfg: {
-        type: 'L1ChannelUnit',
+        type: 'CriterionChannelUnit',
         default_args: { choice_mode: 'ratio', divisor: 1, min_value: 1, min_ratio: 0.9 },
         units: {
           [A]: {

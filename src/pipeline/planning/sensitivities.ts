@@ -1,0 +1,106 @@
+import type { Engine } from '../../engine/index.js';
+import { graphCost } from '../../graph/cost.js';
+import type { Graph } from '../../graph/graph.js';
+import type { ChannelMutator, MutableChannelUnit, SensitivityCurve } from '../../pruning/index.js';
+import { type Block, measureSensitivities, type Reading, type Trial } from '../../recovery/index.js';
+
+/** Shares of a unit's channels at which the network is tried; the first ones where it costs too much. */
+const SHARES = [0.5, 0.25, 0.75, 0.125, 0.375, 0.625] as const;
+const FEWEST_SHARES = 3;
+const MOST_SAMPLES = 128;
+const FEWEST_SAMPLES = 16;
+/** Multiply-adds of all trials: fewer samples, then fewer shares are taken to stay below, as long as there are enough of both. */
+const WANTED_MACS = 4e11;
+/** More than this is not spent on it. */
+const MOST_MACS = 4e12;
+
+export interface TrialPlan {
+  readonly samples: number;
+  readonly shares: readonly number[];
+}
+
+/**
+ * How finely a network's units are tried.
+ * @param macs of one sample
+ * @returns undefined where even the coarsest way would take too long
+ */
+export function planTrials(units: number, macs: number, samples: number): TrialPlan | undefined {
+  const most = Math.min(samples, MOST_SAMPLES);
+  const fewest = Math.min(most, FEWEST_SAMPLES);
+  const each = units * macs;
+  const affordable = Math.floor(WANTED_MACS / (each * SHARES.length));
+  if (affordable >= fewest) return { samples: Math.min(most, affordable), shares: SHARES };
+  const number = Math.max(FEWEST_SHARES, Math.floor(WANTED_MACS / (each * fewest)));
+  if (number * each * fewest > MOST_MACS) return undefined;
+  return { samples: fewest, shares: SHARES.slice(0, number) };
+}
+
+export interface SensitivityContext {
+  readonly engine: Engine;
+  readonly graph: Graph;
+  readonly mutator: ChannelMutator;
+  readonly blocks: readonly Block[];
+  readonly readings: ReadonlyMap<string, readonly Reading[]>;
+  readonly signal: AbortSignal;
+  readonly onProgress: (share: number) => void;
+}
+
+/**
+ * What the network loses by each unit, by how many channels it keeps, with the channels that the unit would keep. The mutator is left
+ * as it was.
+ * @returns undefined where it would take too long
+ */
+export async function findSensitivities({
+  graph,
+  mutator,
+  blocks,
+  readings,
+  ...options
+}: SensitivityContext): Promise<ReadonlyMap<string, SensitivityCurve> | undefined> {
+  const units = mutator.mutableUnits;
+  const samples = blocks.reduce((n, block) => n + block.samples, 0);
+  const plan = planTrials(units.length, graphCost(graph).macs, samples);
+  if (!plan) return undefined;
+  const counts = units.map((unit) => countsOf(unit, plan.shares));
+  const masks = mutator.state;
+  const number = counts.reduce((n, each) => n + each.length, 0);
+  try {
+    const trials = trialsOf(mutator, counts);
+    return await measureSensitivities(graph, readings, firstOf(blocks, plan.samples), trials, number, options);
+  } finally {
+    mutator.restoreState(masks);
+  }
+}
+
+/** The numbers of channels next to the shares that the unit may keep, ascending. */
+function countsOf(unit: MutableChannelUnit, shares: readonly number[]): number[] {
+  const reachable = unit.reachableCounts().filter((count) => count < unit.numChannels);
+  if (reachable.length === 0) return [];
+  const nearest = shares.map((share) => {
+    const wanted = share * unit.numChannels;
+    return reachable.reduce((a, b) => (Math.abs(b - wanted) < Math.abs(a - wanted) ? b : a));
+  });
+  return [...new Set(nearest)].sort((a, b) => a - b);
+}
+
+function* trialsOf(mutator: ChannelMutator, counts: readonly (readonly number[])[]): Generator<Trial> {
+  for (const [u, unit] of mutator.mutableUnits.entries()) {
+    const whole = mutator.state;
+    for (const kept of counts[u]) {
+      mutator.setChoices({ [unit.name]: unit.choiceFor(kept) });
+      const subnet = mutator.exportSubnet();
+      const mask = unit.currentMask;
+      mutator.restoreState(whole);
+      yield { unit: unit.name, kept, mask, graph: subnet.graph, slice: subnet.sliceTensors };
+    }
+  }
+}
+
+function firstOf(blocks: readonly Block[], samples: number): Block[] {
+  let taken = 0;
+  return blocks.filter((block) => {
+    const isWanted = taken < samples;
+    taken += block.samples;
+    return isWanted;
+  });
+}

@@ -1,0 +1,113 @@
+import type { SensitivityCurve } from './allocations.js';
+import type { CostModel } from './cost-model.js';
+import type { RankedChannels } from './ranked-channels.js';
+import { type Step, stepsOf } from './steps.js';
+
+/** A unit's channels go in about so many strides. */
+const STRIDES = 32;
+
+interface Options {
+  readonly curves: readonly (SensitivityCurve | undefined)[];
+  /** What the model costs, in the target's measure. */
+  readonly now: () => number;
+  readonly fits: () => boolean;
+}
+
+/**
+ * Always takes the step of the least loss for what it saves, until the target is met (RECOVERY.md 3). Losses of units are taken to add
+ * up. Units that were not measured go last.
+ */
+export function takeBySensitivity(
+  model: CostModel,
+  ranked: readonly RankedChannels[],
+  { curves, now, fits }: Options,
+): Step[] {
+  const left = ranked.map((unit, u) => strides(stepsOf(unit, u), unit.scores.length));
+  const losses = curves.map((curve, u) => curve && interpolation(curve, ranked[u].scores.length));
+  ranked.forEach(({ counts }, u) => {
+    model.set(u, counts[counts.length - 1]);
+  });
+  /** What a unit's next stride loses for what it saves. */
+  const priceOf = (u: number): number => {
+    const { from, to } = left[u][0];
+    const [full, loss] = [now(), losses[u]];
+    model.set(u, to);
+    const saved = full - now();
+    model.set(u, from);
+    if (!(saved > 0)) return Number.POSITIVE_INFINITY;
+    return loss ? (loss(to) - loss(from)) / saved : Number.MAX_VALUE;
+  };
+  const share = (u: number): number => left[u][0].from / ranked[u].scores.length;
+  // A stride saves less once its neighbours are narrower: what a price was is the least that it can be.
+  const prices = left.map(() => Number.NEGATIVE_INFINITY);
+  const fresh = new Set<number>();
+  const goesBefore = (a: number, b: number): boolean => {
+    if (prices[a] !== prices[b]) return prices[a] < prices[b];
+    return fresh.has(a) === fresh.has(b) ? share(a) > share(b) : fresh.has(b);
+  };
+  const taken: Step[] = [];
+  while (!fits()) {
+    const open = left.flatMap((strides, u) => (strides.length > 0 ? [u] : []));
+    if (open.length === 0) break;
+    const cheapest = open.reduce((a, b) => (goesBefore(b, a) ? b : a));
+    if (fresh.has(cheapest)) {
+      const { to, steps } = left[cheapest].shift()!;
+      model.set(cheapest, to);
+      taken.push(...steps);
+      prices[cheapest] = Number.NEGATIVE_INFINITY;
+      fresh.clear();
+    } else {
+      prices[cheapest] = priceOf(cheapest);
+      fresh.add(cheapest);
+    }
+  }
+  return taken;
+}
+
+/** Steps of a unit that are taken at once. */
+interface Stride {
+  readonly from: number;
+  readonly to: number;
+  readonly steps: readonly Step[];
+}
+
+/** Steps put together until each stride takes at least its part of the channels. */
+function strides(steps: readonly Step[], channels: number): Stride[] {
+  const joined: Stride[] = [];
+  for (const step of steps) {
+    const last = joined[joined.length - 1];
+    if (last && last.from - last.to < channels / STRIDES) {
+      joined[joined.length - 1] = { ...last, to: step.to, steps: [...last.steps, step] };
+    } else {
+      joined.push({ from: step.from, to: step.to, steps: [step] });
+    }
+  }
+  return joined;
+}
+
+/** No loss is nothing: between it and another there would be no straight line of logarithms. */
+const LEAST_LOSS = 1e-9;
+
+/**
+ * The loss at any number of channels, never falling as channels go: what was measured lies about on a straight line of logarithms; towards all
+ * channels, where nothing is lost, it falls as the square of the channels that went.
+ */
+function interpolation(curve: SensitivityCurve, channels: number): (kept: number) => number {
+  const points = curve
+    .filter(({ kept }) => kept < channels)
+    .map(({ kept, loss }) => ({ kept, loss: Math.max(LEAST_LOSS, Math.min(loss, Number.MAX_VALUE)) }));
+  for (let i = points.length - 2; i >= 0; i--) {
+    points[i] = { ...points[i], loss: Math.max(points[i].loss, points[i + 1].loss) };
+  }
+  const last = points[points.length - 1];
+  return (kept) => {
+    if (!last || kept >= channels) return 0;
+    if (kept >= last.kept) return last.loss * ((channels - kept) / (channels - last.kept)) ** 2;
+    const above = Math.max(
+      1,
+      points.findIndex((point) => point.kept >= kept),
+    );
+    const [a, b] = [points[above - 1], points[above]];
+    return a.loss * (b.loss / a.loss) ** ((kept - a.kept) / (b.kept - a.kept));
+  };
+}

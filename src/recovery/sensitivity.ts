@@ -1,0 +1,56 @@
+import type { Engine } from '../engine/engine.js';
+import type { Graph } from '../graph/graph.js';
+import { replaceConstants } from '../graph/passes/replace-constants.js';
+import type { Tensor } from '../graph/tensor.js';
+import { compensate } from './compensation.js';
+import { divergence, outputsOf } from './divergence.js';
+import type { Reading } from './readings.js';
+import type { Block } from './sequence.js';
+
+/** The network with one unit alone made narrower. */
+export interface Trial {
+  readonly unit: string;
+  readonly kept: number;
+  /** Of the unit's channels: 0 for those that went. */
+  readonly mask: Uint8Array;
+  readonly graph: Graph;
+  /** Full tensors as the narrower network has them. */
+  slice(full: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor>;
+}
+
+export interface SensitivityOptions {
+  readonly engine: Engine;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((share: number) => void) | undefined;
+}
+
+/**
+ * What a network loses when one unit alone keeps fewer channels, and those stand for the others as well as they can: how far its outputs
+ * are from the original's. Without that, units would be told apart by what recovery mends.
+ * @param trials made when they are needed, one after the other
+ * @param number of trials
+ * @returns by unit, in the order of the trials
+ */
+export async function measureSensitivities(
+  original: Graph,
+  readings: ReadonlyMap<string, readonly Reading[]>,
+  blocks: readonly Block[],
+  trials: Iterable<Trial>,
+  number: number,
+  { engine, signal, onProgress }: SensitivityOptions,
+): Promise<Map<string, { readonly kept: number; readonly loss: number }[]>> {
+  const wanted = await outputsOf(original, blocks, engine);
+  const constants = (id: string): Tensor => original.constants.get(id)!.tensor;
+  const curves = new Map<string, { readonly kept: number; readonly loss: number }[]>();
+  let done = 0;
+  for (const { unit, kept, mask, graph, slice } of trials) {
+    signal?.throwIfAborted();
+    const full = new Map((readings.get(unit) ?? []).flatMap((reading) => [...compensate(reading, mask, constants)]));
+    const found = await outputsOf(replaceConstants(graph, slice(full)), blocks, engine);
+    const loss = divergence(original, found, wanted);
+    curves.set(unit, [...(curves.get(unit) ?? []), { kept, loss }]);
+    done++;
+    onProgress?.(done / number);
+  }
+  return curves;
+}
