@@ -115,7 +115,7 @@ describe('names in configs', () => {
     ['mutator', { algorithm: { mutator_cfg: { type: 'M' } } }, /must be one of "ChannelMutator", .*, found "M"/],
     [
       'criterion for units that take none',
-      { algorithm: unitCfg({ criterion: 'l1' }) },
+      { algorithm: unitCfg({ type: 'SequentialChannelUnit', criterion: 'l1' }) },
       /taken by units of type Criter/,
     ],
   ])('an unknown %s is refused, with the known ones', (_name, config, message) => {
@@ -162,7 +162,12 @@ describe('modules that are no plugins', () => {
 
   test('one that waits for something is waited for', async () => {
     const source = "export default async () => ({ criteria: [{ name: 'mine', importance: () => undefined }] });";
-    expect((await loadParts([await moduleOf(source)])).criteria.map(({ name }) => name)).toEqual(['l1', 'obs', 'mine']);
+    expect((await loadParts([await moduleOf(source)])).criteria.map(({ name }) => name)).toEqual([
+      'auto',
+      'l1',
+      'obs',
+      'mine',
+    ]);
   });
 
   test('one that fails in a job fails the job with a code, and is named', async () => {

@@ -13,6 +13,7 @@ import { loadStock, tf, useCpu } from '../support/tfjs.js';
 const FINETUNE = { epochs: 3, batch_size: 32, optimizer: { type: 'adam', learning_rate: 0.01 } };
 /** Weights change by training alone. */
 const RAW = { recovery: { method: 'none' } };
+const L1 = { mutator_cfg: { channel_unit_cfg: { type: 'L1ChannelUnit' } } };
 const CONFIG = { target: { macs: 0.5 }, algorithm: { prune_times: 2 }, finetune: FINETUNE, ...RAW };
 
 beforeAll(useCpu);
@@ -104,7 +105,13 @@ describe('with labels', () => {
     });
     expect(withoutSeconds((await bench.run(config, { checkpointDir })).outcome)).toEqual(withoutSeconds(outcome));
 
-    const untrained = await bench.run({ target: { macs: 0.5 }, finetune: false, recovery });
+    const untrained = await bench.run({
+      target: { macs: 0.5 },
+      finetune: false,
+      recovery,
+      allocation: 'uniform',
+      algorithm: L1,
+    });
     expect(stagesOf(untrained.outcome)).toEqual(['original', 'pruned', 'recovered', 'exported']);
     const [, before, { stage: _, seconds: __, ...after }, exported] = untrained.outcome.result!.stages;
     expect(exported).toMatchObject(after);

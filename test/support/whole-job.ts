@@ -7,10 +7,13 @@ import { resolveConfig } from '../../src/prune-config/index.js';
 
 const NOBODY = { phase() {}, progress() {}, metric() {}, warning() {}, log() {} };
 
-/** Runs a job on a model as it lies on disk, in this process, with nobody listening. */
+/**
+ * Runs a job on a model as it lies on disk, in this process, with nobody listening. Without data nothing is recovered unless the config
+ * asks for it: what files hold doesn't hang on which numbers weights are.
+ */
 export async function runWholeJob(
   path: string,
-  config: unknown,
+  config: object,
   { data, engine, threads }: Pick<JobSpec, 'engine' | 'threads'> & { readonly data?: string },
 ): Promise<JobOutcome & { readonly outDir: string }> {
   const upload = (at: string) => ({ path: at, name: basename(at), sha256: basename(at) });
@@ -19,7 +22,10 @@ export async function runWholeJob(
     jobId: 'job_1',
     model: upload(path),
     ...(data === undefined ? {} : { dataset: upload(data) }),
-    config: resolveConfig(config, { hasDataset: data !== undefined }),
+    config: resolveConfig(
+      { ...(data === undefined ? { recovery: { method: 'none' } } : {}), ...config },
+      { hasDataset: data !== undefined },
+    ),
     outDir,
     checkpointDir: await mkdtemp(join(tmpdir(), 'espalier-checkpoint-')),
     engine,

@@ -14,7 +14,7 @@ const MADE_STEPS = 80;
 /** A step moves a sample by a gradient: about so many times the multiply-adds of a run. */
 const MACS_OF_STEP = 3;
 /** What samples may cost that nobody asked for: 64 of a ResNet-20 at 32 pixels take 6e11 multiply-adds. */
-const SYNTHESIS = { wantedMacs: 1e12, mostMacs: 3e12, fewestSamples: 16, fewestSteps: 30 } as const;
+const SYNTHESIS = { wantedMacs: 7e11, mostMacs: 6e12, fewestSamples: 16, fewestSteps: 30 } as const;
 /** A block is held in memory as both networks compute it. */
 const BLOCK_SAMPLES = 32;
 /** Blocks that there are at least, since some are fitted to and some judged by. */

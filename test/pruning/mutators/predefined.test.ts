@@ -152,7 +152,9 @@ describe('predefined models', () => {
 
   test('a mutable that the unit type does not take is refused', () => {
     const fault = faultOf(() => prepared(predefined().model, { parse_cfg: { type: 'Predefined' } }));
-    expect(fault.message).toMatch(/CriterionChannelUnit, which takes a SimpleMutableChannel; the model has a Sequential/);
+    expect(fault.message).toMatch(
+      /CriterionChannelUnit, which takes a SimpleMutableChannel; the model has a Sequential/,
+    );
   });
 
   test('a plain graph has no mutables, and a layer without weights no dynamic op', () => {
