@@ -8,7 +8,7 @@ import { type Block, measureSensitivities, type Reading, type Trial } from '../.
 const SHARES = [0.5, 0.25, 0.75, 0.125, 0.375, 0.625] as const;
 const FEWEST_SHARES = 3;
 const MOST_SAMPLES = 128;
-const FEWEST_SAMPLES = 16;
+const FEWEST_SAMPLES = 8;
 /** Multiply-adds of all trials: fewer samples, then fewer shares are taken to stay below, as long as there are enough of both. */
 const WANTED_MACS = 4e11;
 /** More than this is not spent on it. */

@@ -25,7 +25,8 @@ export function stepTaker(
   return (model, ranked, fits) => {
     const order = ORDERS[allocation](ranked);
     takeInOrder(order, model, ranked, fits);
-    return order;
+    // What costs little would come back whole.
+    return allocation === 'uniform' ? order.filter(({ unit, to }) => model.counts[unit] === to) : order;
   };
 }
 

@@ -8,7 +8,7 @@ export interface Step {
   readonly to: number;
 }
 
-/** Takes steps, from all channels on, until the target is met, or all of them; leaves the model so. @returns them in order */
+/** Takes steps, from all channels on, until the target is met, or all of them; leaves the model so. @returns those that may be taken back, in order */
 export type TakeSteps = (model: CostModel, ranked: readonly RankedChannels[], fits: () => boolean) => readonly Step[];
 
 /** All steps that a unit can take, from its full width down. */

@@ -131,6 +131,77 @@ describe('planChoices', () => {
   });
 });
 
+describe('allocations', () => {
+  test('uniform: the same share of every unit', () => {
+    for (const share of [0.7, 0.3]) {
+      const plan = planChoices(prepared(), { macs: share }, 'macs', { allocation: 'uniform' });
+      expect(plan.predicted.macs).toBeLessThanOrEqual(share * plan.baseline.macs);
+      const shares = Object.values(plan.choices);
+      expect(Math.max(...shares) - Math.min(...shares)).toBeLessThan(0.05);
+    }
+  });
+
+  /** Losses at a quarter and a half of the channels. */
+  const curve = (channels: number, [quarter, half]: readonly [number, number]) => [
+    { kept: channels / 4, loss: quarter },
+    { kept: channels / 2, loss: half },
+  ];
+  const planned = (losses: readonly (readonly [number, number] | undefined)[], share: number) => {
+    const mutator = prepared();
+    const sensitivities = new Map(
+      mutator.mutableUnits.flatMap(({ name, numChannels }, u) => {
+        const own = losses[u];
+        return own ? [[name, curve(numChannels, own)] as const] : [];
+      }),
+    );
+    return planChoices(mutator, { macs: share }, 'macs', { allocation: 'sensitivity', sensitivities });
+  };
+
+  test.each([0.9, 0.6, 0.3, 0.1])('sensitivity: meets a target of %d and stays within 2%% below it', (share) => {
+    const plan = planned(
+      [
+        [1, 0.2],
+        [0.5, 0.1],
+        [0.4, 0.2],
+        [0.1, 0.01],
+      ],
+      share,
+    );
+    expect(plan.reachable).toBe(true);
+    expect(plan.predicted.macs).toBeLessThanOrEqual(share * plan.baseline.macs);
+    expect(plan.predicted.macs).toBeGreaterThan(0.98 * share * plan.baseline.macs);
+  });
+
+  test('sensitivity: channels go where the network loses least for what it saves', () => {
+    const [stem, c1, down] = Object.values(
+      planned(
+        [
+          [9, 3],
+          [1e-3, 1e-4],
+          [9, 3],
+          [9, 3],
+        ],
+        0.6,
+      ).choices,
+    );
+    expect(c1).toBeLessThan(0.6);
+    expect(stem).toBeGreaterThan(0.9);
+    expect(down).toBeGreaterThan(0.9);
+  });
+
+  test('sensitivity: losses that grow later weigh nothing before; what was not measured goes last', () => {
+    const shares = Object.values(planned([[9, 1e-6], [9, 1], undefined, [9, 1]], 0.8).choices);
+    expect(shares[0]).toBeLessThan(shares[1]);
+    expect(shares[2]).toBe(1);
+  });
+
+  test('sensitivity without a measurement is a plan all the same', () => {
+    const plan = planned([undefined, undefined, undefined, undefined], 0.5);
+    expect(plan.reachable).toBe(true);
+    expect(Math.min(...Object.values(plan.choices))).toBeGreaterThan(0.3);
+  });
+});
+
 test('ratioChoices gives one ratio to every unit, or takes them by name', () => {
   const mutator = prepared();
   expect(Object.values(ratioChoices(mutator, 0.5))).toEqual([0.5, 0.5, 0.5, 0.5]);

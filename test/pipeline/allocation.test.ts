@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { planTrials } from '../../src/pipeline/planning/sensitivities.js';
+import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
+import { useCpu } from '../support/tfjs.js';
+
+let bench: JobBench;
+beforeAll(async () => {
+  await useCpu();
+  bench = await openJobBench(smallClassifier(), { train: 128, validation: 60 });
+});
+
+const BASE = { target: { macs: 0.5 }, finetune: false } as const;
+
+async function reportOf(config: object, options: Parameters<JobBench['run']>[1] = {}) {
+  const { outDir, outcome, recording } = await bench.run({ ...BASE, ...config }, options);
+  expect(outcome.result!.pruned.macs / outcome.result!.baseline.macs).toBeLessThanOrEqual(0.5);
+  const { schedule, units } = JSON.parse(await readFile(join(outDir, 'report.json'), 'utf8'));
+  const criteria = units.map((unit: { importance: { criterion: string } }) => unit.importance.criterion);
+  return { choices: Object.values<number>(schedule[0].choices), criteria, progress: recording.progress };
+}
+
+test('with samples, channels and widths go by them, the same way again', async () => {
+  const { choices, criteria, progress } = await reportOf({});
+  expect(criteria).toEqual(['obs', 'obs']);
+  expect(progress).toEqual([...progress].sort((a, b) => a - b));
+  expect((await reportOf({ allocation: 'sensitivity' })).choices).toEqual(choices);
+  expect((await reportOf({ allocation: 'global' })).choices).not.toEqual(choices);
+});
+
+test('uniform widths are of one share', async () => {
+  const { choices } = await reportOf({ allocation: 'uniform' });
+  expect(Math.abs(choices[0] - choices[1])).toBeLessThan(0.13);
+});
+
+test('without samples channels go by their weights, widths by importance', async () => {
+  const none = { recovery: { method: 'none' } };
+  const { choices, criteria } = await reportOf(none, { data: false });
+  expect(criteria).toEqual(['l1', 'l1']);
+  expect((await reportOf({ ...none, allocation: 'global' }, { data: false })).choices).toEqual(choices);
+});
+
+test('L1ChannelUnit, named, goes by weights where there are samples, too', async () => {
+  const algorithm = { mutator_cfg: { channel_unit_cfg: { type: 'L1ChannelUnit' } } };
+  expect((await reportOf({ algorithm })).criteria).toEqual(['l1', 'l1']);
+});
+
+describe('how finely units are tried', () => {
+  test('small networks at all shares, with all samples that help', () => {
+    expect(planTrials(12, 4e7, 1000)).toEqual({ samples: 128, shares: expect.objectContaining({ length: 6 }) });
+    expect(planTrials(2, 1e5, 20)).toEqual({ samples: 20, shares: expect.objectContaining({ length: 6 }) });
+  });
+
+  test('larger ones with fewer samples, then at fewer shares', () => {
+    expect(planTrials(30, 1e8, 1000)!.samples).toBeLessThan(128);
+    expect(planTrials(40, 4e9, 1000)).toEqual({ samples: 8, shares: [0.5, 0.25, 0.75] });
+  });
+
+  test('none where that is too much still', () => {
+    expect(planTrials(200, 1e11, 1000)).toBeUndefined();
+  });
+});
