@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { planTrials } from '../../src/pipeline/planning/sensitivities.js';
@@ -59,5 +59,36 @@ describe('how finely units are tried', () => {
 
   test('none where that is too much still', () => {
     expect(planTrials(200, 1e11, 1000)).toBeUndefined();
+  });
+});
+
+describe('a job that goes on', () => {
+  const RANKED = /are ranked by samples/;
+  const config = { ...BASE, seed: 3 };
+  const runIn = (checkpointDir: string, own: object = config) => bench.run(own, { checkpointDir });
+  const hasRanked = ({ recording }: { recording: { logs: string[] } }) =>
+    recording.logs.some((line) => RANKED.test(line));
+
+  test('keeps what it has chosen, and does not measure again', async () => {
+    const checkpointDir = await mkdtemp(join(bench.folder, 'kept-'));
+    const first = await runIn(checkpointDir);
+    expect(hasRanked(first)).toBe(true);
+    const again = await runIn(checkpointDir);
+    expect(hasRanked(again)).toBe(false);
+    const bytes = ({ outDir }: { outDir: string }) => readFile(join(outDir, 'model.zip'));
+    expect((await bytes(again)).equals(await bytes(first))).toBe(true);
+    expect(hasRanked(await runIn(checkpointDir, { ...config, seed: 4 }))).toBe(true);
+  });
+
+  test.each([
+    ['is cut off', (text: string) => text.slice(0, text.length / 2)],
+    ['has another number', (text: string) => text.replace(/(\d)(?=\D*$)/, (d) => String((Number(d) + 1) % 10))],
+    ['is no object', () => 'null'],
+  ])('measures again where the file %s', async (_what, damage) => {
+    const checkpointDir = await mkdtemp(join(bench.folder, 'kept-'));
+    await runIn(checkpointDir);
+    const path = join(checkpointDir, 'choices.json');
+    await writeFile(path, damage(await readFile(path, 'utf8')));
+    expect(hasRanked(await runIn(checkpointDir))).toBe(true);
   });
 });

@@ -2,8 +2,10 @@ import type { PruneConfig } from '../../prune-config/index.js';
 import type { ChannelMutator } from '../../pruning/index.js';
 import { type Block, type Reading, rankByLoss, readUnits } from '../../recovery/index.js';
 import { Calibration } from '../feeding/calibration.js';
+import { findChoices, type KeptChoices, keepChoices } from '../planning/kept-choices.js';
 import { planTarget } from '../planning/plan-target.js';
 import { findSensitivities } from '../planning/sensitivities.js';
+import { fingerprintOf } from '../training/fingerprint.js';
 import type { Measured } from './baseline.js';
 import { type Job, stage } from './stage.js';
 
@@ -16,20 +18,31 @@ export interface Ranked extends Measured {
  * there are samples; then plans the widths anew.
  */
 export const rankChannels = stage('pruning', async (job, measured: Measured): Promise<Ranked> => {
-  const { config } = job.spec;
-  const { algorithm, graph, engine } = measured;
-  const { mutator } = algorithm;
+  const { checkpointDir } = job.spec;
+  const { algorithm } = measured;
   const calibration = new Calibration(job, measured);
-  const allocates = isAllocatedBySensitivity(config);
-  if (!mutator.ranksBySamples && !allocates) return { ...measured, calibration };
-  const blocks = await calibration.blocks();
-  if (blocks.length === 0) return { ...measured, calibration };
-  const readings = await readUnits(graph, readUnitsOf(mutator), blocks, { engine, signal: job.signal });
-  if (mutator.ranksBySamples) rankUnits(job, mutator, readings);
-  const planned = allocates ? await planAnew(job, measured, blocks, readings) : undefined;
-  if (planned) algorithm.setTarget(planned.choices);
-  return { ...measured, ...(planned ? { planned } : {}), calibration };
+  const fingerprint = fingerprintOf(job.spec);
+  const kept = await findChoices(checkpointDir, fingerprint);
+  const { choices, losses } = kept ?? (await choose(job, measured, calibration));
+  if (!kept) await keepChoices(checkpointDir, fingerprint, { choices, losses });
+  algorithm.mutator.setLosses(new Map(Object.entries(losses).map(([unit, each]) => [unit, Float64Array.from(each)])));
+  algorithm.setTarget(choices);
+  return { ...measured, calibration };
 });
+
+async function choose(job: Job, measured: Measured, calibration: Calibration): Promise<KeptChoices> {
+  const { config } = job.spec;
+  const { algorithm, graph, engine, planned } = measured;
+  const { mutator } = algorithm;
+  const allocates = isAllocatedBySensitivity(config);
+  const blocks = mutator.ranksBySamples || allocates ? await calibration.blocks() : [];
+  if (blocks.length === 0) return { choices: planned.choices, losses: {} };
+  const readings = await readUnits(graph, readUnitsOf(mutator), blocks, { engine, signal: job.signal });
+  const losses = mutator.ranksBySamples ? rankUnits(job, mutator, readings) : new Map();
+  mutator.setLosses(losses);
+  const { choices } = (allocates ? await planAnew(job, measured, blocks, readings) : undefined) ?? planned;
+  return { choices, losses: Object.fromEntries([...losses].map(([unit, each]) => [unit, [...each]])) };
+}
 
 /** Ratios say the widths themselves. */
 function isAllocatedBySensitivity({ allocation, algorithm }: PruneConfig): boolean {
@@ -47,7 +60,7 @@ function rankUnits(
   { listener, signal }: Job,
   mutator: ChannelMutator,
   readings: ReadonlyMap<string, readonly Reading[]>,
-): void {
+): Map<string, Float64Array> {
   const units = mutator.mutableUnits;
   const losses = new Map<string, Float64Array>();
   for (const { name, numChannels } of units) {
@@ -55,8 +68,8 @@ function rankUnits(
     const own = readings.get(name)!;
     if (own.length > 0) losses.set(name, rankByLoss(own, numChannels));
   }
-  mutator.setLosses(losses);
   listener.log(`channels of ${losses.size} of ${units.length} units are ranked by samples`);
+  return losses;
 }
 
 async function planAnew(

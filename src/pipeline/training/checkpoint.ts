@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Warning } from '../../contract.js';
 import type { Tensor } from '../../graph/tensor.js';
@@ -8,6 +8,7 @@ import type { ScheduleRow } from '../../report/unit-report.js';
 import type { StageLogState } from '../measuring/stage-log.js';
 import type { Importances } from '../stages/report-rows.js';
 import type { BestPoint } from './best-point.js';
+import { writeDurably } from './durable-file.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 import type { TrainerState } from './subnet-trainer.js';
 
@@ -41,7 +42,7 @@ type Plain = Omit<Checkpoint, 'constants' | 'slots' | 'stopping'> & {
 const EPOCH_END = 'checkpoint.safetensors';
 const WITHIN_EPOCH = 'checkpoint-within-epoch.safetensors';
 
-/** Written to a temporary name, fsynced, renamed: a kill leaves the old checkpoint or the new one. */
+/** A kill leaves the old checkpoint or the new one. */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
   const { constants, slots, stopping, ...rest } = checkpoint;
   const { best, ...waiting } = stopping;
@@ -54,15 +55,7 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   const plain = JSON.stringify({ ...rest, stopping: { ...waiting, ...(best ? { best: bestPoint } : {}) } });
   const bytes = encodeSafetensors(tensors, { checkpoint: plain, sha256: digest(tensors, plain) });
   const name = checkpoint.within ? WITHIN_EPOCH : EPOCH_END;
-  const temporary = join(folder, `${name}.tmp`);
-  const file = await open(temporary, 'w');
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, join(folder, name));
+  await writeDurably(folder, name, bytes);
 }
 
 /** `onDamaged` hears of a file that is not what was written; it counts as none. */
