@@ -15,4 +15,4 @@ export { RECIPES, type Recipe, type RecipeName, type Recovered, recover } from '
 export { rankByLoss } from './selection.js';
 export { measureSensitivities, type Trial } from './sensitivity.js';
 export type { Block } from './sequence.js';
-export { synthesizeSamples } from './synthesis/index.js';
+export { sampleLayout, synthesizeSamples } from './synthesis/index.js';

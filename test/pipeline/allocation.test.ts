@@ -1,8 +1,10 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { writeNpz } from '../../examples/write-npz.js';
 import { planTrials } from '../../src/pipeline/planning/sensitivities.js';
 import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
+import { seededRandom } from '../support/seeded-random.js';
 import { useCpu } from '../support/tfjs.js';
 
 let bench: JobBench;
@@ -44,6 +46,36 @@ test('without samples channels go by their weights, widths by importance', async
 test('L1ChannelUnit, named, goes by weights where there are samples, too', async () => {
   const algorithm = { mutator_cfg: { channel_unit_cfg: { type: 'L1ChannelUnit' } } };
   expect((await reportOf({ algorithm })).criteria).toEqual(['l1', 'l1']);
+});
+
+describe('samples that are noise', () => {
+  const noiseIn = async (folder: string): Promise<string> => {
+    const random = seededRandom(5);
+    const uint8 = (shape: number[]) => ({
+      dtype: 'uint8' as const,
+      shape,
+      data: Uint8Array.from({ length: shape.reduce((a, b) => a * b) }, () => 256 * random()),
+    });
+    const path = join(folder, 'noise.npz');
+    await writeNpz(path, { x_train: uint8([64, 24, 24, 1]), x_test: uint8([32, 24, 24, 1]) });
+    return path;
+  };
+
+  test('are left aside, and that is told', async () => {
+    const { outcome, outDir } = await bench.run(BASE, { dataPath: await noiseIn(bench.folder) });
+    expect(outcome.warnings.map(({ code }) => code)).toContain('SAMPLES_ARE_NOISE');
+    expect(outcome.result!.stages.map(({ stage }) => stage)).not.toContain('recovered');
+    const { units } = JSON.parse(await readFile(join(outDir, 'report.json'), 'utf8'));
+    expect(units[0].importance.criterion).toBe('l1');
+  });
+
+  test('are gone by where a method is named', async () => {
+    const config = { ...BASE, recovery: { method: 'least_squares' } };
+    const { outcome, outDir } = await bench.run(config, { dataPath: await noiseIn(bench.folder) });
+    expect(outcome.warnings.map(({ code }) => code)).toContain('SAMPLES_ARE_NOISE');
+    const { schedule } = JSON.parse(await readFile(join(outDir, 'report.json'), 'utf8'));
+    expect(schedule[0].recovery.samples).toBe(64);
+  });
 });
 
 describe('how finely units are tried', () => {

@@ -7,6 +7,7 @@ import { gatherAxis } from '../../graph/tensor.js';
 import { type Block, synthesizeSamples } from '../../recovery/index.js';
 import type { Job } from '../stages/stage.js';
 import type { JobData } from './job-data.js';
+import { neighbourCorrelation } from './neighbour-correlation.js';
 
 /** Where there are no data. */
 const MADE_SAMPLES = 64;
@@ -23,6 +24,9 @@ const LEAST_BLOCKS = 4;
 const DEFAULT_BYTES = 2 ** 30;
 /** Of the memory that a job may hold. */
 const MEMORY_SHARE = 0.3;
+
+/** Of neighbouring values: below, samples are noise. */
+const LEAST_CORRELATION = 0.1;
 
 /** What samples are for. */
 export interface Calibrated {
@@ -45,6 +49,7 @@ export class Calibration {
   readonly #job: Pick<Job, 'spec' | 'listener' | 'signal'>;
   readonly #subject: Calibrated;
   #made: readonly Block[] | undefined;
+  #isNoise: boolean | undefined;
 
   constructor(job: Pick<Job, 'spec' | 'listener' | 'signal'>, subject: Calibrated) {
     this.#job = job;
@@ -59,9 +64,28 @@ export class Calibration {
    */
   async blocks(options: Wanted = {}): Promise<readonly Block[]> {
     const { data } = this.#subject;
-    if (data) return await this.#drawn(data, options);
+    if (data) {
+      const drawn = await this.#drawn(data, options);
+      this.#isNoise ??= this.#findNoise(drawn);
+      if (!this.#isNoise) return drawn;
+    }
     this.#made ??= await this.#make();
     return this.#made;
+  }
+
+  /**
+   * Whether the samples are left aside as noise: a network that is fitted to such is ruined for what it is meant for, and nothing that is
+   * measured on them would tell.
+   */
+  #findNoise([{ feeds }]: readonly Block[]): boolean {
+    const { graph } = this.#subject;
+    const { method } = this.#job.spec.config.recovery;
+    const found = [...feeds].map(([id, x]) => neighbourCorrelation(graph, id, x));
+    if (!found.every((correlation) => correlation !== undefined && correlation < LEAST_CORRELATION)) return false;
+    const isLeftAside = method === 'auto';
+    const message = `neighbouring values of the samples hang together no more than noise does (correlation ${found.map((c) => c!.toFixed(3)).join(', ')}); ${isLeftAside ? 'channels are not chosen by them, nor weights set' : 'weights that are set by noise suit nothing else'}: send samples of what the model is for`;
+    this.#job.listener.warning({ code: 'SAMPLES_ARE_NOISE', message });
+    return isLeftAside;
   }
 
   async #drawn({ train, scaling }: JobData, { beside, most = Number.POSITIVE_INFINITY }: Wanted): Promise<Block[]> {
