@@ -3,9 +3,10 @@ import type { Graph } from '../graph/graph.js';
 import { replaceConstants } from '../graph/passes/replace-constants.js';
 import type { Tensor } from '../graph/tensor.js';
 import { compensate } from './compensation.js';
-import { divergence, outputsOf } from './divergence.js';
+import { divergence } from './divergence.js';
 import type { Reading } from './readings.js';
 import type { Block } from './sequence.js';
+import { Tails } from './tails.js';
 
 /** The network with one unit alone made narrower. */
 export interface Trial {
@@ -39,14 +40,15 @@ export async function measureSensitivities(
   number: number,
   { engine, signal, onProgress }: SensitivityOptions,
 ): Promise<Map<string, { readonly kept: number; readonly loss: number }[]>> {
-  const wanted = await outputsOf(original, blocks, engine);
+  const tails = new Tails(original, blocks, engine);
+  const wanted = await tails.original();
   const constants = (id: string): Tensor => original.constants.get(id)!.tensor;
   const curves = new Map<string, { readonly kept: number; readonly loss: number }[]>();
   let done = 0;
   for (const { unit, kept, mask, graph, slice } of trials) {
     signal?.throwIfAborted();
     const full = new Map((readings.get(unit) ?? []).flatMap((reading) => [...compensate(reading, mask, constants)]));
-    const found = await outputsOf(replaceConstants(graph, slice(full)), blocks, engine);
+    const found = await tails.outputsOf(replaceConstants(graph, slice(full)));
     const loss = divergence(original, found, wanted);
     curves.set(unit, [...(curves.get(unit) ?? []), { kept, loss }]);
     done++;
