@@ -26,7 +26,7 @@ test('a connection whose body ends after the answer, while the server closes, is
   const half = `--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n${body}`.slice(0, 2000);
   socket.write(half);
   const [answer] = await once(socket, 'data');
-  expect(String(answer)).toMatch(/^HTTP\/1\.1 413 [^]*connection: keep-alive/i);
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 413 (.|\r\n)*connection: keep-alive/i);
   const closed = h.app.close();
   await new Promise<void>((resolve) => socket.write(body.slice(half.length), () => resolve()));
   await closed;
