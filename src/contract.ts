@@ -22,10 +22,6 @@ export const PHASES = [
 ] as const;
 export type Phase = (typeof PHASES)[number];
 
-/** What a model's file may be, in the order in which they are tried. */
-export const FORMATS = ['tfjs-layers', 'onnx'] as const;
-export type FormatId = (typeof FORMATS)[number];
-
 /** What a data set's file may be, in the order in which they are tried. */
 export const DATASET_FORMATS: readonly DatasetInspection['kind'][] = ['npz', 'images'];
 

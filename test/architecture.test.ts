@@ -16,9 +16,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   graph: ['errors'],
   checks: ['errors'],
   'prune-config': ['checks', 'errors', 'pruning'],
+  'model-formats': ['formats'],
   'onnx-proto': ['errors', 'graph'],
   archive: ['errors'],
-  formats: [...LEAVES, 'archive', 'contract'],
+  formats: [...LEAVES, 'archive', 'contract', 'model-formats'],
   autodiff: LEAVES,
   pruning: LEAVES,
   // Imported for what it adds to classes: see DRAWS.
@@ -40,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   storage: [...SERVICE_LEAVES, 'config'],
   jobs: [...SERVICE_LEAVES, 'config', 'storage'],
   queue: [...SERVICE_LEAVES, 'config', 'jobs', 'storage'],
-  api: [...SERVICE_LEAVES, 'installed-engines', 'webgpu', 'config', 'jobs', 'queue', 'storage'],
+  api: [...SERVICE_LEAVES, 'installed-engines', 'model-formats', 'webgpu', 'config', 'jobs', 'queue', 'storage'],
   client: ['errors'],
   'data-dir': ['jobs', 'private-files', 'storage'],
   backup: ['data-dir', 'jobs', 'private-files'],
@@ -68,6 +69,8 @@ interface Import {
   readonly from: string;
   readonly target: string;
   readonly typeOnly: boolean;
+  /** `import()`: loaded when it is called. */
+  readonly isLazy: boolean;
 }
 
 function sources(folder: string): string[] {
@@ -82,7 +85,12 @@ function importsOf(file: string): Import[] {
   const text = readFileSync(join(ROOT, file), 'utf8');
   const pattern =
     /(?:^|\n)\s*(import|export)\s+(?:(type\s)?[^;'"]*?from\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;
-  return [...text.matchAll(pattern)].map((m) => ({ from: file, target: m[3] ?? m[4], typeOnly: m[2] !== undefined }));
+  return [...text.matchAll(pattern)].map((m) => ({
+    from: file,
+    target: m[3] ?? m[4],
+    typeOnly: m[2] !== undefined,
+    isLazy: m[4] !== undefined,
+  }));
 }
 
 /** The source file that an import means. */
@@ -129,6 +137,12 @@ test('drawing is imported where the framework is handed out, and nowhere else', 
 test('what processes say to each other costs nothing to load', () => {
   const loads = imports.filter(({ from, typeOnly }) => from === 'src/contract.ts' && !typeOnly);
   expect(loads).toEqual([]);
+});
+
+test('to name the formats of models loads none of them', () => {
+  const loads = imports.filter(({ from }) => from === 'src/model-formats.ts');
+  expect(loads.filter(({ isLazy }) => isLazy).length).toBeGreaterThan(1);
+  expect(loads.filter(({ typeOnly, isLazy }) => !typeOnly && !isLazy)).toEqual([]);
 });
 
 test('heavy libraries stay in their folders', () => {

@@ -5,6 +5,7 @@ import { OpenAnswers } from './open-answers.js';
 import { parseJson } from './parse-json.js';
 import { useAuth } from './plugins/auth.js';
 import { useBodyPace } from './plugins/body-pace.js';
+import { useClosing } from './plugins/closing.js';
 import { useConnectionLimit } from './plugins/connection-limit.js';
 import { useDocs } from './plugins/docs.js';
 import { useEarlyAnswers } from './plugins/early-answers.js';
@@ -35,6 +36,7 @@ export async function addApi(root: FastifyInstance, services: Services): Promise
   for (const { schema } of [Problem, Model, Dataset, Units, Job, JobSummary, Config, Artifact, Report])
     app.addSchema(schema);
 
+  useClosing(root);
   useConnectionLimit(root);
   useEarlyAnswers(root, Math.max(services.limits.uploadBytes, services.limits.datasetUploadBytes));
   useProblems(root);

@@ -1,13 +1,9 @@
-import { FORMATS } from '../contract.js';
 import { EspalierError } from '../errors.js';
-import type { FileSet, FormatId, ModelFormat } from './format.js';
-import { ONNX } from './onnx/index.js';
-import { TFJS_LAYERS } from './tfjs-layers/index.js';
-
-const READERS: Readonly<Record<FormatId, ModelFormat>> = { 'tfjs-layers': TFJS_LAYERS, onnx: ONNX };
+import { FORMATS } from '../model-formats.js';
+import type { FileSet, ModelFormat } from './format.js';
 
 /** Every model file format that is read, in the order in which they are tried. */
-export const MODEL_FORMATS: readonly ModelFormat[] = FORMATS.map((id) => READERS[id]);
+export const MODEL_FORMATS: readonly ModelFormat[] = await Promise.all(Object.values(FORMATS).map((load) => load()));
 
 /**
  * The format of an upload.

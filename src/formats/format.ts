@@ -1,13 +1,12 @@
 import type { FileSet } from '../archive/index.js';
-import type { FormatId, Warning } from '../contract.js';
+import type { Warning } from '../contract.js';
 import type { Graph } from '../graph/graph.js';
 
 export type { FileSet } from '../archive/index.js';
-export type { FormatId } from '../contract.js';
 
 /** A model read from a user's file, which can be written back narrower. */
 export interface LoadedModel {
-  readonly format: FormatId;
+  readonly format: string;
   /** The model's own name, where the file has one. */
   readonly name: string;
   /** All outputs, all weights. Constant ids and node names are stable: equal bytes give equal ids. */
@@ -38,8 +37,8 @@ export interface ReadOptions {
 }
 
 /** One model file format. `match` sniffs cheaply and never throws. */
-export interface ModelFormat {
-  readonly id: FormatId;
+export interface ModelFormat<Id extends string = string> {
+  readonly id: Id;
   /** Which files it takes, for whoever sent others. */
   readonly takes: string;
   match(files: FileSet): Promise<boolean>;

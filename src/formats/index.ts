@@ -8,5 +8,5 @@ export {
   writeZip,
 } from '../archive/index.js';
 export { detectFormat, MODEL_FORMATS } from './detect.js';
-export type { FileSet, FormatId, LoadedModel, ModelFormat, ReadOptions, WriteOptions } from './format.js';
+export type { FileSet, LoadedModel, ModelFormat, ReadOptions, WriteOptions } from './format.js';
 export { findOnnxFiles } from './onnx/onnx-file.js';

@@ -9,6 +9,7 @@ import {
   BUILT_IN_PARTS,
   choiceFault,
   defaultArgsOf,
+  fitPruneSteps,
   keepsAll,
   type PartRows,
   parametersOf,
@@ -190,30 +191,11 @@ function resolveAlgorithm(
       parse_cfg: { type: parse },
     },
     ...parameters,
-    ...('prune_times' in parts.parameters && { prune_times: pruneTimesOf(parameters, finetune, report) }),
+    ...fitPruneSteps(parts.parameters, parameters, finetune ? finetune.epochs : 0, (name, fault) =>
+      report(`/algorithm${pointer(name)}`, fault),
+    ),
     ...(target !== undefined && { target_pruning_ratio: target }),
   };
-}
-
-/** The prune steps of an algorithm that has `prune_times`, which must fit in the epochs where it has `step_freq`. */
-function pruneTimesOf(
-  { step_freq = 1, prune_times }: { readonly step_freq?: number; readonly prune_times?: number },
-  finetune: FinetuneConfig | false | undefined,
-  report: Report,
-): number {
-  const epochs = finetune ? finetune.epochs : 0;
-  const mostSteps = finetune ? Math.ceil(epochs / step_freq) : 1;
-  const pruneTimes = prune_times ?? Math.min(3, mostSteps);
-  // With one epoch steps are iterations apart; how many there are only the data can tell.
-  if (pruneTimes > mostSteps && epochs !== 1) {
-    report(
-      '/algorithm/prune_times',
-      finetune
-        ? `${pruneTimes} prune steps of ${step_freq} epochs need more than ${(pruneTimes - 1) * step_freq} epochs, found ${epochs}; at most ${mostSteps} fit`
-        : `must be 1 without finetuning, found ${pruneTimes}: prune steps are epochs apart`,
-    );
-  }
-  return pruneTimes;
 }
 
 /**

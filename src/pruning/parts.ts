@@ -1,5 +1,5 @@
 import { LONGEST_PART_NAME } from '../checks/index.js';
-import { ALGORITHM_TYPES } from './algorithms/index.js';
+import { ALGORITHM_TYPES, pruneStepsFault } from './algorithms/index.js';
 import type { Named } from './config/named.js';
 import { CRITERIA } from './importance/index.js';
 import { MUTATOR_TYPES } from './mutators/index.js';
@@ -57,8 +57,10 @@ function checkLists(plugin: unknown): void {
       const needed = NEEDED[list as keyof FrameworkParts];
       if (typeof entry[needed] !== 'function') throw new Error(`${list}: ${entry.name} has no function ${needed}`);
       checkNames(list, entry);
-      const bare = Object.entries(entry.parameters ?? {}).find(([, schema]) => typeof schema !== 'object');
+      const bare = Object.entries(entry.parameters ?? {}).find(([, schema]) => Object(schema) !== schema);
       if (bare) throw new Error(`${list}: ${entry.name} has no schema of its parameter ${bare[0]}`);
+      const unfit = pruneStepsFault(entry.parameters ?? {});
+      if (unfit !== undefined) throw new Error(`${list}: ${entry.name}: parameter ${unfit}`);
       checkTold(list as keyof FrameworkParts, entry);
     }
   }

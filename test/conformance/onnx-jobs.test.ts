@@ -29,7 +29,7 @@ describeShared('third-party ONNX models', 'models/onnx', (folder) => {
 
       const path = join(outDir, 'model.onnx');
       const bytes = new Uint8Array(await readFile(path));
-      if (hasChecker) checkOnnxFile(path);
+      if (hasChecker) await checkOnnxFile(path);
       // What is read from the bytes computes what onnxruntime makes of the bytes themselves.
       const { graph } = await readOnnxBytes(bytes);
       const feeds = randomFeeds(graph, 1);

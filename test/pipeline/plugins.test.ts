@@ -147,6 +147,16 @@ describe('modules that are no plugins', () => {
       "export default () => ({ algorithms: [{ name: 'a', parameters: { b: 1 }, create() {} }] });",
       /algorithms: a has no schema of its parameter b/,
     ],
+    [
+      'prune steps by a parameter that there is not',
+      "export default ({ pruneSteps }) => ({ algorithms: [{ name: 'a', parameters: { b: pruneSteps({ every: 'c', default: 3 }) }, create() {} }] });",
+      /algorithms: a: parameter b: there is no parameter c/,
+    ],
+    [
+      'prune steps of no number',
+      "export default ({ pruneSteps }) => ({ algorithms: [{ name: 'a', parameters: { b: pruneSteps({}) }, create() {} }] });",
+      /algorithms: a: parameter b: x-prune-steps needs a "default" of 1 or more/,
+    ],
     ['no maker', "export default () => ({ algorithms: [{ name: 'a' }] });", /algorithms: a has no function create/],
   ])('%s', async (_name, source, message) => {
     const loaded = loadParts([await moduleOf(source)]);

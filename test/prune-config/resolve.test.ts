@@ -249,9 +249,18 @@ describe('an algorithm with parameters of its own', () => {
     rounds: { type: 'object', properties: { most: { type: 'integer', default: 3 } }, additionalProperties: false },
     note: { type: 'string' },
   };
+  const rounds = {
+    pause: { type: 'integer', minimum: 1, default: 3 },
+    rounds: { type: 'integer', minimum: 1, 'x-prune-steps': { every: 'pause', default: 4 } },
+  };
   const rows: PartRows = {
     ...BUILT_IN_PARTS,
-    algorithms: [...BUILT_IN_PARTS.algorithms, { name: 'Once', aliases: ['OneTime'], parameters }, { name: 'Plain' }],
+    algorithms: [
+      ...BUILT_IN_PARTS.algorithms,
+      { name: 'Once', aliases: ['OneTime'], parameters },
+      { name: 'Plain' },
+      { name: 'Rounds', parameters: rounds },
+    ],
   };
   /** As they come from another process. */
   const installed: PartRows = JSON.parse(JSON.stringify(rows));
@@ -287,6 +296,23 @@ describe('an algorithm with parameters of its own', () => {
   test('resolved, it resolves to itself', () => {
     const once = resolveConfig({ algorithm: { type: 'Once' } }, { hasDataset: true, installed });
     expect(resolveConfig(once, { hasDataset: true, installed })).toEqual(once);
+  });
+
+  test.each([
+    [12, {}, 4],
+    [7, {}, 3],
+    [7, { pause: 6 }, 2],
+    [1, {}, 1],
+    [7, { rounds: 2 }, 2],
+  ])('what counts its prune steps is fitted to %i epochs, whatever its name: %j gives %i', (epochs, given, fit) => {
+    const config = { algorithm: { type: 'Rounds', ...given }, finetune: { epochs } };
+    expect(resolveConfig(config, { hasDataset: true, installed }).algorithm).toMatchObject({ rounds: fit });
+  });
+
+  test('prune steps that do not fit are told at the parameter that counts them', () => {
+    expect(faultsOf({ type: 'Rounds', pause: 5, rounds: 3 })).toEqual([
+      '/algorithm/rounds: 3 prune steps of 5 epochs need more than 10 epochs, found 6; at most 2 fit',
+    ]);
   });
 
   test('one without has those of IteAlgorithm', () => {

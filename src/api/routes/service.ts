@@ -1,7 +1,8 @@
 import Type from 'typebox';
-import { DATASET_FORMATS, FORMATS } from '../../contract.js';
+import { DATASET_FORMATS } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
 import { installedEngines } from '../../installed-engines.js';
+import { FORMATS } from '../../model-formats.js';
 import { BUILT_IN_PARTS } from '../../prune-config/index.js';
 import { VERSION } from '../../version.js';
 import { findWebGpuFault } from '../../webgpu.js';
@@ -135,7 +136,7 @@ export function serviceRoutes(
     },
     async () => ({
       version: VERSION,
-      formats: [...FORMATS],
+      formats: Object.keys(FORMATS),
       dataset_formats: [...DATASET_FORMATS],
       engines: engineNames,
       devices: await devices(),

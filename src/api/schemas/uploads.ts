@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { MOST_AXES, MOST_CLASSES, MOST_LAYERS, MOST_NAMES, MOST_UNITS } from '../../checks/index.js';
-import { FORMATS } from '../../contract.js';
+import { FORMATS } from '../../model-formats.js';
 import { ByName, Code, FileBytes, Id, Name, Nullable, named, Settings, Sha256, Text, Timestamp } from './common.js';
 import { Warnings } from './jobs.js';
 
@@ -23,7 +23,11 @@ export const Model = named(
   Type.Object(
     {
       id: id('mdl'),
-      format: Code({ description: `What it was read as: ${FORMATS.map((id) => `\`${id}\``).join(' or ')}.` }),
+      format: Code({
+        description: `What it was read as: ${Object.keys(FORMATS)
+          .map((id) => `\`${id}\``)
+          .join(' or ')}.`,
+      }),
       name: Name({ description: "The model's own name, else the file's." }),
       sha256,
       size_bytes: Type.Integer(),

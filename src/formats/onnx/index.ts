@@ -7,7 +7,7 @@ import { findOnnxFiles, openOnnxFile } from './onnx-file.js';
 import { writeModel } from './write/write.js';
 
 /** ONNX models: one `.onnx` file, or a zip of it and the files that hold its weights. */
-export const ONNX: ModelFormat = {
+export const ONNX: ModelFormat<'onnx'> = {
   id: 'onnx',
   takes: 'an ONNX model: an .onnx file, or a zip of it and its external data',
   match: async (files) => findOnnxFiles(files).length > 0,

@@ -13,7 +13,7 @@ import { writeModel } from './write.js';
 const SNIFF_BYTES = 64 * 1024 ** 2;
 
 /** TensorFlow.js LayersModels: a JSON file with `modelTopology` and `weightsManifest`, and its shards. */
-export const TFJS_LAYERS: ModelFormat = {
+export const TFJS_LAYERS: ModelFormat<'tfjs-layers'> = {
   id: 'tfjs-layers',
   takes: 'a TensorFlow.js LayersModel: model.json (with modelTopology and weightsManifest) and its shards',
   match: async (files) => (await findModels(files)).length > 0,

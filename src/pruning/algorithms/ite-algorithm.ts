@@ -9,6 +9,7 @@ import type { DynamicModel } from '../dynamic-ops/dynamic-model.js';
 import type { MutatorParts } from '../mutators/index.js';
 import { type AlgorithmConfig, BaseAlgorithm, type RunOptions } from './base-algorithm.js';
 import { type Choices, PruneSchedule } from './prune-schedule.js';
+import { pruneSteps } from './prune-steps.js';
 import type { Trainer } from './trainer.js';
 
 export interface IteConfig extends AlgorithmConfig {
@@ -28,6 +29,7 @@ const parameters = {
   prune_times: Type.Integer({
     minimum: 1,
     maximum: 10000,
+    ...pruneSteps({ every: 'step_freq', default: 3 }),
     description:
       'Prune steps. Default 3 with finetuning (fewer when there are too few epochs), else 1. The last one, at (prune_times - 1) * step_freq, must come before the last epoch ends.',
   }),

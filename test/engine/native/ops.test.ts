@@ -1,35 +1,23 @@
 import { expect, test } from 'vitest';
-import { openEngine } from '../../../src/engine/index.js';
 import { createNativeEngine } from '../../../src/engine/native/index.js';
 import type { Graph } from '../../../src/graph/graph.js';
+import { FEW } from '../contracts/few.js';
 import { testOps } from '../contracts/ops.js';
 import { testResizing } from '../contracts/resizing.js';
-import { ATTRIBUTE_ROUNDING, ONNXRUNTIME_REFUSES } from '../onnxruntime/refusals.js';
 import { OP_CASES, opGraph } from '../op-cases.js';
 import { Random } from '../random.js';
 import { describeNative } from './native-addon.js';
+import { nativeWithFallback } from './with-fallback.js';
 
-const EDGES = {
-  MaxPool: 'volumes are left to onnxruntime, where a NaN does not win',
-  GlobalMaxPool: 'a NaN does not win',
-  ReduceMax: 'of many axes it is left to onnxruntime, where a NaN does not win',
-  'ReduceSum int32': 'of many axes it is left to onnxruntime, where sums beyond the range do not wrap around',
-  'LogSoftmax float64': 'left to onnxruntime, which makes other of an infinity than of its difference from itself',
-  ReluGrad: 'of many axes it is left to onnxruntime, where infinite gradients are multiplied by 0',
-  LeakyReluGrad: 'of many axes it is left to onnxruntime, where infinite gradients are multiplied by 0',
-  ClipGrad: 'of many axes it is left to onnxruntime, where infinite gradients are multiplied by 0',
-};
-
-/** As jobs open it: what it refuses, as more axes than it has, is computed by onnxruntime, which may refuse it too. */
-const engine = await openEngine({ engine: 'auto', device: 'cpu', threads: 2 });
+const engine = await nativeWithFallback();
 
 describeNative('ops on the native engine and its fallback', () => {
-  testOps({ open: () => engine, mayRefuse: ONNXRUNTIME_REFUSES, edges: EDGES, float64Tolerance: ATTRIBUTE_ROUNDING });
+  testOps(engine, FEW);
 });
 
 describeNative('the native engine', (addon) => {
   const native = createNativeEngine(addon, { threads: 2 });
-  testResizing({ open: () => native });
+  testResizing({ open: () => native }, FEW);
 
   /** Over two axes, as here, and over three, which are left to another engine. */
   test.each(Object.keys(OP_CASES))('leaves %s to another engine for windows over three axes alone', (op) => {

@@ -86,7 +86,7 @@ export async function prune(bytes: Uint8Array, { fileRuns = true, most = 1e-5, b
   if (hasChecker && fileRuns) {
     const path = join(await mkdtemp(join(tmpdir(), 'espalier-onnx-')), 'model.onnx');
     await writeFile(path, written);
-    checkOnnxFile(path);
+    await checkOnnxFile(path);
   }
   return { model, mutator, written, proto: decodeModel(written).graph! };
 }

@@ -3,15 +3,15 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openFileSet } from '../../src/archive/index.js';
-import { createOnnxRuntimeEngine } from '../../src/engine/onnxruntime/index.js';
-import { detectFormat } from '../../src/formats/index.js';
-import { type Tensor, tensor } from '../../src/graph/tensor.js';
-import { CPU_ENGINE } from '../engine/cpu-engine.js';
-import { relativeError, runStock } from '../formats/run-graph.js';
-import { describeShared } from '../shared.js';
-import { loadStock, useCpu, useWasm } from '../support/tfjs.js';
-import { runWholeJob } from '../support/whole-job.js';
+import { openFileSet } from '../../../src/archive/index.js';
+import { createOnnxRuntimeEngine } from '../../../src/engine/onnxruntime/index.js';
+import { detectFormat } from '../../../src/formats/index.js';
+import { type Tensor, tensor } from '../../../src/graph/tensor.js';
+import { CPU_ENGINE } from '../../engine/cpu-engine.js';
+import { relativeError, runStock } from '../../formats/run-graph.js';
+import { describeShared } from '../../shared.js';
+import { loadStock, useCpu, useWasm } from '../../support/tfjs.js';
+import { runWholeJob } from '../../support/whole-job.js';
 
 interface Case {
   /** Units that the report lists as prunable. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
 import { collectReports } from '../contracts/reports.js';
-import { createFixture, type Fixture, jobOf } from './worker-fixture.js';
+import { createFixture, type Fixture, jobOf } from '../workers/worker-fixture.js';
 
 let fixture: Fixture;
 let open: OpenQueue;
