@@ -4,7 +4,8 @@ export interface FilledConfig {
   readonly outputs?: readonly string[];
   readonly ignore: readonly string[];
   readonly finetune?: false | {
-    readonly epochs: number;
+    readonly epochs?: number;
+    readonly budget?: number;
     readonly batch_size: number;
     readonly optimizer: {
       readonly type: 'sgd' | 'adam' | 'adamw' | 'rmsprop';
@@ -31,7 +32,7 @@ export interface FilledConfig {
     }>>;
     readonly validation_split: number;
     readonly shuffle: boolean;
-    readonly distillation?: {
+    readonly distillation?: false | {
       readonly weight: number;
       readonly temperature: number;
     };

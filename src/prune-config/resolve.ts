@@ -16,6 +16,7 @@ import {
   type UnitConfig,
   unitArgsOf,
 } from '../pruning/index.js';
+import { DEFAULT_EPOCHS } from './finetune-schema.js';
 import { type Report, resolveFinetune } from './resolve-finetune.js';
 import type { FinetuneConfig, PruneConfig } from './resolved.js';
 import { type PruneConfigInput, schemaWith } from './schema.js';
@@ -64,7 +65,7 @@ export function resolveConfig(
   const filled = withDefaults(schema, config) as PruneConfig;
   for (const at of NOT_SUPPORTED_YET) if (valueAt(config, at) !== undefined) report(at, 'is not supported yet');
   checkNames(config, parts, installed, report);
-  const finetune = finetuneOf(config.finetune, hasDataset, report);
+  const finetune = finetuneOf(config.finetune, hasDataset, solves(filled.recovery), report);
   checkScaling(config.scaling, hasDataset, report);
   const algorithm = resolveAlgorithm(config, filled, { ...parts, parameters }, finetune, report);
   const target = resolveTarget(config, filled, algorithm, report);
@@ -157,7 +158,7 @@ function resolveTarget(
 
 function resolveAlgorithm(
   input: PruneConfigInput,
-  { algorithm: { mutator_cfg, target_pruning_ratio: ratio, type: _, ...parameters } }: PruneConfig,
+  { algorithm: { mutator_cfg, target_pruning_ratio: ratio, type: _, ...parameters }, recovery }: PruneConfig,
   parts: NamedParts & { readonly parameters: AlgorithmParameters },
   finetune: FinetuneConfig | false | undefined,
   report: Report,
@@ -183,7 +184,7 @@ function resolveAlgorithm(
       parse_cfg: { type: parse },
     },
     ...parameters,
-    ...('prune_times' in parts.parameters && { prune_times: pruneTimesOf(parameters, finetune, report) }),
+    ...('prune_times' in parts.parameters && { prune_times: pruneTimesOf(parameters, finetune, recovery, report) }),
     ...(target !== undefined && { target_pruning_ratio: target }),
   };
 }
@@ -192,9 +193,15 @@ function resolveAlgorithm(
 function pruneTimesOf(
   { step_freq = 1, prune_times }: { readonly step_freq?: number; readonly prune_times?: number },
   finetune: FinetuneConfig | false | undefined,
+  recovery: PruneConfig['recovery'],
   report: Report,
 ): number {
   const epochs = finetune ? finetune.epochs : 0;
+  if (epochs === undefined) {
+    // The data settle them, as many as prune steps need. What is recovered after each step is best pruned at once.
+    const steps = recovery.method === 'none' ? Math.ceil(DEFAULT_EPOCHS.labelled / step_freq) : 1;
+    return prune_times ?? Math.min(3, steps);
+  }
   const mostSteps = finetune ? Math.ceil(epochs / step_freq) : 1;
   const pruneTimes = prune_times ?? Math.min(3, mostSteps);
   // With one epoch steps are iterations apart; how many there are only the data can tell.
@@ -277,13 +284,19 @@ function checkRatios(
   }
 }
 
+/** Whether weights are set by least squares where there are data. */
+function solves({ method }: PruneConfig['recovery']): boolean {
+  return method === 'auto' || method === 'least_squares';
+}
+
 function finetuneOf(
   input: PruneConfigInput['finetune'],
   hasDataset: boolean,
+  solved: boolean,
   report: Report,
 ): FinetuneConfig | false | undefined {
   if (input === false) return false;
-  if (hasDataset) return resolveFinetune(input ?? {}, report);
+  if (hasDataset) return resolveFinetune(input ?? {}, solved, report);
   if (input !== undefined) report('/finetune', 'needs a data set');
   return undefined;
 }

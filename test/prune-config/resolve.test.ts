@@ -48,13 +48,12 @@ describe('defaults', () => {
     });
   });
 
-  test('with a data set: finetuning, three prune steps', () => {
+  test('with a data set: finetuning, as long as the data settle, after one prune step', () => {
     const config = resolveConfig({}, { hasDataset: true });
-    expect(config.algorithm.prune_times).toBe(3);
+    expect(config.algorithm.prune_times).toBe(1);
     expect(config.finetune).toEqual({
-      epochs: 6,
       batch_size: 64,
-      optimizer: { type: 'sgd', learning_rate: 0.01, momentum: 0.9, weight_decay: 0 },
+      optimizer: { type: 'sgd', learning_rate: 0.003, momentum: 0.9, weight_decay: 0.0005 },
       schedule: { type: 'cosine', warmup_epochs: 0 },
       loss: 'auto',
       label_smoothing: 0,
@@ -64,6 +63,30 @@ describe('defaults', () => {
       shuffle: true,
     });
     expect(config.scaling).toBe('auto');
+  });
+
+  test.each([
+    ['none', {}, 0.01, 0, 3],
+    ['statistics', {}, 0.01, 0, 1],
+    ['least_squares', {}, 0.003, 0.0005, 1],
+    ['auto', {}, 0.003, 0.0005, 1],
+    ['auto', { type: 'sgd', learning_rate: 0.1, weight_decay: 0 }, 0.1, 0, 1],
+    ['auto', { type: 'adamw' }, 0.001, 0.01, 1],
+  ])(
+    'recovery "%s" with %j: learning rate %d, weight decay %d, %d prune steps',
+    (method, optimizer, rate, decay, steps) => {
+      const config = { recovery: { method }, finetune: { optimizer } };
+      const { algorithm, finetune } = resolveConfig(config, { hasDataset: true });
+      expect(finetune).toMatchObject({ optimizer: { learning_rate: rate, weight_decay: decay } });
+      expect(algorithm.prune_times).toBe(steps);
+    },
+  );
+
+  test('epochs that are named bound the prune steps, whatever the budget', () => {
+    const config = { finetune: { epochs: 2, budget: 1e15 }, algorithm: { prune_times: 3 } };
+    expect(faults(config)).toEqual([expect.stringMatching(/^\/algorithm\/prune_times: 3 prune steps/)]);
+    const { epochs: _, ...open } = config.finetune;
+    expect(faults({ ...config, finetune: open })).toEqual([]);
   });
 
   test('with one epoch steps are iterations apart, and only the data tell how many fit', () => {
@@ -80,7 +103,7 @@ describe('defaults', () => {
       optimizer: { type: 'adamw' },
     };
     expect(resolveConfig({ finetune: config }, { hasDataset: true }).finetune).toMatchObject({
-      distillation: { weight: 0.5, temperature: 2 },
+      distillation: { weight: 0.5, temperature: 4 },
       augmentation: { horizontal_flip: false, vertical_flip: false, crop_padding: 0, mixup: 0 },
       early_stopping: { patience: 3 },
       heads: { boxes: { weight: 1 } },
@@ -289,7 +312,7 @@ describe('an algorithm with parameters of its own', () => {
   });
 
   test('one without has those of IteAlgorithm', () => {
-    expect(resolved({ type: 'Plain' })).toMatchObject({ step_freq: 1, prune_times: 3, linear_schedule: true });
+    expect(resolved({ type: 'Plain' })).toMatchObject({ step_freq: 1, prune_times: 1, linear_schedule: true });
   });
 });
 
