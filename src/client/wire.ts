@@ -64,6 +64,23 @@ export interface JobView {
       /** Since the row before, measuring included; of the first, since the job began to run. */
       seconds: number;
     }[];
+    /** Networks of the same widths, where `controls` asked for them. */
+    controls?: {
+      /**
+       * `random`: channels chosen at random, recovered and trained the same way. `scratch`: fresh weights, trained as
+       * long.
+       */
+      control: 'random' | 'scratch';
+      /** As in `pruned`. */
+      accuracy: number | null;
+      loss: number | null;
+      /** As in `pruned`. */
+      agreement: number | null;
+      /** That the accuracy is of; where there is none, that the agreement is of. None was learned from. */
+      samples: number;
+      /** 95% interval (Wilson) of the accuracy; where there is none, of an agreement that is a share of samples. */
+      interval: number[] | null;
+    }[];
     baseline: {
       /**
        * Share of the validation samples (pixels, sides) that are right, the mean over outputs; null without labels of
@@ -641,6 +658,11 @@ export interface PruneConfigInput {
     mean: number[];
     std: number[];
   };
+  /**
+   * What the delivered model is held against, at its own widths: `random` channels, recovered and trained the same way;
+   * `scratch`, fresh weights that are trained as long. Each takes about as long as the job itself. Default [].
+   */
+  controls?: ('random' | 'scratch')[];
   /** `macs` counts products of conv and dense layers; `mmrazor` counts as that estimator. Default `macs`. */
   counting?: 'macs' | 'mmrazor';
   /** Stop after planning. Default false. */

@@ -56,6 +56,7 @@ export interface FilledConfig {
     readonly mean: readonly number[];
     readonly std: readonly number[];
   };
+  readonly controls: readonly ('random' | 'scratch')[];
   readonly counting: 'macs' | 'mmrazor';
   readonly dry_run: boolean;
   readonly seed: number;

@@ -67,6 +67,7 @@ export function resolveConfig(
   checkNames(config, parts, installed, report);
   const finetune = finetuneOf(config.finetune, hasDataset, solves(filled.recovery), report);
   checkScaling(config.scaling, hasDataset, report);
+  checkControls(filled, hasDataset, finetune !== false, report);
   const algorithm = resolveAlgorithm(config, filled, { ...parts, parameters }, finetune, report);
   const target = resolveTarget(config, filled, algorithm, report);
   checkTwice(config.outputs ?? [], report);
@@ -299,6 +300,14 @@ function finetuneOf(
   if (hasDataset) return resolveFinetune(input ?? {}, solved, report);
   if (input !== undefined) report('/finetune', 'needs a data set');
   return undefined;
+}
+
+function checkControls({ controls }: PruneConfig, hasDataset: boolean, trains: boolean, report: Report): void {
+  for (const [i, control] of controls.entries()) {
+    if (!hasDataset) report(`/controls/${i}`, 'needs a data set to measure by');
+    else if (control === 'scratch' && !trains) report(`/controls/${i}`, 'needs training, and finetune is false');
+    if (controls.indexOf(control) < i) report(`/controls/${i}`, `"${control}" is there twice`);
+  }
 }
 
 function checkScaling(scaling: PruneConfigInput['scaling'], hasDataset: boolean, report: Report): void {

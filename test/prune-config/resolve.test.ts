@@ -42,6 +42,7 @@ describe('defaults', () => {
       ignore: [],
       recovery: { method: 'auto', samples: 1000 },
       scaling: 'auto',
+      controls: [],
       counting: 'macs',
       dry_run: false,
       seed: 0,
@@ -185,7 +186,7 @@ test('the order of the fields does not go by that of what was sent', () => {
       '"optimizer":{"type":"rmsprop","learning_rate":0.001,"rho":0.9,"momentum":0,"epsilon":1e-7,"weight_decay":0},' +
       '"schedule":{"type":"step","step_size":2,"gamma":0.1,"warmup_epochs":0},' +
       '"loss":"auto","label_smoothing":0,"huber_delta":1,"heads":{},"validation_split":0.1,"shuffle":true},"recovery":{"method":"auto","samples":1000},' +
-      '"scaling":{"std":[1],"mean":[0]},"counting":"macs","dry_run":false,"seed":0}',
+      '"scaling":{"std":[1],"mean":[0]},"controls":[],"counting":"macs","dry_run":false,"seed":0}',
   );
   expect(Object.keys(resolveConfig({}, { hasDataset: true }))).toEqual([
     'algorithm',
@@ -194,6 +195,7 @@ test('the order of the fields does not go by that of what was sent', () => {
     'finetune',
     'recovery',
     'scaling',
+    'controls',
     'counting',
     'dry_run',
     'seed',

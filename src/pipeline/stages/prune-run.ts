@@ -1,14 +1,13 @@
-import { createHash } from 'node:crypto';
 import type { JobSpec, ModelStage } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
 import { graphCost } from '../../graph/cost.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { PruneStep, Subnet, Trainer } from '../../pruning/index.js';
 import type { ScheduleRow, TrainingSummary } from '../../report/unit-report.js';
-import { VERSION } from '../../version.js';
 import { Calibration } from '../feeding/calibration.js';
 import type { JobData } from '../feeding/job-data.js';
 import type { SettledFinetune } from '../feeding/settle-finetune.js';
+import { fingerprintOf } from '../fingerprint.js';
 import type { Score } from '../measuring/score.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';
 import { deliveredPoint } from '../training/best-point.js';
@@ -59,15 +58,6 @@ export async function pruneAndFinetune(job: Job, measured: Measured): Promise<Pr
   const record = await new PruneRun(job, measured, fingerprint, checkpoint).run();
   job.progress.end('finetuning');
   return { ...measured, ...record };
-}
-
-/** Of what checkpoints hold: with each field that a run can't do without. */
-const LAYOUT = 3;
-
-/** A checkpoint is resumed only by a run that would do the same. */
-function fingerprintOf({ model, dataset, config }: JobSpec): string {
-  const text = JSON.stringify([VERSION, LAYOUT, model.sha256, dataset?.sha256, config]);
-  return createHash('sha256').update(text).digest('hex');
 }
 
 /** The prune-and-finetune loop of one job: runs the algorithm, scores each step, writes checkpoints. */

@@ -30,6 +30,10 @@ export interface RecoveredWeights {
   readonly row: RecoveryRow;
 }
 
+type Recovered = Pick<Measured, 'data' | 'graph' | 'engine'> & {
+  readonly algorithm: Pick<Measured['algorithm'], 'mutator'>;
+};
+
 /**
  * Sets the weights of what the mutator's choices leave by samples of the data set, without labels (see `src/recovery`).
  * @param isLast whether no prune step follows
@@ -37,7 +41,7 @@ export interface RecoveredWeights {
  */
 export async function recoverSubnet(
   { spec, signal, listener, progress }: Job,
-  { data, graph, engine, algorithm: { mutator } }: Pick<Measured, 'data' | 'graph' | 'engine' | 'algorithm'>,
+  { data, graph, engine, algorithm: { mutator } }: Recovered,
   calibration: Calibration,
   isLast: boolean,
 ): Promise<RecoveredWeights | undefined> {
