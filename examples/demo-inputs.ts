@@ -46,7 +46,10 @@ export async function prepareDemoInputs(
     const untrained = join(work, 'untrained');
     const net = buildResidualNet([SHAPE_SIZE, SHAPE_SIZE, 1], SHAPE_CLASSES.length, SETTINGS.seeds.weights);
     await saveLayersModel(net, untrained);
-    const config = resolveConfig({ finetune: SETTINGS.finetune, scaling: '1/255' }, { hasDataset: true });
+    const config = resolveConfig(
+      { finetune: SETTINGS.finetune, scaling: '1/255', recovery: { method: 'none' } },
+      { hasDataset: true },
+    );
     const engine = await openEngine({ engine: 'auto', threads: 0 });
     let accuracy: number | null = null;
     const { files } = await trainModel({ model: untrained, dataset }, config, engine, {

@@ -104,6 +104,16 @@ export interface StageRow {
   readonly seconds: number;
 }
 
+/** What the delivered model may be held against: networks of its widths. */
+export const CONTROLS = ['random', 'scratch'] as const;
+export type Control = (typeof CONTROLS)[number];
+
+/** How well a control does, on the samples that {@link StageRow}s are of. */
+export interface ControlRow extends Omit<StageRow, 'stage' | 'seconds'> {
+  /** `random`: channels chosen at random, recovered and trained the same way. `scratch`: fresh weights, trained as long. */
+  readonly control: Control;
+}
+
 export interface ModelMeasures {
   /** The mean of the outputs' accuracies; null without labels, and where no output is a classification. */
   readonly accuracy: number | null;
@@ -149,6 +159,8 @@ export interface JobResult {
   readonly headline: string;
   /** What each step gave, in order; the last is `pruned` below. */
   readonly stages: readonly StageRow[];
+  /** In the order that was asked for; absent where none was. */
+  readonly controls?: readonly ControlRow[];
   readonly baseline: ModelMeasures;
   readonly pruned: ModelMeasures;
   readonly equivalence: {

@@ -64,6 +64,23 @@ export interface JobView {
       /** Since the row before, measuring included; of the first, since the job began to run. */
       seconds: number;
     }[];
+    /** Networks of the same widths, where `controls` asked for them. */
+    controls?: {
+      /**
+       * `random`: channels chosen at random, recovered and trained the same way. `scratch`: fresh weights, trained as
+       * long.
+       */
+      control: 'random' | 'scratch';
+      /** As in `pruned`. */
+      accuracy: number | null;
+      loss: number | null;
+      /** As in `pruned`. */
+      agreement: number | null;
+      /** That the accuracy is of; where there is none, that the agreement is of. None was learned from. */
+      samples: number;
+      /** 95% interval (Wilson) of the accuracy; where there is none, of an agreement that is a share of samples. */
+      interval: number[] | null;
+    }[];
     baseline: {
       /**
        * Share of the validation samples (pixels, sides) that are right, the mean over outputs; null without labels of
@@ -515,8 +532,15 @@ export interface PruneConfigInput {
   allocation?: 'uniform' | 'global' | 'sensitivity';
   /** Training after each prune step, or false. Needs a data set. Default: on when there is one. */
   finetune?: false | {
-    /** Default 6. */
+    /** Default: as many as `budget` is enough for. */
     epochs?: number;
+    /**
+     * What training may cost where `epochs` is absent, in multiply-adds: three forward passes (one, and two backwards)
+     * of the unpruned model for each sample of each step; what is learned from, and samples that are held out, cost
+     * nothing. Where that is no whole number of epochs, each of them is shortened alike; several prune steps have the
+     * whole epochs that they need. Default 2500000000000, and at most 6 epochs with labels, 10 without.
+     */
+    budget?: number;
     /**
      * Samples of one step. A batch that does not fit into the memory goes through in parts whose gradients are added
      * up. Default 64.
@@ -525,7 +549,7 @@ export interface PruneConfigInput {
     optimizer?: {
       /** Default `sgd`. */
       type?: 'sgd' | 'adam' | 'adamw' | 'rmsprop';
-      /** Default 0.01 for `sgd`, else 0.001. */
+      /** Default 0.01 for `sgd`, or 0.003 after recovery by least squares, which larger steps destroy; else 0.001. */
       learning_rate?: number;
       /** `sgd` (default 0.9) and `rmsprop` (default 0). */
       momentum?: number;
@@ -537,7 +561,10 @@ export interface PruneConfigInput {
       rho?: number;
       /** All but `sgd`. Default 1e-7. */
       epsilon?: number;
-      /** Of weights, not of biases and norms. Default 0.01 for `adamw`, else 0. */
+      /**
+       * Of weights, not of biases and norms. Default 0.01 for `adamw`, 0.0005 for `sgd` after recovery by least
+       * squares, else 0.
+       */
       weight_decay?: number;
     };
     /** Learning rate over the epochs. */
@@ -582,13 +609,14 @@ export interface PruneConfigInput {
     /** New order of the samples in every epoch. Default true. */
     shuffle?: boolean;
     /**
-     * Learn from the original model's outputs too: divergence of scores of classes, squared difference of numbers.
-     * Outputs without labels, and data without any, are trained by it alone.
+     * Learn from the original model's outputs too, or false: divergence of scores of classes, squared difference of
+     * numbers. Outputs without labels, and data without any, are trained by it alone. Default: on where the data have
+     * no labels; with labels, for the outputs that are classifications, where there is recovery.
      */
-    distillation?: {
+    distillation?: false | {
       /** Share of the original's outputs in the loss; the labels have the rest. Default 0.5. */
       weight?: number;
-      /** Softens scores of classes. Default 2. */
+      /** Softens scores of classes. Default 4. */
       temperature?: number;
     };
     /** Changes that training samples go through, drawn anew in every epoch. Default none. */
@@ -639,6 +667,11 @@ export interface PruneConfigInput {
     mean: number[];
     std: number[];
   };
+  /**
+   * What the delivered model is held against, at its own widths: `random` channels, recovered and trained the same way;
+   * `scratch`, fresh weights that are trained as long. Each takes about as long as the job itself. Default [].
+   */
+  controls?: ('random' | 'scratch')[];
   /** `macs` counts products of conv and dense layers; `mmrazor` counts as that estimator. Default `macs`. */
   counting?: 'macs' | 'mmrazor';
   /** Stop after planning. Default false. */

@@ -13,6 +13,9 @@ const ENDS: Readonly<Record<Phase, readonly [number, number]>> = {
   evaluating: [0.97, 0.95],
 };
 
+/** Of what is left after the evaluation. */
+const CONTROLS_SHARE = 0.9;
+
 /** Keeps a job's phase and progress: progress never falls, whatever is reported. */
 export class Progress {
   readonly #listener: JobListener;
@@ -45,6 +48,12 @@ export class Progress {
   within(phase: 'pruning' | 'recovering', share: number): void {
     const start = this.#endOf(phase === 'pruning' ? 'baseline' : 'pruning');
     this.#report(start + share * (this.#endOf(phase) - start));
+  }
+
+  /** @param share of the controls that have been run, in [0, 1] */
+  controls(share: number): void {
+    const start = this.#endOf('evaluating');
+    this.#report(start + CONTROLS_SHARE * share * (1 - start));
   }
 
   done(): void {

@@ -4,6 +4,7 @@ import { Progress } from './progress.js';
 import { Scope } from './scope.js';
 import { analyze, requireReachable } from './stages/analyze.js';
 import { measureBaseline } from './stages/baseline.js';
+import { runControls } from './stages/controls.js';
 import { reportPlan } from './stages/dry-run.js';
 import { evaluate } from './stages/evaluate.js';
 import { exportModel } from './stages/export-model.js';
@@ -26,7 +27,7 @@ async function runStages(job: Job): Promise<Ending> {
   const exported = await exportModel(job, pruned);
   const verified = await verify(job, exported);
   const evaluated = await evaluate(job, verified);
-  return reportJob(job, evaluated);
+  return reportJob(job, await runControls(job, evaluated));
 }
 
 export const runJob: JobRunner = async (spec, listener, signal) => {

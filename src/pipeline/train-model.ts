@@ -20,13 +20,16 @@ export async function trainModel(
   engine: Engine,
   listener: JobListener,
 ): Promise<{ files: Map<string, Uint8Array>; score: Evaluation }> {
-  const { finetune, seed } = config;
-  if (!finetune) throw new Error('trainModel needs a config with finetune');
+  const { seed } = config;
+  if (!config.finetune) throw new Error('trainModel needs a config with finetune');
   const opened = await openModel(files.model, 'model');
   const mutator = new ChannelMutator();
   mutator.prepareFromSupernet(opened.model.graph);
   const dataset = { path: files.dataset, name: 'data.npz', sha256: '' };
-  const data = await openJobData(dataset, opened.model.graph, config, engine, listener);
+  // What knows nothing yet has nothing to teach.
+  const unrecovered = { ...config, recovery: { ...config.recovery, method: 'none' as const } };
+  const data = await openJobData(dataset, opened.model.graph, unrecovered, engine, listener);
+  const finetune = data.finetune!;
   let score: Evaluation = { accuracy: null, loss: Number.POSITIVE_INFINITY, metrics: [] };
   const trainer: SubnetTrainer = new SubnetTrainer({
     engine,
@@ -37,7 +40,7 @@ export async function trainModel(
     seed,
     listener,
     onProgress: (share) => listener.progress(share),
-    onPruned: async () => {},
+    onPruned: async () => undefined,
     onEpochEnd: async (epoch, scored) => {
       score = scored;
       reportScore(listener, score, epoch);

@@ -169,9 +169,10 @@ function checkDataset(
     faults.push({ code: 'DATASET_SHAPE', pointer: at, message });
   }
   const named = dataset.label_outputs ?? [];
-  if (config.finetune && dataset.label_kind === 'none' && named.length === 0 && !config.finetune.distillation) {
+  const unlabelled = dataset.label_kind === 'none' && named.length === 0;
+  if (config.finetune && unlabelled && config.finetune.distillation === false) {
     const message =
-      'finetuning needs labels, the data set has none; finetune.distillation learns from the original model';
+      'without finetune.distillation finetuning needs labels, and the data set has none; `finetune: false` prunes without training';
     faults.push({ code: 'LABELS_INVALID', pointer: at, message });
   }
   if (config.finetune && config.finetune.validation_split === 0 && dataset.samples.validation === 0) {

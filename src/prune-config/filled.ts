@@ -5,7 +5,8 @@ export interface FilledConfig {
   readonly ignore: readonly string[];
   readonly allocation?: 'uniform' | 'global' | 'sensitivity';
   readonly finetune?: false | {
-    readonly epochs: number;
+    readonly epochs?: number;
+    readonly budget?: number;
     readonly batch_size: number;
     readonly optimizer: {
       readonly type: 'sgd' | 'adam' | 'adamw' | 'rmsprop';
@@ -32,7 +33,7 @@ export interface FilledConfig {
     }>>;
     readonly validation_split: number;
     readonly shuffle: boolean;
-    readonly distillation?: {
+    readonly distillation?: false | {
       readonly weight: number;
       readonly temperature: number;
     };
@@ -56,6 +57,7 @@ export interface FilledConfig {
     readonly mean: readonly number[];
     readonly std: readonly number[];
   };
+  readonly controls: readonly ('random' | 'scratch')[];
   readonly counting: 'macs' | 'mmrazor';
   readonly dry_run: boolean;
   readonly seed: number;

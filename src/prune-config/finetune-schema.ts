@@ -2,6 +2,14 @@
 import Type, { type Static } from 'typebox';
 import { about, aboutDependent, LONGEST_NAME, MOST_NAMES, OptionalFields } from '../checks/index.js';
 
+export const MOST_EPOCHS = 10_000;
+
+/** Some two minutes of training on two cores: two epochs of a network of 41 million MACs on 10,000 samples. */
+export const DEFAULT_BUDGET = 2.5e12;
+
+/** What the default budget is spent on at most. */
+export const DEFAULT_EPOCHS = { labelled: 6, unlabelled: 10 } as const;
+
 const LOSS =
   '`auto` goes by the output and its labels, and the report says which it took. `cross_entropy` takes one class a sample, or one a pixel; `binary_cross_entropy` labels of 0 and 1, also several; the others numbers.';
 
@@ -18,7 +26,8 @@ const Optimizer = OptionalFields(
     learning_rate: Type.Number({
       exclusiveMinimum: 0,
       maximum: 1000,
-      description: 'Default 0.01 for `sgd`, else 0.001.',
+      description:
+        'Default 0.01 for `sgd`, or 0.003 after recovery by least squares, which larger steps destroy; else 0.001.',
     }),
     momentum: share('`sgd` (default 0.9) and `rmsprop` (default 0).'),
     beta1: share('`adam` and `adamw`.', 0.9, aboutDependent),
@@ -28,7 +37,8 @@ const Optimizer = OptionalFields(
     weight_decay: Type.Number({
       minimum: 0,
       maximum: 1000,
-      description: 'Of weights, not of biases and norms. Default 0.01 for `adamw`, else 0.',
+      description:
+        'Of weights, not of biases and norms. Default 0.01 for `adamw`, 0.0005 for `sgd` after recovery by least squares, else 0.',
     }),
   },
   { default: {} },
@@ -50,17 +60,19 @@ const Schedule = OptionalFields(
   about('Learning rate over the epochs.', {}),
 );
 
-const Distillation = OptionalFields(
-  {
-    weight: Type.Number({
-      exclusiveMinimum: 0,
-      maximum: 1,
-      ...about("Share of the original's outputs in the loss; the labels have the rest.", 0.5),
-    }),
-    temperature: Type.Number({ exclusiveMinimum: 0, maximum: 1000, ...about('Softens scores of classes.', 2) }),
-  },
+const OwnDistillation = OptionalFields({
+  weight: Type.Number({
+    exclusiveMinimum: 0,
+    maximum: 1,
+    ...about("Share of the original's outputs in the loss; the labels have the rest.", 0.5),
+  }),
+  temperature: Type.Number({ exclusiveMinimum: 0, maximum: 1000, ...about('Softens scores of classes.', 4) }),
+});
+
+const Distillation = Type.Union(
+  [Type.Literal(false), OwnDistillation],
   about(
-    "Learn from the original model's outputs too: divergence of scores of classes, squared difference of numbers. Outputs without labels, and data without any, are trained by it alone.",
+    "Learn from the original model's outputs too, or false: divergence of scores of classes, squared difference of numbers. Outputs without labels, and data without any, are trained by it alone. Default: on where the data have no labels; with labels, for the outputs that are classifications, where there is recovery.",
   ),
 );
 
@@ -88,7 +100,16 @@ const Head = OptionalFields({
 });
 
 export const FinetuneInput = OptionalFields({
-  epochs: Type.Integer({ minimum: 1, maximum: 10000, default: 6 }),
+  epochs: Type.Integer({
+    minimum: 1,
+    maximum: MOST_EPOCHS,
+    description: 'Default: as many as `budget` is enough for.',
+  }),
+  budget: Type.Number({
+    exclusiveMinimum: 0,
+    maximum: 1e21,
+    description: `What training may cost where \`epochs\` is absent, in multiply-adds: three forward passes (one, and two backwards) of the unpruned model for each sample of each step; what is learned from, and samples that are held out, cost nothing. Where that is no whole number of epochs, each of them is shortened alike; several prune steps have the whole epochs that they need. Default ${DEFAULT_BUDGET}, and at most ${DEFAULT_EPOCHS.labelled} epochs with labels, ${DEFAULT_EPOCHS.unlabelled} without.`,
+  }),
   batch_size: Type.Integer({
     minimum: 1,
     maximum: 65536,

@@ -6,8 +6,12 @@ export type Report = (at: string, message: string) => void;
 
 const DEFAULTS = withDefaults(FinetuneInput, {}) as FilledFinetune;
 
-/** Fills in the defaults of the schema and those that go by other fields, and reports fields that don't go together. */
-export function resolveFinetune(input: FinetuneInput, report: Report): FinetuneConfig {
+/**
+ * Fills in the defaults of the schema and those that go by other fields, and reports fields that don't go together. What only
+ * the data tell (`epochs` by `budget`, `distillation`) stays open.
+ * @param solved whether weights are set by least squares before they are trained
+ */
+export function resolveFinetune(input: FinetuneInput, solved: boolean, report: Report): FinetuneConfig {
   const filled = withDefaults(FinetuneInput, input) as FilledFinetune;
   const { epochs, loss, heads, huber_delta, optimizer, schedule } = filled;
   // As an echoed config has it, the default goes with any loss.
@@ -19,7 +23,7 @@ export function resolveFinetune(input: FinetuneInput, report: Report): FinetuneC
   }
   return {
     ...filled,
-    optimizer: resolveOptimizer(optimizer, input.optimizer ?? {}, report),
+    optimizer: resolveOptimizer(optimizer, input.optimizer ?? {}, solved, report),
     schedule: resolveSchedule(schedule, input.schedule ?? {}, epochs, report),
   };
 }
@@ -32,15 +36,29 @@ const OWN: Readonly<Record<OptimizerConfig['type'], readonly string[]>> = {
   rmsprop: ['rho', 'momentum', 'epsilon'],
 };
 
+type Usual = { readonly learning_rate: number; readonly weight_decay: number; readonly momentum: number };
+
+const USUAL: Readonly<Record<OptimizerConfig['type'], Usual>> = {
+  sgd: { learning_rate: 0.01, weight_decay: 0, momentum: 0.9 },
+  adam: { learning_rate: 0.001, weight_decay: 0, momentum: 0 },
+  adamw: { learning_rate: 0.001, weight_decay: 0.01, momentum: 0 },
+  rmsprop: { learning_rate: 0.001, weight_decay: 0, momentum: 0 },
+};
+
+/** A step of 0.01 destroys in no time what least squares found. */
+const AFTER_SOLVING: { readonly [T in OptimizerConfig['type']]?: Partial<Usual> } = {
+  sgd: { learning_rate: 0.003, weight_decay: 5e-4 },
+};
+
 function resolveOptimizer(
   { type, ...filled }: FilledFinetune['optimizer'],
   given: object,
+  solved: boolean,
   report: Report,
 ): OptimizerConfig {
   const isOthers = (field: string) => !OWN[type].includes(field) && Object.values(OWN).flat().includes(field);
   for (const field of Object.keys(given).filter(isOthers)) report(`/finetune/optimizer/${field}`, `"${type}" has none`);
-  const [learning_rate, momentum] = type === 'sgd' ? [0.01, 0.9] : [0.001, 0];
-  const fields = { learning_rate, momentum, weight_decay: type === 'adamw' ? 0.01 : 0, ...filled };
+  const fields = { ...USUAL[type], ...(solved ? AFTER_SOLVING[type] : {}), ...filled };
   const names = ['learning_rate', ...OWN[type], 'weight_decay'] as (keyof typeof fields)[];
   return { type, ...Object.fromEntries(names.map((name) => [name, fields[name]])) } as OptimizerConfig;
 }
@@ -48,11 +66,11 @@ function resolveOptimizer(
 function resolveSchedule(
   { step_size, gamma, ...rest }: FilledFinetune['schedule'],
   given: object,
-  epochs: number,
+  epochs: number | undefined,
   report: Report,
 ): ScheduleConfig {
   const { type, warmup_epochs } = rest;
-  if (warmup_epochs >= epochs && warmup_epochs > 0) {
+  if (epochs !== undefined && warmup_epochs >= epochs && warmup_epochs > 0) {
     report('/finetune/schedule/warmup_epochs', `must be below the ${epochs} epochs, found ${warmup_epochs}`);
   }
   if (type === 'step') {

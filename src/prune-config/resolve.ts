@@ -13,10 +13,12 @@ import {
   keepsAll,
   type PartRows,
   parametersOf,
+  type TrainedEpochs,
   type UnitArgs,
   type UnitConfig,
   unitArgsOf,
 } from '../pruning/index.js';
+import { DEFAULT_EPOCHS } from './finetune-schema.js';
 import { type Report, resolveFinetune } from './resolve-finetune.js';
 import type { FinetuneConfig, PruneConfig } from './resolved.js';
 import { type PruneConfigInput, schemaWith } from './schema.js';
@@ -65,8 +67,9 @@ export function resolveConfig(
   const filled = withDefaults(schema, config) as PruneConfig;
   for (const at of NOT_SUPPORTED_YET) if (valueAt(config, at) !== undefined) report(at, 'is not supported yet');
   checkNames(config, parts, installed, report);
-  const finetune = finetuneOf(config.finetune, hasDataset, report);
+  const finetune = finetuneOf(config.finetune, hasDataset, solves(filled.recovery), report);
   checkScaling(config.scaling, hasDataset, report);
+  checkControls(filled, hasDataset, finetune !== false, report);
   const algorithm = resolveAlgorithm(config, filled, { ...parts, parameters }, finetune, report);
   const target = resolveTarget(config, filled, algorithm, report);
   if (config.allocation !== undefined && target === undefined) {
@@ -165,7 +168,7 @@ function resolveTarget(
 
 function resolveAlgorithm(
   input: PruneConfigInput,
-  { algorithm: { mutator_cfg, target_pruning_ratio: ratio, type: _, ...parameters } }: PruneConfig,
+  { algorithm: { mutator_cfg, target_pruning_ratio: ratio, type: _, ...parameters }, recovery }: PruneConfig,
   parts: NamedParts & { readonly parameters: AlgorithmParameters },
   finetune: FinetuneConfig | false | undefined,
   report: Report,
@@ -191,11 +194,17 @@ function resolveAlgorithm(
       parse_cfg: { type: parse },
     },
     ...parameters,
-    ...fitPruneSteps(parts.parameters, parameters, finetune ? finetune.epochs : 0, (name, fault) =>
+    ...fitPruneSteps(parts.parameters, parameters, epochsFor(finetune, recovery), (name, fault) =>
       report(`/algorithm${pointer(name)}`, fault),
     ),
     ...(target !== undefined && { target_pruning_ratio: target }),
   };
+}
+
+/** What is recovered after each step is best pruned at once, where it is left to the data how long is trained. */
+function epochsFor(finetune: FinetuneConfig | false | undefined, { method }: PruneConfig['recovery']): TrainedEpochs {
+  const usual = method === 'none' ? DEFAULT_EPOCHS.labelled : 1;
+  return { epochs: finetune ? finetune.epochs : 0, usual };
 }
 
 /**
@@ -266,15 +275,29 @@ function checkRatios(
   }
 }
 
+/** Whether weights are set by least squares where there are data. */
+function solves({ method }: PruneConfig['recovery']): boolean {
+  return method === 'auto' || method === 'least_squares';
+}
+
 function finetuneOf(
   input: PruneConfigInput['finetune'],
   hasDataset: boolean,
+  solved: boolean,
   report: Report,
 ): FinetuneConfig | false | undefined {
   if (input === false) return false;
-  if (hasDataset) return resolveFinetune(input ?? {}, report);
+  if (hasDataset) return resolveFinetune(input ?? {}, solved, report);
   if (input !== undefined) report('/finetune', 'needs a data set');
   return undefined;
+}
+
+function checkControls({ controls }: PruneConfig, hasDataset: boolean, trains: boolean, report: Report): void {
+  for (const [i, control] of controls.entries()) {
+    if (!hasDataset) report(`/controls/${i}`, 'needs a data set to measure by');
+    else if (control === 'scratch' && !trains) report(`/controls/${i}`, 'needs training, and finetune is false');
+    if (controls.indexOf(control) < i) report(`/controls/${i}`, `"${control}" is there twice`);
+  }
 }
 
 function checkScaling(scaling: PruneConfigInput['scaling'], hasDataset: boolean, report: Report): void {

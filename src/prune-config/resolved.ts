@@ -37,6 +37,9 @@ export type FilledFinetune = Exclude<FilledConfig['finetune'], false | undefined
 export type LossName = FilledFinetune['loss'];
 export type AugmentationConfig = NonNullable<FilledFinetune['augmentation']>;
 
+export type Distillation = Exclude<NonNullable<FilledFinetune['distillation']>, false>;
+
+/** `epochs` and `distillation` are absent where the data settle them. */
 export interface FinetuneConfig extends Omit<FilledFinetune, 'optimizer' | 'schedule'> {
   readonly optimizer: OptimizerConfig;
   readonly schedule: ScheduleConfig;

@@ -135,6 +135,13 @@ const configSchema = (parameters: AlgorithmParameters) =>
           'auto',
         ),
       ),
+      controls: Type.Array(Type.Enum(['random', 'scratch']), {
+        maxItems: 2,
+        ...about(
+          'What the delivered model is held against, at its own widths: `random` channels, recovered and trained the same way; `scratch`, fresh weights that are trained as long. Each takes about as long as the job itself.',
+          [],
+        ),
+      }),
       counting: Type.Enum(
         ['macs', 'mmrazor'],
         about('`macs` counts products of conv and dense layers; `mmrazor` counts as that estimator.', 'macs'),

@@ -93,11 +93,18 @@ export interface TrainingSummary {
     readonly labels: string;
     readonly distilled: boolean;
   }[];
+  /** A part of one where a budget ends within it. */
   readonly epochs: number;
   /** Fewer where it stopped early. */
   readonly epochs_trained: number;
+  /** Optimizer steps that were made. */
+  readonly steps: number;
+  /** Multiply-adds that the epochs follow from; absent where epochs were named. */
+  readonly budget?: number;
   /** With early stopping: the epoch whose weights are delivered, from 0. */
   readonly best_epoch?: number;
+  /** Training gained nothing on samples held back: the weights from before it are delivered. */
+  readonly discarded: boolean;
   readonly batch_size: number;
   /** Smaller than the batch where that did not fit into the memory. */
   readonly micro_batch_size: number;

@@ -155,7 +155,6 @@ describe('data', () => {
     ['12 classes for 10 outputs', { num_classes: 12 }, /^LABELS_INVALID \/dataset: labels are of 12 classes/],
     ['8 of 10 classes seen', { num_classes: 8 }, undefined],
     ['8 one-hot columns', { num_classes: 8, label_kind: 'one_hot' }, /^LABELS_INVALID/],
-    ['no labels', { label_kind: 'none', num_classes: null }, /^LABELS_INVALID \/dataset: finetuning needs labels/],
     ['images of any size', { kind: 'images', input_shape: null }, undefined],
   ])('%s', (_name, change, expected) => {
     const found = check(only, { ...dataset, ...change });
@@ -199,7 +198,10 @@ test('several outputs: labels by name, or one head that the config names; heads 
 test('without labels the original model can teach, and other losses have other labels', () => {
   const only = { outputs: ['softmax'] };
   const none = { ...dataset, label_kind: 'none' as const, num_classes: null };
-  expect(check({ ...only, finetune: { distillation: {} } }, none)).toEqual([]);
+  for (const finetune of [{}, { distillation: {} }]) expect(check({ ...only, finetune }, none)).toEqual([]);
+  expect(check({ ...only, finetune: { distillation: false } }, none)).toEqual([
+    expect.stringMatching(/^LABELS_INVALID \/dataset: without finetune\.distillation finetuning needs labels/),
+  ]);
   expect(check({ ...only, finetune: { loss: 'mse' } }, { ...dataset, num_classes: 12 })).toEqual([]);
   expect(check(only, { ...dataset, label_kind: 'values', num_classes: null })).toEqual([]);
 });

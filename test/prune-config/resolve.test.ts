@@ -43,19 +43,19 @@ describe('defaults', () => {
       ignore: [],
       recovery: { method: 'auto', samples: 1000 },
       scaling: 'auto',
+      controls: [],
       counting: 'macs',
       dry_run: false,
       seed: 0,
     });
   });
 
-  test('with a data set: finetuning, three prune steps', () => {
+  test('with a data set: finetuning, as long as the data settle, after one prune step', () => {
     const config = resolveConfig({}, { hasDataset: true });
-    expect(config.algorithm.prune_times).toBe(3);
+    expect(config.algorithm.prune_times).toBe(1);
     expect(config.finetune).toEqual({
-      epochs: 6,
       batch_size: 64,
-      optimizer: { type: 'sgd', learning_rate: 0.01, momentum: 0.9, weight_decay: 0 },
+      optimizer: { type: 'sgd', learning_rate: 0.003, momentum: 0.9, weight_decay: 0.0005 },
       schedule: { type: 'cosine', warmup_epochs: 0 },
       loss: 'auto',
       label_smoothing: 0,
@@ -65,6 +65,30 @@ describe('defaults', () => {
       shuffle: true,
     });
     expect(config.scaling).toBe('auto');
+  });
+
+  test.each([
+    ['none', {}, 0.01, 0, 3],
+    ['statistics', {}, 0.01, 0, 1],
+    ['least_squares', {}, 0.003, 0.0005, 1],
+    ['auto', {}, 0.003, 0.0005, 1],
+    ['auto', { type: 'sgd', learning_rate: 0.1, weight_decay: 0 }, 0.1, 0, 1],
+    ['auto', { type: 'adamw' }, 0.001, 0.01, 1],
+  ])(
+    'recovery "%s" with %j: learning rate %d, weight decay %d, %d prune steps',
+    (method, optimizer, rate, decay, steps) => {
+      const config = { recovery: { method }, finetune: { optimizer } };
+      const { algorithm, finetune } = resolveConfig(config, { hasDataset: true });
+      expect(finetune).toMatchObject({ optimizer: { learning_rate: rate, weight_decay: decay } });
+      expect(algorithm.prune_times).toBe(steps);
+    },
+  );
+
+  test('epochs that are named bound the prune steps, whatever the budget', () => {
+    const config = { finetune: { epochs: 2, budget: 1e15 }, algorithm: { prune_times: 3 } };
+    expect(faults(config)).toEqual([expect.stringMatching(/^\/algorithm\/prune_times: 3 prune steps/)]);
+    const { epochs: _, ...open } = config.finetune;
+    expect(faults({ ...config, finetune: open })).toEqual([]);
   });
 
   test('with one epoch steps are iterations apart, and only the data tell how many fit', () => {
@@ -81,7 +105,7 @@ describe('defaults', () => {
       optimizer: { type: 'adamw' },
     };
     expect(resolveConfig({ finetune: config }, { hasDataset: true }).finetune).toMatchObject({
-      distillation: { weight: 0.5, temperature: 2 },
+      distillation: { weight: 0.5, temperature: 4 },
       augmentation: { horizontal_flip: false, vertical_flip: false, crop_padding: 0, mixup: 0 },
       early_stopping: { patience: 3 },
       heads: { boxes: { weight: 1 } },
@@ -163,7 +187,7 @@ test('the order of the fields does not go by that of what was sent', () => {
       '"optimizer":{"type":"rmsprop","learning_rate":0.001,"rho":0.9,"momentum":0,"epsilon":1e-7,"weight_decay":0},' +
       '"schedule":{"type":"step","step_size":2,"gamma":0.1,"warmup_epochs":0},' +
       '"loss":"auto","label_smoothing":0,"huber_delta":1,"heads":{},"validation_split":0.1,"shuffle":true},"recovery":{"method":"auto","samples":1000},' +
-      '"scaling":{"std":[1],"mean":[0]},"counting":"macs","dry_run":false,"seed":0}',
+      '"scaling":{"std":[1],"mean":[0]},"controls":[],"counting":"macs","dry_run":false,"seed":0}',
   );
   expect(Object.keys(resolveConfig({}, { hasDataset: true }))).toEqual([
     'algorithm',
@@ -172,6 +196,7 @@ test('the order of the fields does not go by that of what was sent', () => {
     'finetune',
     'recovery',
     'scaling',
+    'controls',
     'counting',
     'dry_run',
     'seed',
@@ -264,10 +289,11 @@ describe('an algorithm with parameters of its own', () => {
   };
   /** As they come from another process. */
   const installed: PartRows = JSON.parse(JSON.stringify(rows));
-  const resolved = (algorithm: object) => resolveConfig({ algorithm }, { hasDataset: true, installed }).algorithm;
-  const faultsOf = (algorithm: object) => {
+  const resolved = (algorithm: object, more: object = {}) =>
+    resolveConfig({ algorithm, ...more }, { hasDataset: true, installed }).algorithm;
+  const faultsOf = (algorithm: object, more: object = {}) => {
     try {
-      resolved(algorithm);
+      resolved(algorithm, more);
       return [];
     } catch (error) {
       return (error as EspalierError).errors.map((e) => `${e.pointer}: ${e.message}`);
@@ -310,13 +336,13 @@ describe('an algorithm with parameters of its own', () => {
   });
 
   test('prune steps that do not fit are told at the parameter that counts them', () => {
-    expect(faultsOf({ type: 'Rounds', pause: 5, rounds: 3 })).toEqual([
+    expect(faultsOf({ type: 'Rounds', pause: 5, rounds: 3 }, { finetune: { epochs: 6 } })).toEqual([
       '/algorithm/rounds: 3 prune steps of 5 epochs need more than 10 epochs, found 6; at most 2 fit',
     ]);
   });
 
   test('one without has those of IteAlgorithm', () => {
-    expect(resolved({ type: 'Plain' })).toMatchObject({ step_freq: 1, prune_times: 3, linear_schedule: true });
+    expect(resolved({ type: 'Plain' })).toMatchObject({ step_freq: 1, prune_times: 1, linear_schedule: true });
   });
 });
 

@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { LONGEST_DETAIL, LONGEST_NAME, MOST_NAMES, MOST_WARNINGS } from '../../checks/index.js';
-import { MODEL_STAGES, PHASES, RUN_AS } from '../../contract.js';
+import { CONTROLS, MODEL_STAGES, PHASES, RUN_AS } from '../../contract.js';
 import { JOB_STATUSES } from '../../jobs/job.js';
 import { PruneConfigInput } from '../../prune-config/index.js';
 import { Code, closed, FileBytes, Id, Name, Nullable, named, Sha256, Text, Timestamp } from './common.js';
@@ -46,25 +46,30 @@ export const Warnings = Type.Array(Type.Object({ code: Code(), message: Text() }
 const pair = { minItems: 2, maxItems: 2 };
 const Interval = Type.Array(Type.Number(), { ...pair, description: '95% interval of the median.' });
 
+/** On samples that nothing was learned from. */
+const Measured = {
+  accuracy: Nullable(Type.Number({ description: 'As in `pruned`.' })),
+  loss: Nullable(Type.Number()),
+  agreement: Nullable(Type.Number({ description: 'As in `pruned`.' })),
+  samples: Type.Integer({
+    description: 'That the accuracy is of; where there is none, that the agreement is of. None was learned from.',
+  }),
+  interval: Nullable(
+    Type.Array(Type.Number(), {
+      ...pair,
+      description:
+        '95% interval (Wilson) of the accuracy; where there is none, of an agreement that is a share of samples.',
+    }),
+  ),
+};
+
 const Stages = Type.Array(
   Type.Object({
     stage: Type.Enum([...MODEL_STAGES], {
       description:
         '`original`: as it came. `pruned`: raw, after the last prune step. `recovered`: its weights solved anew. `distilled`: trained by the original alone. `finetuned`: trained by labels. `exported`: what is read from the delivered file.',
     }),
-    accuracy: Nullable(Type.Number({ description: 'As in `pruned`.' })),
-    loss: Nullable(Type.Number()),
-    agreement: Nullable(Type.Number({ description: 'As in `pruned`.' })),
-    samples: Type.Integer({
-      description: 'That the accuracy is of; where there is none, that the agreement is of. None was learned from.',
-    }),
-    interval: Nullable(
-      Type.Array(Type.Number(), {
-        ...pair,
-        description:
-          '95% interval (Wilson) of the accuracy; where there is none, of an agreement that is a share of samples.',
-      }),
-    ),
+    ...Measured,
     seconds: Type.Number({
       description: 'Since the row before, measuring included; of the first, since the job began to run.',
     }),
@@ -90,6 +95,18 @@ export const Result = Type.Object({
   // Results of older versions have neither of these.
   headline: Type.Optional(Text({ description: 'What was saved, and what that cost, in a sentence.' })),
   stages: Type.Optional(Stages),
+  controls: Type.Optional(
+    Type.Array(
+      Type.Object({
+        control: Type.Enum([...CONTROLS], {
+          description:
+            '`random`: channels chosen at random, recovered and trained the same way. `scratch`: fresh weights, trained as long.',
+        }),
+        ...Measured,
+      }),
+      { maxItems: CONTROLS.length, description: 'Networks of the same widths, where `controls` asked for them.' },
+    ),
+  ),
   baseline: Measures,
   pruned: Measures,
   equivalence: Nullable(

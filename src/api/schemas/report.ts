@@ -101,9 +101,21 @@ export const Report = named(
               }),
               { maxItems: MOST_NAMES },
             ),
-            epochs: Type.Integer(),
+            epochs: Type.Number({ description: 'A part of one where a budget ends within it.' }),
             epochs_trained: Type.Number({ description: 'Fewer where it stopped early.' }),
+            // Reports of older versions have neither this nor `discarded`.
+            steps: Type.Optional(Type.Integer({ description: 'Optimizer steps that were made.' })),
+            budget: Type.Optional(
+              Type.Number({
+                description: 'Multiply-adds that the epochs follow from; absent where epochs were named.',
+              }),
+            ),
             best_epoch: Type.Optional(Type.Integer({ description: 'With early stopping: whose weights these are.' })),
+            discarded: Type.Optional(
+              Type.Boolean({
+                description: 'Training gained nothing on samples held back: the weights from before it are delivered.',
+              }),
+            ),
             batch_size: Type.Integer(),
             micro_batch_size: Type.Integer({ description: 'Smaller where a batch did not fit into the memory.' }),
             step_memory_bytes: Nullable(Type.Integer({ description: 'Predicted.' })),

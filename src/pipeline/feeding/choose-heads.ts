@@ -11,7 +11,8 @@ import { formatShape, isBound } from '../../graph/dims.js';
 import { type Graph, type GraphOutput, getSpec, producers } from '../../graph/graph.js';
 import { findOp } from '../../graph/ops/index.js';
 import { elementCount } from '../../graph/tensor.js';
-import type { FinetuneConfig, LossName } from '../../prune-config/index.js';
+import type { Distillation, FinetuneConfig, LossName } from '../../prune-config/index.js';
+import { type Choice, choicesOf } from '../measuring/choices.js';
 
 /** What is trained and scored: the model's heads, and the labels that each is fed. */
 export interface ChosenHeads {
@@ -19,9 +20,15 @@ export interface ChosenHeads {
   readonly targets: readonly LabelTarget[];
 }
 
+/** What outputs learn from the original model: without labels of their own, and beside them. */
+export interface Teaching {
+  readonly alone?: Distillation | undefined;
+  beside?(loss: LossKind): Distillation | undefined;
+}
+
 /**
  * Settles which loss each output is trained and scored by, and how its labels are fed. Outputs without labels are left
- * aside, unless they can learn from the original model.
+ * aside, unless they learn from the original model.
  * @param finetune absent where nothing is trained: labels are scored as they would be
  * @throws EspalierError NOT_TRAINABLE, LABELS_INVALID, CONFIG_INVALID, OUTPUT_UNKNOWN
  */
@@ -29,23 +36,27 @@ export function chooseHeads(
   graph: Graph,
   labels: ReadonlyMap<string, Labels>,
   finetune: FinetuneConfig | undefined,
+  teaching: Teaching = {},
 ): ChosenHeads {
   const configured = Object.keys(finetune?.heads ?? {});
   const names = graph.outputs.map((o) => o.name);
   for (const name of configured) requireOutput(name, names, `/config/finetune/heads${pointer(name)}`);
   const sources = labelSources(names, labels, configured);
+  const choices = choicesOf(graph, [], finetune);
   const heads: (HeadOptions & { output: string })[] = [];
   const targets: LabelTarget[] = [];
   for (const output of graph.outputs) {
     const from = sources.get(output.name);
-    if (from === undefined && !finetune?.distillation) continue;
+    if (from === undefined && !teaching.alone) continue;
     const asked = finetune?.heads[output.name];
     const subject = new Subject(graph, output, asked?.loss ?? finetune?.loss ?? 'auto');
     const own = from === undefined ? undefined : labels.get(from)!;
     const fed = own ? subject.labelled(own, (finetune?.augmentation?.mixup ?? 0) > 0) : undefined;
-    const { distillation, label_smoothing: labelSmoothing = 0, huber_delta: huberDelta = 1 } = finetune ?? {};
+    const head = fed?.head ?? subject.unlabelled(choices.find((choice) => choice.output === output.name));
+    const distillation = fed ? teaching.beside?.(head.loss) : teaching.alone;
+    const { label_smoothing: labelSmoothing = 0, huber_delta: huberDelta = 1 } = finetune ?? {};
     heads.push({
-      ...(fed?.head ?? subject.unlabelled()),
+      ...head,
       output: output.name,
       weight: asked?.weight ?? 1,
       labelSmoothing,
@@ -129,11 +140,14 @@ class Subject {
     this.#channelsLast = closesChannelsLast(graph, value);
   }
 
-  /** Without labels the closing activation says what the output is. */
-  unlabelled(): Omit<HeadOptions, 'output'> {
+  /** Without labels the closing activation says what the output is; without one, what it is taken to choose. */
+  unlabelled(choice: Choice | undefined): Omit<HeadOptions, 'output'> {
     const { axis } = this.#activation ?? {};
     if (this.#asked !== 'auto') return { loss: this.#asked, labels: 'none', ...(axis ? { classAxis: axis } : {}) };
     if (axis !== undefined) return { loss: 'cross_entropy', labels: 'none', classAxis: axis };
+    if (!this.#activation && choice?.kind === 'class') {
+      return { loss: 'cross_entropy', labels: 'none', classAxis: choice.axis };
+    }
     return { loss: this.#areTruths ? 'binary_cross_entropy' : 'mse', labels: 'none' };
   }
 

@@ -1,3 +1,4 @@
+import { createTrainingStep } from '../../autodiff/index.js';
 import type { JobListener, JobSpec } from '../../contract.js';
 import {
   type Augmenter,
@@ -14,13 +15,16 @@ import {
 } from '../../data/index.js';
 import type { Engine } from '../../engine/engine.js';
 import { EspalierError } from '../../errors.js';
+import { graphCost } from '../../graph/cost.js';
 import { type Graph, getSpec } from '../../graph/graph.js';
 import { findOp } from '../../graph/ops/index.js';
 import { elementCount } from '../../graph/tensor.js';
-import type { PruneConfig } from '../../prune-config/index.js';
+import type { FinetuneConfig, PruneConfig } from '../../prune-config/index.js';
 import { openTeacher, type Teacher } from '../training/teacher.js';
+import { trainingOptions } from '../training/training-options.js';
 import { type ChosenHeads, chooseHeads, describeHeads } from './choose-heads.js';
 import { settleScaling, warnOfSmallScaling } from './input-scaling.js';
+import { type SettledFinetune, settleFinetune, settleTeaching } from './settle-finetune.js';
 
 /** A job's samples, fitted to the model. */
 export interface JobData {
@@ -29,6 +33,8 @@ export interface JobData {
   readonly scaling: Scaling;
   /** Whether there is something to score by: labels, or the original model. */
   readonly scored: boolean;
+  /** How it is trained; absent where it is not. */
+  readonly finetune?: SettledFinetune | undefined;
   /** What is trained and scored. */
   readonly heads: ChosenHeads['heads'];
   /** The original model, where training or scoring needs it. */
@@ -71,7 +77,7 @@ async function fitData(
   listener: JobListener,
 ): Promise<JobData> {
   const inputShape = getSpec(graph, graph.inputs[0]).shape.slice(1).map(Number);
-  const chosen = chooseOrWarn(graph, opened.train.labels, config, listener);
+  const { chosen, finetune } = chooseOrWarn(graph, opened.train.labels, config, listener);
   const labelled = chosen.targets.length > 0;
   warnOfClasses(opened.classes, chosen, graph, listener);
   const fitted = (split: Split): Split =>
@@ -79,17 +85,19 @@ async function fitData(
   const all = fitted(opened.train);
   const { train, validation } = opened.validation
     ? { train: all, validation: fitted(opened.validation) }
-    : partition(all, config, labelled, listener);
+    : partition(all, { ...config, finetune }, labelled, listener);
   const scored = chosen.heads.length > 0;
   const teacher = chosen.heads.some(({ distillation }) => distillation)
     ? await openTeacher(engine, graph, { heads: chosen.heads })
     : undefined;
-  const augment = augmenterOf(config, graph, inputShape, chosen.targets);
+  const augment = augmenterOf(finetune, graph, inputShape, chosen.targets);
+  const sized = { samples: train.count, macs: graphCost(graph).macs, labelled };
+  const settled = finetune && settleFinetune(finetune, config.algorithm, sized);
   const close = async () => {
     await teacher?.release();
     await opened.close();
   };
-  const data = { train, validation, scored, heads: chosen.heads, teacher, augment, close };
+  const data = { train, validation, scored, finetune: settled, heads: chosen.heads, teacher, augment, close };
   if (scored) listener.log(`outputs: ${describeHeads(chosen)}`);
   const asked = config.scaling;
   warnOfSmallScaling(asked, train.dtype, listener);
@@ -133,9 +141,11 @@ function warnOfClasses(
   }
 }
 
+type Fitting = Pick<PruneConfig, 'finetune' | 'recovery' | 'seed'>;
+
 function partition(
   all: Split,
-  config: PruneConfig,
+  config: Fitting,
   labelled: boolean,
   listener: JobListener,
 ): { train: Split; validation: Split } {
@@ -160,40 +170,66 @@ function partition(
 }
 
 /** What weights are set by, by training or by recovery, is not what the model is scored on. */
-function heldOutShare({ count }: Split, { finetune, recovery }: PruneConfig): number {
+function heldOutShare({ count }: Split, { finetune, recovery }: Fitting): number {
   if (finetune) return finetune.validation_split;
   if (recovery.method === 'none' || count < 2) return 0;
   return 1 - Math.min(recovery.samples, Math.floor(count / 2)) / count;
 }
 
-/** Nothing where there is nothing to score by and nothing is to be trained. */
-function chooseOrWarn(graph: Graph, labels: Split['labels'], config: PruneConfig, listener: JobListener): ChosenHeads {
+interface Chosen {
+  readonly chosen: ChosenHeads;
+  /** Absent where nothing is trained. */
+  readonly finetune?: FinetuneConfig | undefined;
+}
+
+const NOTHING: ChosenHeads = { heads: [], targets: [] };
+
+/** Nothing where there is nothing to score by, or nothing that nobody asked to be trained can be. */
+function chooseOrWarn(graph: Graph, labels: Split['labels'], config: PruneConfig, listener: JobListener): Chosen {
+  const { recovery } = config;
   const finetune = config.finetune || undefined;
-  if (labels.size === 0 && finetune && !finetune.distillation) {
+  const hasLabels = labels.size > 0;
+  if (!hasLabels && finetune?.distillation === false) {
     throw new EspalierError(
       'LABELS_INVALID',
-      'finetuning needs labels, and the data set has none; `finetune.distillation` learns from the original model, `finetune: false` prunes without',
+      'without `finetune.distillation` finetuning needs labels, and the data set has none; `finetune: false` prunes without training',
     );
   }
+  const teaching = finetune && settleTeaching(finetune, recovery, hasLabels);
   try {
-    return chooseHeads(graph, labels, finetune);
+    const chosen = chooseHeads(graph, labels, finetune, teaching);
+    // Whatever the model is, its default job must run: see below.
+    if (finetune && !hasLabels) requireTrainable(graph, finetune, chosen);
+    return { chosen, finetune };
   } catch (error) {
-    if (config.finetune || !(error instanceof EspalierError) || error.code !== 'NOT_TRAINABLE') throw error;
+    if (!(error instanceof EspalierError) || error.code !== 'NOT_TRAINABLE') throw error;
+    if (finetune && !hasLabels && finetune.distillation === undefined) {
+      const message = `nothing is trained, though there are samples to learn from the original by: ${error.message}`;
+      listener.warning({ code: 'NOT_TRAINED', message });
+      return { chosen: NOTHING };
+    }
+    if (finetune) throw error;
     listener.warning({
       code: 'NOT_SCORED',
       message: `labels are not used, accuracy and loss are null: ${error.message}`,
     });
-    return { heads: [], targets: [] };
+    return { chosen: NOTHING };
   }
 }
 
+/** @throws EspalierError NOT_TRAINABLE */
+function requireTrainable(graph: Graph, finetune: FinetuneConfig, { heads }: ChosenHeads): void {
+  if (heads.length === 0) throw new EspalierError('NOT_TRAINABLE', 'the model has no output to train');
+  createTrainingStep(graph, trainingOptions(finetune, heads));
+}
+
 function augmenterOf(
-  { finetune }: PruneConfig,
+  finetune: FinetuneConfig | undefined,
   graph: Graph,
   inputShape: readonly number[],
   targets: ChosenHeads['targets'],
 ): Augmenter | undefined {
-  const augmentation = finetune ? finetune.augmentation : undefined;
+  const augmentation = finetune?.augmentation;
   if (!augmentation) return undefined;
   try {
     return createAugmenter(augmentation, imagePlanes(inputShape, !readsChannelsLast(graph)), targets);

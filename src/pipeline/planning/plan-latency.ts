@@ -3,7 +3,7 @@ import type { Graph } from '../../graph/graph.js';
 import type { Bound, ChannelMutator, Plan } from '../../pruning/index.js';
 import { compareLatency, type LatencyComparison } from './latency.js';
 import { measureLayers } from './layer-latency.js';
-import type { Planner } from './plan-target.js';
+import type { Planner } from './planner.js';
 
 /** Widths in blocks of this many channels run fastest on the engines that there are. */
 const BLOCK = 8;

@@ -1,7 +1,7 @@
 import type { LoadedModel } from '../../formats/index.js';
 import type { Bound, ChannelMutator, Plan } from '../../pruning/index.js';
 import { fileBytes } from '../artifacts.js';
-import type { Planner } from './plan-target.js';
+import type { Planner } from './planner.js';
 
 const MOST_TRIES = 6;
 

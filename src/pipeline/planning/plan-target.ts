@@ -7,7 +7,6 @@ import {
   type Allocation,
   type ChannelMutator,
   type Plan,
-  type PlanOptions,
   planChoices,
   ratioChoices,
   type SensitivityCurve,
@@ -16,6 +15,7 @@ import {
 import type { LatencyComparison } from './latency.js';
 import { planLatency } from './plan-latency.js';
 import { planSize } from './plan-size.js';
+import type { Planner } from './planner.js';
 
 export interface PlannedTarget {
   /** Final choices, by unit. */
@@ -25,9 +25,6 @@ export interface PlannedTarget {
   /** Of a latency target: the last measurement of these choices. */
   readonly comparison?: LatencyComparison;
 }
-
-/** Choices for a target, as the config shares out what goes. */
-export type Planner = (target: Target, options?: Pick<PlanOptions, 'latency' | 'multiple'>) => Plan;
 
 export interface PlanContext {
   /** Takes latencies. */

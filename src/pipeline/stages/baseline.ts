@@ -34,7 +34,7 @@ export const measureBaseline = stage('baseline', async (job, analyzed: Analyzed)
   signal.throwIfAborted();
   const { engine, graph, data } = settled;
   const { scorer, score } = await openScorer(engine, graph, data, config, signal);
-  const learns = (config.finetune && data?.scored) || config.recovery.method !== 'none';
+  const learns = data?.finetune || config.recovery.method !== 'none';
   const learned = data && learns ? { learned: data.train.count } : {};
   const measured = data?.validation.count ?? 0;
   for (const found of sampleWarnings({ measured, ...learned })) listener.warning(found);

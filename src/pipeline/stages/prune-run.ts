@@ -1,17 +1,25 @@
 import type { JobSpec, ModelStage } from '../../contract.js';
+import { EspalierError } from '../../errors.js';
 import { graphCost } from '../../graph/cost.js';
 import type { Tensor } from '../../graph/tensor.js';
-import type { FinetuneConfig } from '../../prune-config/index.js';
 import type { PruneStep, Subnet, Trainer } from '../../pruning/index.js';
 import type { ScheduleRow, TrainingSummary } from '../../report/unit-report.js';
 import type { JobData } from '../feeding/job-data.js';
+import type { SettledFinetune } from '../feeding/settle-finetune.js';
+import { fingerprintOf } from '../fingerprint.js';
 import type { Score } from '../measuring/score.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';
+import { deliveredPoint } from '../training/best-point.js';
 import { type Checkpoint, findCheckpoint, findEpochEnd, saveCheckpoint } from '../training/checkpoint.js';
-import { fingerprintOf } from '../training/fingerprint.js';
 import type { MemoryBudget } from '../training/micro-batch.js';
 import { deliverableWeights, SubnetTrainer } from '../training/subnet-trainer.js';
-import { reportScore, trainingSummary, warnOfFrozen } from '../training/training-report.js';
+import {
+  describeScore,
+  reportScore,
+  trainingSummary,
+  warnOfDiscarded,
+  warnOfFrozen,
+} from '../training/training-report.js';
 import type { Ranked } from './rank-channels.js';
 import { recoverSubnet } from './recover.js';
 import { type Importances, unitImportances } from './report-rows.js';
@@ -70,7 +78,7 @@ class PruneRun {
     const { spec, signal, listener, stages } = this.job;
     const { data, algorithm } = this.measured;
     const { mutator } = algorithm;
-    const finetune = data?.scored ? spec.config.finetune : undefined;
+    const finetune = data?.scored ? data.finetune : undefined;
     try {
       if (finetune && data) await this.withTraining(finetune, data);
       else await this.withoutTraining();
@@ -81,7 +89,7 @@ class PruneRun {
       if (!last) return { ...this.record, canceled: { score: undefined } };
       this.restore(last);
       mutator.setWeights(deliverableWeights(mutator.weights, last));
-      const score = last.stopping.best?.score ?? last.score;
+      const score = deliveredPoint(last.stopping)?.score ?? last.score;
       if (data && score) stages.add(trainedStage(data), score);
       return { ...this.record, canceled: { score } };
     }
@@ -114,7 +122,7 @@ class PruneRun {
     else this.record = { ...this.record, delivers };
   }
 
-  private async withTraining(finetune: FinetuneConfig, data: JobData): Promise<void> {
+  private async withTraining(finetune: SettledFinetune, data: JobData): Promise<void> {
     const { spec, listener, progress, signal, stages } = this.job;
     const { config, checkpointMs: everyMs } = spec;
     const { algorithm, engine, scorer } = this.measured;
@@ -152,6 +160,7 @@ class PruneRun {
           const score = weights.size === 0 ? raw : await trainer.evaluate(signal);
           if (weights.size > 0) stages.add('recovered', score);
           this.updateRow({ accuracy_before_finetune: score.accuracy });
+          return config.recovery.method === 'none' ? undefined : score;
         },
         onEpochEnd: async (epoch, score) => {
           reportScore(listener, score, epoch);
@@ -164,13 +173,26 @@ class PruneRun {
       checkpoint,
     );
     try {
-      await algorithm.run(trainer, { epochs: finetune.epochs, startEpoch: checkpoint?.epoch ?? 0, signal });
+      const fault = await algorithm
+        .run(trainer, { epochs: finetune.epochs, startEpoch: checkpoint?.epoch ?? 0, signal })
+        .catch((error: unknown) => this.divergedUnasked(error, trainer));
+      const after = fault?.message ?? (trainer.lastScore && describeScore(trainer.lastScore)) ?? 'it was stopped';
       trainer.finish();
+      warnOfDiscarded(listener, trainer, data.validation.count, after);
       stages.add(trainedStage(data), trainer.score ?? (await trainer.evaluate(signal)));
       this.record = { ...this.record, training: trainingSummary(finetune, data, trainer) };
     } finally {
       await trainer.release();
     }
+  }
+
+  /** Training that nobody asked for, and that came to nothing, is no fault of a job that has a network without it. */
+  private divergedUnasked(error: unknown, trainer: SubnetTrainer): EspalierError {
+    const { heads, finetune } = this.measured.data!;
+    const unasked = finetune!.distillation === undefined && heads.every(({ labels }) => labels === 'none');
+    const diverged = error instanceof EspalierError && error.code === 'TRAINING_DIVERGED';
+    if (!diverged || !unasked || !trainer.goBack()) throw error;
+    return error;
   }
 
   /** The full weights that recovery sets. */
@@ -247,7 +269,7 @@ function budgetOf({ memoryBytes: limitBytes }: JobSpec): MemoryBudget | undefine
   return limitBytes === undefined ? undefined : { limitBytes, usedBytes: () => process.memoryUsage.rss() };
 }
 
-function resumedAt({ epoch, within }: Checkpoint, { epochs }: FinetuneConfig): string {
+function resumedAt({ epoch, within }: Checkpoint, { epochs }: SettledFinetune): string {
   if (!within) return `resumed after epoch ${epoch} of ${epochs}`;
   return `resumed after step ${within.iterations} of epoch ${epoch + 1} of ${epochs}`;
 }

@@ -2,10 +2,10 @@ import type { PruneConfig } from '../../prune-config/index.js';
 import type { ChannelMutator } from '../../pruning/index.js';
 import { type Block, type Reading, rankByLoss, readUnits } from '../../recovery/index.js';
 import { Calibration } from '../feeding/calibration.js';
+import { fingerprintOf } from '../fingerprint.js';
 import { findChoices, type KeptChoices, keepChoices } from '../planning/kept-choices.js';
 import { planTarget } from '../planning/plan-target.js';
 import { findSensitivities } from '../planning/sensitivities.js';
-import { fingerprintOf } from '../training/fingerprint.js';
 import type { Measured } from './baseline.js';
 import { type Job, stage } from './stage.js';
 

@@ -29,6 +29,10 @@ export interface RecoveredWeights {
   readonly row: RecoveryRow;
 }
 
+type Recovered = Pick<Ranked, 'graph' | 'engine' | 'calibration'> & {
+  readonly algorithm: Pick<Ranked['algorithm'], 'mutator'>;
+};
+
 /**
  * Sets the weights of what the mutator's choices leave by samples of the data set, without labels (see `src/recovery`).
  * @param isLast whether no prune step follows
@@ -36,12 +40,7 @@ export interface RecoveredWeights {
  */
 export async function recoverSubnet(
   { spec, signal, listener, progress }: Job,
-  {
-    graph,
-    engine,
-    calibration,
-    algorithm: { mutator },
-  }: Pick<Ranked, 'graph' | 'engine' | 'calibration' | 'algorithm'>,
+  { graph, engine, calibration, algorithm: { mutator } }: Recovered,
   isLast: boolean,
 ): Promise<RecoveredWeights | undefined> {
   const { method } = spec.config.recovery;

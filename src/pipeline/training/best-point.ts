@@ -1,58 +1,93 @@
 import type { Tensor } from '../../graph/tensor.js';
 import type { HeadedScore } from '../measuring/score.js';
 
-/** The end of an epoch: what was scored, and how. */
+/** Where training stood, and how that was scored. */
 export interface BestPoint {
-  readonly epoch: number;
+  /** That ended there; null before training. */
+  readonly epoch: number | null;
   readonly score: HeadedScore;
   /** Full weights and statistics. */
   readonly constants: ReadonlyMap<string, Tensor>;
 }
 
-/** Ends training when the validation loss stays above its lowest, and keeps the point where it was lowest. */
-export class EarlyStopping {
-  readonly #patience: number | undefined;
-  #best: BestPoint | undefined;
+export interface BestPointState {
   /** Epochs since the lowest. */
-  #waited: number;
+  readonly waited: number;
   /** Whether all prune steps have been taken: before, losses of other widths would be compared. */
-  #counts: boolean;
+  readonly counts: boolean;
+  /** The point to go back to. */
+  readonly best?: BestPoint;
+  /** The weights as they are do better than `best`. */
+  readonly beaten?: boolean;
+}
 
-  /** @param patience epochs; absent: never stops, keeps nothing */
-  constructor(patience: number | undefined, resumed?: EarlyStopping['state']) {
+/**
+ * Keeps the point whose weights are delivered, where these are not the last ones. With a patience that is where the validation
+ * loss was lowest, and training ends when it stays above that. The point before training takes part where there is one:
+ * what was recovered is not given away for what is no better.
+ */
+export class BestPoints {
+  readonly #patience: number | undefined;
+  #state: BestPointState;
+
+  /** @param patience epochs; absent: never stops, and keeps no epoch */
+  constructor(patience: number | undefined, resumed?: BestPointState) {
     this.#patience = patience;
-    this.#best = resumed?.best;
-    this.#waited = resumed?.waited ?? 0;
-    this.#counts = resumed?.counts ?? false;
+    this.#state = resumed ?? { waited: 0, counts: false };
   }
 
-  get state(): { readonly waited: number; readonly counts: boolean; readonly best?: BestPoint } {
-    return { waited: this.#waited, counts: this.#counts, ...(this.#best ? { best: this.#best } : {}) };
+  get state(): BestPointState {
+    return this.#state;
   }
 
+  /** What is to be delivered; undefined: the weights as they are. */
   get best(): BestPoint | undefined {
-    return this.#best;
+    return deliveredPoint(this.#state);
   }
 
   get stopped(): boolean {
-    return this.#patience !== undefined && this.#waited >= this.#patience;
+    return this.#patience !== undefined && this.#state.waited >= this.#patience;
   }
 
   /** After a prune step. @param last there will be no other */
   restart(last: boolean): void {
-    this.#counts = last;
-    this.#best = undefined;
-    this.#waited = 0;
+    this.#state = { waited: 0, counts: last };
+  }
+
+  /** Before the training that follows the last prune step. */
+  start(point: BestPoint): void {
+    if (this.#state.counts) this.#state = { ...this.#state, best: point };
+  }
+
+  /** The weights as they are are of no use. @returns whether there is a point to go back to */
+  goBack(): boolean {
+    this.#state = { ...this.#state, beaten: false };
+    return this.#state.best !== undefined;
   }
 
   /** After an epoch. */
   note(point: BestPoint): void {
-    if (this.#patience === undefined || !this.#counts) return;
-    if (this.#best && point.score.loss >= this.#best.score.loss) {
-      this.#waited++;
-      return;
-    }
-    this.#best = point;
-    this.#waited = 0;
+    const { waited, counts, best } = this.#state;
+    if (!counts) return;
+    const gains = !best || hasGained(best, point);
+    if (this.#patience === undefined) this.#state = { ...this.#state, beaten: gains };
+    else if (gains) this.#state = { waited: 0, counts, best: point };
+    else this.#state = { ...this.#state, waited: waited + 1 };
   }
+}
+
+/** The point that a state goes back to; undefined: it stays where it is. */
+export function deliveredPoint({ best, beaten }: BestPointState): BestPoint | undefined {
+  return beaten ? undefined : best;
+}
+
+/**
+ * Epochs are compared by their losses. What comes before training is compared by accuracies, where there are labels of
+ * classes: training by labels makes scores surer, for which a loss may punish what is right more often.
+ */
+function hasGained({ epoch, score: before }: BestPoint, { score: after }: BestPoint): boolean {
+  if (epoch !== null || before.accuracy === null || after.accuracy === null || before.accuracy === after.accuracy) {
+    return after.loss < before.loss;
+  }
+  return after.accuracy > before.accuracy;
 }

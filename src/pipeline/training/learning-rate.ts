@@ -1,4 +1,4 @@
-import type { FinetuneConfig } from '../../prune-config/index.js';
+import type { SettledFinetune } from '../feeding/settle-finetune.js';
 
 /**
  * Learning rate of one step. `epochFraction` is how many epochs have been trained, whole and part (1.5 = halfway through
@@ -6,7 +6,11 @@ import type { FinetuneConfig } from '../../prune-config/index.js';
  * changes at whole epochs and `cosine` falls smoothly to 0 at the end (Loshchilov & Hutter, SGDR, without restarts).
  * @param stepFraction the share of an epoch that one step is: the first step of a warmup is no step of nothing
  */
-export function learningRateAt(finetune: FinetuneConfig, epochFraction: number, stepFraction = 0): number {
+export function learningRateAt(
+  finetune: Pick<SettledFinetune, 'optimizer' | 'schedule' | 'epochs'>,
+  epochFraction: number,
+  stepFraction = 0,
+): number {
   const base = finetune.optimizer.learning_rate;
   const { schedule, epochs } = finetune;
   const { warmup_epochs: warmup } = schedule;

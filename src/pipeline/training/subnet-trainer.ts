@@ -1,18 +1,18 @@
-import type { OptimizerSpec, TrainingOptions } from '../../autodiff/index.js';
 import type { JobListener } from '../../contract.js';
 import { type Batch, type SeededRandom, seededRandom, shuffledOrder } from '../../data/index.js';
 import type { Engine } from '../../engine/engine.js';
 import { replaceConstants } from '../../graph/passes/replace-constants.js';
 import type { Tensor } from '../../graph/tensor.js';
-import type { FinetuneConfig } from '../../prune-config/index.js';
 import type { ChannelMutator, PruneStep, Subnet, Trainer, TrainStretch } from '../../pruning/index.js';
 import type { JobData } from '../feeding/job-data.js';
+import type { SettledFinetune } from '../feeding/settle-finetune.js';
 import type { HeadedScore } from '../measuring/score.js';
 import type { Scorer } from '../measuring/scorer.js';
-import { EarlyStopping } from './best-point.js';
+import { type BestPointState, BestPoints, deliveredPoint } from './best-point.js';
 import { learningRateAt } from './learning-rate.js';
 import type { BatchPlan, MemoryBudget } from './micro-batch.js';
 import { type OptimizerSlots, zerosLike } from './step-runner.js';
+import { trainingOptions } from './training-options.js';
 import { diverged, openTrainingSession, type TrainingSession } from './training-session.js';
 
 export interface SubnetTrainerOptions {
@@ -20,14 +20,17 @@ export interface SubnetTrainerOptions {
   readonly mutator: ChannelMutator;
   readonly data: JobData;
   readonly scorer: Scorer;
-  readonly finetune: FinetuneConfig;
+  readonly finetune: SettledFinetune;
   readonly seed: number;
   readonly listener: Pick<JobListener, 'metric' | 'warning' | 'log'>;
   readonly budget?: MemoryBudget | undefined;
   /** Called after each step with the share of all epochs that is done. */
   onProgress(fraction: number): void;
-  /** The subnet has been made anew. */
-  onPruned(step: PruneStep): Promise<void>;
+  /**
+   * The subnet has been made anew. @returns the score of the weights that training starts from, where these may be delivered
+   * should it gain nothing
+   */
+  onPruned(step: PruneStep): Promise<HeadedScore | undefined>;
   /** An epoch is over; the mutator's full weights are up to date. */
   onEpochEnd(epoch: number, score: HeadedScore): Promise<void>;
   /** Called in the middle of epochs, this long after the last time and the last epoch's end; all is up to date then. */
@@ -43,7 +46,7 @@ export interface TrainerState {
   /** Of the generator that augmentation draws from. */
   readonly generator: readonly number[];
   /** Since the last prune step. */
-  readonly stopping: EarlyStopping['state'];
+  readonly stopping: BestPointState;
   /** How batches go through; absent before the first step. */
   readonly plan?: BatchPlan;
   /** Only in the middle of an epoch. */
@@ -68,7 +71,7 @@ export class SubnetTrainer implements Trainer {
   readonly iterationsPerEpoch: number;
   readonly #options: SubnetTrainerOptions;
   readonly #random: SeededRandom;
-  readonly #stopping: EarlyStopping;
+  readonly #stopping: BestPoints;
   #subnet: Subnet;
   #session: TrainingSession | undefined;
   #plan: BatchPlan | undefined;
@@ -83,14 +86,14 @@ export class SubnetTrainer implements Trainer {
   #pausedMs = performance.now();
 
   constructor(options: SubnetTrainerOptions, resumed?: TrainerState) {
-    const { data, finetune, mutator, seed } = options;
+    const { finetune, mutator, seed } = options;
     this.#options = options;
-    this.iterationsPerEpoch = Math.ceil(data.train.count / finetune.batch_size);
+    this.iterationsPerEpoch = finetune.iterationsPerEpoch;
     this.#subnet = mutator.exportSubnet();
     this.#slots = resumed?.slots ?? new Map();
     this.#steps = resumed?.steps ?? 0;
     this.#random = seededRandom(resumed?.generator ?? seed);
-    this.#stopping = new EarlyStopping(finetune.early_stopping?.patience, resumed?.stopping);
+    this.#stopping = new BestPoints(finetune.early_stopping?.patience, resumed?.stopping);
     this.#plan = resumed?.plan;
     this.#within = resumed?.within;
     this.#score = resumed?.score;
@@ -114,11 +117,6 @@ export class SubnetTrainer implements Trainer {
     return this.#subnet;
   }
 
-  /** Epochs that ran to their end; fewer than asked for where training stopped early. */
-  get epochsTrained(): number {
-    return this.#steps / this.iterationsPerEpoch;
-  }
-
   /** How batches go through, once training has begun. */
   get plan(): BatchPlan | undefined {
     return this.#plan;
@@ -135,7 +133,9 @@ export class SubnetTrainer implements Trainer {
     this.#score = undefined;
     this.#subnet = this.#options.mutator.exportSubnet();
     this.#stopping.restart(step.step === step.pruneTimes - 1);
-    await this.#options.onPruned(step);
+    const score = await this.#options.onPruned(step);
+    const constants = evaluatedWeights(this.#options.mutator.weights, this.#slots);
+    if (score) this.#stopping.start({ epoch: null, score, constants });
   }
 
   /** Goes on with other full weights; averages start at them. */
@@ -171,7 +171,7 @@ export class SubnetTrainer implements Trainer {
       this.#pausedMs = performance.now();
     }
     if (!endsEpoch) return;
-    this.#reportEpoch(session, epoch, data.train.count);
+    this.#reportEpoch(session, epoch, Math.min(data.train.count, this.iterationsPerEpoch * finetune.batch_size));
     const score = await this.evaluate(signal);
     const weights = evaluatedWeights(this.#options.mutator.weights, this.#slots);
     this.#stopping.note({ epoch, score, constants: weights });
@@ -180,7 +180,8 @@ export class SubnetTrainer implements Trainer {
     this.#pausedMs = performance.now();
     if (!this.#stopping.stopped) return;
     const best = this.#stopping.best!;
-    listener.log(`stopped after epoch ${epoch + 1} of ${finetune.epochs}: the loss was lowest after ${best.epoch + 1}`);
+    const lowest = best.epoch === null ? 'before training' : `after ${best.epoch + 1}`;
+    listener.log(`stopped after epoch ${epoch + 1} of ${finetune.epochs}: the loss was lowest ${lowest}`);
     onProgress(1);
   }
 
@@ -196,6 +197,16 @@ export class SubnetTrainer implements Trainer {
   /** Of the weights to deliver; undefined where training ended within an epoch. */
   get score(): HeadedScore | undefined {
     return this.#stopping.best?.score ?? this.#score;
+  }
+
+  /** At the end of the last epoch. */
+  get lastScore(): HeadedScore | undefined {
+    return this.#score;
+  }
+
+  /** Training came to nothing: {@link finish} takes an earlier point. @returns whether there is one */
+  goBack(): boolean {
+    return this.#stopping.goBack();
   }
 
   /** Leaves the mutator with the weights to deliver: the best epoch's, their averages, or the last ones. */
@@ -299,7 +310,7 @@ export class SubnetTrainer implements Trainer {
     const slots = new Map([...this.#slots].map(([slot, full]) => [slot, this.#subnet.sliceTensors(full)]));
     // What is left of the memory is asked once a job: by then, a process that was resumed holds something else.
     const options = { seed, batchSize: finetune.batch_size, budget, microBatch: this.#plan?.microBatch };
-    const training = trainingOptions(finetune, this.#options.data);
+    const training = trainingOptions(finetune, this.#options.data.heads);
     this.#session = await openTrainingSession(engine, this.#subnet.graph, training, options, slots);
     const { plan } = this.#session;
     listener.log(`a step of ${plan.batchSize} samples takes ${mebibytes(plan.wholeBytes)}, as predicted`);
@@ -350,23 +361,9 @@ export function deliverableWeights(
   weights: ReadonlyMap<string, Tensor>,
   { slots, stopping }: Pick<TrainerState, 'slots' | 'stopping'>,
 ): ReadonlyMap<string, Tensor> {
-  return stopping.best?.constants ?? evaluatedWeights(weights, slots);
+  return deliveredPoint(stopping)?.constants ?? evaluatedWeights(weights, slots);
 }
 
 function mebibytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20)} MiB`;
-}
-
-function trainingOptions(finetune: FinetuneConfig, { heads }: JobData): TrainingOptions {
-  return {
-    heads,
-    optimizer: optimizerOf(finetune),
-    averages: finetune.ema_decay !== undefined,
-    ...(finetune.clip_norm === undefined ? {} : { clipNorm: finetune.clip_norm }),
-  };
-}
-
-function optimizerOf({ optimizer }: FinetuneConfig): OptimizerSpec {
-  const { learning_rate: _, weight_decay: weightDecay, ...own } = optimizer;
-  return { ...own, weightDecay };
 }

@@ -1,18 +1,21 @@
 import type { JobListener } from '../../contract.js';
 import type { Graph } from '../../graph/graph.js';
-import type { FinetuneConfig } from '../../prune-config/index.js';
 import type { TrainingSummary } from '../../report/unit-report.js';
 import type { JobData } from '../feeding/job-data.js';
+import type { SettledFinetune } from '../feeding/settle-finetune.js';
+import { percent, samplesText } from '../measuring/words.js';
+import { deliveredPoint } from './best-point.js';
 import type { Evaluation } from './evaluation.js';
 import type { SubnetTrainer } from './subnet-trainer.js';
 
 /** How a job was trained, for its report. */
 export function trainingSummary(
-  { epochs, batch_size }: FinetuneConfig,
-  { heads }: JobData,
-  { plan, state, epochsTrained }: SubnetTrainer,
+  { epochs, iterationsPerEpoch, batch_size, budget }: SettledFinetune,
+  { heads, train }: JobData,
+  { plan, state }: SubnetTrainer,
 ): TrainingSummary {
-  const { best } = state.stopping;
+  const best = deliveredPoint(state.stopping);
+  const whole = Math.ceil(train.count / batch_size);
   return {
     outputs: heads.map(({ output, loss, labels, distillation }) => ({
       name: output,
@@ -20,13 +23,38 @@ export function trainingSummary(
       labels,
       distilled: labels === 'none' || distillation !== undefined,
     })),
-    epochs,
-    epochs_trained: epochsTrained,
-    ...(best ? { best_epoch: best.epoch } : {}),
+    epochs: (epochs * iterationsPerEpoch) / whole,
+    epochs_trained: state.steps / whole,
+    steps: state.steps,
+    ...(budget === undefined ? {} : { budget }),
+    ...(best?.epoch === undefined || best.epoch === null ? {} : { best_epoch: best.epoch }),
+    discarded: best?.epoch === null,
     batch_size,
     micro_batch_size: plan ? Math.min(plan.microBatch, batch_size) : batch_size,
     step_memory_bytes: plan ? Math.round(plan.bytes) : null,
   };
+}
+
+/**
+ * Says that what training made is not delivered, where that is so.
+ * @param after what it came to
+ */
+export function warnOfDiscarded(
+  listener: Pick<JobListener, 'warning'>,
+  { state }: Pick<SubnetTrainer, 'state'>,
+  samples: number,
+  after: string,
+): void {
+  const best = deliveredPoint(state.stopping);
+  if (best?.epoch !== null) return;
+  listener.warning({
+    code: 'TRAINING_DISCARDED',
+    message: `training gained nothing on the ${samplesText(samples)} held back (before it ${describeScore(best.score)}; then ${after}): the weights from before it are delivered; a lower learning rate or more samples may help`,
+  });
+}
+
+export function describeScore({ accuracy, loss }: Evaluation): string {
+  return `${accuracy === null ? '' : `accuracy ${percent(accuracy)}, `}loss ${loss.toPrecision(4)}`;
 }
 
 /** Says how the validation part is scored after an epoch: `accuracy`, `loss`, and every metric of another name. */

@@ -32,25 +32,31 @@ export function pruneStepsFault(parameters: AlgorithmParameters): string | undef
   return undefined;
 }
 
+export interface TrainedEpochs {
+  /** 0 without finetuning; undefined where the data settle them, as many as prune steps need. */
+  readonly epochs: number | undefined;
+  /** How many there are taken to be then. */
+  readonly usual: number;
+}
+
 /**
  * How many prune steps there are, by the parameters that count them: as given, else as many as fit in the epochs, up to
  * their default.
  * @param given the algorithm's parameters with their defaults
- * @param epochs 0 without finetuning
  * @param report is told the parameter at fault
  */
 export function fitPruneSteps(
   parameters: AlgorithmParameters,
   given: Readonly<Record<string, unknown>>,
-  epochs: number,
+  { epochs, usual }: TrainedEpochs,
   report: (name: string, fault: string) => void,
 ): Readonly<Record<string, number>> {
   const fitted = countersOf(parameters).map(([name, steps]): [string, number] => {
     const every = steps.every === undefined ? 1 : ((given[steps.every] as number | undefined) ?? 1);
-    const most = epochs === 0 ? 1 : Math.ceil(epochs / every);
+    const most = epochs === 0 ? 1 : Math.ceil((epochs ?? usual) / every);
     const count = (given[name] as number | undefined) ?? Math.min(steps.default, most);
     // With one epoch steps are iterations apart; how many there are only the data can tell.
-    if (count > most && epochs !== 1) report(name, tooMany(count, every, epochs, most));
+    if (epochs !== undefined && count > most && epochs !== 1) report(name, tooMany(count, every, epochs, most));
     return [name, count];
   });
   return Object.fromEntries(fitted);

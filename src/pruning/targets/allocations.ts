@@ -1,10 +1,7 @@
 /** How the channels that a target takes are shared out among the units. */
 import type { RankedChannels } from './ranked-channels.js';
-import { takeBySensitivity } from './sensitivity.js';
+import { type SensitivityCurve, takeBySensitivity } from './sensitivity.js';
 import { type Step, stepsOf, type TakeSteps, takeInOrder } from './steps.js';
-
-/** What the network loses when one unit alone keeps so many channels, ascending by `kept`. */
-export type SensitivityCurve = readonly { readonly kept: number; readonly loss: number }[];
 
 /**
  * - `uniform`: every unit loses the same share.

@@ -1,9 +1,10 @@
 import { EspalierError } from '../../errors.js';
 import type { ChannelMutator } from '../mutators/index.js';
 import { DEFAULT_FLOOR } from '../units/index.js';
-import { type Allocation, type SensitivityCurve, stepTaker } from './allocations.js';
+import { type Allocation, stepTaker } from './allocations.js';
 import { CostModel, type LatencyModel, type SubnetCost } from './cost-model.js';
 import { rankUnits } from './ranked-channels.js';
+import type { SensitivityCurve } from './sensitivity.js';
 import type { Step } from './steps.js';
 
 /** What a subnet costs, in the words of results and reports. */

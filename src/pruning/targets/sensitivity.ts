@@ -1,7 +1,9 @@
-import type { SensitivityCurve } from './allocations.js';
 import type { CostModel } from './cost-model.js';
 import type { RankedChannels } from './ranked-channels.js';
 import { type Step, stepsOf } from './steps.js';
+
+/** What the network loses when one unit alone keeps so many channels, ascending by `kept`. */
+export type SensitivityCurve = readonly { readonly kept: number; readonly loss: number }[];
 
 /** A unit's channels go in about so many strides. */
 const STRIDES = 32;

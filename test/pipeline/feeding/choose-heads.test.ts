@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Labels } from '../../../src/data/index.js';
 import { GraphBuilder } from '../../../src/graph/builder.js';
 import type { Graph } from '../../../src/graph/graph.js';
+import { tensor } from '../../../src/graph/tensor.js';
 import { chooseHeads } from '../../../src/pipeline/feeding/choose-heads.js';
 import { type FinetuneConfig, resolveConfig } from '../../../src/prune-config/index.js';
 
@@ -44,6 +45,7 @@ const values = (shape: number[], least: number, largest: number, whole = false):
 });
 const finetune = (config: object) =>
   resolveConfig({ finetune: config }, { hasDataset: true }).finetune as FinetuneConfig;
+const ALONE = { alone: { weight: 0.5, temperature: 4 } };
 const choose = (graph: Graph, labels: Labels, config: object = {}) =>
   chooseHeads(graph, new Map([['', labels]]), finetune(config));
 
@@ -163,9 +165,29 @@ describe('auto', () => {
     ['Sigmoid', 'binary_cross_entropy'],
     [undefined, 'mse'],
   ])('without labels a closing %s says what the original teaches', (close, loss) => {
-    const { heads, targets } = chooseHeads(net([4], close), new Map(), finetune({ distillation: {} }));
-    expect(heads).toMatchObject([{ loss, labels: 'none', distillation: { weight: 0.5, temperature: 2 } }]);
+    const { heads, targets } = chooseHeads(net([4], close), new Map(), finetune({}), ALONE);
+    expect(heads).toMatchObject([{ loss, labels: 'none', distillation: ALONE.alone }]);
     expect(targets).toEqual([]);
+  });
+
+  test('a row of numbers that a dense layer closes with is taken for scores of classes, unless a loss is named', () => {
+    const b = new GraphBuilder('scores');
+    const x = b.input('x', { dtype: 'float32', shape: ['N', 6] });
+    const w = b.constant('w', tensor('float32', [6, 4], new Float32Array(24)), 'parameter');
+    b.output('y', b.op('MatMul', [x, w]));
+    const graph = b.build();
+    const { heads } = chooseHeads(graph, new Map(), finetune({}), ALONE);
+    expect(heads).toMatchObject([{ loss: 'cross_entropy', classAxis: 1, labels: 'none' }]);
+    expect(chooseHeads(graph, new Map(), finetune({ loss: 'mse' }), ALONE).heads).toMatchObject([{ loss: 'mse' }]);
+  });
+
+  test('outputs without labels are left aside, unless they are taught alone', () => {
+    const labels = new Map([['', index(10)]]);
+    const beside = { beside: (loss: string) => (loss === 'cross_entropy' ? ALONE.alone : undefined) };
+    const graph = net([10], 'Softmax');
+    expect(chooseHeads(graph, labels, finetune({}), beside).heads).toMatchObject([{ distillation: ALONE.alone }]);
+    expect(chooseHeads(graph, labels, finetune({}), ALONE).heads[0].distillation).toBeUndefined();
+    expect(chooseHeads(graph, new Map(), finetune({}), beside).heads).toEqual([]);
   });
 });
 

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
+import type { SettledFinetune } from '../../../src/pipeline/feeding/settle-finetune.js';
 import { learningRateAt } from '../../../src/pipeline/training/learning-rate.js';
-import { type FinetuneConfig, resolveConfig } from '../../../src/prune-config/index.js';
+import { resolveConfig } from '../../../src/prune-config/index.js';
 
-function finetune(schedule: unknown): FinetuneConfig {
+function finetune(schedule: unknown): SettledFinetune {
   const config = { epochs: 8, optimizer: { type: 'sgd', learning_rate: 0.4 }, schedule };
-  return resolveConfig({ finetune: config }, { hasDataset: true }).finetune as FinetuneConfig;
+  return resolveConfig({ finetune: config }, { hasDataset: true }).finetune as SettledFinetune;
 }
 
 test('constant stays', () => {

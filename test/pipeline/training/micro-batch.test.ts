@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createTrainingStep, type TrainingOptions } from '../../../src/autodiff/index.js';
 import type { CompiledGraph } from '../../../src/engine/engine.js';
 import { UNMEASURED } from '../../../src/pipeline/measuring/score.js';
-import { EarlyStopping } from '../../../src/pipeline/training/best-point.js';
+import { BestPoints } from '../../../src/pipeline/training/best-point.js';
 import { planBatch } from '../../../src/pipeline/training/micro-batch.js';
 import { mixedNet } from '../../autodiff/nets.js';
 
@@ -72,7 +72,7 @@ const point = (epoch: number, loss: number) => ({
 });
 
 test('early stopping counts from the last prune step on, and goes on from its state', () => {
-  const stopping = new EarlyStopping(2);
+  const stopping = new BestPoints(2);
   stopping.restart(false);
   stopping.note(point(0, 1));
   expect(stopping.best).toBeUndefined();
@@ -81,13 +81,13 @@ test('early stopping counts from the last prune step on, and goes on from its st
     stopping.note(point(i + 1, loss));
   });
   expect(stopping.stopped).toBe(false);
-  const resumed = new EarlyStopping(2, stopping.state);
+  const resumed = new BestPoints(2, stopping.state);
   for (const each of [stopping, resumed]) {
     each.note(point(4, 2));
     expect(each.stopped).toBe(true);
     expect(each.best!.epoch).toBe(2);
   }
-  const never = new EarlyStopping(undefined);
+  const never = new BestPoints(undefined);
   never.restart(true);
   never.note(point(0, 1));
   never.note(point(1, 2));

@@ -1,0 +1,96 @@
+import type { LossKind } from '../../autodiff/index.js';
+import { EspalierError } from '../../errors.js';
+import {
+  DEFAULT_BUDGET,
+  DEFAULT_EPOCHS,
+  type Distillation,
+  type FinetuneConfig,
+  MOST_EPOCHS,
+  type PruneConfig,
+} from '../../prune-config/index.js';
+import type { Teaching } from './choose-heads.js';
+
+/** A forward pass, and the two backwards, for the gradients of the inputs and of the weights. */
+const PASSES = 3;
+
+/** Hinton, Vinyals & Dean 2015. */
+const USUAL: Distillation = { weight: 0.5, temperature: 4 };
+
+const CLASSIFICATIONS: ReadonlySet<LossKind> = new Set(['cross_entropy', 'binary_cross_entropy']);
+
+/** How long is trained, by optimizer steps. */
+export interface TrainingLength {
+  readonly epochs: number;
+  /** Steps of an epoch: fewer than all samples make where a budget ends within one. */
+  readonly iterationsPerEpoch: number;
+}
+
+/** `finetune` as a job trains by it: what the config leaves open is settled by the data. */
+export interface SettledFinetune extends Omit<FinetuneConfig, 'epochs' | 'budget'>, TrainingLength {
+  /** What the length follows from; absent where epochs were named. */
+  readonly budget?: number;
+}
+
+export interface TrainedSamples {
+  /** Of the training part. */
+  readonly samples: number;
+  /** Of the unpruned model, for one sample. */
+  readonly macs: number;
+  readonly labelled: boolean;
+}
+
+/** @throws EspalierError CONFIG_INVALID where the warmup takes all epochs */
+export function settleFinetune(
+  finetune: FinetuneConfig,
+  algorithm: Pick<PruneConfig['algorithm'], string>,
+  trained: TrainedSamples,
+): SettledFinetune {
+  const { epochs, budget, ...rest } = finetune;
+  const length = settleLength(finetune, algorithm, trained);
+  const { warmup_epochs } = finetune.schedule;
+  if (warmup_epochs > 0 && warmup_epochs >= length.epochs) {
+    const message = `must be below the ${length.epochs} epochs that finetune.budget is enough for, found ${warmup_epochs}`;
+    const errors = [{ pointer: '/config/finetune/schedule/warmup_epochs', message }];
+    throw new EspalierError('CONFIG_INVALID', `finetune.schedule.warmup_epochs ${message}`, { errors });
+  }
+  return { ...rest, ...length, ...(epochs === undefined && { budget: budget ?? DEFAULT_BUDGET }) };
+}
+
+/**
+ * Steps follow from numbers of the config, the model and the data, never from a clock: the same job gives the same bits.
+ * @example settleLength({ batch_size: 50, budget: 3e9 }, {}, { samples: 1000, macs: 1e6, labelled: false }) // 1 epoch of 20
+ */
+export function settleLength(
+  { epochs, batch_size, budget }: Pick<FinetuneConfig, 'epochs' | 'batch_size' | 'budget'>,
+  { prune_times: steps, step_freq: apart = 1 }: { readonly prune_times?: unknown; readonly step_freq?: unknown },
+  { samples, macs, labelled }: TrainedSamples,
+): TrainingLength {
+  const whole = Math.ceil(samples / batch_size);
+  if (epochs !== undefined) return { epochs, iterationsPerEpoch: whole };
+  const most = budget === undefined ? DEFAULT_EPOCHS[labelled ? 'labelled' : 'unlabelled'] : MOST_EPOCHS;
+  const affordable = (budget ?? DEFAULT_BUDGET) / (PASSES * Math.max(1, macs) * samples);
+  if (Number(steps) > 1) {
+    // The last step must come before the last epoch ends; with a single epoch, steps would be counted in iterations.
+    const needed = (Number(steps) - 1) * Number(apart) + 1;
+    return { epochs: Math.max(needed, Math.min(most, Math.floor(affordable))), iterationsPerEpoch: whole };
+  }
+  const iterations = Math.max(1, Math.floor(Math.min(most, affordable) * whole));
+  const begun = Math.ceil(iterations / whole);
+  return { epochs: begun, iterationsPerEpoch: Math.floor(iterations / begun) };
+}
+
+/**
+ * What outputs learn from the original. Where the config doesn't say, it is all that there is without labels; with them, it
+ * holds on to what was recovered where classes are told apart.
+ * @param hasLabels whether the data set has any
+ */
+export function settleTeaching(
+  { distillation }: Pick<FinetuneConfig, 'distillation'>,
+  { method }: PruneConfig['recovery'],
+  hasLabels: boolean,
+): Teaching {
+  if (distillation === false) return {};
+  if (distillation) return { alone: distillation, beside: () => distillation };
+  if (!hasLabels) return { alone: USUAL };
+  return method === 'none' ? {} : { beside: (loss) => (CLASSIFICATIONS.has(loss) ? USUAL : undefined) };
+}

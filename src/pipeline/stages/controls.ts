@@ -1,0 +1,119 @@
+import type { Control } from '../../contract.js';
+import type { Tensor } from '../../graph/tensor.js';
+import type { ChannelMutator, PruneStep } from '../../pruning/index.js';
+import { readControls, writeControls } from '../controls/control-record.js';
+import { freshWeights } from '../controls/fresh-weights.js';
+import { maskedMutator, randomMasks } from '../controls/random-channels.js';
+import { fingerprintOf } from '../fingerprint.js';
+import type { Score } from '../measuring/score.js';
+import { SubnetTrainer } from '../training/subnet-trainer.js';
+import type { Evaluated } from './evaluate.js';
+import { recoverSubnet } from './recover.js';
+import type { Job } from './stage.js';
+
+/** Fresh weights need larger steps than recovered ones. */
+const LEAST_RATE_FROM_SCRATCH = 0.01;
+
+/** All prune steps at once. */
+const ONLY_STEP: PruneStep = { step: 0, pruneTimes: 1, epoch: 0, iteration: 0, by: 'epoch', choices: {} };
+
+/**
+ * Runs what the delivered model is to be held against: networks of its widths. It has been written, and stays as it is. A
+ * cancel ends them, and leaves those that were run to their end.
+ */
+export async function runControls(job: Job, evaluated: Evaluated): Promise<Evaluated> {
+  const { spec, signal, progress, listener } = job;
+  const { controls } = spec.config;
+  if (controls.length === 0 || evaluated.canceled) return evaluated;
+  const fingerprint = fingerprintOf(spec);
+  let rows = await readControls(spec.checkpointDir, fingerprint);
+  const told = (): Evaluated => ({ ...evaluated, result: { ...evaluated.result, controls: rows } });
+  for (const [i, control] of controls.entries()) {
+    if (rows.some((row) => row.control === control)) continue;
+    try {
+      const score = await RUN[control](job, evaluated, (share) => progress.controls((i + share) / controls.length));
+      if (!score) continue;
+      const { accuracy, loss, agreement, samples, interval } = score;
+      rows = [...rows, { control, accuracy, loss, agreement, samples, interval }];
+      listener.log(`control ${control}`, { accuracy, loss, agreement });
+      await writeControls(spec.checkpointDir, fingerprint, rows);
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) throw error;
+      return { ...told(), canceled: { score: undefined } };
+    }
+  }
+  return told();
+}
+
+type Run = (job: Job, evaluated: Evaluated, onProgress: (share: number) => void) => Promise<Score | undefined>;
+
+const RUN: Readonly<Record<Control, Run>> = {
+  random: async (job, evaluated, onProgress) => {
+    const { graph, algorithm } = evaluated;
+    const { config } = job.spec;
+    const mutator = maskedMutator(graph, config, randomMasks(algorithm.mutator.state, config.seed));
+    const recover = async () => {
+      const subject = { ...evaluated, algorithm: { mutator } };
+      return (await recoverSubnet(job, subject, true))?.weights ?? new Map<string, Tensor>();
+    };
+    return train(job, evaluated, mutator, { recover, keepsStart: config.recovery.method !== 'none' }, onProgress);
+  },
+  scratch: async (job, evaluated, onProgress) => {
+    const { graph, algorithm, data } = evaluated;
+    const { config } = job.spec;
+    // Untrained, it knows nothing: that needs no measuring.
+    if (!data?.finetune) return undefined;
+    const mutator = maskedMutator(graph, config, algorithm.mutator.state);
+    mutator.setWeights(freshWeights(graph, config.seed));
+    return train(job, evaluated, mutator, { leastRate: LEAST_RATE_FROM_SCRATCH }, onProgress);
+  },
+};
+
+interface Way {
+  /** Sets weights before training. */
+  recover?(): Promise<ReadonlyMap<string, Tensor>>;
+  /** Whether what training starts from may be what is measured. */
+  readonly keepsStart?: boolean;
+  /** Of SGD. */
+  readonly leastRate?: number;
+}
+
+/** Trains what a mutator's masks leave as the delivered model was trained, after its last prune step. */
+async function train(
+  { spec, signal, listener }: Job,
+  { engine, data, scorer }: Evaluated,
+  mutator: ChannelMutator,
+  { recover, keepsStart = false, leastRate = 0 }: Way,
+  onProgress: (share: number) => void,
+): Promise<Score> {
+  if (!data?.scored || !data.finetune) {
+    if (recover) mutator.setWeights(await recover());
+    return scorer.score(mutator.exportSubnet().graph, signal);
+  }
+  const { optimizer } = data.finetune;
+  const faster = optimizer.type === 'sgd' ? { learning_rate: Math.max(optimizer.learning_rate, leastRate) } : {};
+  const finetune = { ...data.finetune, optimizer: { ...optimizer, ...faster } };
+  const { memoryBytes: limitBytes } = spec;
+  const trainer: SubnetTrainer = new SubnetTrainer({
+    ...{ engine, mutator, data, scorer, finetune, onProgress },
+    seed: spec.config.seed,
+    // What is told of metrics and of parts of batches is the delivered model's.
+    listener: { metric: () => {}, warning: () => {}, log: listener.log },
+    budget: limitBytes === undefined ? undefined : { limitBytes, usedBytes: () => process.memoryUsage.rss() },
+    onPruned: async () => {
+      if (recover) trainer.takeWeights(await recover());
+      return keepsStart ? trainer.evaluate(signal) : undefined;
+    },
+    onEpochEnd: async () => {},
+  });
+  try {
+    await trainer.prune(ONLY_STEP);
+    for (let epoch = 0; epoch < finetune.epochs; epoch++) {
+      await trainer.train({ epoch, from: 0, to: trainer.iterationsPerEpoch, endsEpoch: true }, signal);
+    }
+    trainer.finish();
+    return await scorer.score(mutator.exportSubnet().graph, signal);
+  } finally {
+    await trainer.release();
+  }
+}

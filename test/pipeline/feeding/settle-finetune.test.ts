@@ -1,0 +1,82 @@
+/** What a config leaves open of training, settled by model and data. */
+import { describe, expect, test } from 'vitest';
+import { settleFinetune, settleLength, settleTeaching } from '../../../src/pipeline/feeding/settle-finetune.js';
+import { DEFAULT_BUDGET, type FinetuneConfig, resolveConfig } from '../../../src/prune-config/index.js';
+
+const RESNET_20 = 41e6;
+const finetune = (config: object) =>
+  resolveConfig({ finetune: config }, { hasDataset: true }).finetune as FinetuneConfig;
+const length = (config: object, trained: object = {}, algorithm = {}) =>
+  settleLength(finetune(config), algorithm, { samples: 1000, macs: 1e6, labelled: true, ...trained });
+
+describe('how long is trained', () => {
+  test('epochs that are named win over a budget', () => {
+    expect(length({ epochs: 3, budget: 1 })).toEqual({ epochs: 3, iterationsPerEpoch: 16 });
+  });
+
+  test.each([
+    ['1,000 samples of a ResNet-20: the most epochs', { macs: RESNET_20, labelled: false }, 10, 16],
+    ['with labels', { macs: RESNET_20 }, 6, 16],
+    // 2.5e12 / (3 · 41e6 · 10,000) = 2.03 epochs of 157 steps.
+    ['10,000 samples: two epochs', { macs: RESNET_20, samples: 10_000 }, 3, 106],
+    ['a large network: a part of an epoch', { macs: 4e9, samples: 10_000 }, 1, 3],
+    ['a huge one: a step', { macs: 1e13 }, 1, 1],
+    ['no multiply-adds at all', { macs: 0 }, 6, 16],
+  ])('the default budget. %s', (_name, trained, epochs, iterationsPerEpoch) => {
+    expect(length({}, trained)).toEqual({ epochs, iterationsPerEpoch });
+  });
+
+  test('never costs more than the budget, and a step less than that is left at most in each epoch', () => {
+    for (const share of [0.01, 0.3, 0.99, 1, 1.01, 1.5, 2, 2.4, 7.77]) {
+      const step = 3 * 1e6 * 64;
+      const budget = share * 16 * step;
+      const { epochs, iterationsPerEpoch } = length({ budget, batch_size: 64 }, { samples: 1024 });
+      expect(epochs).toBe(Math.max(1, Math.ceil(Math.floor(16 * share) / 16)));
+      const spent = epochs * iterationsPerEpoch * step;
+      if (share > 1 / 16) expect(spent).toBeLessThanOrEqual(budget);
+      expect(budget - spent).toBeLessThan((epochs + 1) * step);
+    }
+  });
+
+  test('a budget that is named is spent, past the default number of epochs', () => {
+    expect(length({ budget: 3e11 }).epochs).toBe(100);
+    expect(length({ budget: 1e21 }).epochs).toBe(10_000);
+  });
+
+  test('several prune steps have whole epochs, as many as they need', () => {
+    const steps = { prune_times: 3, step_freq: 2 };
+    expect(length({ budget: 1 }, {}, steps)).toEqual({ epochs: 5, iterationsPerEpoch: 16 });
+    expect(length({ budget: 7.9 * 3e9 }, {}, steps)).toEqual({ epochs: 7, iterationsPerEpoch: 16 });
+  });
+
+  test('what it follows from is kept, and a warmup must leave something', () => {
+    const settle = (config: object) => settleFinetune(finetune(config), {}, { samples: 64, macs: 1, labelled: true });
+    expect(settle({})).toMatchObject({ epochs: 6, iterationsPerEpoch: 1, budget: DEFAULT_BUDGET });
+    expect(settle({ epochs: 2 })).not.toHaveProperty('budget');
+    expect(() => settle({ budget: 200, schedule: { warmup_epochs: 2 } })).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        errors: [expect.objectContaining({ pointer: '/config/finetune/schedule/warmup_epochs' })],
+      }),
+    );
+  });
+});
+
+describe('what the original teaches', () => {
+  const usual = { weight: 0.5, temperature: 4 };
+  const teach = (distillation: FinetuneConfig['distillation'], method: 'auto' | 'none', hasLabels: boolean) => {
+    const { alone, beside } = settleTeaching({ distillation }, { method, samples: 1 }, hasLabels);
+    return [alone, beside?.('cross_entropy'), beside?.('mse')];
+  };
+
+  test.each([
+    ['without labels: everything', undefined, 'auto', false, [usual, undefined, undefined]],
+    ['without labels and recovery, too', undefined, 'none', false, [usual, undefined, undefined]],
+    ['with labels, after recovery: classes', undefined, 'auto', true, [undefined, usual, undefined]],
+    ['with labels, without recovery: nothing', undefined, 'none', true, [undefined, undefined, undefined]],
+    ['as named', { weight: 0.1, temperature: 2 }, 'none', true, Array(3).fill({ weight: 0.1, temperature: 2 })],
+    ['turned off', false, 'auto', true, [undefined, undefined, undefined]],
+  ] as const)('%s', (_name, distillation, method, hasLabels, taught) => {
+    expect(teach(distillation, method, hasLabels)).toEqual(taught);
+  });
+});

@@ -1,0 +1,119 @@
+/** Jobs on samples without labels, when nobody says how to train: the original teaches, and nothing good is given away. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { drawShapes } from '../../../examples/shapes.js';
+import { writeNpz } from '../../../examples/write-npz.js';
+import type { JobResult } from '../../../src/contract.js';
+import type { UnitReport } from '../../../src/report/unit-report.js';
+import { type JobBench, openJobBench, smallClassifier } from '../../support/job-bench.js';
+import { tf, useCpu } from '../../support/tfjs.js';
+
+let bench: JobBench;
+
+beforeAll(async () => {
+  await useCpu();
+  bench = await openJobBench(smallClassifier(), { train: 1, validation: 1 });
+  await writeNpz(bench.dataPath, { x_train: drawShapes(300, 1).x });
+});
+
+const reportOf = async (outDir: string): Promise<UnitReport<JobResult>> =>
+  JSON.parse(await readFile(join(outDir, 'report.json'), 'utf8'));
+const modelOf = (outDir: string) => readFile(join(outDir, 'model.zip'));
+/** Channels are chosen such that there is something to recover. */
+const L1 = { mutator_cfg: { channel_unit_cfg: { type: 'L1ChannelUnit' } } };
+const ONCE = {
+  target: { macs: 0.5 },
+  allocation: 'uniform',
+  recovery: { samples: 64 },
+  algorithm: { prune_times: 1, ...L1 },
+} as const;
+
+test('where nothing is said of training: recovered, then distilled, as long as the budget lasts; again, the same bits', async () => {
+  const config = { allocation: 'uniform', algorithm: L1 };
+  const { outcome, outDir } = await bench.run(config);
+  expect(outcome.result!.stages.map(({ stage }) => stage)).toEqual([
+    'original',
+    'pruned',
+    'recovered',
+    'distilled',
+    'exported',
+  ]);
+  const { training, schedule } = await reportOf(outDir);
+  expect(training).toMatchObject({
+    outputs: [{ loss: 'cross_entropy', labels: 'none', distilled: true }],
+    ...{ epochs: 10, epochs_trained: 10, steps: 50, budget: 2.5e12 },
+  });
+  expect(schedule).toHaveLength(1);
+  const [, , recovered, distilled, exported] = outcome.result!.stages;
+  expect(distilled.loss).toBeLessThanOrEqual(recovered.loss!);
+  expect(exported.loss).toBeCloseTo(distilled.loss!, 6);
+  expect((await modelOf((await bench.run(config)).outDir)).equals(await modelOf(outDir))).toBe(true);
+});
+
+test('a budget that ends within an epoch trains a part of it, and the report says so', async () => {
+  const whole = await reportOf((await bench.run(ONCE)).outDir);
+  const { baseline } = whole.summary;
+  // Two steps of the five that 270 samples make.
+  const budget = 3 * baseline.macs * 270 * 0.45;
+  const { training } = await reportOf((await bench.run({ ...ONCE, finetune: { budget } })).outDir);
+  expect(training).toMatchObject({ epochs: 0.4, epochs_trained: 0.4, steps: 2, budget });
+});
+
+const RUINOUS = { ...ONCE, finetune: { epochs: 2, optimizer: { learning_rate: 3 }, clip_norm: 1 } };
+
+test('training that gains nothing on samples held back is discarded, resumed or not', async () => {
+  const { outcome, outDir, recording } = await bench.run(RUINOUS);
+  const { training } = await reportOf(outDir);
+  expect(training).toMatchObject({ discarded: true, epochs_trained: 2 });
+  expect(recording.warnings).toContain('TRAINING_DISCARDED');
+  const [, , recovered, distilled, exported] = outcome.result!.stages;
+  for (const { loss, agreement } of [distilled, exported]) {
+    expect(loss).toBeCloseTo(recovered.loss!, 6);
+    expect(agreement).toBe(recovered.agreement);
+  }
+  expect(outcome.result!.equivalence).toMatchObject({ ok: true });
+  const checkpointDir = join(bench.folder, 'ruinous');
+  const abort = new AbortController();
+  const stopped = await bench.run(RUINOUS, {
+    ...{ checkpointDir, signal: abort.signal },
+    onMetric: ({ name, epoch }) => name === 'train_loss' && epoch === 1 && abort.abort(new Error('stopped')),
+  });
+  // A cancel goes back to what was recovered, too.
+  expect(stopped.outcome.result!.pruned.loss).toBeCloseTo(recovered.loss!, 6);
+  const resumed = await bench.run(RUINOUS, { checkpointDir });
+  expect((await modelOf(resumed.outDir)).equals(await modelOf(outDir))).toBe(true);
+  expect(await reportOf(resumed.outDir)).toMatchObject({ training });
+});
+
+test('training that diverges, which nobody asked for, leaves what was recovered', async () => {
+  const finetune = { epochs: 3, optimizer: { learning_rate: 1000 } };
+  const { outcome, recording } = await bench.run({ ...ONCE, finetune });
+  expect(outcome.status).toBe('succeeded');
+  expect(recording.warnings).toContain('TRAINING_DISCARDED');
+  const [, , recovered, , exported] = outcome.result!.stages;
+  expect(exported.loss).toBeCloseTo(recovered.loss!, 6);
+  await expect(bench.run({ ...ONCE, finetune: { ...finetune, distillation: {} } })).rejects.toMatchObject({
+    code: 'TRAINING_DIVERGED',
+  });
+});
+
+test('a model that nothing can be trained of is pruned all the same, unless training was asked for', async () => {
+  const net = tf.sequential({
+    layers: [
+      tf.layers.conv2d({ inputShape: [24, 24, 1], filters: 8, kernelSize: 3, strides: 4, activation: 'relu' }),
+      tf.layers.conv2d({ filters: 4, kernelSize: 3, strides: 2, activation: 'relu' }),
+      tf.layers.flatten(),
+      tf.layers.dense({ units: 3, activation: 'softmax' }),
+    ],
+  });
+  for (const layer of net.layers) layer.trainable = false;
+  const frozen = await openJobBench(net, { train: 1, validation: 1 });
+  const dataPath = bench.dataPath;
+  const { outcome, recording } = await frozen.run({}, { dataPath });
+  expect(recording.warnings).toContain('NOT_TRAINED');
+  expect(outcome.result!.stages.map(({ stage }) => stage)).toEqual(['original', 'pruned', 'recovered', 'exported']);
+  await expect(frozen.run({ finetune: { distillation: {} } }, { dataPath })).rejects.toMatchObject({
+    code: 'NOT_TRAINABLE',
+  });
+});
