@@ -8,21 +8,17 @@ import { levelsOf } from './levels.js';
 import { Products } from './moments.js';
 import type { Networks } from './networks.js';
 import { placesFor } from './rows.js';
-import { type Block, type Step, settleInSequence } from './sequence.js';
+import { type Block, type Step, settleInSequence, type Values } from './sequence.js';
 import { findSites, type Site } from './site.js';
-import { type InputsOf, SiteReader } from './site-reader.js';
+import { RowBuffers, SiteReader } from './site-reader.js';
 import { StatisticsStep } from './statistics-step.js';
 
-/** A pass over the network: how each layer is set, and by whose activations. */
-export interface Pass {
-  readonly weights: 'least_squares' | 'statistics';
-  readonly inputs: InputsOf;
-}
-
-/** A way to recover: passes over the network, one after the other. */
+/** A way to recover: how each layer is set, and by whose activations; undefined: the network stays as it is. */
 export interface Recipe {
   readonly name: RecipeName;
-  readonly passes: readonly Pass[];
+  readonly weights?: 'least_squares' | 'statistics';
+  /** Whose activations weights are fitted to: those of the pruned network, or the original's less the channels that went. */
+  readonly inputs?: 'pruned' | 'original';
 }
 
 export type RecipeName = 'none' | 'statistics' | 'least_squares' | 'least_squares_on_original';
@@ -60,30 +56,30 @@ export async function recover(
   const products = new Products(engine);
   const sites = recoverableSites(networks);
   const looked = { places: placesFor(blocks), samples: blocks.reduce((n, { samples }) => n + samples, 0) };
-  const apply = async ({ passes }: Recipe, roleOf: (block: number) => Role, lambdas: Lambdas) => {
-    let now = networks;
-    const constants = new Map<string, Tensor>();
-    for (const pass of passes) {
-      const steps = sites.map((site) =>
-        stepOf(new SiteReader(site, now, pass.inputs, looked), pass, products, roleOf, lambdas),
-      );
-      const found = await settleInSequence(now, blocks, steps, { engine, signal });
-      for (const [id, tensor] of found) constants.set(id, tensor);
-      now = { ...now, pruned: replaceConstants(now.pruned, found) };
-    }
-    return { constants, pruned: now.pruned };
+  const buffers = new RowBuffers();
+  const passes = recipes.filter(({ weights }) => weights).length + 1;
+  let pass = 0;
+  const settle = async (recipe: Recipe, roleOf: (block: number) => Role, lambdas: Lambdas): Promise<Values> => {
+    if (!recipe.weights) return new Map();
+    const steps = sites.map((site) => {
+      const reader = new SiteReader(site, networks, recipe.inputs === 'original', looked, buffers);
+      return stepOf(reader, recipe.weights, products, roleOf, lambdas);
+    });
+    const report = (share: number): void => onProgress?.((pass + share) / passes);
+    const found = await settleInSequence(networks, blocks, steps, { engine, signal, onProgress: report });
+    pass++;
+    return found;
   };
   try {
     const tried: { recipe: Recipe; lambdas: Lambdas; divergence: number }[] = [];
-    for (const [i, recipe] of recipes.entries()) {
+    for (const recipe of recipes) {
       const lambdas: Lambdas = new Map();
-      const { pruned } = await apply(recipe, (block) => roles[block], lambdas);
-      const found = await outputsOf(pruned, judging, engine);
+      const constants = await settle(recipe, (block) => roles[block], lambdas);
+      const found = await outputsOf(replaceConstants(networks.pruned, constants), judging, engine);
       tried.push({ recipe, lambdas, divergence: divergence(networks.original, found, wanted) });
-      onProgress?.((i + 1) / (recipes.length + 1));
     }
     const best = tried.reduce((a, b) => (b.divergence < a.divergence ? b : a));
-    const { constants } = await apply(best.recipe, () => 'fit', best.lambdas);
+    const constants = await settle(best.recipe, () => 'fit', best.lambdas);
     const divergences = Object.fromEntries(tried.map(({ recipe, divergence }) => [recipe.name, divergence]));
     onProgress?.(1);
     return { recipe: best.recipe.name, constants, divergences };
@@ -92,14 +88,14 @@ export async function recover(
   }
 }
 
-/** What each of so many blocks is for: of four, one to judge by and one to choose by; of fewer, the last to judge by. None of one. */
+/** What each of so many blocks is for: the last of each four to judge by, or the last of fewer. None of one. */
 export function rolesOf(blocks: number): Role[] {
-  const roles = Array.from({ length: blocks }, (_, i) => ROLES[i % ROLES.length]);
-  if (blocks === 2) return ['fit', 'judge'];
-  return blocks === 3 ? ['fit', 'choose', 'judge'] : roles;
+  const isJudge = (block: number): boolean =>
+    block % BLOCKS_A_JUDGE === BLOCKS_A_JUDGE - 1 || (blocks < BLOCKS_A_JUDGE && block === blocks - 1 && block > 0);
+  return Array.from({ length: blocks }, (_, block) => (isJudge(block) ? 'judge' : 'fit'));
 }
 
-const ROLES: readonly Role[] = ['fit', 'fit', 'choose', 'judge'];
+const BLOCKS_A_JUDGE = 4;
 
 /** The layers that read what is other than in the original. Of two that a sum adds up, the deeper repairs what the other misses. */
 export function recoverableSites(networks: Networks): Site[] {
@@ -120,7 +116,7 @@ export function recoverableSites(networks: Networks): Site[] {
 
 function stepOf(
   reader: SiteReader,
-  { weights }: Pass,
+  weights: Recipe['weights'],
   products: Products,
   roleOf: (block: number) => Role,
   lambdas: Lambdas,
@@ -130,15 +126,10 @@ function stepOf(
     : new StatisticsStep(reader, products, (block) => roleOf(block) !== 'judge');
 }
 
-const statistics: Pass = { weights: 'statistics', inputs: 'pruned' };
-
-/** `least_squares_on_original` has no drift to overfit to; means and spreads, which it doesn't see, are put right after it. */
+/** `least_squares_on_original` has no drift to overfit to. */
 export const RECIPES: Readonly<Record<RecipeName, Recipe>> = {
-  none: { name: 'none', passes: [] },
-  statistics: { name: 'statistics', passes: [statistics] },
-  least_squares: { name: 'least_squares', passes: [{ weights: 'least_squares', inputs: 'pruned' }] },
-  least_squares_on_original: {
-    name: 'least_squares_on_original',
-    passes: [{ weights: 'least_squares', inputs: 'original' }, statistics],
-  },
+  none: { name: 'none' },
+  statistics: { name: 'statistics', weights: 'statistics', inputs: 'pruned' },
+  least_squares: { name: 'least_squares', weights: 'least_squares', inputs: 'pruned' },
+  least_squares_on_original: { name: 'least_squares_on_original', weights: 'least_squares', inputs: 'original' },
 };

@@ -3,6 +3,7 @@ import { flagAttr } from '../graph/ops/attributes.js';
 import { groupCount } from '../graph/ops/index.js';
 import { resolveWindow } from '../graph/ops/window.js';
 import { elementCount, type Tensor } from '../graph/tensor.js';
+import { RowBuffer } from './row-buffer.js';
 import type { Site } from './site.js';
 
 /** Places of one sample's output, by their row-major number over all axes but batch and channel. */
@@ -102,16 +103,34 @@ export function placeExtents(site: Site, output: readonly number[]): readonly nu
   return site.form === 'convolution' ? output.slice(2) : output.slice(1, -1);
 }
 
-/** What a site's weights are multiplied with, for the chosen places of every sample. */
-export function inputRows(site: Site, node: Node, x: Tensor, kernel: readonly number[], places: Places): Rows {
-  return site.form === 'convolution' ? patches(node, x, kernel, places) : vectors(x, places);
+/**
+ * What a site's weights are multiplied with, for the chosen places of every sample.
+ * @param buffer what the rows are written to
+ */
+export function inputRows(
+  site: Site,
+  node: Node,
+  x: Tensor,
+  kernel: readonly number[],
+  places: Places,
+  buffer = new RowBuffer(),
+): Rows {
+  return site.form === 'convolution' ? patches(node, x, kernel, places, buffer) : vectors(x, places, buffer);
 }
 
 /**
  * The output channels at the chosen places of every sample.
  * @param channels of `z` that are taken, in this order; default all
+ * @param buffer what the rows are written to
  */
-export function outputRows(site: Site, groups: number, z: Tensor, places: Places, channels?: Int32Array): Rows {
+export function outputRows(
+  site: Site,
+  groups: number,
+  z: Tensor,
+  places: Places,
+  channels?: Int32Array,
+  buffer = new RowBuffer(),
+): Rows {
   const data = z.data as Float32Array;
   const rank = z.shape.length;
   const batch = z.shape[0];
@@ -122,7 +141,7 @@ export function outputRows(site: Site, groups: number, z: Tensor, places: Places
   const columns = taken.length / groups;
   const rows = batch * places.length;
   const [place, channel] = site.form === 'convolution' ? [1, plane] : [all, 1];
-  const out = new Float32Array(rows * taken.length);
+  const out = buffer.take(rows * taken.length);
   for (let g = 0, to = 0; g < groups; g++) {
     for (let n = 0; n < batch; n++) {
       for (let p = 0; p < places.length; p++) {
@@ -135,7 +154,7 @@ export function outputRows(site: Site, groups: number, z: Tensor, places: Places
 }
 
 /** Windows of a convolution, zero in the padding: a row is `[channels of the group, taps]`. */
-function patches(node: Node, x: Tensor, kernel: readonly number[], places: Places): Rows {
+function patches(node: Node, x: Tensor, kernel: readonly number[], places: Places, buffer: RowBuffer): Rows {
   const data = x.data as Float32Array;
   const [batch, channels, ...spatial] = x.shape;
   const groups = groupCount(node);
@@ -145,16 +164,24 @@ function patches(node: Node, x: Tensor, kernel: readonly number[], places: Place
   const taps = elementCount(kernel);
   const columns = perGroup * taps;
   const rows = batch * places.length;
-  const out = new Float32Array(groups * rows * columns);
+  const out = buffer.take(groups * rows * columns);
+  const inside = Array.from(places, (_, p) => offsets.subarray(p * taps, (p + 1) * taps).every((at) => at >= 0));
   for (let g = 0, to = 0; g < groups; g++) {
     for (let n = 0; n < batch; n++) {
       const sample = (n * channels + g * perGroup) * plane;
       for (let p = 0; p < places.length; p++) {
         const at = p * taps;
-        for (let c = 0, from = sample; c < perGroup; c++, from += plane) {
-          for (let t = 0; t < taps; t++, to++) {
+        const end = sample + perGroup * plane;
+        if (inside[p]) {
+          for (let from = sample; from < end; from += plane) {
+            for (let t = 0; t < taps; t++) out[to++] = data[from + offsets[at + t]];
+          }
+          continue;
+        }
+        for (let from = sample; from < end; from += plane) {
+          for (let t = 0; t < taps; t++) {
             const offset = offsets[at + t];
-            if (offset >= 0) out[to] = data[from + offset];
+            out[to++] = offset < 0 ? 0 : data[from + offset];
           }
         }
       }
@@ -195,13 +222,13 @@ function tapOffsets(node: Node, spatial: readonly number[], kernel: readonly num
   return offsets;
 }
 
-function vectors(x: Tensor, places: Places): Rows {
+function vectors(x: Tensor, places: Places, buffer: RowBuffer): Rows {
   const columns = x.shape[x.shape.length - 1];
   const batch = x.shape[0];
   const plane = elementCount(x.shape.slice(1, -1));
   const rows = batch * places.length;
   const data = x.data as Float32Array;
-  const out = new Float32Array(rows * columns);
+  const out = buffer.take(rows * columns);
   for (let n = 0, to = 0; n < batch; n++) {
     for (let p = 0; p < places.length; p++, to += columns) {
       const from = (n * plane + places[p]) * columns;

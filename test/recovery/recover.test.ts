@@ -115,9 +115,9 @@ test('a cancel ends it with its reason', async () => {
 describe('blocks that are judged by', () => {
   test.each([
     [2, ['fit', 'judge']],
-    [3, ['fit', 'choose', 'judge']],
-    [4, ['fit', 'fit', 'choose', 'judge']],
-    [6, ['fit', 'fit', 'choose', 'judge', 'fit', 'fit']],
+    [3, ['fit', 'fit', 'judge']],
+    [4, ['fit', 'fit', 'fit', 'judge']],
+    [6, ['fit', 'fit', 'fit', 'judge', 'fit', 'fit']],
   ])('of %i: some, whatever their number', (count, roles) => {
     expect(rolesOf(count)).toEqual(roles);
   });
