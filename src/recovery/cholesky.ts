@@ -1,4 +1,4 @@
-import { addProducts } from './products-of-rows.js';
+import { addToPair, addToRow } from './products-of-rows.js';
 import { atOnce, type InPieces } from './work.js';
 
 /**
@@ -69,15 +69,27 @@ export function* solveInPieces(
   columns: number,
 ): InPieces<Float64Array> {
   const x = new Float64Array(b);
-  for (let i = 0; i < n; i++) {
-    addProducts(x, i, columns, -1, factor, i * n, 1, x, 0, i);
-    divideRow(x, i * columns, factor[i * n + i], columns);
-    yield i * columns;
+  const below = { rows: x, start: 0, factors: factor, step: 1, sign: -1 } as const;
+  const divide = (i: number): void => divideRow(x, i * columns, factor[i * n + i], columns);
+  for (let i = 0; i < n; i += 2) {
+    if (i + 1 === n) addToRow(x, columns, i, i * n, { ...below, count: i });
+    else addToPair(x, columns, [i, i + 1], [i * n, (i + 1) * n], { ...below, count: i });
+    divide(i);
+    if (i + 1 === n) break;
+    addToRow(x, columns, i + 1, (i + 1) * n + i, { ...below, start: i, count: 1 });
+    divide(i + 1);
+    yield 2 * i * columns;
   }
-  for (let i = n - 1; i >= 0; i--) {
-    addProducts(x, i, columns, -1, factor, (i + 1) * n + i, n, x, i + 1, n - 1 - i);
-    divideRow(x, i * columns, factor[i * n + i], columns);
-    yield (n - i) * columns;
+  const above = { rows: x, factors: factor, step: n, sign: -1 } as const;
+  for (let i = n - 1; i >= 0; i -= 2) {
+    const [start, count] = [i + 1, n - 1 - i];
+    if (i === 0) addToRow(x, columns, i, start * n, { ...above, start, count });
+    else addToPair(x, columns, [i, i - 1], [start * n + i, start * n + i - 1], { ...above, start, count });
+    divide(i);
+    if (i === 0) break;
+    addToRow(x, columns, i - 1, i * n + i - 1, { ...above, start: i, count: 1 });
+    divide(i - 1);
+    yield 2 * count * columns;
   }
   return x;
 }

@@ -2,7 +2,6 @@ import type { Node } from '../graph/graph.js';
 import { MomentSums, type Moments, type Products, type Sums } from './moments.js';
 import {
   aboutZero,
-  appliedTo,
   type Columns,
   meanOutput,
   outputSpread,
@@ -10,6 +9,8 @@ import {
   type Solved,
   squaredError,
 } from './ridge.js';
+import { RowBuffer } from './row-buffer.js';
+import type { Rows } from './rows.js';
 import type { Step, Values } from './sequence.js';
 import { type ChannelStatistics, layerConstants, rescaling } from './settled-layer.js';
 import type { SiteReader } from './site-reader.js';
@@ -39,6 +40,7 @@ export class LeastSquaresStep implements Step {
   readonly #reader: SiteReader;
   readonly #roleOf: (block: number) => Role;
   readonly #lambdas: Lambdas;
+  readonly #products: Products;
   readonly #moments: MomentSums;
   readonly #sums: Readonly<Record<Role, readonly Sums[]>>;
   readonly #seen: Seen | undefined;
@@ -50,6 +52,7 @@ export class LeastSquaresStep implements Step {
     this.#reader = reader;
     this.#roleOf = roleOf;
     this.#lambdas = lambdas;
+    this.#products = products;
     this.#moments = new MomentSums(extents, products);
     this.#sums = { fit: this.#moments.empty(), judge: this.#moments.empty() };
     this.#seen = readsOriginal ? new Seen(reader, products) : undefined;
@@ -69,8 +72,9 @@ export class LeastSquaresStep implements Step {
   async add(block: number, pruned: Values, original: Values): Promise<void> {
     const role = this.#roleOf(block);
     const { x, z, original: clean } = this.#reader.read(block, pruned, original);
+    // First, since what is added is written over.
+    if (role === 'fit') await this.#seen?.add(x, z);
     await this.#moments.add(this.#sums[role], clean ?? x, z);
-    if (role === 'fit') await this.#seen?.add(x);
   }
 
   async finish(pause?: Pause): Promise<Values> {
@@ -79,16 +83,14 @@ export class LeastSquaresStep implements Step {
     const fit = this.#moments.moments([this.#sums.fit]);
     const solved = await this.#solve(fit, pause);
     const columns = new Float64Array(groups * inputs * outputs);
-    const inputsSeen = this.#seen?.moments();
+    // Moments about zero have no spread; and what was fitted to other inputs makes other products.
+    const seen = this.#seen?.moments() ?? fit;
+    const own = seen === fit && site.offset ? solved : await appliedTo(this.#products, seen, solved);
     const [made, wanted] = [empty(groups * outputs), empty(groups * outputs)];
-    for (const [g, moments] of fit.entries()) {
+    for (let g = 0; g < groups; g++) {
       columns.set(solved[g].columns, g * inputs * outputs);
-      const seen = inputsSeen?.[g] ?? moments;
-      // Moments about zero have no spread; and what was fitted to other inputs makes other products.
-      const isOwn = seen === moments && site.offset !== undefined;
-      const own = isOwn ? solved[g] : await withPauses(appliedTo(seen, solved[g].columns), pause);
-      put(made, g * outputs, meanOutput(seen, own.columns), outputSpread(seen, own), seen.count);
-      put(wanted, g * outputs, moments.zMean, moments.zz, moments.count);
+      put(made, g * outputs, meanOutput(seen[g], own[g].columns), outputSpread(seen[g], own[g]), seen[g].count);
+      put(wanted, g * outputs, seen[g].zMean, seen[g].zz, seen[g].count);
     }
     // A batch norm is told what comes; otherwise outputs are made as wide as they were, which least squares don't see to.
     const isTold = site.offset?.kind === 'norm' && !this.#seen;
@@ -112,10 +114,10 @@ export class LeastSquaresStep implements Step {
     let best = { lambda: weakest, solved: await solve(weakest) };
     if (stronger.length > 0) {
       const judge = this.#moments.moments([this.#sums.judge]).map((moments) => this.#fitted(moments));
-      let least = await errorOf(best.solved, own, judge, pause);
+      let least = errorOf(await appliedTo(this.#products, judge, best.solved), own, judge);
       for (const lambda of stronger) {
         const solved = await solve(lambda);
-        const error = await errorOf(solved, own, judge, pause);
+        const error = errorOf(await appliedTo(this.#products, judge, solved), own, judge);
         // Held more strongly still it is worse still.
         if (!(error < least)) break;
         least = error;
@@ -144,42 +146,84 @@ export class LeastSquaresStep implements Step {
 }
 
 /** The error of the weights of all groups, with the offsets that suit what they were fitted to. */
-async function errorOf(
-  solved: readonly Solved[],
-  fit: readonly Moments[],
-  judge: readonly Moments[],
-  pause: Pause | undefined,
-): Promise<number> {
-  let error = 0;
-  for (const [g, { columns }] of solved.entries()) {
-    const made = meanOutput(fit[g], columns);
+function errorOf(solved: readonly Solved[], fit: readonly Moments[], judge: readonly Moments[]): number {
+  return solved.reduce((error, own, g) => {
+    const made = meanOutput(fit[g], own.columns);
     const offset = fit[g].zMean.map((z, m) => z - made[m]);
-    error += squaredError(judge[g], await withPauses(appliedTo(judge[g], columns), pause), offset);
-  }
-  return error;
+    return error + squaredError(judge[g], own, offset);
+  }, 0);
 }
 
-/** The moments of what goes into the layer in the pruned network. */
+/** What weights make of other moments than they were solved for: measured by, not solved by, so single precision will do. */
+async function appliedTo(
+  products: Products,
+  moments: readonly Moments[],
+  solved: readonly Solved[],
+): Promise<readonly Solved[]> {
+  const [{ inputs, outputs }] = moments;
+  const joined = (parts: readonly Float64Array[], columns: number): Rows => {
+    const data = new Float32Array(parts.length * inputs * columns);
+    parts.forEach((part, g) => {
+      data.set(part, g * inputs * columns);
+    });
+    return { data, rows: inputs, columns };
+  };
+  const squares = joined(
+    moments.map(({ xx }) => xx),
+    inputs,
+  );
+  const weights = joined(
+    solved.map(({ columns }) => columns),
+    outputs,
+  );
+  const { data } = await products.outputs(squares, weights, moments.length);
+  return solved.map(({ columns }, g) => {
+    return { columns, product: Float64Array.from(data.subarray(g * inputs * outputs, (g + 1) * inputs * outputs)) };
+  });
+}
+
+/** Of every so many rows one is enough for means and spreads, where a block has that many left then. */
+const SEEN_ROWS = 1024;
+/** No divisor of the places that are usual, so that all of those have their turn. */
+const SEEN_STEP = 5;
+
+/** The moments of what goes into the layer in the pruned network, and of what is to come out. */
 class Seen {
-  readonly #outputs: number;
+  readonly #groups: number;
   readonly #sums: readonly Sums[];
   readonly #moments: MomentSums;
+  readonly #buffers = { x: new RowBuffer(), z: new RowBuffer() };
 
-  constructor({ extents: { groups, inputs, outputs } }: SiteReader, products: Products) {
-    this.#outputs = outputs;
-    this.#moments = new MomentSums({ groups, inputs, outputs: 1 }, products);
+  constructor({ extents }: SiteReader, products: Products) {
+    this.#groups = extents.groups;
+    this.#moments = new MomentSums(extents, products);
     this.#sums = this.#moments.empty();
   }
 
-  async add(x: Parameters<MomentSums['add']>[1]): Promise<void> {
-    // Only what goes in is looked at.
-    const nothing = { data: new Float32Array(x.rows * this.#sums.length), rows: x.rows, columns: 1 };
-    await this.#moments.add(this.#sums, x, nothing);
+  async add(x: Rows, z: Rows): Promise<void> {
+    const step = x.rows / SEEN_STEP < SEEN_ROWS ? 1 : SEEN_STEP;
+    const [own, wanted] = [
+      everyRow(x, this.#groups, step, this.#buffers.x),
+      everyRow(z, this.#groups, step, this.#buffers.z),
+    ];
+    await this.#moments.add(this.#sums, own, wanted);
   }
 
   moments(): Moments[] {
-    return this.#moments.moments([this.#sums]).map((moments) => ({ ...moments, outputs: this.#outputs }));
+    return this.#moments.moments([this.#sums]);
   }
+}
+
+function everyRow({ data, rows, columns }: Rows, groups: number, step: number, buffer: RowBuffer): Rows {
+  const taken = Math.ceil(rows / step);
+  const out = buffer.take(groups * taken * columns);
+  for (let g = 0; g < groups; g++) {
+    for (let r = 0; r < taken; r++) {
+      const from = (g * rows + r * step) * columns;
+      out.set(data.subarray(from, from + columns), (g * taken + r) * columns);
+    }
+  }
+  return { data: out, rows: taken, columns };
 }
 
 function empty(channels: number): ChannelStatistics {

@@ -1,6 +1,6 @@
 import { factorInPieces, solveInPieces } from './cholesky.js';
 import type { Moments } from './moments.js';
-import { addProducts } from './products-of-rows.js';
+import { addToPair, addToRow } from './products-of-rows.js';
 import type { InPieces } from './work.js';
 
 /** Columns of weights, `[K, M]` row-major. */
@@ -62,11 +62,6 @@ export class Ridge {
   }
 }
 
-/** What weights make of moments that they weren't solved for. */
-export function* appliedTo({ inputs, outputs, xx }: Moments, columns: Columns): InPieces<Solved> {
-  return { columns, product: yield* multiplyInPieces(xx, columns, inputs, outputs) };
-}
-
 /** Sums of squares of what weights make of the inputs, about its mean, `Σ(y − ȳ)² = diag(ΘᵀAΘ)`, `[M]`. */
 export function outputSpread({ inputs, outputs }: Moments, { columns, product }: Solved): Float64Array {
   return diagonal(columns, product, inputs, outputs).map((sum) => Math.max(0, sum));
@@ -109,9 +104,11 @@ export function aboutZero(moments: Moments): Moments {
 /** `A·B`, A `[n, n]`, B `[n, columns]`. */
 function* multiplyInPieces(a: Float64Array, b: Float64Array, n: number, columns: number): InPieces<Float64Array> {
   const product = new Float64Array(n * columns);
-  for (let i = 0; i < n; i++) {
-    addProducts(product, i, columns, 1, a, i * n, 1, b, 0, n);
-    yield n * columns;
+  const all = { rows: b, start: 0, count: n, factors: a, step: 1, sign: 1 } as const;
+  for (let i = 0; i < n; i += 2) {
+    if (i + 1 === n) addToRow(product, columns, i, i * n, all);
+    else addToPair(product, columns, [i, i + 1], [i * n, (i + 1) * n], all);
+    yield 2 * n * columns;
   }
   return product;
 }
