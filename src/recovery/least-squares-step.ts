@@ -1,14 +1,6 @@
 import type { Node } from '../graph/graph.js';
 import { MomentSums, type Moments, type Products, type Sums } from './moments.js';
-import {
-  aboutZero,
-  type Columns,
-  meanOutput,
-  outputSpread,
-  Ridge,
-  type Solved,
-  squaredError,
-} from './ridge.js';
+import { aboutZero, type Columns, meanOutput, outputSpread, Ridge, type Solved, squaredError } from './ridge.js';
 import { RowBuffer } from './row-buffer.js';
 import type { Rows } from './rows.js';
 import type { Step, Values } from './sequence.js';

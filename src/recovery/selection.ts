@@ -3,7 +3,7 @@ import type { Graph, Node } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 import { choleskyFactor, choleskyInverse } from './cholesky.js';
 import { MomentSums, Products, type Sums } from './moments.js';
-import { choosePlaces, extentsOf, outputRows, placeExtents, placesFor, toColumns } from './rows.js';
+import { channelsPerGroup, choosePlaces, extentsOf, outputRows, placeExtents, placesFor, toColumns } from './rows.js';
 import { type Block, type Step, settleInSequence, type Values } from './sequence.js';
 import { findSites, type Site } from './site.js';
 
@@ -185,7 +185,7 @@ class CovarianceStep implements Step {
     const products = new Float64Array(channels * channels);
     const columns = toColumns(this.#site, this.node, this.#weights);
     const { inputs, outputs } = extentsOf(this.#site, this.node, this.#weights.shape);
-    const perGroup = this.#site.form === 'convolution' ? this.#weights.shape[1] : inputs;
+    const perGroup = channelsPerGroup(this.#site, this.node, this.#weights.shape);
     // Of one input channel: its rows, one a tap, stand together.
     const width = (inputs / perGroup) * outputs;
     for (const copy of this.#copies) {

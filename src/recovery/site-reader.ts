@@ -9,6 +9,7 @@ import {
   inputRows,
   outputRows,
   type Places,
+  periodsOf,
   placeExtents,
   type Rows,
   toColumns,
@@ -88,7 +89,7 @@ export class SiteReader {
       places,
       Math.max(LEAST_PLACES, Math.ceil((ROWS_PER_INPUT * this.extents.inputs) / samples)),
     );
-    this.#kernel = site.form === 'convolution' ? weights.shape.slice(2) : [];
+    this.#kernel = site.form === 'dense' ? [] : weights.shape.slice(2);
     this.#buffers = buffers;
   }
 
@@ -99,7 +100,8 @@ export class SiteReader {
     const full = original.get(this.#wanted)!;
     const { groups } = this.extents;
     const most = Math.floor(MOST_VALUES / (full.shape[0] * groups * this.extents.inputs));
-    const places = choosePlaces(placeExtents(site, full.shape), Math.max(1, Math.min(this.#places, most)), block);
+    const wanted = Math.max(1, Math.min(this.#places, most));
+    const places = choosePlaces(placeExtents(site, full.shape), wanted, block, periodsOf(site, this.node));
     const kept = networks.kept(this.#wanted, channelAxis(site, getSpec(networks.original, this.#wanted).shape.length));
     const z = outputRows(site, groups, full, places, kept, outputs);
     if (site.sum) subtractRows(z, outputRows(site, groups, pruned.get(site.sum.other)!, places, undefined, others));

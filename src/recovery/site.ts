@@ -14,7 +14,7 @@ export interface Site {
   readonly node: Node;
   /** The constant that holds its weights. */
   readonly weights: string;
-  readonly form: 'convolution' | 'dense';
+  readonly form: 'convolution' | 'transposed' | 'dense';
   readonly offset: Offset | undefined;
   /** The value that has the offset in it: what the layer is to give. */
   readonly target: string;
@@ -24,7 +24,7 @@ export interface Site {
 
 /** Where the channels of a site's input and output stand. */
 export function channelAxis({ form }: Pick<Site, 'form'>, rank: number): number {
-  return form === 'convolution' ? 1 : rank - 1;
+  return form === 'dense' ? rank - 1 : 1;
 }
 
 /** Every layer of a graph whose weights can be solved for, in graph order. Weights that several layers share are left alone. */
@@ -65,6 +65,7 @@ function formOf(graph: Graph, node: Node): Site['form'] | undefined {
   const weights = graph.constants.get(w)?.tensor;
   if (weights?.dtype !== 'float32' || graph.constants.has(x)) return undefined;
   if (node.op === 'Conv') return 'convolution';
+  if (node.op === 'ConvTranspose') return 'transposed';
   if (node.op === 'MatMul') {
     return weights.shape.length === 2 && getSpec(graph, x).shape.length >= 2 ? 'dense' : undefined;
   }

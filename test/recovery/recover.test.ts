@@ -52,6 +52,7 @@ const READERS: Readonly<Record<string, (sketch: GraphSketch, x: string) => strin
   'a convolution and an added bias': (s, x) => {
     return s.op('Add', [s.conv('b', x, 6, { bias: false }), s.literal('added', 1, 6, 1, 1)]);
   },
+  'a transposed convolution': (s, x) => s.convTranspose('b', x, 6, { stride: 2 }),
   'one side of a sum': (s, x) => s.op('Add', [s.conv('b', x, 6), s.conv('other', 'x', 6)]),
   'both sides of a sum': (s, x) => s.op('Add', [s.conv('b', x, 6, { kernel: 1 }), s.conv('c', x, 6)]),
   'two layers, one after the other': (s, x) => s.conv('c', s.relu(s.conv('b', x, 6)), 5),
