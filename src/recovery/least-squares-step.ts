@@ -21,15 +21,18 @@ export const MOST_INPUTS = 3072;
 export type Lambdas = Map<string, number>;
 
 /**
- * Sets a layer's weights so that it gives with the least squared error what its target has (RECOVERY.md 1). How strongly they are
+ * Sets a layer's weights (or those that several share) so that it gives with the least squared error what its target has (RECOVERY.md 1). How strongly they are
  * held to those that were is chosen by the error on blocks that are judged by, unless it was before. Where the reader reads the original's
  * inputs weights are fitted to those, which have no drift to overfit to; then means and spreads are put right for what the pruned
  * network has there.
  */
 export class LeastSquaresStep implements Step {
   readonly node: Node;
+  readonly also: readonly Node[];
   readonly work: number;
+  /** Of the one layer, or of the first of those that share the weights. */
   readonly #reader: SiteReader;
+  readonly #readers: readonly SiteReader[];
   readonly #roleOf: (block: number) => Role;
   readonly #lambdas: Lambdas;
   readonly #products: Products;
@@ -37,36 +40,44 @@ export class LeastSquaresStep implements Step {
   readonly #sums: Readonly<Record<Role, readonly Sums[]>>;
   readonly #seen: Seen | undefined;
 
-  /** @param lambdas what was chosen before; what is chosen now is added */
-  constructor(reader: SiteReader, products: Products, roleOf: (block: number) => Role, lambdas: Lambdas) {
-    const { extents, site, readsOriginal } = reader;
+  /**
+   * @param readers of all layers that have these weights: their rows are fitted to together
+   * @param lambdas what was chosen before; what is chosen now is added
+   */
+  constructor(readers: readonly SiteReader[], products: Products, roleOf: (block: number) => Role, lambdas: Lambdas) {
+    const [reader, ...others] = readers;
+    const { extents, site, inputsOf } = reader;
     this.node = site.node;
+    this.also = others.map((other) => other.site.node);
     this.#reader = reader;
+    this.#readers = readers;
     this.#roleOf = roleOf;
     this.#lambdas = lambdas;
     this.#products = products;
     this.#moments = new MomentSums(extents, products);
     this.#sums = { fit: this.#moments.empty(), judge: this.#moments.empty() };
-    this.#seen = readsOriginal ? new Seen(reader, products) : undefined;
+    this.#seen = inputsOf === 'both' ? new Seen(reader, products) : undefined;
     const { groups, inputs, outputs } = extents;
     const tried = lambdas.has(site.node.name) ? 1 : LAMBDAS.length;
     this.work = groups * tried * (inputs ** 3 / 6 + 2 * inputs ** 2 * outputs);
   }
 
   get reads(): readonly string[] {
-    return this.#reader.reads;
+    return this.#readers.flatMap(({ reads }) => reads);
   }
 
   get follows(): readonly string[] {
-    return this.#reader.follows;
+    return this.#readers.flatMap(({ follows }) => follows);
   }
 
   async add(block: number, pruned: Values, original: Values): Promise<void> {
     const role = this.#roleOf(block);
-    const { x, z, original: clean } = this.#reader.read(block, pruned, original);
-    // First, since what is added is written over.
-    if (role === 'fit') await this.#seen?.add(x, z);
-    await this.#moments.add(this.#sums[role], clean ?? x, z);
+    for (const reader of this.#readers) {
+      const { x, z, original: clean } = reader.read(block, pruned, original);
+      // First, since what is added is written over.
+      if (role === 'fit') await this.#seen?.add(x, z);
+      await this.#moments.add(this.#sums[role], clean ?? x, z);
+    }
   }
 
   async finish(pause?: Pause): Promise<Values> {

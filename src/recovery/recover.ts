@@ -9,8 +9,9 @@ import { Products } from './moments.js';
 import type { Networks } from './networks.js';
 import { placesFor } from './rows.js';
 import { type Block, type Step, settleInSequence, type Values } from './sequence.js';
+import { findSharedSites, type SharedSites } from './shared-sites.js';
 import { findSites, type Site } from './site.js';
-import { RowBuffers, SiteReader } from './site-reader.js';
+import { type InputsOf, RowBuffers, SiteReader } from './site-reader.js';
 import { StatisticsStep } from './statistics-step.js';
 
 /** A way to recover: how each layer is set, and by whose activations; undefined: the network stays as it is. */
@@ -54,17 +55,32 @@ export async function recover(
   if (judging.length === 0) return { recipe: 'none', constants: new Map(), divergences: {} };
   const wanted = await outputsOf(networks.original, judging, engine);
   const products = new Products(engine);
-  const sites = recoverableSites(networks);
+  const changed = changedValues(networks);
+  const sites = recoverableSites(networks, changed);
+  const shared = recoverableShared(networks, changed, sites);
   const looked = { places: placesFor(blocks), samples: blocks.reduce((n, { samples }) => n + samples, 0) };
   const buffers = new RowBuffers();
+  const makeSteps = ({ weights, inputs }: Recipe, roleOf: (block: number) => Role, lambdas: Lambdas): Step[] => {
+    const read = (site: Site, inputsOf: InputsOf) => new SiteReader(site, networks, inputsOf, looked, buffers);
+    const isSolved = ({ extents }: SiteReader) => weights === 'least_squares' && extents.inputs <= MOST_INPUTS;
+    const inputsOf = inputs === 'original' ? 'both' : 'pruned';
+    const own = sites.map((site) => {
+      const reader = read(site, inputsOf);
+      if (isSolved(reader)) return new LeastSquaresStep([reader], products, roleOf, lambdas);
+      return new StatisticsStep(read(site, 'pruned'), products, (block) => roleOf(block) !== 'judge');
+    });
+    // What goes into a layer behind another with its weights isn't known before those are: the original's is.
+    const common = shared.flatMap(({ sites: parts, isBehind }) => {
+      const readers = parts.map((site, i) => read(site, isBehind[i] ? 'original' : inputsOf));
+      return isSolved(readers[0]) ? [new LeastSquaresStep(readers, products, roleOf, lambdas)] : [];
+    });
+    return [...own, ...common];
+  };
   const passes = recipes.filter(({ weights }) => weights).length + 1;
   let pass = 0;
   const settle = async (recipe: Recipe, roleOf: (block: number) => Role, lambdas: Lambdas): Promise<Values> => {
     if (!recipe.weights) return new Map();
-    const steps = sites.map((site) => {
-      const reader = new SiteReader(site, networks, recipe.inputs === 'original', looked, buffers);
-      return stepOf(reader, recipe.weights, products, roleOf, lambdas);
-    });
+    const steps = makeSteps(recipe, roleOf, lambdas);
     const report = (share: number): void => onProgress?.((pass + share) / passes);
     const found = await settleInSequence(networks, blocks, steps, { engine, signal, onProgress: report });
     pass++;
@@ -98,8 +114,7 @@ export function rolesOf(blocks: number): Role[] {
 const BLOCKS_A_JUDGE = 4;
 
 /** The layers that read what is other than in the original. Of two that a sum adds up, the deeper repairs what the other misses. */
-export function recoverableSites(networks: Networks): Site[] {
-  const changed = changedValues(networks);
+function recoverableSites(networks: Networks, changed: ReadonlySet<string>): Site[] {
   const sites = findSites(networks.original).filter(({ node }) => changed.has(node.outputs[0]));
   const depths = levelsOf(
     networks.original,
@@ -114,16 +129,23 @@ export function recoverableSites(networks: Networks): Site[] {
   return sites.map(({ sum, ...site }, i) => (sum && repairs.get(sum.value) === i ? { ...site, sum } : site));
 }
 
-function stepOf(
-  reader: SiteReader,
-  weights: Recipe['weights'],
-  products: Products,
-  roleOf: (block: number) => Role,
-  lambdas: Lambdas,
-): Step {
-  return weights === 'least_squares' && reader.extents.inputs <= MOST_INPUTS
-    ? new LeastSquaresStep(reader, products, roleOf, lambdas)
-    : new StatisticsStep(reader, products, (block) => roleOf(block) !== 'judge');
+/** Layers with weights in common, some of which read what is other than in the original. No sum is repaired from both its sides. */
+function recoverableShared(
+  { original }: Networks,
+  changed: ReadonlySet<string>,
+  sites: readonly Site[],
+): readonly SharedSites[] {
+  const repaired = new Set(sites.flatMap(({ sum }) => (sum ? [sum.value] : [])));
+  return findSharedSites(original)
+    .filter((shared) => shared.sites.some(({ node }) => changed.has(node.outputs[0])))
+    .map(({ sites: parts, isBehind }) => {
+      const own = parts.map(({ sum, ...site }) => {
+        if (!sum || repaired.has(sum.value)) return site;
+        repaired.add(sum.value);
+        return { ...site, sum };
+      });
+      return { sites: own, isBehind };
+    });
 }
 
 /** `least_squares_on_original` has no drift to overfit to. */

@@ -20,6 +20,8 @@ export interface Block {
 /** What is settled at one place of the pruned network by what both networks have there. */
 export interface Step {
   readonly node: Node;
+  /** Other nodes that have what it settles: they wait for it, too. */
+  readonly also?: readonly Node[];
   /** Values of the pruned network that it looks at; none may depend on the place itself. */
   readonly reads: readonly string[];
   /** Values of the original that it looks at. */
@@ -53,17 +55,22 @@ export async function settleInSequence(
   steps: readonly Step[],
   { engine, signal, onProgress }: SequenceOptions,
 ): Promise<Values> {
-  const levels = levelsOf(
-    pruned,
-    steps.map(({ node, reads }) => ({ node, after: reads })),
-  );
-  const last = Math.max(0, ...levels.of);
+  const places = steps.flatMap(({ node, also = [], reads }, step) => {
+    return [node, ...also].map((at) => ({ step, node: at, after: reads }));
+  });
+  const levels = levelsOf(pruned, places);
+  const levelOf = steps.map(() => 0);
+  // Of several nodes those behind others come later; what they read is known at the first.
+  places.forEach(({ step }, i) => {
+    levelOf[step] = levelOf[step] === 0 ? levels.of[i] : Math.min(levelOf[step], levels.of[i]);
+  });
+  const last = Math.max(0, ...levelOf);
   const constants = new Map<string, Tensor>();
   const runs = [new Run(original, blocks, engine), new Run(pruned, blocks, engine)];
   const [theirs, ours] = runs;
   const isRead = steps.some(({ reads }) => reads.length > 0);
   for (let level = 1; level <= last; level++) {
-    const now = steps.filter((_, i) => levels.of[i] === level);
+    const now = steps.filter((_, i) => levelOf[i] === level);
     const progress = new LevelProgress(blocks.length, now, (share) => onProgress?.((level - 1 + share) / last));
     const reached = (id: string): number => levels.value(id);
     try {

@@ -17,6 +17,9 @@ import {
 import type { Values } from './sequence.js';
 import { channelAxis, type Site } from './site.js';
 
+/** Whose inputs of a layer are read: the pruned network's, or the original's less the channels that went. */
+export type InputsOf = 'pruned' | 'original' | 'both';
+
 /** Rows for each number in a row: more tell nothing new. */
 const ROWS_PER_INPUT = 400;
 const LEAST_PLACES = 8;
@@ -39,9 +42,9 @@ export class RowBuffers {
 
 /** Of one block, for each chosen place of each sample; written over when the next is read. */
 export interface SiteRows {
-  /** What goes into the layer in the pruned network. */
+  /** What goes into the layer: in the pruned network, unless only the original's is read. */
   readonly x: Rows;
-  /** What goes into it in the original, less the channels that went; only where that was asked for. */
+  /** What goes into it in the original, less the channels that went; where both are read. */
   readonly original?: Rows;
   /** What it is to give. */
   readonly z: Rows;
@@ -58,21 +61,14 @@ export class SiteReader {
   readonly columns: Float64Array;
   readonly reads: readonly string[];
   readonly follows: readonly string[];
-  /** Whether the original's inputs are read, too. */
-  readonly readsOriginal: boolean;
+  readonly inputsOf: InputsOf;
   readonly #places: number;
   readonly #kernel: readonly number[];
   readonly #wanted: string;
   readonly #buffers: RowBuffers;
 
   /** @param places of each sample that are looked at, at most */
-  constructor(
-    site: Site,
-    networks: Networks,
-    readsOriginal: boolean,
-    { places, samples }: Looked,
-    buffers: RowBuffers,
-  ) {
+  constructor(site: Site, networks: Networks, inputsOf: InputsOf, { places, samples }: Looked, buffers: RowBuffers) {
     this.site = site;
     this.networks = networks;
     this.node = networks.pruned.nodes.find(({ name }) => name === site.node.name)!;
@@ -81,9 +77,9 @@ export class SiteReader {
     this.columns = toColumns(site, this.node, weights);
     const [x] = site.node.inputs;
     this.#wanted = site.sum?.value ?? site.target;
-    this.reads = site.sum ? [x, site.sum.other] : [x];
-    this.follows = readsOriginal ? [this.#wanted, x] : [this.#wanted];
-    this.readsOriginal = readsOriginal;
+    this.reads = [...(inputsOf === 'original' ? [] : [x]), ...(site.sum ? [site.sum.other] : [])];
+    this.follows = inputsOf === 'pruned' ? [this.#wanted] : [this.#wanted, x];
+    this.inputsOf = inputsOf;
     // A depthwise convolution's nine numbers need fewer rows than there are.
     this.#places = Math.min(
       places,
@@ -105,9 +101,12 @@ export class SiteReader {
     const kept = networks.kept(this.#wanted, channelAxis(site, getSpec(networks.original, this.#wanted).shape.length));
     const z = outputRows(site, groups, full, places, kept, outputs);
     if (site.sum) subtractRows(z, outputRows(site, groups, pruned.get(site.sum.other)!, places, undefined, others));
+    const clean = (buffer: RowBuffer): Rows => {
+      return this.#inputs(this.#narrow(input, original.get(input)!), places, buffer);
+    };
+    if (this.inputsOf === 'original') return { x: clean(inputs), z };
     const x = this.#inputs(pruned.get(input)!, places, inputs);
-    if (!this.readsOriginal) return { x, z };
-    return { x, z, original: this.#inputs(this.#narrow(input, original.get(input)!), places, originalInputs) };
+    return this.inputsOf === 'both' ? { x, z, original: clean(originalInputs) } : { x, z };
   }
 
   #inputs(x: Tensor, places: Places, buffer: RowBuffer): Rows {
