@@ -9,7 +9,8 @@
  * - **step**: what is settled at one place of the network. **level**: steps that don't depend on each other.
  * - **recipe**: a way to recover. Several are tried, and judged by samples that none was fitted to.
  */
-export { RECIPES, type Recipe, type RecipeName, type Recovered, recover } from './recover.js';
+export { RECIPES, type Recipe, type RecipeName } from './recipes.js';
+export { type Recovered, recover } from './recover.js';
 export { type RankedUnit, rankChannelsByLoss } from './selection.js';
 export type { Block } from './sequence.js';
 export { synthesizeSamples } from './synthesis/index.js';

@@ -1,28 +1,14 @@
 import type { Engine } from '../engine/engine.js';
+import type { Graph } from '../graph/graph.js';
 import { replaceConstants } from '../graph/passes/replace-constants.js';
 import type { Tensor } from '../graph/tensor.js';
-import { changedValues } from './changed.js';
 import { divergence, outputsOf } from './divergence.js';
-import { type Lambdas, LeastSquaresStep, MOST_INPUTS, type Role } from './least-squares-step.js';
-import { levelsOf } from './levels.js';
+import type { Lambdas, Role } from './least-squares-step.js';
 import { Products } from './moments.js';
 import type { Networks } from './networks.js';
-import { placesFor } from './rows.js';
-import { type Block, type Step, settleInSequence, type Values } from './sequence.js';
-import { findSharedSites, type SharedSites } from './shared-sites.js';
-import { findSites, type Site } from './site.js';
-import { type InputsOf, RowBuffers, SiteReader } from './site-reader.js';
-import { StatisticsStep } from './statistics-step.js';
-
-/** A way to recover: how each layer is set, and by whose activations; undefined: the network stays as it is. */
-export interface Recipe {
-  readonly name: RecipeName;
-  readonly weights?: 'least_squares' | 'statistics';
-  /** Whose activations weights are fitted to: those of the pruned network, or the original's less the channels that went. */
-  readonly inputs?: 'pruned' | 'original';
-}
-
-export type RecipeName = 'none' | 'statistics' | 'least_squares' | 'least_squares_on_original';
+import { RecipeSteps } from './recipe-steps.js';
+import type { Recipe, RecipeName } from './recipes.js';
+import { type Block, settleInSequence, type Values } from './sequence.js';
 
 export interface RecoverOptions {
   readonly engine: Engine;
@@ -37,6 +23,8 @@ export interface Recovered {
   readonly constants: ReadonlyMap<string, Tensor>;
   /** By recipe, how far outputs are from the original's on samples held back. */
   readonly divergences: Readonly<Partial<Record<RecipeName, number>>>;
+  /** How many of the layers that were set have nowhere to put a mean that is off: no bias, and no batch norm behind them. */
+  readonly withoutOffset: number;
 }
 
 /**
@@ -52,57 +40,49 @@ export async function recover(
   const roles = rolesOf(blocks.length);
   const judging = blocks.filter((_, i) => roles[i] === 'judge');
   // Nothing would tell a network that was recovered from one that was ruined.
-  if (judging.length === 0) return { recipe: 'none', constants: new Map(), divergences: {} };
-  const wanted = await outputsOf(networks.original, judging, engine);
+  if (judging.length === 0) {
+    return { recipe: 'none', constants: new Map(), divergences: {}, withoutOffset: 0 };
+  }
   const products = new Products(engine);
-  const changed = changedValues(networks);
-  const sites = recoverableSites(networks, changed);
-  const shared = recoverableShared(networks, changed, sites);
-  const looked = { places: placesFor(blocks), samples: blocks.reduce((n, { samples }) => n + samples, 0) };
-  const buffers = new RowBuffers();
-  const makeSteps = ({ weights, inputs }: Recipe, roleOf: (block: number) => Role, lambdas: Lambdas): Step[] => {
-    const read = (site: Site, inputsOf: InputsOf) => new SiteReader(site, networks, inputsOf, looked, buffers);
-    const isSolved = ({ extents }: SiteReader) => weights === 'least_squares' && extents.inputs <= MOST_INPUTS;
-    const inputsOf = inputs === 'original' ? 'both' : 'pruned';
-    const own = sites.map((site) => {
-      const reader = read(site, inputsOf);
-      if (isSolved(reader)) return new LeastSquaresStep([reader], products, roleOf, lambdas);
-      return new StatisticsStep(read(site, 'pruned'), products, (block) => roleOf(block) !== 'judge');
+  const steps = new RecipeSteps(networks, blocks, products);
+  // The original, each recipe and the winner once more are parts of the work; of each the last bit is to judge it.
+  const parts = recipes.length + 2;
+  let part = 0;
+  const within = (share: number): void => onProgress?.((part + share) / parts);
+  const judge = (graph: Graph, from: number): Promise<Values[]> =>
+    outputsOf(graph, judging, engine, (share) => {
+      signal?.throwIfAborted();
+      within(from + (1 - from) * share);
     });
-    // What goes into a layer behind another with its weights isn't known before those are: the original's is.
-    const common = shared.flatMap(({ sites: parts, isBehind }) => {
-      const readers = parts.map((site, i) => read(site, isBehind[i] ? 'original' : inputsOf));
-      return isSolved(readers[0]) ? [new LeastSquaresStep(readers, products, roleOf, lambdas)] : [];
-    });
-    return [...own, ...common];
-  };
-  const passes = recipes.filter(({ weights }) => weights).length + 1;
-  let pass = 0;
-  const settle = async (recipe: Recipe, roleOf: (block: number) => Role, lambdas: Lambdas): Promise<Values> => {
-    if (!recipe.weights) return new Map();
-    const steps = makeSteps(recipe, roleOf, lambdas);
-    const report = (share: number): void => onProgress?.((pass + share) / passes);
-    const found = await settleInSequence(networks, blocks, steps, { engine, signal, onProgress: report });
-    pass++;
-    return found;
+  const settle = (recipe: Recipe, roleOf: (block: number) => Role, lambdas: Lambdas): Promise<Values> => {
+    const onShare = (share: number): void => within(SETTLED * share);
+    const own = steps.of(recipe, roleOf, lambdas);
+    return settleInSequence(networks, blocks, own, { engine, signal, onProgress: onShare });
   };
   try {
+    const wanted = await judge(networks.original, 0);
+    part++;
     const tried: { recipe: Recipe; lambdas: Lambdas; divergence: number }[] = [];
     for (const recipe of recipes) {
       const lambdas: Lambdas = new Map();
       const constants = await settle(recipe, (block) => roles[block], lambdas);
-      const found = await outputsOf(replaceConstants(networks.pruned, constants), judging, engine);
+      const found = await judge(replaceConstants(networks.pruned, constants), SETTLED);
       tried.push({ recipe, lambdas, divergence: divergence(networks.original, found, wanted) });
+      part++;
     }
     const best = tried.reduce((a, b) => (b.divergence < a.divergence ? b : a));
     const constants = await settle(best.recipe, () => 'fit', best.lambdas);
     const divergences = Object.fromEntries(tried.map(({ recipe, divergence }) => [recipe.name, divergence]));
     onProgress?.(1);
-    return { recipe: best.recipe.name, constants, divergences };
+    const withoutOffset = constants.size > 0 ? steps.withoutOffset : 0;
+    return { recipe: best.recipe.name, constants, divergences, withoutOffset };
   } finally {
     await products.release();
   }
 }
+
+/** The share of a recipe's work that is done once its steps are. */
+const SETTLED = 0.9;
 
 /** What each of so many blocks is for: the last of each four to judge by, or the last of fewer. None of one. */
 export function rolesOf(blocks: number): Role[] {
@@ -112,46 +92,3 @@ export function rolesOf(blocks: number): Role[] {
 }
 
 const BLOCKS_A_JUDGE = 4;
-
-/** The layers that read what is other than in the original. Of two that a sum adds up, the deeper repairs what the other misses. */
-function recoverableSites(networks: Networks, changed: ReadonlySet<string>): Site[] {
-  const sites = findSites(networks.original).filter(({ node }) => changed.has(node.outputs[0]));
-  const depths = levelsOf(
-    networks.original,
-    sites.map(({ node }) => ({ node, after: [] })),
-  );
-  const repairs = new Map<string, number>();
-  sites.forEach(({ sum }, i) => {
-    if (!sum) return;
-    const other = repairs.get(sum.value);
-    if (other === undefined || depths.of[i] >= depths.of[other]) repairs.set(sum.value, i);
-  });
-  return sites.map(({ sum, ...site }, i) => (sum && repairs.get(sum.value) === i ? { ...site, sum } : site));
-}
-
-/** Layers with weights in common, some of which read what is other than in the original. No sum is repaired from both its sides. */
-function recoverableShared(
-  { original }: Networks,
-  changed: ReadonlySet<string>,
-  sites: readonly Site[],
-): readonly SharedSites[] {
-  const repaired = new Set(sites.flatMap(({ sum }) => (sum ? [sum.value] : [])));
-  return findSharedSites(original)
-    .filter((shared) => shared.sites.some(({ node }) => changed.has(node.outputs[0])))
-    .map(({ sites: parts, isBehind }) => {
-      const own = parts.map(({ sum, ...site }) => {
-        if (!sum || repaired.has(sum.value)) return site;
-        repaired.add(sum.value);
-        return { ...site, sum };
-      });
-      return { sites: own, isBehind };
-    });
-}
-
-/** `least_squares_on_original` has no drift to overfit to. */
-export const RECIPES: Readonly<Record<RecipeName, Recipe>> = {
-  none: { name: 'none' },
-  statistics: { name: 'statistics', weights: 'statistics', inputs: 'pruned' },
-  least_squares: { name: 'least_squares', weights: 'least_squares', inputs: 'pruned' },
-  least_squares_on_original: { name: 'least_squares_on_original', weights: 'least_squares', inputs: 'original' },
-};

@@ -6,6 +6,7 @@ import { ChannelMutator } from '../../src/pruning/index.js';
 import { RECIPES, recover } from '../../src/recovery/index.js';
 import type { Networks } from '../../src/recovery/networks.js';
 import { rolesOf } from '../../src/recovery/recover.js';
+import { atOnce, type InPieces, withPauses } from '../../src/recovery/work.js';
 import { GraphSketch } from '../support/graph-sketch.js';
 import { blocksOf, divergenceOf, networksOf } from '../support/recovery-networks.js';
 
@@ -149,17 +150,60 @@ test('the same samples give the same bits', async () => {
   expect(again).toEqual(once);
 });
 
-test('a cancel ends it with its reason', async () => {
-  const networks = pruned(redundantWith('convolution'), (_, c) => c % 2 === 0);
+test('layers that have nowhere to put a mean are counted', async () => {
+  const counts = await Promise.all(
+    ['a convolution without a bias', 'a convolution and a batch norm', 'two layers with the same weights'].map(
+      async (kind) => {
+        const networks = pruned(redundantWith(kind), (u, c) => u > 0 || c % 2 === 0);
+        const blocks = blocksOf(networks.original, 1, 4, 8);
+        return (await recover(networks, blocks, { engine, recipes: [RECIPES.least_squares] })).withoutOffset;
+      },
+    ),
+  );
+  expect(counts).toEqual([1, 0, 0]);
+});
+
+test('progress is told with each block of each layer, and never falls', async () => {
+  const networks = pruned(redundantWith('two layers, one after the other'), (u, c) => u > 0 || c % 2 === 0);
+  const blocks = blocksOf(networks.original, 1, 6, 4);
+  const shares: number[] = [];
+  const recipes = [RECIPES.none, RECIPES.least_squares, RECIPES.statistics];
+  await recover(networks, blocks, { engine, recipes, onProgress: (share) => shares.push(share) });
+  // Three layers in sequence, by each of two recipes and once more by the better of them.
+  expect(shares.length).toBeGreaterThanOrEqual(3 * 3 * blocks.length);
+  expect(shares).toEqual([...shares].sort((a, b) => a - b));
+  expect(shares.at(-1)).toBe(1);
+});
+
+test.each([1, 3, 20])('a cancel ends it with its reason, and nothing more is done: after %i reports', async (count) => {
+  const networks = pruned(redundantWith('two layers, one after the other'), (_, c) => c % 2 === 0);
   const canceled = new AbortController();
   const reason = new Error('no longer wanted');
-  const running = recover(networks, blocksOf(networks.original, 1, 4, 8), {
+  let reports = 0;
+  const running = recover(networks, blocksOf(networks.original, 1, 6, 8), {
     engine,
     recipes: ALL,
     signal: canceled.signal,
-    onProgress: () => canceled.abort(reason),
+    onProgress: () => {
+      if (++reports === count) canceled.abort(reason);
+    },
   });
   await expect(running).rejects.toBe(reason);
+  expect(reports).toBeLessThanOrEqual(count + 1);
+});
+
+test('long work lets others have a turn, and is given up where it is no longer wanted', async () => {
+  function* work(): InPieces<string> {
+    for (let piece = 0; piece < 10; piece++) yield 6e7;
+    return 'done';
+  }
+  const paused: number[] = [];
+  const pause = async (multiplications: number) => void paused.push(multiplications);
+  expect(await withPauses(work(), pause)).toBe('done');
+  expect(paused).toEqual([12e7, 12e7, 12e7, 12e7, 12e7]);
+  const unwanted = new Error('no longer wanted');
+  await expect(withPauses(work(), () => Promise.reject(unwanted))).rejects.toBe(unwanted);
+  expect(atOnce(work())).toBe('done');
 });
 
 describe('blocks that are judged by', () => {
@@ -175,6 +219,6 @@ describe('blocks that are judged by', () => {
   test('where there are none the network stays as it was', async () => {
     const networks = pruned(redundantWith('convolution'), (_, c) => c % 2 === 0);
     const found = await recover(networks, blocksOf(networks.original, 1, 1, 8), { engine, recipes: ALL });
-    expect(found).toEqual({ recipe: 'none', constants: new Map(), divergences: {} });
+    expect(found).toEqual({ recipe: 'none', constants: new Map(), divergences: {}, withoutOffset: 0 });
   });
 });
