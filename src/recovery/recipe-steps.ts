@@ -43,7 +43,8 @@ export class RecipeSteps {
     const own = this.#sites.map((site) => {
       const reader = this.#read(site, inputsOf);
       if (isSolved(reader)) return new LeastSquaresStep([reader], this.#products, roleOf, lambdas);
-      return new StatisticsStep(this.#read(site, 'pruned'), this.#products, (block) => roleOf(block) === 'fit');
+      const fewer = new SiteReader(site, this.#networks, 'pruned', sparser(this.#looked), this.#buffers);
+      return new StatisticsStep(fewer, this.#products, (block) => roleOf(block) === 'fit');
     });
     // What goes into a layer behind another with its weights isn't known before those are: the original's is.
     const shared = this.#shared.flatMap(({ sites, isBehind }) => {
@@ -56,6 +57,11 @@ export class RecipeSteps {
   #read(site: Site, inputsOf: InputsOf): SiteReader {
     return new SiteReader(site, this.#networks, inputsOf, this.#looked, this.#buffers);
   }
+}
+
+/** Means and spreads need fewer places than weights do. */
+function sparser({ places, samples }: Looked): Looked {
+  return { places: Math.ceil(places / 4), samples };
 }
 
 /** The layers that read what is other than in the original. Of two that a sum adds up, the deeper repairs what the other misses. */
