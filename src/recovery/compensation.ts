@@ -1,7 +1,7 @@
-import { elementCount, type Tensor } from '../graph/tensor.js';
+import type { Tensor } from '../graph/tensor.js';
 import { choleskyFactor, choleskySolve } from './cholesky.js';
 import { channelColumns, type Reading } from './readings.js';
-import { fromColumns } from './rows.js';
+import { channelsPerGroup, fromColumns } from './rows.js';
 
 /** The share of the mean variance that is added to each, so that there is a solution. */
 const DAMPING = 1e-3;
@@ -74,7 +74,7 @@ function tellRemoved({ covariance, mean, site, weights }: Reading, mask: Uint8Ar
     });
   });
   // A channel to itself in its group, as in a depthwise convolution, has no others to stand for it.
-  const isAlone = site.form === 'convolution' && elementCount(weights.shape.slice(1, 2)) === 1;
+  const isAlone = channelsPerGroup(site, site.node, weights.shape) === 1;
   const factor = isAlone ? undefined : choleskyFactor(own, kept.length);
   const shares = factor ? choleskySolve(factor, kept.length, cross, removed.length) : cross.fill(0);
   const offsets = Float64Array.from(removed, (h, r) => {

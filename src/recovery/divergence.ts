@@ -7,12 +7,23 @@ import type { Block, Values } from './sequence.js';
 /** How an output is compared. */
 type Kind = 'probabilities' | 'logits' | 'values';
 
-/** What a network gives for each block, by output name. */
-export async function outputsOf(graph: Graph, blocks: readonly Block[], engine: Engine): Promise<Values[]> {
+/**
+ * What a network gives for each block, by output name.
+ * @param onBlock told the share that is done after each block; what it throws ends it
+ */
+export async function outputsOf(
+  graph: Graph,
+  blocks: readonly Block[],
+  engine: Engine,
+  onBlock?: (share: number) => void,
+): Promise<Values[]> {
   const compiled = await engine.compile(graph, { idle: 'sleep' });
   const outputs: Values[] = [];
   try {
-    for (const { feeds } of blocks) outputs.push(await compiled.run(feeds));
+    for (const { feeds } of blocks) {
+      outputs.push(await compiled.run(feeds));
+      onBlock?.(outputs.length / blocks.length);
+    }
   } finally {
     await compiled.release();
   }

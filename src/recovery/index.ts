@@ -11,7 +11,8 @@
  */
 
 export { type Reading, readUnits } from './readings.js';
-export { RECIPES, type Recipe, type RecipeName, type Recovered, recover } from './recover.js';
+export { RECIPES, type Recipe, type RecipeName } from './recipes.js';
+export { type Recovered, recover } from './recover.js';
 export { rankByLoss } from './selection.js';
 export { measureSensitivities, type Trial } from './sensitivity.js';
 export type { Block } from './sequence.js';

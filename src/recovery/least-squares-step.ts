@@ -1,12 +1,15 @@
 import type { Node } from '../graph/graph.js';
 import { MomentSums, type Moments, type Products, type Sums } from './moments.js';
-import { aboutZero, type Columns, meanOutput, outputSpread, Ridge, squaredError } from './ridge.js';
+import { aboutZero, type Columns, meanOutput, outputSpread, Ridge, type Solved, squaredError } from './ridge.js';
+import { RowBuffer } from './row-buffer.js';
+import type { Rows } from './rows.js';
 import type { Step, Values } from './sequence.js';
-import { layerConstants, rescaling } from './settled-layer.js';
+import { type ChannelStatistics, layerConstants, rescaling } from './settled-layer.js';
 import type { SiteReader } from './site-reader.js';
+import { type Pause, withPauses } from './work.js';
 
-/** What a block is for: to fit weights to; to choose by how strongly they are held, and then to fit to, too; or to judge by. */
-export type Role = 'fit' | 'choose' | 'judge';
+/** What a block is for: to fit weights to, or to judge by. */
+export type Role = 'fit' | 'judge';
 
 /** Candidates for how strongly weights are held: where few samples speak for others, strongly. */
 const LAMBDAS = [1e-3, 3e-2, 1] as const;
@@ -18,98 +21,125 @@ export const MOST_INPUTS = 3072;
 export type Lambdas = Map<string, number>;
 
 /**
- * Sets a layer's weights so that it gives with the least squared error what its target has (RECOVERY.md 1). How strongly they are
- * held to those that were is chosen by the error on blocks of the role `choose`, unless it was before.
+ * Sets a layer's weights (or those that several share) so that it gives with the least squared error what its target has (RECOVERY.md 1). How strongly they are
+ * held to those that were is chosen by the error on blocks that are judged by, unless it was before. Where the reader reads the original's
+ * inputs weights are fitted to those, which have no drift to overfit to; then means and spreads are put right for what the pruned
+ * network has there.
  */
 export class LeastSquaresStep implements Step {
   readonly node: Node;
+  readonly also: readonly Node[];
+  readonly work: number;
+  /** Of the one layer, or of the first of those that share the weights. */
   readonly #reader: SiteReader;
+  readonly #readers: readonly SiteReader[];
   readonly #roleOf: (block: number) => Role;
   readonly #lambdas: Lambdas;
+  readonly #products: Products;
   readonly #moments: MomentSums;
-  readonly #sums: Readonly<Record<'fit' | 'choose', readonly Sums[]>>;
+  readonly #sums: Readonly<Record<Role, readonly Sums[]>>;
+  readonly #seen: Seen | undefined;
 
-  /** @param lambdas what was chosen before; what is chosen now is added */
-  constructor(reader: SiteReader, products: Products, roleOf: (block: number) => Role, lambdas: Lambdas) {
-    this.node = reader.site.node;
+  /**
+   * @param readers of all layers that have these weights: their rows are fitted to together
+   * @param lambdas what was chosen before; what is chosen now is added
+   */
+  constructor(readers: readonly SiteReader[], products: Products, roleOf: (block: number) => Role, lambdas: Lambdas) {
+    const [reader, ...others] = readers;
+    const { extents, site, inputsOf } = reader;
+    this.node = site.node;
+    this.also = others.map((other) => other.site.node);
     this.#reader = reader;
+    this.#readers = readers;
     this.#roleOf = roleOf;
     this.#lambdas = lambdas;
-    this.#moments = new MomentSums(reader.extents, products);
-    this.#sums = { fit: this.#moments.empty(), choose: this.#moments.empty() };
+    this.#products = products;
+    this.#moments = new MomentSums(extents, products);
+    this.#sums = { fit: this.#moments.empty(), judge: this.#moments.empty() };
+    this.#seen = inputsOf === 'both' ? new Seen(reader, products) : undefined;
+    const { groups, inputs, outputs } = extents;
+    const tried = lambdas.has(site.node.name) ? 1 : LAMBDAS.length;
+    this.work = groups * tried * (inputs ** 3 / 6 + 2 * inputs ** 2 * outputs);
   }
 
   get reads(): readonly string[] {
-    return this.#reader.reads;
+    return this.#readers.flatMap(({ reads }) => reads);
   }
 
   get follows(): readonly string[] {
-    return this.#reader.follows;
+    return this.#readers.flatMap(({ follows }) => follows);
   }
 
   async add(block: number, pruned: Values, original: Values): Promise<void> {
     const role = this.#roleOf(block);
-    if (role === 'judge') return;
-    const { x, z } = this.#reader.read(block, pruned, original);
-    await this.#moments.add(this.#sums[role], x, z);
+    for (const reader of this.#readers) {
+      const { x, z, original: clean } = reader.read(block, pruned, original);
+      // First, since what is added is written over.
+      if (role === 'fit') await this.#seen?.add(x, z);
+      await this.#moments.add(this.#sums[role], clean ?? x, z);
+    }
   }
 
-  finish(): Values {
-    const { site, extents, columns: before } = this.#reader;
-    const lambda = this.#lambdas.get(site.node.name) ?? this.#chooseLambda();
-    this.#lambdas.set(site.node.name, lambda);
-    const all = this.#moments.moments([this.#sums.fit, this.#sums.choose]);
-    const columns = Float64Array.from(before);
-    const made = { mean: perChannel(extents), variance: perChannel(extents) };
-    const wanted = { mean: perChannel(extents), variance: perChannel(extents) };
-    all.forEach((moments, g) => {
-      const own = this.#ofGroup(columns, g);
-      own.set(this.#ridge(moments, g).solve(lambda) ?? own);
-      const at = g * extents.outputs;
-      made.mean.set(meanOutput(moments, own), at);
-      made.variance.set(
-        outputSpread(moments, own).map((sum) => sum / moments.count),
-        at,
-      );
-      wanted.mean.set(moments.zMean, at);
-      wanted.variance.set(
-        moments.zz.map((sum) => sum / moments.count),
-        at,
-      );
-    });
-    // A batch norm is told what comes; without one outputs are made as wide as they were, which least squares don't see to.
-    const scale = site.offset?.kind === 'norm' ? made.mean.map(() => 1) : rescaling(made.variance, wanted.variance);
+  async finish(pause?: Pause): Promise<Values> {
+    const { site, extents } = this.#reader;
+    const { groups, inputs, outputs } = extents;
+    const fit = this.#moments.moments([this.#sums.fit]);
+    const solved = await this.#solve(fit, pause);
+    const columns = new Float64Array(groups * inputs * outputs);
+    // Moments about zero have no spread; and what was fitted to other inputs makes other products.
+    const seen = this.#seen?.moments() ?? fit;
+    const own = seen === fit && site.offset ? solved : await appliedTo(this.#products, seen, solved);
+    const [made, wanted] = [empty(groups * outputs), empty(groups * outputs)];
+    for (let g = 0; g < groups; g++) {
+      columns.set(solved[g].columns, g * inputs * outputs);
+      put(made, g * outputs, meanOutput(seen[g], own[g].columns), outputSpread(seen[g], own[g]), seen[g].count);
+      put(wanted, g * outputs, seen[g].zMean, seen[g].zz, seen[g].count);
+    }
+    // A batch norm is told what comes; otherwise outputs are made as wide as they were, which least squares don't see to.
+    const isTold = site.offset?.kind === 'norm' && !this.#seen;
+    const scale = isTold ? made.mean.map(() => 1) : rescaling(made.variance, wanted.variance);
     return layerConstants(this.#reader, { columns, made, mean: wanted.mean, scale });
   }
 
-  #chooseLambda(): number {
-    const { fit, choose } = this.#sums;
-    if (choose[0].count === 0 || fit[0].count === 0) return LAMBDAS[0];
-    const [fitted, judging] = [fit, choose].map((sums) => this.#moments.moments([sums]));
-    const errors = LAMBDAS.map(() => 0);
-    fitted.forEach((moments, g) => {
-      const ridge = this.#ridge(moments, g);
-      const [own, judge] = [moments, judging[g]].map((m) => this.#fitted(m));
-      LAMBDAS.forEach((lambda, i) => {
-        const columns = ridge.solve(lambda) ?? this.#ofGroup(this.#reader.columns, g);
-        const made = meanOutput(own, columns);
-        errors[i] += squaredError(
-          judge,
-          columns,
-          own.zMean.map((z, m) => z - made[m]),
-        );
-      });
-    });
-    return LAMBDAS[errors.indexOf(Math.min(...errors))];
+  /** For each group the weights, as strongly held as is best for all groups together. */
+  async #solve(fit: readonly Moments[], pause: Pause | undefined): Promise<readonly Solved[]> {
+    const own = fit.map((moments) => this.#fitted(moments));
+    const ridges: Ridge[] = [];
+    for (const [g, moments] of own.entries()) {
+      ridges.push(await withPauses(Ridge.of(moments, this.#ofGroup(this.#reader.columns, g)), pause));
+    }
+    const solve = async (lambda: number): Promise<Solved[]> => {
+      const solved: Solved[] = [];
+      for (const ridge of ridges) solved.push(await withPauses(ridge.solve(lambda), pause));
+      return solved;
+    };
+    const [weakest, ...stronger] = this.#lambdasToTry();
+    let best = { lambda: weakest, solved: await solve(weakest) };
+    if (stronger.length > 0) {
+      const judge = this.#moments.moments([this.#sums.judge]).map((moments) => this.#fitted(moments));
+      let least = errorOf(await appliedTo(this.#products, judge, best.solved), own, judge);
+      for (const lambda of stronger) {
+        const solved = await solve(lambda);
+        const error = errorOf(await appliedTo(this.#products, judge, solved), own, judge);
+        // Held more strongly still it is worse still.
+        if (!(error < least)) break;
+        least = error;
+        best = { lambda, solved };
+      }
+    }
+    this.#lambdas.set(this.node.name, best.lambda);
+    return best.solved;
+  }
+
+  #lambdasToTry(): readonly number[] {
+    const before = this.#lambdas.get(this.node.name);
+    if (before !== undefined) return [before];
+    return this.#sums.judge[0].count > 0 ? LAMBDAS : LAMBDAS.slice(0, 1);
   }
 
   /** Without an offset the weights have to make the means, too. */
   #fitted(moments: Moments): Moments {
     return this.#reader.site.offset ? moments : aboutZero(moments);
-  }
-
-  #ridge(moments: Moments, g: number): Ridge {
-    return new Ridge(this.#fitted(moments), this.#ofGroup(this.#reader.columns, g));
   }
 
   #ofGroup(columns: Columns, g: number): Columns {
@@ -118,6 +148,95 @@ export class LeastSquaresStep implements Step {
   }
 }
 
-function perChannel({ groups, outputs }: { readonly groups: number; readonly outputs: number }): Float64Array {
-  return new Float64Array(groups * outputs);
+/** The error of the weights of all groups, with the offsets that suit what they were fitted to. */
+function errorOf(solved: readonly Solved[], fit: readonly Moments[], judge: readonly Moments[]): number {
+  return solved.reduce((error, own, g) => {
+    const made = meanOutput(fit[g], own.columns);
+    const offset = fit[g].zMean.map((z, m) => z - made[m]);
+    return error + squaredError(judge[g], own, offset);
+  }, 0);
+}
+
+/** What weights make of other moments than they were solved for: measured by, not solved by, so single precision will do. */
+async function appliedTo(
+  products: Products,
+  moments: readonly Moments[],
+  solved: readonly Solved[],
+): Promise<readonly Solved[]> {
+  const [{ inputs, outputs }] = moments;
+  const joined = (parts: readonly Float64Array[], columns: number): Rows => {
+    const data = new Float32Array(parts.length * inputs * columns);
+    parts.forEach((part, g) => {
+      data.set(part, g * inputs * columns);
+    });
+    return { data, rows: inputs, columns };
+  };
+  const squares = joined(
+    moments.map(({ xx }) => xx),
+    inputs,
+  );
+  const weights = joined(
+    solved.map(({ columns }) => columns),
+    outputs,
+  );
+  const { data } = await products.outputs(squares, weights, moments.length);
+  return solved.map(({ columns }, g) => {
+    return { columns, product: Float64Array.from(data.subarray(g * inputs * outputs, (g + 1) * inputs * outputs)) };
+  });
+}
+
+/** Of every so many rows one is enough for means and spreads, where a block has that many left then. */
+const SEEN_ROWS = 1024;
+/** No divisor of the places that are usual, so that all of those have their turn. */
+const SEEN_STEP = 5;
+
+/** The moments of what goes into the layer in the pruned network, and of what is to come out. */
+class Seen {
+  readonly #groups: number;
+  readonly #sums: readonly Sums[];
+  readonly #moments: MomentSums;
+  readonly #buffers = { x: new RowBuffer(), z: new RowBuffer() };
+
+  constructor({ extents }: SiteReader, products: Products) {
+    this.#groups = extents.groups;
+    this.#moments = new MomentSums(extents, products);
+    this.#sums = this.#moments.empty();
+  }
+
+  async add(x: Rows, z: Rows): Promise<void> {
+    const step = x.rows / SEEN_STEP < SEEN_ROWS ? 1 : SEEN_STEP;
+    const [own, wanted] = [
+      everyRow(x, this.#groups, step, this.#buffers.x),
+      everyRow(z, this.#groups, step, this.#buffers.z),
+    ];
+    await this.#moments.add(this.#sums, own, wanted);
+  }
+
+  moments(): Moments[] {
+    return this.#moments.moments([this.#sums]);
+  }
+}
+
+function everyRow({ data, rows, columns }: Rows, groups: number, step: number, buffer: RowBuffer): Rows {
+  const taken = Math.ceil(rows / step);
+  const out = buffer.take(groups * taken * columns);
+  for (let g = 0; g < groups; g++) {
+    for (let r = 0; r < taken; r++) {
+      const from = (g * rows + r * step) * columns;
+      out.set(data.subarray(from, from + columns), (g * taken + r) * columns);
+    }
+  }
+  return { data: out, rows: taken, columns };
+}
+
+function empty(channels: number): ChannelStatistics {
+  return { mean: new Float64Array(channels), variance: new Float64Array(channels) };
+}
+
+function put(to: ChannelStatistics, at: number, mean: Float64Array, squares: Float64Array, count: number): void {
+  to.mean.set(mean, at);
+  to.variance.set(
+    squares.map((sum) => sum / count),
+    at,
+  );
 }

@@ -1,7 +1,8 @@
 import type { CompiledGraph, Engine } from '../engine/engine.js';
 import { GraphBuilder } from '../graph/builder.js';
 import type { Graph } from '../graph/graph.js';
-import { tensor } from '../graph/tensor.js';
+import { type Tensor, tensor } from '../graph/tensor.js';
+import { FEW_INPUTS, groupOutputs, groupProducts } from './group-products.js';
 import type { Extents, Rows } from './rows.js';
 
 /**
@@ -31,6 +32,9 @@ export interface Moments {
   readonly xMean: Float64Array;
   readonly zMean: Float64Array;
 }
+
+/** Of so many rows products are taken at once: more don't fit a core's cache, and products of 8,192 take more than twice as long a row. */
+const ROWS_AT_ONCE = 1024;
 
 /**
  * Adds up sums of rows, block by block. Products are in the engine's single precision, sums in double; rows are taken less the
@@ -62,17 +66,25 @@ export class MomentSums {
   async add(sums: readonly Sums[], x: Rows, z: Rows): Promise<void> {
     const { groups } = this.extents;
     this.#shift ??= { x: columnMeans(x, groups), z: columnMeans(z, groups) };
-    subtract(x, this.#shift.x);
-    subtract(z, this.#shift.z);
-    const { xx, xz } = await this.#products.of(x, z, groups);
+    const shift = this.#shift;
     sums.forEach((sum, g) => {
       sum.count += x.rows;
-      addInto(sum.xx, xx, g * sum.xx.length);
-      addInto(sum.xz, xz, g * sum.xz.length);
-      addColumns(sum.x, x, g);
-      addColumns(sum.z, z, g);
+      shiftColumns(x, shift.x, g, sum.x);
+      shiftColumns(z, shift.z, g, sum.z);
       addSquares(sum.zz, z, g);
     });
+    // Groups' rows lie one group after the other, and those of several groups are few numbers each.
+    const step = groups === 1 ? ROWS_AT_ONCE : Math.max(1, x.rows);
+    for (let from = 0; from < x.rows; from += step) {
+      const { xx, xz } = await this.#products.of(
+        ...partOf([x, z], from, Math.min(step, x.rows - from), groups),
+        groups,
+      );
+      sums.forEach((sum, g) => {
+        addInto(sum.xx, xx, g * sum.xx.length);
+        addInto(sum.xz, xz, g * sum.xz.length);
+      });
+    }
   }
 
   /** Moments of all of these together, one a group. */
@@ -89,50 +101,58 @@ export class MomentSums {
   }
 }
 
-/** The products `xᵀx` and `xᵀz` of rows, by an engine. */
+/** A graph, and what it gave last, which the next run may write over. */
+interface Compiled {
+  readonly graph: Promise<CompiledGraph>;
+  spent: ReadonlyMap<string, Tensor> | undefined;
+}
+
+/** The products `xᵀx` and `xᵀz` of rows, by an engine. What one call gives is good until the next. */
 export class Products {
   readonly #engine: Engine;
-  readonly #compiled = new Map<string, Promise<CompiledGraph>>();
+  readonly #compiled = new Map<string, Compiled>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
   }
 
   /** `[groups, K, K]` and `[groups, K, M]`. */
-  async of(x: Rows, z: Rows, groups: number): Promise<{ xx: Float32Array; xz: Float32Array }> {
+  async of(x: Rows, z: Rows, groups: number): Promise<Record<'xx' | 'xz', Float32Array | Float64Array>> {
+    if (groups > 1 && x.columns <= FEW_INPUTS) return groupProducts(x, z, groups);
     const [xShape, zShape] = [shapeOf(x, groups), shapeOf(z, groups)];
-    const compiled = await this.#compile(`${xShape} ${zShape}`, () => productGraph(xShape, zShape));
-    const feeds = new Map([
-      ['x', tensor('float32', xShape, x.data)],
-      ['z', tensor('float32', zShape, z.data)],
-    ]);
-    const results = await compiled.run(feeds);
+    const results = await this.#run(`${xShape} ${zShape}`, () => productGraph(xShape, zShape), {
+      x: tensor('float32', xShape, x.data),
+      z: tensor('float32', zShape, z.data),
+    });
     return { xx: results.get('xx')!.data as Float32Array, xz: results.get('xz')!.data as Float32Array };
   }
 
   /** What weights `[groups, K, M]` make of rows `[groups, rows, K]`. */
   async outputs(x: Rows, weights: Rows, groups: number): Promise<Rows> {
+    if (groups > 1 && x.columns <= FEW_INPUTS) return groupOutputs(x, weights, groups);
     const [xShape, wShape] = [shapeOf(x, groups), shapeOf(weights, groups)];
-    const compiled = await this.#compile(`${xShape} × ${wShape}`, () => outputGraph(xShape, wShape));
-    const results = await compiled.run(
-      new Map([
-        ['x', tensor('float32', xShape, x.data)],
-        ['w', tensor('float32', wShape, weights.data)],
-      ]),
-    );
+    const results = await this.#run(`${xShape} × ${wShape}`, () => outputGraph(xShape, wShape), {
+      x: tensor('float32', xShape, x.data),
+      w: tensor('float32', wShape, weights.data),
+    });
     return { data: results.get('y')!.data as Float32Array, rows: x.rows, columns: weights.columns };
   }
 
-  #compile(key: string, make: () => Graph): Promise<CompiledGraph> {
-    const compiled = this.#compiled.get(key) ?? this.#engine.compile(make(), { idle: 'sleep' });
-    this.#compiled.set(key, compiled);
-    return compiled;
+  async #run(key: string, make: () => Graph, feeds: Record<string, Tensor>): Promise<ReadonlyMap<string, Tensor>> {
+    const known = this.#compiled.get(key);
+    const compiled = known ?? { graph: this.#engine.compile(make(), { idle: 'sleep' }), spent: undefined };
+    if (!known) this.#compiled.set(key, compiled);
+    const { spent } = compiled;
+    compiled.spent = undefined;
+    const results = await (await compiled.graph).run(new Map(Object.entries(feeds)), spent);
+    compiled.spent = results;
+    return results;
   }
 
   async release(): Promise<void> {
     const compiled = [...this.#compiled.values()];
     this.#compiled.clear();
-    for (const graph of compiled) await (await graph).release();
+    for (const { graph } of compiled) await (await graph).release();
   }
 }
 
@@ -164,6 +184,15 @@ function productGraph(xShape: readonly number[], zShape: readonly number[]): Gra
   return b.build();
 }
 
+function partOf([x, z]: readonly [Rows, Rows], from: number, rows: number, groups: number): [Rows, Rows] {
+  const part = (all: Rows): Rows => {
+    if (rows === all.rows) return all;
+    const length = groups * rows * all.columns;
+    return { data: all.data.subarray(from * all.columns, from * all.columns + length), rows, columns: all.columns };
+  };
+  return [part(x), part(z)];
+}
+
 function columnMeans({ data, rows, columns }: Rows, groups: number): Float32Array {
   const means = new Float64Array(groups * columns);
   for (let g = 0, at = 0; g < groups; g++) {
@@ -172,19 +201,20 @@ function columnMeans({ data, rows, columns }: Rows, groups: number): Float32Arra
   return Float32Array.from(means, (sum) => sum / Math.max(1, rows));
 }
 
-function subtract({ data, rows, columns }: Rows, shift: Float32Array): void {
-  for (let g = 0, at = 0; at < data.length; g++) {
-    for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) data[at++] -= shift[g * columns + c];
-  }
-}
-
 function addInto(to: Float64Array, from: Float32Array | Float64Array, at: number): void {
   for (let i = 0; i < to.length; i++) to[i] += from[at + i];
 }
 
-function addColumns(to: Float64Array, { data, rows, columns }: Rows, g: number): void {
-  let at = g * rows * columns;
-  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) to[c] += data[at++];
+/** Takes `shift` from the columns of group g, and adds what is left up. */
+function shiftColumns({ data, rows, columns }: Rows, shift: Float32Array, g: number, sums: Float64Array): void {
+  const own = shift.subarray(g * columns, (g + 1) * columns);
+  for (let r = 0, at = g * rows * columns; r < rows; r++) {
+    for (let c = 0; c < columns; c++, at++) {
+      const value = Math.fround(data[at] - own[c]);
+      data[at] = value;
+      sums[c] += value;
+    }
+  }
 }
 
 function addSquares(to: Float64Array, { data, rows, columns }: Rows, g: number): void {
@@ -192,6 +222,7 @@ function addSquares(to: Float64Array, { data, rows, columns }: Rows, g: number):
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++, at++) to[c] += data[at] * data[at];
 }
 
+/** The sums are written over. */
 function centre(
   sum: Sums,
   inputs: number,
@@ -199,10 +230,7 @@ function centre(
   shift: { x: Float32Array; z: Float32Array },
   g: number,
 ): Moments {
-  const { count } = sum;
-  const xx = Float64Array.from(sum.xx);
-  const xz = Float64Array.from(sum.xz);
-  const zz = Float64Array.from(sum.zz);
+  const { count, xx, xz, zz } = sum;
   for (let i = 0; i < inputs; i++) {
     const x = sum.x[i] / count;
     for (let j = 0; j < inputs; j++) xx[i * inputs + j] -= x * sum.x[j];

@@ -2,7 +2,7 @@ import type { Engine } from '../engine/engine.js';
 import type { Graph, Node } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 import { MomentSums, Products, type Sums } from './moments.js';
-import { choosePlaces, extentsOf, outputRows, placeExtents, placesFor, toColumns } from './rows.js';
+import { channelsPerGroup, choosePlaces, extentsOf, outputRows, placeExtents, placesFor, toColumns } from './rows.js';
 import { type Block, type Step, settleInSequence, type Values } from './sequence.js';
 import { findSites, type Site } from './site.js';
 
@@ -130,7 +130,7 @@ export interface ChannelColumns {
 
 export function channelColumns({ site, weights }: Pick<Reading, 'site' | 'weights'>): ChannelColumns {
   const { groups, inputs, outputs } = extentsOf(site, site.node, weights.shape);
-  const perGroup = site.form === 'convolution' ? weights.shape[1] : inputs;
+  const perGroup = channelsPerGroup(site, site.node, weights.shape);
   const columns = toColumns(site, site.node, weights);
   return { columns, width: (inputs / perGroup) * outputs, outputs, perGroup, groups };
 }

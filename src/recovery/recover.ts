@@ -1,31 +1,14 @@
 import type { Engine } from '../engine/engine.js';
+import type { Graph } from '../graph/graph.js';
 import { replaceConstants } from '../graph/passes/replace-constants.js';
 import type { Tensor } from '../graph/tensor.js';
-import { changedValues } from './changed.js';
 import { divergence, outputsOf } from './divergence.js';
-import { type Lambdas, LeastSquaresStep, MOST_INPUTS, type Role } from './least-squares-step.js';
-import { levelsOf } from './levels.js';
+import type { Lambdas, Role } from './least-squares-step.js';
 import { Products } from './moments.js';
 import type { Networks } from './networks.js';
-import { placesFor } from './rows.js';
-import { type Block, type Step, settleInSequence } from './sequence.js';
-import { findSites, type Site } from './site.js';
-import { type InputsOf, SiteReader } from './site-reader.js';
-import { StatisticsStep } from './statistics-step.js';
-
-/** A pass over the network: how each layer is set, and by whose activations. */
-export interface Pass {
-  readonly weights: 'least_squares' | 'statistics';
-  readonly inputs: InputsOf;
-}
-
-/** A way to recover: passes over the network, one after the other. */
-export interface Recipe {
-  readonly name: RecipeName;
-  readonly passes: readonly Pass[];
-}
-
-export type RecipeName = 'none' | 'statistics' | 'least_squares' | 'least_squares_on_original';
+import { RecipeSteps } from './recipe-steps.js';
+import type { Recipe, RecipeName } from './recipes.js';
+import { type Block, settleInSequence, type Values } from './sequence.js';
 
 export interface RecoverOptions {
   readonly engine: Engine;
@@ -40,6 +23,8 @@ export interface Recovered {
   readonly constants: ReadonlyMap<string, Tensor>;
   /** By recipe, how far outputs are from the original's on samples held back. */
   readonly divergences: Readonly<Partial<Record<RecipeName, number>>>;
+  /** How many of the layers that were set have nowhere to put a mean that is off: no bias, and no batch norm behind them. */
+  readonly withoutOffset: number;
 }
 
 /**
@@ -55,90 +40,55 @@ export async function recover(
   const roles = rolesOf(blocks.length);
   const judging = blocks.filter((_, i) => roles[i] === 'judge');
   // Nothing would tell a network that was recovered from one that was ruined.
-  if (judging.length === 0) return { recipe: 'none', constants: new Map(), divergences: {} };
-  const wanted = await outputsOf(networks.original, judging, engine);
+  if (judging.length === 0) {
+    return { recipe: 'none', constants: new Map(), divergences: {}, withoutOffset: 0 };
+  }
   const products = new Products(engine);
-  const sites = recoverableSites(networks);
-  const looked = { places: placesFor(blocks), samples: blocks.reduce((n, { samples }) => n + samples, 0) };
-  const apply = async ({ passes }: Recipe, roleOf: (block: number) => Role, lambdas: Lambdas) => {
-    let now = networks;
-    const constants = new Map<string, Tensor>();
-    for (const pass of passes) {
-      const steps = sites.map((site) =>
-        stepOf(new SiteReader(site, now, pass.inputs, looked), pass, products, roleOf, lambdas),
-      );
-      const found = await settleInSequence(now, blocks, steps, { engine, signal });
-      for (const [id, tensor] of found) constants.set(id, tensor);
-      now = { ...now, pruned: replaceConstants(now.pruned, found) };
-    }
-    return { constants, pruned: now.pruned };
+  const steps = new RecipeSteps(networks, blocks, products);
+  // The original, each recipe and the winner once more are parts of the work; of each the last bit is to judge it.
+  const parts = recipes.length + 2;
+  let part = 0;
+  const within = (share: number): void => onProgress?.((part + share) / parts);
+  const judge = (graph: Graph, from: number): Promise<Values[]> =>
+    outputsOf(graph, judging, engine, (share) => {
+      signal?.throwIfAborted();
+      within(from + (1 - from) * share);
+    });
+  const settle = (recipe: Recipe, roleOf: (block: number) => Role, lambdas: Lambdas): Promise<Values> => {
+    const onShare = (share: number): void => within(SETTLED * share);
+    const own = steps.of(recipe, roleOf, lambdas);
+    return settleInSequence(networks, blocks, own, { engine, signal, onProgress: onShare });
   };
   try {
+    const wanted = await judge(networks.original, 0);
+    part++;
     const tried: { recipe: Recipe; lambdas: Lambdas; divergence: number }[] = [];
-    for (const [i, recipe] of recipes.entries()) {
+    for (const recipe of recipes) {
       const lambdas: Lambdas = new Map();
-      const { pruned } = await apply(recipe, (block) => roles[block], lambdas);
-      const found = await outputsOf(pruned, judging, engine);
+      const constants = await settle(recipe, (block) => roles[block], lambdas);
+      const found = await judge(replaceConstants(networks.pruned, constants), SETTLED);
       tried.push({ recipe, lambdas, divergence: divergence(networks.original, found, wanted) });
-      onProgress?.((i + 1) / (recipes.length + 1));
+      part++;
     }
     const best = tried.reduce((a, b) => (b.divergence < a.divergence ? b : a));
-    const { constants } = await apply(best.recipe, () => 'fit', best.lambdas);
+    const constants = await settle(best.recipe, () => 'fit', best.lambdas);
     const divergences = Object.fromEntries(tried.map(({ recipe, divergence }) => [recipe.name, divergence]));
     onProgress?.(1);
-    return { recipe: best.recipe.name, constants, divergences };
+    const withoutOffset = constants.size > 0 ? steps.withoutOffset : 0;
+    return { recipe: best.recipe.name, constants, divergences, withoutOffset };
   } finally {
     await products.release();
   }
 }
 
-/** What each of so many blocks is for: of four, one to judge by and one to choose by; of fewer, the last to judge by. None of one. */
+/** The share of a recipe's work that is done once its steps are. */
+const SETTLED = 0.9;
+
+/** What each of so many blocks is for: the last of each four to judge by, or the last of fewer. None of one. */
 export function rolesOf(blocks: number): Role[] {
-  const roles = Array.from({ length: blocks }, (_, i) => ROLES[i % ROLES.length]);
-  if (blocks === 2) return ['fit', 'judge'];
-  return blocks === 3 ? ['fit', 'choose', 'judge'] : roles;
+  const isJudge = (block: number): boolean =>
+    block % BLOCKS_A_JUDGE === BLOCKS_A_JUDGE - 1 || (blocks < BLOCKS_A_JUDGE && block === blocks - 1 && block > 0);
+  return Array.from({ length: blocks }, (_, block) => (isJudge(block) ? 'judge' : 'fit'));
 }
 
-const ROLES: readonly Role[] = ['fit', 'fit', 'choose', 'judge'];
-
-/** The layers that read what is other than in the original. Of two that a sum adds up, the deeper repairs what the other misses. */
-export function recoverableSites(networks: Networks): Site[] {
-  const changed = changedValues(networks);
-  const sites = findSites(networks.original).filter(({ node }) => changed.has(node.outputs[0]));
-  const depths = levelsOf(
-    networks.original,
-    sites.map(({ node }) => ({ node, after: [] })),
-  );
-  const repairs = new Map<string, number>();
-  sites.forEach(({ sum }, i) => {
-    if (!sum) return;
-    const other = repairs.get(sum.value);
-    if (other === undefined || depths.of[i] >= depths.of[other]) repairs.set(sum.value, i);
-  });
-  return sites.map(({ sum, ...site }, i) => (sum && repairs.get(sum.value) === i ? { ...site, sum } : site));
-}
-
-function stepOf(
-  reader: SiteReader,
-  { weights }: Pass,
-  products: Products,
-  roleOf: (block: number) => Role,
-  lambdas: Lambdas,
-): Step {
-  return weights === 'least_squares' && reader.extents.inputs <= MOST_INPUTS
-    ? new LeastSquaresStep(reader, products, roleOf, lambdas)
-    : new StatisticsStep(reader, products, (block) => roleOf(block) !== 'judge');
-}
-
-const statistics: Pass = { weights: 'statistics', inputs: 'pruned' };
-
-/** `least_squares_on_original` has no drift to overfit to; means and spreads, which it doesn't see, are put right after it. */
-export const RECIPES: Readonly<Record<RecipeName, Recipe>> = {
-  none: { name: 'none', passes: [] },
-  statistics: { name: 'statistics', passes: [statistics] },
-  least_squares: { name: 'least_squares', passes: [{ weights: 'least_squares', inputs: 'pruned' }] },
-  least_squares_on_original: {
-    name: 'least_squares_on_original',
-    passes: [{ weights: 'least_squares', inputs: 'original' }, statistics],
-  },
-};
+const BLOCKS_A_JUDGE = 4;

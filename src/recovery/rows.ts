@@ -1,9 +1,11 @@
 import type { Node } from '../graph/graph.js';
-import { flagAttr } from '../graph/ops/attributes.js';
+import { flagAttr, intsAttr } from '../graph/ops/attributes.js';
 import { groupCount } from '../graph/ops/index.js';
+import { resolveTransposedWindow } from '../graph/ops/transposed-window.js';
 import { resolveWindow } from '../graph/ops/window.js';
 import { elementCount, type Tensor } from '../graph/tensor.js';
-import type { Site } from './site.js';
+import { RowBuffer } from './row-buffer.js';
+import { channelAxis, type Site } from './site.js';
 
 /** Places of one sample's output, by their row-major number over all axes but batch and channel. */
 export type Places = Int32Array;
@@ -29,51 +31,86 @@ export function placesFor(blocks: readonly { readonly samples: number }[]): numb
   return samples >= 100 ? 256 : 1024;
 }
 
+/** How many channels of its input each group of a layer reads. */
+export function channelsPerGroup({ form }: Site, node: Node, weights: readonly number[]): number {
+  if (form === 'dense') return weights[isTransposed(node) ? 1 : 0];
+  return form === 'convolution' ? weights[1] : weights[0] / groupCount(node);
+}
+
 /** Extents of the weights, as the site's node has them. */
 export function extentsOf(site: Site, node: Node, weights: readonly number[]): Extents {
-  if (site.form === 'convolution') {
-    const groups = groupCount(node);
-    return { groups, inputs: elementCount(weights.slice(1)), outputs: weights[0] / groups };
-  }
-  const [inputs, outputs] = isTransposed(node) ? [weights[1], weights[0]] : weights;
-  return { groups: 1, inputs, outputs };
+  const groups = site.form === 'dense' ? 1 : groupCount(node);
+  const inputs = channelsPerGroup(site, node, weights) * tapsOf(site, weights);
+  return { groups, inputs, outputs: elementCount(weights) / (groups * inputs) };
 }
 
 /** Weights as `[groups, inputs, outputs]`, in double precision. */
 export function toColumns(site: Site, node: Node, weights: Tensor): Float64Array {
-  const { groups, inputs, outputs } = extentsOf(site, node, weights.shape);
+  const columns = new Float64Array(weights.data.length);
   const data = weights.data as Float32Array;
-  if (!isByOutput(site, node)) return Float64Array.from(data);
-  const columns = new Float64Array(data.length);
-  for (let g = 0; g < groups; g++) {
-    for (let m = 0; m < outputs; m++) {
-      const from = (g * outputs + m) * inputs;
-      for (let k = 0; k < inputs; k++) columns[(g * inputs + k) * outputs + m] = data[from + k];
-    }
-  }
+  forEachWeight(site, node, weights.shape, (at, column) => {
+    columns[column] = data[at];
+  });
   return columns;
 }
 
 /** The way back of {@link toColumns}. */
 export function fromColumns(site: Site, node: Node, columns: Float64Array, shape: readonly number[]): Tensor {
-  const { groups, inputs, outputs } = extentsOf(site, node, shape);
-  if (!isByOutput(site, node)) return { dtype: 'float32', shape, data: Float32Array.from(columns) };
   const data = new Float32Array(columns.length);
-  for (let g = 0; g < groups; g++) {
-    for (let m = 0; m < outputs; m++) {
-      const to = (g * outputs + m) * inputs;
-      for (let k = 0; k < inputs; k++) data[to + k] = columns[(g * inputs + k) * outputs + m];
+  forEachWeight(site, node, shape, (at, column) => {
+    data[at] = columns[column];
+  });
+  return { dtype: 'float32', shape, data };
+}
+
+/** Tells of each weight where it stands in the layer's constant, and where among the columns. */
+function forEachWeight(
+  site: Site,
+  node: Node,
+  shape: readonly number[],
+  visit: (at: number, column: number) => void,
+): void {
+  const { groups, inputs, outputs } = extentsOf(site, node, shape);
+  const taps = tapsOf(site, shape);
+  const channels = inputs / taps;
+  const [ofGroup, ofChannel, ofOutput] = strides(site, node, { channels, taps, outputs });
+  for (let g = 0, column = 0; g < groups; g++) {
+    for (let c = 0; c < channels; c++) {
+      for (let t = 0; t < taps; t++) {
+        const at = g * ofGroup + c * ofChannel + t;
+        for (let m = 0; m < outputs; m++) visit(at + m * ofOutput, column++);
+      }
     }
   }
-  return { dtype: 'float32', shape, data };
+}
+
+/** How far apart the weights of two groups, of two input channels and of two outputs stand; taps stand side by side. */
+function strides(
+  { form }: Site,
+  node: Node,
+  { channels, taps, outputs }: { readonly channels: number; readonly taps: number; readonly outputs: number },
+): readonly [number, number, number] {
+  const all = channels * taps * outputs;
+  const byOutput = form === 'convolution' || (form === 'dense' && isTransposed(node));
+  return byOutput ? [all, taps, channels * taps] : [all, outputs * taps, taps];
+}
+
+function tapsOf({ form }: Site, weights: readonly number[]): number {
+  return form === 'dense' ? 1 : elementCount(weights.slice(2));
 }
 
 /**
  * Some of the places of an output: on a grid that is as even over the axes as they allow, moved by `turn` from block to block.
  * @param extents of the axes beside batch and channels; none: the one place that there is
  * @param most about how many are wanted
+ * @param periods after how many steps of each axis a layer makes its outputs in the same way again: none of the ways is left out
  */
-export function choosePlaces(extents: readonly number[], most: number, turn: number): Places {
+export function choosePlaces(
+  extents: readonly number[],
+  most: number,
+  turn: number,
+  periods?: readonly number[],
+): Places {
   const all = elementCount(extents);
   if (all <= most) return Int32Array.from({ length: all }, (_, i) => i);
   const strides = extents.map(() => 1);
@@ -84,6 +121,9 @@ export function choosePlaces(extents: readonly number[], most: number, turn: num
     const widest = extents.reduce((best, _, axis) => (count(axis) > count(best) ? axis : best), 0);
     strides[widest] += 1;
   }
+  periods?.forEach((period, axis) => {
+    while (divisor(strides[axis], period) > 1) strides[axis] += 1;
+  });
   let places = [0];
   extents.forEach((extent, axis) => {
     const start = Math.floor(strides[axis] * fraction((turn + 1) * GOLDEN * (axis + 1)));
@@ -94,35 +134,61 @@ export function choosePlaces(extents: readonly number[], most: number, turn: num
   return Int32Array.from(places);
 }
 
+const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
 const GOLDEN = 0.6180339887498949;
 const fraction = (x: number): number => x - Math.floor(x);
 
-/** Extents of an output without those of batch and channels. */
-export function placeExtents(site: Site, output: readonly number[]): readonly number[] {
-  return site.form === 'convolution' ? output.slice(2) : output.slice(1, -1);
+/** After how many steps a transposed convolution makes its outputs of the same taps again. */
+export function periodsOf(site: Site, node: Node): readonly number[] | undefined {
+  return site.form === 'transposed' ? intsAttr(node, 'strides', []) : undefined;
 }
 
-/** What a site's weights are multiplied with, for the chosen places of every sample. */
-export function inputRows(site: Site, node: Node, x: Tensor, kernel: readonly number[], places: Places): Rows {
-  return site.form === 'convolution' ? patches(node, x, kernel, places) : vectors(x, places);
+/** Extents of an output without those of batch and channels. */
+export function placeExtents(site: Site, output: readonly number[]): readonly number[] {
+  return site.form === 'dense' ? output.slice(1, -1) : output.slice(2);
+}
+
+/**
+ * What a site's weights are multiplied with, for the chosen places of every sample.
+ * @param buffer what the rows are written to
+ */
+export function inputRows(
+  site: Site,
+  node: Node,
+  x: Tensor,
+  kernel: readonly number[],
+  places: Places,
+  buffer = new RowBuffer(),
+): Rows {
+  if (site.form === 'dense') return vectors(x, places, buffer);
+  const [, , ...spatial] = x.shape;
+  return patches(node, x, TAP_OFFSETS[site.form](node, spatial, kernel, places), kernel, places, buffer);
 }
 
 /**
  * The output channels at the chosen places of every sample.
  * @param channels of `z` that are taken, in this order; default all
+ * @param buffer what the rows are written to
  */
-export function outputRows(site: Site, groups: number, z: Tensor, places: Places, channels?: Int32Array): Rows {
+export function outputRows(
+  site: Site,
+  groups: number,
+  z: Tensor,
+  places: Places,
+  channels?: Int32Array,
+  buffer = new RowBuffer(),
+): Rows {
   const data = z.data as Float32Array;
   const rank = z.shape.length;
   const batch = z.shape[0];
-  const axis = site.form === 'convolution' ? 1 : rank - 1;
+  const axis = channelAxis(site, rank);
   const all = z.shape[axis];
   const plane = elementCount(placeExtents(site, z.shape));
   const taken = channels ?? Int32Array.from({ length: all }, (_, i) => i);
   const columns = taken.length / groups;
   const rows = batch * places.length;
-  const [place, channel] = site.form === 'convolution' ? [1, plane] : [all, 1];
-  const out = new Float32Array(rows * taken.length);
+  const [place, channel] = site.form === 'dense' ? [all, 1] : [1, plane];
+  const out = buffer.take(rows * taken.length);
   for (let g = 0, to = 0; g < groups; g++) {
     for (let n = 0; n < batch; n++) {
       for (let p = 0; p < places.length; p++) {
@@ -135,26 +201,40 @@ export function outputRows(site: Site, groups: number, z: Tensor, places: Places
 }
 
 /** Windows of a convolution, zero in the padding: a row is `[channels of the group, taps]`. */
-function patches(node: Node, x: Tensor, kernel: readonly number[], places: Places): Rows {
+function patches(
+  node: Node,
+  x: Tensor,
+  offsets: Int32Array,
+  kernel: readonly number[],
+  places: Places,
+  buffer: RowBuffer,
+): Rows {
   const data = x.data as Float32Array;
   const [batch, channels, ...spatial] = x.shape;
   const groups = groupCount(node);
   const perGroup = channels / groups;
   const plane = elementCount(spatial);
-  const offsets = tapOffsets(node, spatial, kernel, places);
   const taps = elementCount(kernel);
   const columns = perGroup * taps;
   const rows = batch * places.length;
-  const out = new Float32Array(groups * rows * columns);
+  const out = buffer.take(groups * rows * columns);
+  const inside = Array.from(places, (_, p) => offsets.subarray(p * taps, (p + 1) * taps).every((at) => at >= 0));
   for (let g = 0, to = 0; g < groups; g++) {
     for (let n = 0; n < batch; n++) {
       const sample = (n * channels + g * perGroup) * plane;
       for (let p = 0; p < places.length; p++) {
         const at = p * taps;
-        for (let c = 0, from = sample; c < perGroup; c++, from += plane) {
-          for (let t = 0; t < taps; t++, to++) {
+        const end = sample + perGroup * plane;
+        if (inside[p]) {
+          for (let from = sample; from < end; from += plane) {
+            for (let t = 0; t < taps; t++) out[to++] = data[from + offsets[at + t]];
+          }
+          continue;
+        }
+        for (let from = sample; from < end; from += plane) {
+          for (let t = 0; t < taps; t++) {
             const offset = offsets[at + t];
-            if (offset >= 0) out[to] = data[from + offset];
+            out[to++] = offset < 0 ? 0 : data[from + offset];
           }
         }
       }
@@ -163,9 +243,37 @@ function patches(node: Node, x: Tensor, kernel: readonly number[], places: Place
   return { data: out, rows, columns };
 }
 
-/** For each place and tap where in a channel's plane it reads; -1 in the padding. */
-function tapOffsets(node: Node, spatial: readonly number[], kernel: readonly number[], places: Places): Int32Array {
-  const { strides, dilations, padsBegin, output } = resolveWindow(node, spatial, kernel);
+/** For each place and tap where in a channel's plane it reads; -1 where it reads nothing. */
+type TapOffsets = (node: Node, spatial: readonly number[], kernel: readonly number[], places: Places) => Int32Array;
+
+const TAP_OFFSETS: Readonly<Record<Exclude<Site['form'], 'dense'>, TapOffsets>> = {
+  convolution: (node, spatial, kernel, places) => {
+    const { strides, dilations, padsBegin, output } = resolveWindow(node, spatial, kernel);
+    const along = (place: number, tap: number, axis: number): number => {
+      return place * strides[axis] + tap * dilations[axis] - padsBegin[axis];
+    };
+    return tapOffsets(spatial, kernel, output, places, along);
+  },
+  transposed: (node, spatial, kernel, places) => {
+    const { window, output } = resolveTransposedWindow(node, spatial, kernel);
+    const { strides, dilations, padsBegin } = window;
+    // A number goes with tap t from q to q·stride + t·dilation − pad; none comes from between two.
+    const along = (place: number, tap: number, axis: number): number => {
+      const from = place + padsBegin[axis] - tap * dilations[axis];
+      return from % strides[axis] === 0 ? from / strides[axis] : -1;
+    };
+    return tapOffsets(spatial, kernel, output, places, along);
+  },
+};
+
+/** @param along where on an axis a tap reads for a place; outside of the plane, or below zero: nowhere */
+function tapOffsets(
+  spatial: readonly number[],
+  kernel: readonly number[],
+  output: readonly number[],
+  places: Places,
+  along: (place: number, tap: number, axis: number) => number,
+): Int32Array {
   const taps = elementCount(kernel);
   const offsets = new Int32Array(places.length * taps);
   const unravel = (index: number, extents: readonly number[]): number[] => {
@@ -182,7 +290,7 @@ function tapOffsets(node: Node, spatial: readonly number[], kernel: readonly num
     tapsAt.forEach((tap, t) => {
       let offset = 0;
       for (let axis = 0; axis < spatial.length; axis++) {
-        const i = at[axis] * strides[axis] + tap[axis] * dilations[axis] - padsBegin[axis];
+        const i = along(at[axis], tap[axis], axis);
         if (i < 0 || i >= spatial[axis]) {
           offset = -1;
           break;
@@ -195,13 +303,13 @@ function tapOffsets(node: Node, spatial: readonly number[], kernel: readonly num
   return offsets;
 }
 
-function vectors(x: Tensor, places: Places): Rows {
+function vectors(x: Tensor, places: Places, buffer: RowBuffer): Rows {
   const columns = x.shape[x.shape.length - 1];
   const batch = x.shape[0];
   const plane = elementCount(x.shape.slice(1, -1));
   const rows = batch * places.length;
   const data = x.data as Float32Array;
-  const out = new Float32Array(rows * columns);
+  const out = buffer.take(rows * columns);
   for (let n = 0, to = 0; n < batch; n++) {
     for (let p = 0; p < places.length; p++, to += columns) {
       const from = (n * plane + places[p]) * columns;
@@ -209,11 +317,6 @@ function vectors(x: Tensor, places: Places): Rows {
     }
   }
   return { data: out, rows, columns };
-}
-
-/** Whether the weights of one output stand together: a convolution's, and those of a product with the transpose. */
-function isByOutput(site: Site, node: Node): boolean {
-  return site.form === 'convolution' || isTransposed(node);
 }
 
 function isTransposed(node: Node): boolean {

@@ -1,10 +1,13 @@
+import { setImmediate as turnOfOthers } from 'node:timers/promises';
 import type { CompiledGraph, Engine } from '../engine/engine.js';
 import { consumers, type Graph, type Node } from '../graph/graph.js';
 import { replaceConstants } from '../graph/passes/replace-constants.js';
 import type { Tensor } from '../graph/tensor.js';
 import { levelsOf } from './levels.js';
 import type { Networks } from './networks.js';
+import { SpentTensors } from './spent-tensors.js';
 import { stretchOf } from './stretch.js';
+import type { Pause } from './work.js';
 
 export type Values = ReadonlyMap<string, Tensor>;
 
@@ -17,19 +20,28 @@ export interface Block {
 /** What is settled at one place of the pruned network by what both networks have there. */
 export interface Step {
   readonly node: Node;
+  /** Other nodes that have what it settles: they wait for it, too. */
+  readonly also?: readonly Node[];
   /** Values of the pruned network that it looks at; none may depend on the place itself. */
   readonly reads: readonly string[];
   /** Values of the original that it looks at. */
   readonly follows: readonly string[];
   /** Takes in what the networks make of one block. */
   add(block: number, pruned: Values, original: Values): Promise<void>;
-  /** The constants of the pruned network that it settles. Called once, when all blocks were added. */
-  finish(): Values;
+  /** About how many multiplications {@link finish} takes, where those are many. */
+  readonly work?: number;
+  /**
+   * The constants of the pruned network that it settles. Called once, when all blocks were added.
+   * @param pause called between pieces of long work
+   */
+  finish(pause?: Pause): Values | Promise<Values>;
 }
 
 export interface SequenceOptions {
   readonly engine: Engine;
   readonly signal?: AbortSignal | undefined;
+  /** Told the share that is done, block by block. */
+  readonly onProgress?: ((share: number) => void) | undefined;
 }
 
 /**
@@ -41,19 +53,25 @@ export async function settleInSequence(
   { original, pruned }: Networks,
   blocks: readonly Block[],
   steps: readonly Step[],
-  { engine, signal }: SequenceOptions,
+  { engine, signal, onProgress }: SequenceOptions,
 ): Promise<Values> {
-  const levels = levelsOf(
-    pruned,
-    steps.map(({ node, reads }) => ({ node, after: reads })),
-  );
-  const last = Math.max(0, ...levels.of);
+  const places = steps.flatMap(({ node, also = [], reads }, step) => {
+    return [node, ...also].map((at) => ({ step, node: at, after: reads }));
+  });
+  const levels = levelsOf(pruned, places);
+  const levelOf = steps.map(() => 0);
+  // Of several nodes those behind others come later; what they read is known at the first.
+  places.forEach(({ step }, i) => {
+    levelOf[step] = levelOf[step] === 0 ? levels.of[i] : Math.min(levelOf[step], levels.of[i]);
+  });
+  const last = Math.max(0, ...levelOf);
   const constants = new Map<string, Tensor>();
   const runs = [new Run(original, blocks, engine), new Run(pruned, blocks, engine)];
   const [theirs, ours] = runs;
   const isRead = steps.some(({ reads }) => reads.length > 0);
   for (let level = 1; level <= last; level++) {
-    const now = steps.filter((_, i) => levels.of[i] === level);
+    const now = steps.filter((_, i) => levelOf[i] === level);
+    const progress = new LevelProgress(blocks.length, now, (share) => onProgress?.((level - 1 + share) / last));
     const reached = (id: string): number => levels.value(id);
     try {
       if (isRead) {
@@ -73,13 +91,52 @@ export async function settleInSequence(
         const found = isRead ? await ours.advance(block) : NOTHING;
         const wanted = await theirs.advance(block);
         for (const step of now) await step.add(block, found, wanted);
+        progress.addBlock();
       }
     } finally {
       for (const run of runs) await run.close();
     }
-    for (const step of now) for (const [id, tensor] of step.finish()) constants.set(id, tensor);
+    const pause = async (multiplications: number): Promise<void> => {
+      await turnOfOthers();
+      signal?.throwIfAborted();
+      progress.addWork(multiplications);
+    };
+    for (const step of now) {
+      signal?.throwIfAborted();
+      for (const [id, tensor] of await step.finish(pause)) constants.set(id, tensor);
+    }
+    progress.end();
   }
   return constants;
+}
+
+/** Blocks are one half of a level, and what is then computed of them is the other. */
+class LevelProgress {
+  readonly #blocks: number;
+  readonly #work: number;
+  readonly #report: (share: number) => void;
+  #blocksDone = 0;
+  #workDone = 0;
+
+  constructor(blocks: number, steps: readonly Step[], report: (share: number) => void) {
+    this.#blocks = blocks;
+    this.#work = steps.reduce((sum, { work = 0 }) => sum + work, 0);
+    this.#report = report;
+  }
+
+  addBlock(): void {
+    this.#blocksDone++;
+    this.#report(this.#blocksDone / this.#blocks / 2);
+  }
+
+  addWork(multiplications: number): void {
+    this.#workDone = Math.min(this.#work, this.#workDone + multiplications);
+    this.#report((1 + this.#workDone / this.#work) / 2);
+  }
+
+  end(): void {
+    this.#report(1);
+  }
 }
 
 const NOTHING: Values = new Map();
@@ -92,10 +149,17 @@ class Run {
   #frontier: readonly string[] = [];
   #compiled: CompiledGraph | undefined;
   #inputs: readonly string[] = [];
+  /** What nobody reads once the next block is asked for: the next run may write over it. */
+  #passing: Tensor[] = [];
+  /** What the last run of the stretch gave, for the extents of a block like it. */
+  #last: { readonly samples: number; readonly results: Values } | undefined;
+  readonly #blocks: readonly Block[];
   readonly #engine: Engine;
+  readonly #spent = new SpentTensors();
 
   constructor(graph: Graph, blocks: readonly Block[], engine: Engine) {
     this.#held = blocks.map(({ feeds }) => new Map(graph.inputs.map((id) => [id, feeds.get(id)!])));
+    this.#blocks = blocks;
     this.#engine = engine;
   }
 
@@ -115,18 +179,35 @@ class Run {
     await this.#compile(graph, [...new Set([...this.#wanted, ...this.#frontier])]);
   }
 
-  /** Goes on with one block, and gives the values that are wanted. */
+  /** Goes on with one block, and gives the values that are wanted: they are good until the next block. */
   async advance(block: number): Promise<Values> {
-    const held = this.#held[block];
-    const computed = await this.#run(held);
-    const find = (id: string): [string, Tensor] => [id, computed.get(id) ?? held.get(id)!];
-    this.#held[block] = new Map(this.#frontier.map(find));
+    for (const tensor of this.#passing.splice(0)) this.#spent.give(tensor);
+    const before = this.#held[block];
+    const computed = await this.#run(block);
+    const find = (id: string): [string, Tensor] => [id, computed.get(id) ?? before.get(id)!];
+    const held = new Map(this.#frontier.map(find));
+    this.#held[block] = held;
+    this.#passing = this.#notHeld([...before.values(), ...computed.values()], block);
     return new Map(this.#wanted.map(find));
   }
 
   async close(): Promise<void> {
     await this.#compiled?.release();
     this.#compiled = undefined;
+    this.#last = undefined;
+    this.#passing = [];
+    this.#spent.want([]);
+  }
+
+  /** Several values may share memory, as those that an op passes through do. */
+  #notHeld(tensors: readonly Tensor[], block: number): Tensor[] {
+    const memory = ({ data }: Tensor): ArrayBufferLike => data.buffer;
+    const seen = new Set([...this.#held[block].values(), ...this.#blocks[block].feeds.values()].map(memory));
+    return tensors.filter((tensor) => {
+      if (seen.has(memory(tensor))) return false;
+      seen.add(memory(tensor));
+      return true;
+    });
   }
 
   async #compile(graph: Graph, wanted: readonly string[]): Promise<void> {
@@ -139,8 +220,14 @@ class Run {
     this.#compiled = await this.#engine.compile(stretch, { idle: 'sleep' });
   }
 
-  async #run(held: Values): Promise<Values> {
+  async #run(block: number): Promise<Values> {
     if (!this.#compiled) return new Map();
-    return this.#compiled.run(new Map(this.#inputs.map((id) => [id, held.get(id)!])));
+    const { samples } = this.#blocks[block];
+    const spent = this.#last?.samples === samples ? this.#spent.like(this.#last.results) : undefined;
+    const feeds = new Map(this.#inputs.map((id) => [id, this.#held[block].get(id)!]));
+    const results = await this.#compiled.run(feeds, spent);
+    if (!this.#last) this.#spent.want(results.values());
+    this.#last = { samples, results };
+    return results;
   }
 }

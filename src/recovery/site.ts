@@ -14,28 +14,35 @@ export interface Site {
   readonly node: Node;
   /** The constant that holds its weights. */
   readonly weights: string;
-  readonly form: 'convolution' | 'dense';
+  readonly form: 'convolution' | 'transposed' | 'dense';
   readonly offset: Offset | undefined;
   /** The value that has the offset in it: what the layer is to give. */
   readonly target: string;
   /** Where `target` is all that one side of a sum is: the sum, and its other side. */
-  readonly sum?: { readonly value: string; readonly other: string };
+  readonly sum?: { readonly value: string; readonly other: string } | undefined;
 }
 
 /** Where the channels of a site's input and output stand. */
 export function channelAxis({ form }: Pick<Site, 'form'>, rank: number): number {
-  return form === 'convolution' ? 1 : rank - 1;
+  return form === 'dense' ? rank - 1 : 1;
 }
 
-/** Every layer of a graph whose weights can be solved for, in graph order. Weights that several layers share are left alone. */
-export function findSites(graph: Graph): Site[] {
+/** The one node that reads a value, once; undefined where there are others, or the value is an output. */
+export type OnlyReader = (value: string) => Node | undefined;
+
+export function onlyReaderOf(graph: Graph): OnlyReader {
   const readers = consumers(graph);
   const outputs = new Set(graph.outputs.map(({ value }) => value));
-  const only = (value: string): Node | undefined => {
+  return (value) => {
     const [node, other] = readers.get(value) ?? [];
     const isOnce = node && !other && node.inputs.indexOf(value) === node.inputs.lastIndexOf(value);
     return isOnce && !outputs.has(value) ? node : undefined;
   };
+}
+
+/** Every layer of a graph whose weights can be solved for and are its own, in graph order. */
+export function findSites(graph: Graph): Site[] {
+  const only = onlyReaderOf(graph);
   const isOwn = (id: string | undefined): id is string => {
     return id !== undefined && graph.constants.has(id) && only(id) !== undefined;
   };
@@ -60,11 +67,13 @@ export function findSites(graph: Graph): Site[] {
   });
 }
 
-function formOf(graph: Graph, node: Node): Site['form'] | undefined {
+/** How a node makes its outputs of weights, where those are known. */
+export function formOf(graph: Graph, node: Node): Site['form'] | undefined {
   const [x, w] = node.inputs;
   const weights = graph.constants.get(w)?.tensor;
   if (weights?.dtype !== 'float32' || graph.constants.has(x)) return undefined;
   if (node.op === 'Conv') return 'convolution';
+  if (node.op === 'ConvTranspose') return 'transposed';
   if (node.op === 'MatMul') {
     return weights.shape.length === 2 && getSpec(graph, x).shape.length >= 2 ? 'dense' : undefined;
   }
@@ -75,7 +84,7 @@ function formOf(graph: Graph, node: Node): Site['form'] | undefined {
 }
 
 /** Whether a constant, broadcast to a value, is one number for each of its channels. */
-function isPerChannel(graph: Graph, id: string, value: string, form: Site['form']): boolean {
+export function isPerChannel(graph: Graph, id: string, value: string, form: Site['form']): boolean {
   const own = getSpec(graph, id).shape;
   const { shape } = getSpec(graph, value);
   const axis = channelAxis({ form }, shape.length);
@@ -103,7 +112,7 @@ function addedBias(
   return aligned && own.some((d) => d === shape[axis]) ? { bias, target: node.outputs[0] } : undefined;
 }
 
-function withSum(graph: Graph, site: Site, only: (value: string) => Node | undefined): Site {
+export function withSum(graph: Graph, site: Site, only: OnlyReader): Site {
   const node = only(site.target);
   if (node?.op !== 'Add') return site;
   const other = node.inputs[0] === site.target ? node.inputs[1] : node.inputs[0];

@@ -8,6 +8,8 @@ export interface RecoveryRow {
   readonly samples: number;
   /** By method that was tried: how far outputs were from the original's, on samples that it was not fitted to. */
   readonly divergences: Readonly<Record<string, number>>;
+  /** Layers that were set and have neither a bias nor a batch norm behind them: means that are off stay so there. */
+  readonly without_bias: number;
 }
 
 export interface ScheduleRow {

@@ -49,7 +49,7 @@ function expectProducts(graph: Graph, most: number): void {
   const y = fromRef(evaluateGraph(graph, new Map([['x', toRef(x)]])).get('y')!);
   const { groups, inputs, outputs } = extentsOf(site, site.node, weights.shape);
   const places = choosePlaces(placeExtents(site, y.shape), most, 4);
-  const kernel = site.form === 'convolution' ? weights.shape.slice(2) : [];
+  const kernel = site.form === 'dense' ? [] : weights.shape.slice(2);
   const rows = inputRows(site, site.node, x, kernel, places);
   const wanted = outputRows(site, groups, y, places);
   const columns = toColumns(site, site.node, weights);
@@ -92,6 +92,50 @@ test('of convolutions: any rank, groups, strides, dilations, pads', () => {
     }),
     { numRuns: 60 },
   );
+});
+
+test('of transposed convolutions: any rank, groups, strides, dilations, pads, more at the end', () => {
+  const axis = fc.record({
+    extent: fc.integer({ min: 2, max: 4 }),
+    kernel: fc.integer({ min: 1, max: 3 }),
+    stride: fc.integer({ min: 1, max: 3 }),
+    dilation: fc.integer({ min: 1, max: 2 }),
+  });
+  const plans = fc.record({
+    axes: fc.array(axis, { minLength: 1, maxLength: 3 }),
+    groups: fc.integer({ min: 1, max: 3 }),
+    perGroup: fc.integer({ min: 1, max: 2 }),
+    outputs: fc.integer({ min: 1, max: 2 }),
+    pad: fc.integer({ min: 0, max: 1 }),
+    most: fc.integer({ min: 1, max: 40 }),
+  });
+  fc.assert(
+    fc.property(plans, ({ axes, groups, perGroup, outputs, pad, most }) => {
+      const isWide = axes.every(({ kernel, dilation, extent, stride }) => {
+        return (extent - 1) * stride + (kernel - 1) * dilation + 1 > 2 * pad;
+      });
+      fc.pre(isWide);
+      const attrs = {
+        group: groups,
+        strides: axes.map(({ stride }) => stride),
+        dilations: axes.map(({ dilation }) => dilation),
+        pads: axes.flatMap(() => [pad, pad]),
+        output_padding: axes.map(({ stride }) => stride - 1),
+      };
+      const x = [BATCH, groups * perGroup, ...axes.map(({ extent }) => extent)];
+      const w = [groups * perGroup, outputs, ...axes.map(({ kernel }) => kernel)];
+      expectProducts(layer('ConvTranspose', x, w, attrs), most);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('no way in which a transposed convolution makes outputs is left out', () => {
+  for (let most = 16; most < 64; most++) {
+    const places = choosePlaces([16, 16], most, 3, [2, 2]);
+    const ways = new Set([...places].map((place) => `${Math.floor(place / 16) % 2} ${(place % 16) % 2}`));
+    expect([most, ways.size]).toEqual([most, 4]);
+  }
 });
 
 test('of products: tokens, transposed weights', () => {

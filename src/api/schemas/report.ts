@@ -54,6 +54,9 @@ export const Report = named(
                 divergences: ByName(Type.Number(), 10, {
                   description: "By method: how far outputs were from the original's, on samples held back.",
                 }),
+                without_bias: Type.Integer({
+                  description: 'Layers that were set and have neither a bias nor a batch norm to put a mean into.',
+                }),
               },
               { description: 'How weights were set by samples; absent where they were not.' },
             ),

@@ -53,7 +53,7 @@ export async function recoverSubnet(
   if (blocks.length === 0) return undefined;
   const samples = blocks.reduce((n, block) => n + block.samples, 0);
   const recipes = METHODS[method](samples);
-  const { recipe, constants, divergences } = await recover(networks, blocks, {
+  const { recipe, constants, divergences, withoutOffset } = await recover(networks, blocks, {
     engine,
     recipes,
     signal,
@@ -62,5 +62,8 @@ export async function recoverSubnet(
   listener.log(`recovered by ${recipe} from ${samples} samples`, { divergences });
   progress.end('recovering');
   const changed = new Map([...constants.keys()].map((id) => [id, mutator.weights.get(id)!]));
-  return { weights: subnet.writeBack(changed, constants), row: { method: recipe, samples, divergences } };
+  return {
+    weights: subnet.writeBack(changed, constants),
+    row: { method: recipe, samples, divergences, without_bias: withoutOffset },
+  };
 }
