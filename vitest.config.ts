@@ -4,13 +4,13 @@ import { defineConfig } from 'vitest/config';
 /** What takes minutes: processes, servers, kills, models as they are, files of others in great number. */
 const SYSTEM = ['conformance', 'docs', 'e2e', 'fault', 'package'];
 
-/** What computes and keeps nothing: such files follow each other in a process, which loads the sources once. */
-const COMPUTING =
-  'archive autodiff checks data drawing engine formats graph onnx-proto pipeline prune-config pruning recovery'.split(
-    ' ',
-  );
+/** What sets nothing of its process: such files follow each other in one, which loads the sources once. */
+const SHARING = [
+  ...['api', 'archive', 'autodiff', 'checks', 'client', 'data', 'drawing', 'engine', 'formats', 'graph', 'jobs'],
+  ...['onnx-proto', 'pipeline', 'prune-config', 'pruning', 'queue', 'recovery', 'storage'],
+];
 
-/** In folders that compute, what sets a whole process: which packages there are, the backend of TensorFlow.js. */
+/** In those folders, what does: which packages there are, the backend of TensorFlow.js, modules in place of others. */
 const SETTING = [
   'test/engine/tensorflow/**/*.test.ts',
   'test/engine/open-engine.test.ts',
@@ -33,12 +33,12 @@ export default defineConfig({
   test: {
     globalSetup: ['test/temporary-folder.ts'],
     projects: [
-      { test: { ...unit, name: 'unit', include: within(COMPUTING), exclude: SETTING, isolate: false } },
+      { test: { ...unit, name: 'unit', include: within(SHARING), exclude: SETTING, isolate: false } },
       {
         test: {
           ...unit,
           name: 'unit-alone',
-          include: [`test/!(${[...COMPUTING, ...SYSTEM].join('|')})/**/*.test.ts`, 'test/*.test.ts', ...SETTING],
+          include: [`test/!(${[...SHARING, ...SYSTEM].join('|')})/**/*.test.ts`, 'test/*.test.ts', ...SETTING],
         },
       },
       // One file at a time: what they measure (memory, stalls) is a process's own, but the machine is shared.

@@ -51,7 +51,9 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const run = (config: object, data: string, of = model) => runWholeJob(of, config, { data, engine: 'auto', threads: 1 });
-const codes = ({ warnings }: JobOutcome) => warnings.map(({ code }) => code);
+/** Whether the pruned model is measured to be faster goes by what else the machine does. */
+const MEASURED = 'NOT_FASTER';
+const codes = ({ warnings }: JobOutcome) => warnings.map(({ code }) => code).filter((code) => code !== MEASURED);
 const modelBytes = ({ artifacts }: JobOutcome) => artifacts.filter(({ name }) => name.startsWith('model'));
 
 test('trained on images, the model is the one trained on arrays, bit by bit, from a zip as from a tar', async () => {

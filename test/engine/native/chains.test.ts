@@ -4,7 +4,7 @@ import { describeNative } from './native-addon.js';
 
 describeNative('the native engine', () => {
   testChains((threads) => openEngine({ engine: 'auto', device: 'cpu', threads }), {
-    runs: 100,
+    runs: 30,
     float64Tolerance: 1e-12,
   });
 });

@@ -1,14 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { CompiledGraph, Engine } from '../../../src/engine/index.js';
-import { GraphBuilder } from '../../../src/graph/builder.js';
-import type { Graph } from '../../../src/graph/graph.js';
-import { type Tensor, tensor } from '../../../src/graph/tensor.js';
-import { tf } from '../../support/tfjs.js';
-import { expectAgreement } from '../agreement.js';
-import { testGraphs } from '../contracts/graphs.js';
-import { testTrainingSteps } from '../contracts/training-step.js';
-import { Random } from '../random.js';
-import { BACKENDS, type BackendName, engineOn, liveTensors, onBackend } from './backends.js';
+import type { CompiledGraph, Engine } from '../../src/engine/index.js';
+import { GraphBuilder } from '../../src/graph/builder.js';
+import type { Graph } from '../../src/graph/graph.js';
+import { type Tensor, tensor } from '../../src/graph/tensor.js';
+import { expectAgreement } from '../engine/agreement.js';
+import { testGraphs } from '../engine/contracts/graphs.js';
+import { testTrainingSteps } from '../engine/contracts/training-step.js';
+import { Random } from '../engine/random.js';
+import { BACKENDS, type BackendName, engineOn, liveTensors, onBackend } from '../engine/tensorflow/backends.js';
+import { tf } from '../support/tfjs.js';
 
 let engine: Engine;
 beforeEach(async () => {

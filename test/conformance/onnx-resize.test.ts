@@ -2,15 +2,15 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { evaluateGraph } from '../../../src/graph/evaluate.js';
-import { getSpec } from '../../../src/graph/graph.js';
-import { tensor, toRef } from '../../../src/graph/tensor.js';
-import { expectClose } from '../../engine/agreement.js';
-import { Random } from '../../engine/random.js';
-import { describeShared } from '../../shared.js';
-import { readOnnxBytes } from '../../support/onnx-files.js';
-import { type Attribute, onnxBytes } from './onnx-models.js';
-import { prune, run, runBytes } from './prune-file.js';
+import { evaluateGraph } from '../../src/graph/evaluate.js';
+import { getSpec } from '../../src/graph/graph.js';
+import { tensor, toRef } from '../../src/graph/tensor.js';
+import { expectClose } from '../engine/agreement.js';
+import { Random } from '../engine/random.js';
+import { type Attribute, onnxBytes } from '../formats/onnx/onnx-models.js';
+import { prune, run, runBytes } from '../formats/onnx/prune-file.js';
+import { describeShared } from '../shared.js';
+import { readOnnxBytes } from '../support/onnx-files.js';
 
 const COORDINATES = [
   'half_pixel',
