@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.js';
 import type { Graph, Node } from '../graph/graph.js';
+import { numberAttr } from '../graph/ops/attributes.js';
 import type { Tensor } from '../graph/tensor.js';
 import { MomentSums, Products, type Sums } from './moments.js';
 import { channelsPerGroup, choosePlaces, extentsOf, outputRows, placeExtents, placesFor, toColumns } from './rows.js';
@@ -24,6 +25,8 @@ export interface ReadUnit {
 export interface Reading {
   readonly site: Site;
   readonly weights: Tensor;
+  /** What each output is multiplied with behind the layer, by a batch norm; undefined where there is none. */
+  readonly gains: Float64Array | undefined;
   /** The indices at which all channels stand on the layer's input, once for each time that they do. */
   readonly copies: readonly Int32Array[];
   /** Of the channels, `[H, H]`. */
@@ -72,6 +75,7 @@ class ReadingStep implements Step {
   readonly follows: readonly string[];
   readonly #site: Site;
   readonly #weights: Tensor;
+  readonly #gains: Float64Array | undefined;
   readonly #copies: readonly Int32Array[];
   readonly #places: number;
   readonly #moments: MomentSums;
@@ -83,6 +87,7 @@ class ReadingStep implements Step {
     this.#copies = copies;
     this.#places = places;
     this.#weights = graph.constants.get(site.weights)!.tensor;
+    this.#gains = gainsOf(graph, site);
     const [x] = site.node.inputs;
     this.follows = [x];
     this.#moments = new MomentSums({ groups: 1, inputs: copies[0].length, outputs: 1 }, products);
@@ -109,6 +114,7 @@ class ReadingStep implements Step {
     return {
       site: this.#site,
       weights: this.#weights,
+      gains: this.#gains,
       copies: this.#copies,
       covariance: xx.map((sum) => sum / count),
       mean: xMean,
@@ -133,6 +139,14 @@ export function channelColumns({ site, weights }: Pick<Reading, 'site' | 'weight
   const perGroup = channelsPerGroup(site, site.node, weights.shape);
   const columns = toColumns(site, site.node, weights);
   return { columns, width: (inputs / perGroup) * outputs, outputs, perGroup, groups };
+}
+
+function gainsOf(graph: Graph, { offset }: Site): Float64Array | undefined {
+  if (offset?.kind !== 'norm') return undefined;
+  const { norm } = offset;
+  const epsilon = numberAttr(norm, 'epsilon', 1e-5);
+  const [, scale, , , variance] = norm.inputs.map((id) => graph.constants.get(id)?.tensor.data as Float32Array);
+  return Float64Array.from(scale, (gamma, o) => gamma / Math.sqrt(variance[o] + epsilon));
 }
 
 /** Undefined where some channels stand more often than others. */

@@ -17,7 +17,10 @@ export function rankByLoss(readings: readonly Reading[], channels: number): Floa
 /** For each two channels the product of their weights, over outputs and taps. */
 function weightProducts(reading: Reading, channels: number): Float64Array {
   const products = new Float64Array(channels * channels);
-  const { columns, width, perGroup } = channelColumns(reading);
+  const { columns, width, perGroup, outputs } = channelColumns(reading);
+  const { gains } = reading;
+  // As a batch norm behind the layer would have them if it were folded in: an error is worth what comes of it.
+  if (gains) for (let i = 0; i < columns.length; i++) columns[i] *= gains[gainOf(i, width * perGroup, outputs)];
   for (const copy of reading.copies) {
     for (let a = 0; a < channels; a++) {
       const [group, from] = [Math.floor(copy[a] / perGroup), copy[a] * width];
@@ -32,6 +35,11 @@ function weightProducts(reading: Reading, channels: number): Float64Array {
     }
   }
   return products;
+}
+
+/** The output that a weight makes, of all groups, where each group has so many weights. */
+function gainOf(at: number, weights: number, outputs: number): number {
+  return Math.floor(at / weights) * outputs + (at % outputs);
 }
 
 /** What a layer loses by channels: their covariance `[H, H]`, and the products of their weights `[H, H]`. */
