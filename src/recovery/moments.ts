@@ -76,7 +76,10 @@ export class MomentSums {
     // Groups' rows lie one group after the other, and those of several groups are few numbers each.
     const step = groups === 1 ? ROWS_AT_ONCE : Math.max(1, x.rows);
     for (let from = 0; from < x.rows; from += step) {
-      const { xx, xz } = await this.#products.of(...partOf([x, z], from, Math.min(step, x.rows - from), groups), groups);
+      const { xx, xz } = await this.#products.of(
+        ...partOf([x, z], from, Math.min(step, x.rows - from), groups),
+        groups,
+      );
       sums.forEach((sum, g) => {
         addInto(sum.xx, xx, g * sum.xx.length);
         addInto(sum.xz, xz, g * sum.xz.length);
