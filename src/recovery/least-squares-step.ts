@@ -5,7 +5,7 @@ import { RowBuffer } from './row-buffer.js';
 import type { Rows } from './rows.js';
 import type { Step, Values } from './sequence.js';
 import { type ChannelStatistics, layerConstants, rescaling } from './settled-layer.js';
-import type { SiteReader } from './site-reader.js';
+import type { SiteReader, SiteRows } from './site-reader.js';
 import { type Pause, withPauses } from './work.js';
 
 /** What a block is for: to fit weights to, or to judge by. */
@@ -36,9 +36,7 @@ export class LeastSquaresStep implements Step {
   readonly #roleOf: (block: number) => Role;
   readonly #lambdas: Lambdas;
   readonly #products: Products;
-  readonly #moments: MomentSums;
-  readonly #sums: Readonly<Record<Role, readonly Sums[]>>;
-  readonly #seen: Seen | undefined;
+  #gathered: Gathered | undefined;
 
   /**
    * @param readers of all layers that have these weights: their rows are fitted to together
@@ -46,7 +44,7 @@ export class LeastSquaresStep implements Step {
    */
   constructor(readers: readonly SiteReader[], products: Products, roleOf: (block: number) => Role, lambdas: Lambdas) {
     const [reader, ...others] = readers;
-    const { extents, site, inputsOf } = reader;
+    const { extents, site } = reader;
     this.node = site.node;
     this.also = others.map((other) => other.site.node);
     this.#reader = reader;
@@ -54,9 +52,6 @@ export class LeastSquaresStep implements Step {
     this.#roleOf = roleOf;
     this.#lambdas = lambdas;
     this.#products = products;
-    this.#moments = new MomentSums(extents, products);
-    this.#sums = { fit: this.#moments.empty(), judge: this.#moments.empty() };
-    this.#seen = inputsOf === 'both' ? new Seen(reader, products) : undefined;
     const { groups, inputs, outputs } = extents;
     const tried = lambdas.has(site.node.name) ? 1 : LAMBDAS.length;
     this.work = groups * tried * (inputs ** 3 / 6 + 2 * inputs ** 2 * outputs);
@@ -72,22 +67,21 @@ export class LeastSquaresStep implements Step {
 
   async add(block: number, pruned: Values, original: Values): Promise<void> {
     const role = this.#roleOf(block);
+    this.#gathered ??= new Gathered(this.#reader, this.#products);
     for (const reader of this.#readers) {
-      const { x, z, original: clean } = reader.read(block, pruned, original);
-      // First, since what is added is written over.
-      if (role === 'fit') await this.#seen?.add(x, z);
-      await this.#moments.add(this.#sums[role], clean ?? x, z);
+      await this.#gathered.add(role, reader.read(block, pruned, original));
     }
   }
 
   async finish(pause?: Pause): Promise<Values> {
     const { site, extents } = this.#reader;
     const { groups, inputs, outputs } = extents;
-    const fit = this.#moments.moments([this.#sums.fit]);
-    const solved = await this.#solve(fit, pause);
+    const gathered = this.#gathered!;
+    const fit = gathered.moments('fit');
+    const solved = await this.#solve(gathered, fit, pause);
     const columns = new Float64Array(groups * inputs * outputs);
     // Moments about zero have no spread; and what was fitted to other inputs makes other products.
-    const seen = this.#seen?.moments() ?? fit;
+    const seen = gathered.seen?.moments() ?? fit;
     const own = seen === fit && site.offset ? solved : await appliedTo(this.#products, seen, solved);
     const [made, wanted] = [empty(groups * outputs), empty(groups * outputs)];
     for (let g = 0; g < groups; g++) {
@@ -96,13 +90,15 @@ export class LeastSquaresStep implements Step {
       put(wanted, g * outputs, seen[g].zMean, seen[g].zz, seen[g].count);
     }
     // A batch norm is told what comes; otherwise outputs are made as wide as they were, which least squares don't see to.
-    const isTold = site.offset?.kind === 'norm' && !this.#seen;
+    const isTold = site.offset?.kind === 'norm' && !gathered.seen;
     const scale = isTold ? made.mean.map(() => 1) : rescaling(made.variance, wanted.variance);
+    // The moments of all layers would take more memory than those of one level.
+    this.#gathered = undefined;
     return layerConstants(this.#reader, { columns, made, mean: wanted.mean, scale });
   }
 
   /** For each group the weights, as strongly held as is best for all groups together. */
-  async #solve(fit: readonly Moments[], pause: Pause | undefined): Promise<readonly Solved[]> {
+  async #solve(gathered: Gathered, fit: readonly Moments[], pause: Pause | undefined): Promise<readonly Solved[]> {
     const own = fit.map((moments) => this.#fitted(moments));
     const ridges: Ridge[] = [];
     for (const [g, moments] of own.entries()) {
@@ -113,10 +109,10 @@ export class LeastSquaresStep implements Step {
       for (const ridge of ridges) solved.push(await withPauses(ridge.solve(lambda), pause));
       return solved;
     };
-    const [weakest, ...stronger] = this.#lambdasToTry();
+    const [weakest, ...stronger] = this.#lambdasToTry(gathered);
     let best = { lambda: weakest, solved: await solve(weakest) };
     if (stronger.length > 0) {
-      const judge = this.#moments.moments([this.#sums.judge]).map((moments) => this.#fitted(moments));
+      const judge = gathered.moments('judge').map((moments) => this.#fitted(moments));
       let least = errorOf(await appliedTo(this.#products, judge, best.solved), own, judge);
       for (const lambda of stronger) {
         const solved = await solve(lambda);
@@ -131,10 +127,10 @@ export class LeastSquaresStep implements Step {
     return best.solved;
   }
 
-  #lambdasToTry(): readonly number[] {
+  #lambdasToTry(gathered: Gathered): readonly number[] {
     const before = this.#lambdas.get(this.node.name);
     if (before !== undefined) return [before];
-    return this.#sums.judge[0].count > 0 ? LAMBDAS : LAMBDAS.slice(0, 1);
+    return gathered.count('judge') > 0 ? LAMBDAS : LAMBDAS.slice(0, 1);
   }
 
   /** Without an offset the weights have to make the means, too. */
@@ -145,6 +141,33 @@ export class LeastSquaresStep implements Step {
   #ofGroup(columns: Columns, g: number): Columns {
     const { inputs, outputs } = this.#reader.extents;
     return columns.subarray(g * inputs * outputs, (g + 1) * inputs * outputs);
+  }
+}
+
+/** What a step has of the blocks that it took in. */
+class Gathered {
+  readonly seen: Seen | undefined;
+  readonly #moments: MomentSums;
+  readonly #sums: Readonly<Record<Role, readonly Sums[]>>;
+
+  constructor(reader: SiteReader, products: Products) {
+    this.seen = reader.inputsOf === 'both' ? new Seen(reader, products) : undefined;
+    this.#moments = new MomentSums(reader.extents, products);
+    this.#sums = { fit: this.#moments.empty(), judge: this.#moments.empty() };
+  }
+
+  async add(role: Role, { x, z, original }: SiteRows): Promise<void> {
+    // First, since what is added is written over.
+    if (role === 'fit') await this.seen?.add(x, z);
+    await this.#moments.add(this.#sums[role], original ?? x, z);
+  }
+
+  count(role: Role): number {
+    return this.#sums[role][0].count;
+  }
+
+  moments(role: Role): Moments[] {
+    return this.#moments.moments([this.#sums[role]]);
   }
 }
 

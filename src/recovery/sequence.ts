@@ -5,8 +5,8 @@ import { replaceConstants } from '../graph/passes/replace-constants.js';
 import type { Tensor } from '../graph/tensor.js';
 import { levelsOf } from './levels.js';
 import type { Networks } from './networks.js';
-import { SpentTensors } from './spent-tensors.js';
 import { stretchOf } from './stretch.js';
+import { TensorArena } from './tensor-arena.js';
 import type { Pause } from './work.js';
 
 export type Values = ReadonlyMap<string, Tensor>;
@@ -66,7 +66,8 @@ export async function settleInSequence(
   });
   const last = Math.max(0, ...levelOf);
   const constants = new Map<string, Tensor>();
-  const runs = [new Run(original, blocks, engine), new Run(pruned, blocks, engine)];
+  const arena = new TensorArena();
+  const runs = [new Run(original, blocks, engine, arena), new Run(pruned, blocks, engine, arena)];
   const [theirs, ours] = runs;
   const isRead = steps.some(({ reads }) => reads.length > 0);
   for (let level = 1; level <= last; level++) {
@@ -155,12 +156,13 @@ class Run {
   #last: { readonly samples: number; readonly results: Values } | undefined;
   readonly #blocks: readonly Block[];
   readonly #engine: Engine;
-  readonly #spent = new SpentTensors();
+  readonly #arena: TensorArena;
 
-  constructor(graph: Graph, blocks: readonly Block[], engine: Engine) {
+  constructor(graph: Graph, blocks: readonly Block[], engine: Engine, arena: TensorArena) {
     this.#held = blocks.map(({ feeds }) => new Map(graph.inputs.map((id) => [id, feeds.get(id)!])));
     this.#blocks = blocks;
     this.#engine = engine;
+    this.#arena = arena;
   }
 
   /**
@@ -181,7 +183,7 @@ class Run {
 
   /** Goes on with one block, and gives the values that are wanted: they are good until the next block. */
   async advance(block: number): Promise<Values> {
-    for (const tensor of this.#passing.splice(0)) this.#spent.give(tensor);
+    for (const tensor of this.#passing.splice(0)) this.#arena.give(tensor);
     const before = this.#held[block];
     const computed = await this.#run(block);
     const find = (id: string): [string, Tensor] => [id, computed.get(id) ?? before.get(id)!];
@@ -195,17 +197,17 @@ class Run {
     await this.#compiled?.release();
     this.#compiled = undefined;
     this.#last = undefined;
-    this.#passing = [];
-    this.#spent.want([]);
+    for (const tensor of this.#passing.splice(0)) this.#arena.give(tensor);
   }
 
   /** Several values may share memory, as those that an op passes through do. */
   #notHeld(tensors: readonly Tensor[], block: number): Tensor[] {
-    const memory = ({ data }: Tensor): ArrayBufferLike => data.buffer;
-    const seen = new Set([...this.#held[block].values(), ...this.#blocks[block].feeds.values()].map(memory));
-    return tensors.filter((tensor) => {
-      if (seen.has(memory(tensor))) return false;
-      seen.add(memory(tensor));
+    const seen = new Set(
+      [...this.#held[block].values(), ...this.#blocks[block].feeds.values()].map(({ data }) => data),
+    );
+    return tensors.filter(({ data }) => {
+      if (seen.has(data)) return false;
+      seen.add(data);
       return true;
     });
   }
@@ -223,10 +225,13 @@ class Run {
   async #run(block: number): Promise<Values> {
     if (!this.#compiled) return new Map();
     const { samples } = this.#blocks[block];
-    const spent = this.#last?.samples === samples ? this.#spent.like(this.#last.results) : undefined;
+    const alike = this.#last?.samples === samples ? this.#last.results : NOTHING;
+    const spent = new Map([...alike].map(([name, result]) => [name, this.#arena.like(result)]));
     const feeds = new Map(this.#inputs.map((id) => [id, this.#held[block].get(id)!]));
     const results = await this.#compiled.run(feeds, spent);
-    if (!this.#last) this.#spent.want(results.values());
+    // What an engine didn't write to is free again.
+    const written = new Set([...results.values()].map(({ data }) => data));
+    for (const tensor of spent.values()) if (!written.has(tensor.data)) this.#arena.give(tensor);
     this.#last = { samples, results };
     return results;
   }

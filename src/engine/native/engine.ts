@@ -161,16 +161,21 @@ class CompiledNativeGraph implements CompiledGraph {
   }
 }
 
+function overlap(a: Tensor['data'], b: Tensor['data']): boolean {
+  if (a.buffer !== b.buffer) return false;
+  return a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
+}
+
 /** Where results go: into spent tensors of their type and shape, each once and none that is fed, or into fresh ones. */
 function resultTensors(plan: Plan, inputs: readonly Tensor[], spent?: ReadonlyMap<string, Tensor>): Tensor[] {
-  const taken = new Set<ArrayBufferLike>(inputs.map(({ data }) => data.buffer));
+  const taken = inputs.map(({ data }) => data);
   const reused = new Map<number, Tensor>();
   for (const [name, tensor] of spent ?? []) {
     const at = plan.resultOf.get(name);
-    if (at === undefined || reused.has(at) || taken.has(tensor.data.buffer)) continue;
+    if (at === undefined || reused.has(at) || taken.some((data) => overlap(data, tensor.data))) continue;
     const { dtype, shape } = plan.results[at];
     if (tensor.dtype !== dtype || `${tensor.shape}` !== `${shape}`) continue;
-    taken.add(tensor.data.buffer);
+    taken.push(tensor.data);
     reused.set(at, tensor);
   }
   return plan.results.map(({ dtype, shape }, at): Tensor => {
