@@ -29,7 +29,10 @@ import { type SettledFinetune, settleFinetune, settleTeaching } from './settle-f
 /** A job's samples, fitted to the model. */
 export interface JobData {
   readonly train: Split;
+  /** What training is judged by. */
   readonly validation: Split;
+  /** What results are measured on: the same, unless the user keeps others for it. */
+  readonly test: Split;
   readonly scaling: Scaling;
   /** Whether there is something to score by: labels, or the original model. */
   readonly scored: boolean;
@@ -90,6 +93,7 @@ async function fitData(
   const teacher = chosen.heads.some(({ distillation }) => distillation)
     ? await openTeacher(engine, graph, { heads: chosen.heads })
     : undefined;
+  const test = opened.test ? fitted(opened.test) : validation;
   const augment = augmenterOf(finetune, graph, inputShape, chosen.targets);
   const sized = { samples: train.count, macs: graphCost(graph).macs, labelled };
   const settled = finetune && settleFinetune(finetune, config.algorithm, sized);
@@ -97,7 +101,7 @@ async function fitData(
     await teacher?.release();
     await opened.close();
   };
-  const data = { train, validation, scored, finetune: settled, heads: chosen.heads, teacher, augment, close };
+  const data = { train, validation, test, scored, finetune: settled, heads: chosen.heads, teacher, augment, close };
   if (scored) listener.log(`outputs: ${describeHeads(chosen)}`);
   const asked = config.scaling;
   warnOfSmallScaling(asked, train.dtype, listener);
