@@ -280,6 +280,8 @@ export interface DatasetView {
   samples: {
     train: number;
     validation: number;
+    /** Kept for the last figures, where training is judged by `validation`. */
+    test?: number;
   };
   /** Of one sample; null where they differ, as images may. */
   input_shape: number[] | null;
