@@ -523,7 +523,10 @@ export interface PruneConfigInput {
   outputs?: string[];
   /** Globs on layer names (`head/*`) whose channels stay. Default []. */
   ignore?: string[];
-  /** Training after each prune step, or false. Needs a data set. Default: on when there is one. */
+  /**
+   * Training after each prune step, or false. Needs a data set. Default: on when there is one; without labels the
+   * original teaches.
+   */
   finetune?: false | {
     /** Default: as many as `budget` is enough for. */
     epochs?: number;

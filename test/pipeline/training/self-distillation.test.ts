@@ -109,3 +109,25 @@ test('a model that nothing can be trained of is pruned all the same, unless trai
     code: 'NOT_TRAINABLE',
   });
 });
+
+test('with labels, after recovery, the original is learned from too, unless it gets them wrong, or it is turned off', async () => {
+  const x_train = drawShapes(300, 1).x;
+  const { x } = drawShapes(300, 1);
+  const pixels = tf.tensor(
+    Float32Array.from(x.data as Uint8Array, (v) => v / 255),
+    [300, 24, 24, 1],
+  );
+  const right = Int32Array.from((smallClassifier().predict(pixels) as tf.Tensor).argMax(1).dataSync());
+  const distilled = async (labels: Int32Array, config: object = {}) => {
+    const dataPath = join(bench.folder, `labelled-${labels[0]}.npz`);
+    await writeNpz(dataPath, { x_train, y_train: { dtype: 'int32', shape: [300], data: labels } });
+    const finetune = { epochs: 1, ...config };
+    const { outDir } = await bench.run({ ...ONCE, scaling: '1/255', finetune }, { dataPath });
+    return (await reportOf(outDir)).training!.outputs.map((output) => output.distilled);
+  };
+  const wrong = right.map((label) => (label + 1) % 10);
+  expect(await distilled(right)).toEqual([true]);
+  expect(await distilled(right, { distillation: false })).toEqual([false]);
+  expect(await distilled(wrong)).toEqual([false]);
+  expect(await distilled(wrong, { distillation: {} })).toEqual([true]);
+});
