@@ -184,7 +184,7 @@ class PruneRun {
     try {
       const fault = await algorithm
         .run(trainer, { epochs: finetune.epochs, startEpoch: checkpoint?.epoch ?? 0, signal })
-        .catch((error: unknown) => this.divergedUnasked(error, trainer));
+        .catch((error: unknown) => this.goBackFrom(error, trainer));
       const after = fault?.message ?? (trainer.lastScore && describeScore(trainer.lastScore)) ?? 'it was stopped';
       trainer.finish();
       warnOfDiscarded(listener, trainer, data.validation.count, after);
@@ -196,8 +196,13 @@ class PruneRun {
     }
   }
 
-  /** Training that nobody asked for, and that came to nothing, is no fault of a job that has a network without it. */
-  private divergedUnasked(error: unknown, trainer: SubnetTrainer): EspalierError {
+  /**
+   * Training that nobody asked for, and that came to nothing, is no fault of a job that has a network without it; nor is a part of
+   * an epoch better than what it started from. @throws all other errors
+   */
+  private goBackFrom(error: unknown, trainer: SubnetTrainer): EspalierError {
+    const { aborted, reason } = this.job.signal;
+    if (aborted && error === reason && trainer.goBack()) trainer.finish();
     const { heads, finetune } = this.measured.data!;
     const unasked = finetune!.distillation === undefined && heads.every(({ labels }) => labels === 'none');
     const diverged = error instanceof EspalierError && error.code === 'TRAINING_DIVERGED';

@@ -78,6 +78,17 @@ test('training that gains nothing on samples held back is discarded, resumed or 
   expect(await reportOf(resumed.outDir)).toMatchObject({ training });
 });
 
+test('canceled in its first epoch, a job delivers what was recovered, not a part of an epoch', async () => {
+  const abort = new AbortController();
+  const { outcome } = await bench.run(RUINOUS, {
+    signal: abort.signal,
+    onMetric: ({ name }) => name === 'train_loss' && abort.abort(new Error('stopped')),
+  });
+  const [, , recovered, exported] = outcome.result!.stages;
+  expect([outcome.status, recovered.stage, exported.stage]).toEqual(['canceled', 'recovered', 'exported']);
+  expect(exported.loss).toBeCloseTo(recovered.loss!, 6);
+});
+
 test('training that diverges, which nobody asked for, leaves what was recovered', async () => {
   const finetune = { epochs: 3, optimizer: { learning_rate: 1000 } };
   const { outcome, recording } = await bench.run({ ...ONCE, finetune });
