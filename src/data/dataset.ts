@@ -61,10 +61,10 @@ function findFormat(files: OpenFileSet): DatasetFormat {
   throw new EspalierError('FORMAT_UNKNOWN', `found ${found}; a data set is ${accepted}`);
 }
 
-function findingsOf({ train, validation, warnings }: DatasetParts): Findings {
+function findingsOf({ train, validation, test, warnings }: DatasetParts): Findings {
   const labels = train.labels.get('');
   return {
-    samples: { train: train.count, validation: validation?.count ?? 0 },
+    samples: { train: train.count, validation: validation?.count ?? 0, ...(test && { test: test.count }) },
     input_shape: train.inputShape,
     dtype: train.dtype,
     label_kind: labels?.kind ?? 'none',
@@ -76,28 +76,42 @@ function findingsOf({ train, validation, warnings }: DatasetParts): Findings {
 }
 
 function agree(parts: DatasetParts): DatasetParts {
-  const { train, validation } = parts;
-  if (!validation) return parts;
-  if (String(train.inputShape) !== String(validation.inputShape)) {
+  const { train, validation, test } = parts;
+  const held = [
+    ...(validation ? [{ what: test ? 'validation' : 'test', split: validation }] : []),
+    ...(test ? [{ what: 'test', split: test }] : []),
+  ];
+  let { labels } = train;
+  for (const { what, split } of held) labels = agreeing({ ...train, labels }, split, what);
+  const withLabels = (split: Split): Split => ({ ...split, labels });
+  return {
+    ...parts,
+    train: withLabels(train),
+    ...(validation && { validation: withLabels(validation) }),
+    ...(test && { test: withLabels(test) }),
+  };
+}
+
+/** What the labels of both parts are. @throws EspalierError DATASET_INVALID */
+function agreeing(train: Split, held: Split, what: string): ReadonlyMap<string, Labels> {
+  if (String(train.inputShape) !== String(held.inputShape)) {
     throw new EspalierError(
       'DATASET_INVALID',
-      `training samples have shape [${train.inputShape}], test samples [${validation.inputShape}]`,
+      `training samples have shape [${train.inputShape}], ${what} samples [${held.inputShape}]`,
     );
   }
-  const [ours, theirs] = [train, validation].map(({ labels }) => [...labels.keys()].sort());
+  const [ours, theirs] = [train, held].map(({ labels }) => [...labels.keys()].sort());
   if (JSON.stringify(ours) !== JSON.stringify(theirs)) {
     const named = (keys: string[]) => keys.map((key) => (key === '' ? 'y' : `y_${key}`)).join(', ') || 'none';
-    throw new EspalierError('DATASET_INVALID', `training labels are ${named(ours)}, test labels ${named(theirs)}`);
+    throw new EspalierError('DATASET_INVALID', `training labels are ${named(ours)}, ${what} labels ${named(theirs)}`);
   }
-  const labels = new Map([...train.labels].map(([key, own]) => [key, together(own, validation.labels.get(key)!)]));
-  const withLabels = (split: Split): Split => ({ ...split, labels });
-  return { ...parts, train: withLabels(train), validation: withLabels(validation) };
+  return new Map([...train.labels].map(([key, own]) => [key, together(own, held.labels.get(key)!, what)]));
 }
 
 /** What both parts' labels are. */
-function together(a: Labels, b: Labels): Labels {
+function together(a: Labels, b: Labels, what: string): Labels {
   if (String(a.shape) !== String(b.shape)) {
-    throw new EspalierError('DATASET_INVALID', `training labels have shape [${a.shape}], test labels [${b.shape}]`);
+    throw new EspalierError('DATASET_INVALID', `training labels have shape [${a.shape}], ${what} labels [${b.shape}]`);
   }
   const odd = a.odd ?? b.odd;
   const [least, largest] = [Math.min(a.least, b.least), Math.max(a.largest, b.largest)];

@@ -19,6 +19,8 @@ export interface DatasetParts {
   readonly train: Split;
   /** What the user holds out; absent: a part of `train` can be split off. */
   readonly validation?: Split;
+  /** What the user keeps for the last figures, beside what training is judged by; absent: `validation` is for both. */
+  readonly test?: Split;
   /** Names of the classes that labels number, where the data have them. */
   readonly classes?: readonly string[];
   readonly warnings: readonly Warning[];

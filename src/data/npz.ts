@@ -7,18 +7,25 @@ import { parseNpy } from './npy.js';
 import type { Split } from './split.js';
 
 /**
- * The two ways to name the arrays: with a training and a test part, or one part only. Labels of one output of several
+ * The ways to name the arrays: with parts to train, to judge training and to test by, without the second of them, or one part
+ * only. Labels of one output of several
  * have its name after a `_`: `y_train_boxes`.
  */
 const PARTS = [
-  { train: ['x_train', 'y_train'], validation: ['x_test', 'y_test'] },
-  { train: ['x', 'y'], validation: undefined },
+  {
+    train: ['x_train', 'y_train'],
+    held: [
+      ['x_val', 'y_val'],
+      ['x_test', 'y_test'],
+    ],
+  },
+  { train: ['x', 'y'], held: [] },
 ] as const;
 
 /** NumPy's `.npz` archives, as `numpy.savez` and `numpy.savez_compressed` write them. */
 export const NPZ: DatasetFormat = {
   kind: 'npz',
-  accepts: 'an .npz with x_train and y_train (and x_test, y_test), or x and y',
+  accepts: 'an .npz with x_train and y_train (and x_val, y_val, x_test, y_test), or x and y',
   match: (files) => files.names.some((name) => name.endsWith('.npy')),
   read: readNpz,
 };
@@ -43,11 +50,14 @@ async function readNpz(files: FileSet): Promise<DatasetParts> {
     return arraySplit(await array(x), labels);
   };
   const train = await read(part.train);
-  const validation = part.validation && names.has(part.validation[0]) ? await read(part.validation) : undefined;
+  const held: Split[] = [];
+  for (const arrays of part.held) if (names.has(arrays[0])) held.push(await read(arrays));
+  const [validation, test] = held;
   const ignored = [...names].filter((name) => !used.has(name));
   return {
     train,
     ...(validation ? { validation } : {}),
+    ...(test ? { test } : {}),
     warnings:
       ignored.length === 0
         ? []

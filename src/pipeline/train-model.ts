@@ -35,7 +35,7 @@ export async function trainModel(
     engine,
     mutator,
     data,
-    scorer: new Scorer(engine, data),
+    scorer: new Scorer(engine, data, data.validation),
     finetune,
     seed,
     listener,

@@ -22,7 +22,8 @@ export interface ModelInspection {
 
 export interface DatasetInspection {
   readonly kind: 'npz' | 'images';
-  readonly samples: { readonly train: number; readonly validation: number };
+  /** `test`: kept for the last figures, where training is judged by others. */
+  readonly samples: { readonly train: number; readonly validation: number; readonly test?: number };
   /** Of one sample; null where they differ, as images may. */
   readonly input_shape: readonly number[] | null;
   readonly dtype: string;

@@ -116,7 +116,9 @@ const configSchema = (parameters: AlgorithmParameters) =>
       ),
       finetune: Type.Union(
         [Type.Literal(false), FinetuneInput],
-        about('Training after each prune step, or false. Needs a data set. Default: on when there is one.'),
+        about(
+          'Training after each prune step, or false. Needs a data set. Default: on when there is one; without labels the original teaches.',
+        ),
       ),
       recovery: Recovery,
       scaling: Type.Union(

@@ -16,6 +16,23 @@ const images = (n: number) =>
 const labels = (...values: number[]) => npy('<i8', [values.length], BigInt64Array.from(values.map(BigInt)));
 
 describe('an .npz', () => {
+  test('with a part to judge training by beside one for the last figures', async () => {
+    const part = (name: string, ...y: number[]) => ({ [`x_${name}`]: images(y.length), [`y_${name}`]: labels(...y) });
+    const path = await writeArrays({ ...part('train', 0, 1, 1, 0), ...part('val', 1, 0, 2), ...part('test', 3) });
+    expect(await inspectDataset(path)).toMatchObject({
+      samples: { train: 4, validation: 3, test: 1 },
+      num_classes: 4,
+      warnings: [],
+    });
+    const { train, validation, test: last } = await openDataset(path);
+    for (const { labels: own } of [train, validation!, last!]) expect(own.get('')).toMatchObject({ classes: 4 });
+    expect([validation!.count, last!.count]).toEqual([3, 1]);
+    const alone = await writeArrays({ ...part('train', 0, 1), ...part('val', 1) });
+    expect(await inspectDataset(alone)).toMatchObject({ samples: { train: 2, validation: 1 } });
+    const odd = await writeArrays({ ...part('train', 0, 1), ...part('val', 1), x_test: images(1) });
+    await expect(openDataset(odd)).rejects.toMatchObject({ code: 'DATASET_INVALID' });
+  });
+
   test('with a training and a test part', async () => {
     const path = await writeArrays({
       x_train: images(4),

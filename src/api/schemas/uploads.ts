@@ -68,7 +68,13 @@ export const Dataset = named(
       name: Name({ description: "The file's name." }),
       sha256,
       size_bytes: Type.Integer(),
-      samples: Type.Object({ train: Type.Integer(), validation: Type.Integer() }),
+      samples: Type.Object({
+        train: Type.Integer(),
+        validation: Type.Integer(),
+        test: Type.Optional(
+          Type.Integer({ description: 'Kept for the last figures, where training is judged by `validation`.' }),
+        ),
+      }),
       input_shape: Nullable(Shape('Of one sample; null where they differ, as images may.')),
       dtype: Code(),
       label_kind: Code({ description: '`index`, `one_hot`, `values` (any other numbers) or `none`.' }),

@@ -13,7 +13,10 @@ export interface ImagePart {
 /** What the names of an upload's files say. */
 export interface ImageFiles {
   readonly train: ImagePart;
+  /** Held out: `val/`, or `test/` where it is alone. */
   readonly validation?: ImagePart;
+  /** `test/`, where `val/` is there too. */
+  readonly test?: ImagePart;
   /** Names of the class folders in the order of their numbers; absent for images alone. */
   readonly classes?: readonly string[];
   readonly warnings: readonly Warning[];
@@ -66,18 +69,20 @@ export function listImages({ names, folders = [] }: Pick<FileSet, 'names' | 'fol
   }
   const { train } = parts;
   // What is held out is scored as `train` is: by its classes, or not at all.
-  const others = [parts.test, parts.validation].filter((part) => part !== undefined);
-  const held = others.find(({ tree: { isLabelled } }) => isLabelled === train.tree.isLabelled);
-  const named = [train, ...(held ? [held] : [])].flatMap(({ tree: { classes } }) => [...classes.keys()]);
+  const others = [parts.validation, parts.test].filter((part) => part !== undefined);
+  const held = others.filter(({ tree: { isLabelled } }) => isLabelled === train.tree.isLabelled);
+  const [validation, test] = held;
+  const named = [train, ...held].flatMap(({ tree: { classes } }) => [...classes.keys()]);
   const classes = train.tree.isLabelled ? numbered(named) : undefined;
   return {
     train: partOf(train.tree, classes),
-    ...(held && { validation: partOf(held.tree, classes) }),
+    ...(validation && { validation: partOf(validation.tree, classes) }),
+    ...(test && { test: partOf(test.tree, classes) }),
     ...(classes && { classes }),
     warnings: [
       ...warnings,
       ...(classes ? warnOfEmpty(classes, train.tree) : []),
-      ...others.filter((part) => part !== held).map((part) => warnOfPart(part, train, held)),
+      ...others.filter((part) => !held.includes(part)).map((part) => warnOfPart(part, train)),
     ],
   };
 }
@@ -218,10 +223,8 @@ function warnOfEmpty(classes: readonly string[], { classes: images }: Tree): War
   return [{ code: 'CLASS_EMPTY', message }];
 }
 
-function warnOfPart({ folder, tree }: NamedTree, train: NamedTree, taken: NamedTree | undefined): Warning {
-  const why = taken
-    ? `accuracies are over ${shown(taken.folder)}`
-    : `it has ${tree.isLabelled ? 'folders of classes' : 'images alone'}, unlike ${shown(train.folder)}`;
+function warnOfPart({ folder, tree }: NamedTree, train: NamedTree): Warning {
+  const why = `it has ${tree.isLabelled ? 'folders of classes' : 'images alone'}, unlike ${shown(train.folder)}`;
   return { code: 'PART_IGNORED', message: `${shown(folder)} is not used: ${why}` };
 }
 

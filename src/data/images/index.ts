@@ -15,7 +15,7 @@ export const IMAGES: DatasetFormat = {
 };
 
 async function readImages(files: OpenFileSet, { scratchFolder, warn }: DatasetReading): Promise<DatasetParts> {
-  const { train, validation, classes, warnings } = listImages(files);
+  const { train, validation, test, classes, warnings } = listImages(files);
   const owned: { close(): Promise<void> }[] = [];
   const source: ImageSource = {
     files,
@@ -28,6 +28,7 @@ async function readImages(files: OpenFileSet, { scratchFolder, warn }: DatasetRe
   return {
     train: imageSplit(train, extents, source),
     ...(validation && { validation: imageSplit(validation, extents, source) }),
+    ...(test && { test: imageSplit(test, extents, source) }),
     ...(classes && { classes }),
     warnings,
     close: async () => {
@@ -39,10 +40,14 @@ async function readImages(files: OpenFileSet, { scratchFolder, warn }: DatasetRe
 
 async function inspectImages(files: OpenFileSet): Promise<Findings> {
   const listed = listImages(files);
-  const { train, validation, classes } = listed;
+  const { train, validation, test, classes } = listed;
   const { shape, warnings } = await surveyImages(files, listed);
   return {
-    samples: { train: train.files.length, validation: validation?.files.length ?? 0 },
+    samples: {
+      train: train.files.length,
+      validation: validation?.files.length ?? 0,
+      ...(test && { test: test.files.length }),
+    },
     input_shape: shape,
     dtype: 'uint8',
     label_kind: classes ? 'index' : 'none',

@@ -23,10 +23,10 @@ export interface Survey {
  */
 export async function surveyImages(
   files: OpenFileSet,
-  { train, validation }: ImageFiles,
+  { train, validation, test }: ImageFiles,
   bounds = BOUNDS,
 ): Promise<Survey> {
-  const all = [...train.files, ...(validation?.files ?? [])];
+  const all = [...train.files, ...(validation?.files ?? []), ...(test?.files ?? [])];
   const bytes = all.reduce((sum, name) => sum + files.sizeBytes(name), 0);
   const step = Math.ceil(Math.max(all.length / bounds.headers, bytes / bounds.bytes));
   const looked = new Set(all.filter((_, i) => i % step === 0));

@@ -286,7 +286,7 @@ function closesChannelsLast(graph: Graph, output: string): boolean {
 }
 
 /** In words, for logs and warnings. */
-export function describeHeads({ heads }: ChosenHeads): string {
+export function describeHeads({ heads }: Pick<ChosenHeads, 'heads'>): string {
   return heads
     .map(({ output, loss, labels, distillation }) => {
       const from = labels === 'none' ? 'the original model' : distillation ? 'labels and the original model' : 'labels';

@@ -24,12 +24,16 @@ import { openTeacher, type Teacher } from '../training/teacher.js';
 import { trainingOptions } from '../training/training-options.js';
 import { type ChosenHeads, chooseHeads, describeHeads } from './choose-heads.js';
 import { settleScaling, warnOfSmallScaling } from './input-scaling.js';
+import { keepKnowingTeachers } from './knowing-teacher.js';
 import { type SettledFinetune, settleFinetune, settleTeaching } from './settle-finetune.js';
 
 /** A job's samples, fitted to the model. */
 export interface JobData {
   readonly train: Split;
+  /** What training is judged by. */
   readonly validation: Split;
+  /** What results are measured on: the same, unless the user keeps others for it. */
+  readonly test: Split;
   readonly scaling: Scaling;
   /** Whether there is something to score by: labels, or the original model. */
   readonly scored: boolean;
@@ -86,24 +90,31 @@ async function fitData(
   const { train, validation } = opened.validation
     ? { train: all, validation: fitted(opened.validation) }
     : partition(all, { ...config, finetune }, labelled, listener);
-  const scored = chosen.heads.length > 0;
-  const teacher = chosen.heads.some(({ distillation }) => distillation)
-    ? await openTeacher(engine, graph, { heads: chosen.heads })
-    : undefined;
+  const test = opened.test ? fitted(opened.test) : validation;
   const augment = augmenterOf(finetune, graph, inputShape, chosen.targets);
   const sized = { samples: train.count, macs: graphCost(graph).macs, labelled };
   const settled = finetune && settleFinetune(finetune, config.algorithm, sized);
+  const asked = config.scaling;
+  warnOfSmallScaling(asked, train.dtype, listener);
+  const labelledHeads = { heads: chosen.heads.filter(({ labels }) => labels !== 'none') };
+  const scaling =
+    asked === 'auto' && labelled
+      ? await settleScaling({ engine, graph, heads: labelledHeads, train, listener })
+      : asked;
+  const named = finetune?.distillation !== undefined;
+  const heads = named
+    ? chosen.heads
+    : await keepKnowingTeachers({ engine, graph, heads: chosen.heads, train, scaling, listener });
+  const scored = heads.length > 0;
+  if (scored) listener.log(`outputs: ${describeHeads({ heads })}`);
+  const teacher = heads.some(({ distillation }) => distillation)
+    ? await openTeacher(engine, graph, { heads })
+    : undefined;
   const close = async () => {
     await teacher?.release();
     await opened.close();
   };
-  const data = { train, validation, scored, finetune: settled, heads: chosen.heads, teacher, augment, close };
-  if (scored) listener.log(`outputs: ${describeHeads(chosen)}`);
-  const asked = config.scaling;
-  warnOfSmallScaling(asked, train.dtype, listener);
-  if (asked !== 'auto' || !labelled) return { ...data, scaling: asked };
-  const heads = { heads: chosen.heads.filter(({ labels }) => labels !== 'none') };
-  return { ...data, scaling: await settleScaling({ engine, graph, heads, train, listener }) };
+  return { train, validation, test, scaling, scored, finetune: settled, heads, teacher, augment, close };
 }
 
 /**

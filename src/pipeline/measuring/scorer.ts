@@ -14,7 +14,7 @@ import { agreementScore, type HeadedScore, headedScore, type Score, UNMEASURED }
 const AGREEMENT = { mostSamples: 1000, fewestSamples: 100, mostMacs: 1e12 } as const;
 
 /**
- * Measures the networks of a job, all on the same samples: the validation part, or some of it where there is nothing to
+ * Measures the networks of a job, all on the same samples: the test part, or some of it where there is nothing to
  * score but agreement.
  */
 export class Scorer {
@@ -24,7 +24,7 @@ export class Scorer {
   readonly #original: OriginalChoices | undefined;
 
   /** @param original what others are held against, on `samples`; absent: agreement is not measured */
-  constructor(engine: Engine, data?: JobData, samples = data?.validation, original?: OriginalChoices) {
+  constructor(engine: Engine, data?: JobData, samples = data?.test, original?: OriginalChoices) {
     this.#engine = engine;
     this.#data = data;
     this.#samples = samples;
@@ -51,7 +51,7 @@ export class Scorer {
   /** Measures a network whose outputs have something to be scored by. @throws the signal's reason */
   async evaluate(graph: Graph, signal?: AbortSignal): Promise<HeadedScore> {
     const comparison = this.#original?.compare();
-    const found = await evaluateHeads(this.#engine, graph, this.#data!, comparison, signal);
+    const found = await evaluateHeads(this.#engine, graph, this.#data!, this.#samples!, comparison, signal);
     return headedScore(found, this.samples, comparison);
   }
 }
@@ -66,11 +66,11 @@ export async function openScorer(
 ): Promise<{ readonly scorer: Scorer; readonly score: Score }> {
   if (!data) return { scorer: new Scorer(engine), score: UNMEASURED };
   const asked = choicesOf(original, data.heads, finetune || undefined);
-  const split = data.scored ? data.validation : someOf(data.validation, original, asked, seed);
+  const split = data.scored ? data.test : someOf(data.test, original, asked, seed);
   const choices = new OriginalChoices(asked, split.count);
   const scorer = new Scorer(engine, data, split, choices);
   if (data.scored) {
-    const found = await evaluateHeads(engine, original, data, choices, signal);
+    const found = await evaluateHeads(engine, original, data, split, choices, signal);
     return { scorer, score: headedScore(found, split.count, choices) };
   }
   await readOutputs({ engine, graph: original }, { split, scaling: data.scaling }, choices, signal);
@@ -80,11 +80,12 @@ export async function openScorer(
 function evaluateHeads(
   engine: Engine,
   graph: Graph,
-  { heads, teacher, validation, scaling }: JobData,
+  { heads, teacher, scaling }: JobData,
+  split: Split,
   reader?: OutputReader,
   signal?: AbortSignal,
 ) {
-  return evaluateSplit({ engine, graph, heads: { heads }, teacher }, validation, scaling, { reader, signal });
+  return evaluateSplit({ engine, graph, heads: { heads }, teacher }, split, scaling, { reader, signal });
 }
 
 /** Drawn, since the samples of a file are often in order. */

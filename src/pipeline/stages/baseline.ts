@@ -7,7 +7,7 @@ import type { PruneConfig } from '../../prune-config/index.js';
 import { type Judges, openOriginal, otherEngines, SAMPLES, sampleFeeds, settleJudges } from '../certificate/index.js';
 import { type JobData, openJobData } from '../feeding/job-data.js';
 import { type Score, UNMEASURED } from '../measuring/score.js';
-import { openScorer, type Scorer } from '../measuring/scorer.js';
+import { openScorer, Scorer } from '../measuring/scorer.js';
 import { sampleWarnings } from '../measuring/verdict.js';
 import { type Analyzed, logEngine } from './analyze.js';
 import { readingOf } from './reading.js';
@@ -20,6 +20,8 @@ export interface Measured extends Analyzed {
   readonly data: JobData | undefined;
   /** Measures what the model is made into. */
   readonly scorer: Scorer;
+  /** Judges training: the same, unless the user keeps other samples for what is measured. */
+  readonly judge: Scorer;
   readonly judges: Judges;
   /** How many samples the model's file takes at once, where it takes no other number. */
   readonly fixedBatch: number | undefined;
@@ -36,10 +38,11 @@ export const measureBaseline = stage('baseline', async (job, analyzed: Analyzed)
   const { scorer, score } = await openScorer(engine, graph, data, config, signal);
   const learns = data?.finetune || config.recovery.method !== 'none';
   const learned = data && learns ? { learned: data.train.count } : {};
-  const measured = data?.validation.count ?? 0;
+  const measured = data?.test.count ?? 0;
   for (const found of sampleWarnings({ measured, ...learned })) listener.warning(found);
   stages.add('original', score);
-  return { ...settled, scorer, original: measuresOf(settled, config, score) };
+  const judge = data && data.test !== data.validation ? new Scorer(engine, data, data.validation) : scorer;
+  return { ...settled, scorer, judge, original: measuresOf(settled, config, score) };
 });
 
 /**

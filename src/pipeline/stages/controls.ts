@@ -81,7 +81,7 @@ interface Way {
 /** Trains what a mutator's masks leave as the delivered model was trained, after its last prune step. */
 async function train(
   { spec, signal, listener }: Job,
-  { engine, data, scorer }: Evaluated,
+  { engine, data, scorer, judge }: Evaluated,
   mutator: ChannelMutator,
   { recover, keepsStart = false, leastRate = 0 }: Way,
   onProgress: (share: number) => void,
@@ -95,7 +95,7 @@ async function train(
   const finetune = { ...data.finetune, optimizer: { ...optimizer, ...faster } };
   const { memoryBytes: limitBytes } = spec;
   const trainer: SubnetTrainer = new SubnetTrainer({
-    ...{ engine, mutator, data, scorer, finetune, onProgress },
+    ...{ engine, mutator, data, scorer: judge, finetune, onProgress },
     seed: spec.config.seed,
     // What is told of metrics and of parts of batches is the delivered model's.
     listener: { metric: () => {}, warning: () => {}, log: listener.log },

@@ -7,7 +7,7 @@ import type { ScheduleRow, TrainingSummary } from '../../report/unit-report.js';
 import type { JobData } from '../feeding/job-data.js';
 import type { SettledFinetune } from '../feeding/settle-finetune.js';
 import { fingerprintOf } from '../fingerprint.js';
-import type { Score } from '../measuring/score.js';
+import type { HeadedScore, Score } from '../measuring/score.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';
 import { deliveredPoint } from '../training/best-point.js';
 import { type Checkpoint, findCheckpoint, findEpochEnd, saveCheckpoint } from '../training/checkpoint.js';
@@ -91,7 +91,9 @@ class PruneRun {
       mutator.setWeights(deliverableWeights(mutator.weights, last));
       const score = deliveredPoint(last.stopping)?.score ?? last.score;
       if (data && score) stages.add(trainedStage(data), score);
-      return { ...this.record, canceled: { score } };
+      if (this.measured.judge === this.measured.scorer) return { ...this.record, canceled: { score } };
+      // It was judged by other samples than results are of: the file is measured for both.
+      return { ...this.record, canceled: { score: undefined }, ...(data && { delivers: trainedStage(data) }) };
     }
   }
 
@@ -125,7 +127,9 @@ class PruneRun {
   private async withTraining(finetune: SettledFinetune, data: JobData): Promise<void> {
     const { spec, listener, progress, signal, stages } = this.job;
     const { config, checkpointMs: everyMs } = spec;
-    const { algorithm, engine, scorer } = this.measured;
+    const { algorithm, engine, scorer, judge } = this.measured;
+    /** What is judged by the samples that results are measured on is measured. */
+    const measured = async (judged: HeadedScore) => (judge === scorer ? judged : trainer.evaluate(signal, scorer));
     const checkpoint = this.checkpoint;
     const { mutator } = algorithm;
     if (checkpoint) {
@@ -141,7 +145,7 @@ class PruneRun {
         engine,
         mutator,
         data,
-        scorer,
+        scorer: judge,
         finetune,
         seed: config.seed,
         listener,
@@ -154,11 +158,11 @@ class PruneRun {
           progress.begin('pruning');
           this.addRow(step, trainer.subnet);
           const raw = await trainer.evaluate(signal);
-          stages.add('pruned', raw);
+          stages.add('pruned', await measured(raw));
           const weights = await this.recover(step);
           trainer.takeWeights(weights);
           const score = weights.size === 0 ? raw : await trainer.evaluate(signal);
-          if (weights.size > 0) stages.add('recovered', score);
+          if (weights.size > 0) stages.add('recovered', await measured(score));
           this.updateRow({ accuracy_before_finetune: score.accuracy });
           return config.recovery.method === 'none' ? undefined : score;
         },
@@ -175,19 +179,25 @@ class PruneRun {
     try {
       const fault = await algorithm
         .run(trainer, { epochs: finetune.epochs, startEpoch: checkpoint?.epoch ?? 0, signal })
-        .catch((error: unknown) => this.divergedUnasked(error, trainer));
+        .catch((error: unknown) => this.goBackFrom(error, trainer));
       const after = fault?.message ?? (trainer.lastScore && describeScore(trainer.lastScore)) ?? 'it was stopped';
       trainer.finish();
       warnOfDiscarded(listener, trainer, data.validation.count, after);
-      stages.add(trainedStage(data), trainer.score ?? (await trainer.evaluate(signal)));
+      const known = judge === scorer ? trainer.score : undefined;
+      stages.add(trainedStage(data), known ?? (await scorer.evaluate(trainer.subnet.graph, signal)));
       this.record = { ...this.record, training: trainingSummary(finetune, data, trainer) };
     } finally {
       await trainer.release();
     }
   }
 
-  /** Training that nobody asked for, and that came to nothing, is no fault of a job that has a network without it. */
-  private divergedUnasked(error: unknown, trainer: SubnetTrainer): EspalierError {
+  /**
+   * Training that nobody asked for, and that came to nothing, is no fault of a job that has a network without it; nor is a part of
+   * an epoch better than what it started from. @throws all other errors
+   */
+  private goBackFrom(error: unknown, trainer: SubnetTrainer): EspalierError {
+    const { aborted, reason } = this.job.signal;
+    if (aborted && error === reason && trainer.goBack()) trainer.finish();
     const { heads, finetune } = this.measured.data!;
     const unasked = finetune!.distillation === undefined && heads.every(({ labels }) => labels === 'none');
     const diverged = error instanceof EspalierError && error.code === 'TRAINING_DIVERGED';

@@ -19,6 +19,7 @@ export interface SubnetTrainerOptions {
   readonly engine: Engine;
   readonly mutator: ChannelMutator;
   readonly data: JobData;
+  /** What training is judged by. */
   readonly scorer: Scorer;
   readonly finetune: SettledFinetune;
   readonly seed: number;
@@ -185,11 +186,11 @@ export class SubnetTrainer implements Trainer {
     onProgress(1);
   }
 
-  /** Scores the subnet on the validation part. @throws EspalierError TRAINING_DIVERGED */
-  async evaluate(signal?: AbortSignal): Promise<HeadedScore> {
+  /** Scores the subnet, by default as training is judged. @throws EspalierError TRAINING_DIVERGED */
+  async evaluate(signal?: AbortSignal, scorer = this.#options.scorer): Promise<HeadedScore> {
     const averages = this.#subnet.sliceTensors(this.#slots.get('average') ?? new Map());
     const graph = replaceConstants(this.#subnet.graph, averages);
-    const score = await this.#options.scorer.evaluate(graph, signal);
+    const score = await scorer.evaluate(graph, signal);
     if (this.#steps > 0 && !Number.isFinite(score.loss)) throw diverged(`the validation loss became ${score.loss}`);
     return score;
   }

@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { listImages } from '../../../src/data/images/image-files.js';
 
 const list = (names: readonly string[], folders: readonly string[] = []) => {
-  const { train, validation, classes, warnings } = listImages({ names, folders });
+  const { train, validation, test, classes, warnings } = listImages({ names, folders });
   const shown = (part: typeof train | undefined) =>
     part?.files.map((name, i) => (part.labels ? `${part.labels[i]} ${name}` : name));
-  return { train: shown(train), validation: shown(validation), classes, warnings: warnings.map(({ code }) => code) };
+  const held = { validation: shown(validation), ...(test && { test: shown(test) }) };
+  return { train: shown(train), ...held, classes, warnings: warnings.map(({ code }) => code) };
 };
 
 describe('class folders', () => {
@@ -58,7 +59,7 @@ describe('parts', () => {
     });
   });
 
-  test('of three, accuracies are over test/, and a warning names the other', () => {
+  test('of three, one judges training, and test/ is for the last figures', () => {
     const found = list([
       'train/a/1.png',
       'train/b/1.png',
@@ -67,7 +68,11 @@ describe('parts', () => {
       'test/a/3.png',
       'test/b/3.png',
     ]);
-    expect(found).toMatchObject({ validation: ['0 test/a/3.png', '1 test/b/3.png'], warnings: ['PART_IGNORED'] });
+    expect(found).toMatchObject({
+      validation: ['0 val/a/2.png', '1 val/b/2.png'],
+      test: ['0 test/a/3.png', '1 test/b/3.png'],
+      warnings: [],
+    });
   });
 
   test('a test/ of images alone beside classes is not scored by', () => {

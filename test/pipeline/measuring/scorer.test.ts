@@ -33,8 +33,9 @@ function noise(count: number, seed: number): Float32Array {
 
 function dataOf(count: number, change: Partial<JobData> = {}): JobData {
   const x = { name: 'x', dtype: 'float32', kind: 'float', shape: [count, 4], data: noise(4 * count, 9) } as const;
-  const validation = arraySplit(x, new Map());
-  return { train: validation, validation, scaling: 'none', scored: false, heads: [], close: async () => {}, ...change };
+  const split = arraySplit(x, new Map());
+  const parts = { train: split, validation: split, test: split };
+  return { ...parts, scaling: 'none', scored: false, heads: [], close: async () => {}, ...change };
 }
 
 const open = (engine: 'native' | 'onnxruntime' = CPU_ENGINE) => openEngine({ engine, threads: 1, notice: () => {} });
@@ -77,14 +78,14 @@ test('what is drawn is of the seed, and not the first ones', async () => {
   const samplesOf = async (seed: number) => {
     const seen: number[] = [];
     const data = dataOf(1200);
-    const validation = {
-      ...data.validation,
+    const watched = {
+      ...data.test,
       batch: (indices: ArrayLike<number>, scaling: 'none') => {
         seen.push(...Array.from(indices));
-        return data.validation.batch(indices, scaling);
+        return data.test.batch(indices, scaling);
       },
-    } as JobData['validation'];
-    await openScorer(engine, scores(1), { ...data, validation }, { ...CONFIG, seed });
+    } as JobData['test'];
+    await openScorer(engine, scores(1), { ...data, test: watched }, { ...CONFIG, seed });
     return seen;
   };
   const [first, again, other] = [await samplesOf(1), await samplesOf(1), await samplesOf(2)];
@@ -104,11 +105,11 @@ test('without an original, heads are scored and agreement is null', async () => 
   const heads = [{ output: 'y', loss: 'cross_entropy', labels: 'index' }] as const;
   const plain = dataOf(40);
   const labels = new Map([['y', tensor('int32', [40], new Int32Array(40))]]);
-  const validation = {
-    ...plain.validation,
-    batch: async () => ({ ...(await plain.validation.batch([...Array(40).keys()], 'none')), labels }),
+  const labelled = {
+    ...plain.test,
+    batch: async () => ({ ...(await plain.test.batch([...Array(40).keys()], 'none')), labels }),
   };
-  const scorer = new Scorer(await open(), dataOf(40, { scored: true, heads, validation }));
+  const scorer = new Scorer(await open(), dataOf(40, { scored: true, heads, test: labelled }));
   const score = await scorer.evaluate(scores(1));
   expect(score).toMatchObject({ agreement: null, samples: 40, accuracy: expect.any(Number) });
   expect(score.interval![0]).toBeLessThan(score.accuracy!);

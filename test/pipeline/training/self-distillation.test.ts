@@ -86,6 +86,17 @@ test('training that gains nothing on samples held back is discarded, resumed or 
   expect(await reportOf(resumed.outDir)).toMatchObject({ training });
 });
 
+test('canceled in its first epoch, a job delivers what was recovered, not a part of an epoch', async () => {
+  const abort = new AbortController();
+  const { outcome } = await bench.run(RUINOUS, {
+    signal: abort.signal,
+    onMetric: ({ name }) => name === 'train_loss' && abort.abort(new Error('stopped')),
+  });
+  const [, , recovered, exported] = outcome.result!.stages;
+  expect([outcome.status, recovered.stage, exported.stage]).toEqual(['canceled', 'recovered', 'exported']);
+  expect(exported.loss).toBeCloseTo(recovered.loss!, 6);
+});
+
 test('training that diverges, which nobody asked for, leaves what was recovered', async () => {
   const finetune = { epochs: 3, optimizer: { learning_rate: 1000 } };
   const { outcome, recording } = await bench.run({ ...ONCE, finetune });
@@ -116,4 +127,26 @@ test('a model that nothing can be trained of is pruned all the same, unless trai
   await expect(frozen.run({ finetune: { distillation: {} } }, { dataPath })).rejects.toMatchObject({
     code: 'NOT_TRAINABLE',
   });
+});
+
+test('with labels, after recovery, the original is learned from too, unless it gets them wrong, or it is turned off', async () => {
+  const x_train = drawShapes(300, 1).x;
+  const { x } = drawShapes(300, 1);
+  const pixels = tf.tensor(
+    Float32Array.from(x.data as Uint8Array, (v) => v / 255),
+    [300, 24, 24, 1],
+  );
+  const right = Int32Array.from((smallClassifier().predict(pixels) as tf.Tensor).argMax(1).dataSync());
+  const distilled = async (labels: Int32Array, config: object = {}) => {
+    const dataPath = join(bench.folder, `labelled-${labels[0]}.npz`);
+    await writeNpz(dataPath, { x_train, y_train: { dtype: 'int32', shape: [300], data: labels } });
+    const finetune = { epochs: 1, ...config };
+    const { outDir } = await bench.run({ ...ONCE, scaling: '1/255', finetune }, { dataPath });
+    return (await reportOf(outDir)).training!.outputs.map((output) => output.distilled);
+  };
+  const wrong = right.map((label) => (label + 1) % 10);
+  expect(await distilled(right)).toEqual([true]);
+  expect(await distilled(right, { distillation: false })).toEqual([false]);
+  expect(await distilled(wrong)).toEqual([false]);
+  expect(await distilled(wrong, { distillation: {} })).toEqual([true]);
 });
