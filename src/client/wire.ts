@@ -526,19 +526,16 @@ export interface PruneConfigInput {
   /** Globs on layer names (`head/*`) whose channels stay. Default []. */
   ignore?: string[];
   /**
-<<<<<<< HEAD
    * How a `target` shares out the channels that go. `uniform`: every unit loses the same share; `global`: channels of
    * all units are ranked together by importance; `sensitivity`: units are tried by themselves on samples, and channels
    * go where the network loses least for what it saves. Default: `sensitivity` where there are samples, and as long as
    * trying is affordable, else `global`. Excludes `algorithm.target_pruning_ratio`.
    */
   allocation?: 'uniform' | 'global' | 'sensitivity';
-  /** Training after each prune step, or false. Needs a data set. Default: on when there is one. */
-=======
+  /**
    * Training after each prune step, or false. Needs a data set. Default: on when there is one; without labels the
    * original teaches.
    */
->>>>>>> w-distill
   finetune?: false | {
     /** Default: as many as `budget` is enough for. */
     epochs?: number;
