@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { JobListener } from '../contract.js';
 import type { Engine } from '../engine/engine.js';
+import type { Graph } from '../graph/graph.js';
 import type { PruneConfig } from '../prune-config/resolved.js';
 import { ChannelMutator } from '../pruning/index.js';
 import { VERSION } from '../version.js';
@@ -17,7 +18,7 @@ import { reportScore } from './training/training-report.js';
 export interface TrainFiles {
   readonly model: string;
   readonly dataset: string;
-  /** A folder of this training's own: each epoch's end is written there, and a call with the same config goes on from it. */
+  /** A folder of this training's own: the end of each epoch is written there, and the same training goes on from it. */
   readonly checkpoints?: string;
 }
 
@@ -39,9 +40,7 @@ export async function trainModel(
   mutator.prepareFromSupernet(opened.model.graph);
   const dataset = { path: files.dataset, name: basename(files.dataset), sha256: '' };
   const data = await openJobData(dataset, opened.model.graph, config, engine, listener);
-  const fingerprint = createHash('sha256')
-    .update(JSON.stringify([VERSION, config]))
-    .digest('hex');
+  const fingerprint = fingerprintOf(opened.model.graph, config);
   const checkpoint = files.checkpoints
     ? await findCheckpoint(files.checkpoints, fingerprint, (message) => listener.log(message))
     : undefined;
@@ -88,4 +87,13 @@ export async function trainModel(
     await data.close();
     await opened.close();
   }
+}
+
+function fingerprintOf({ constants }: Graph, config: PruneConfig): string {
+  const hash = createHash('sha256').update(JSON.stringify([VERSION, config]));
+  for (const [id, { tensor }] of constants) {
+    const { buffer, byteOffset, byteLength } = tensor.data;
+    hash.update(`\n${id}\n`).update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest('hex');
 }
