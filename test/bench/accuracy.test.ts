@@ -12,6 +12,15 @@ import { RowLog, rowKey } from '../../bench/accuracy/rows/row-log.js';
 
 const ALL = { nets: NETS, kinds: ROW_KINDS, draws: 3, overlay: {} };
 const NET = Uint8Array.of(1, 2, 3);
+const STAGE = {
+  stage: 'recovered',
+  accuracy: null,
+  agreement: 0.91,
+  loss: null,
+  samples: 64,
+  interval: null,
+  seconds: 7,
+} as const;
 
 function measured(row: Partial<Row>, accuracy: number, warnings: readonly string[] = []): MeasuredRow {
   const whole: Row = {
@@ -28,7 +37,7 @@ function measured(row: Partial<Row>, accuracy: number, warnings: readonly string
     key: rowKey(whole, NET, 1),
     row: whole,
     accuracy,
-    job: { stages: [], warnings, headline: '', macsShare: 0.5, equivalent: true },
+    job: { stages: [STAGE], warnings, headline: '', macsShare: 0.5, equivalent: true },
     costs: { cpuSeconds: 3, seconds: 4, peakBytes: 2e8 },
   };
 }
@@ -107,6 +116,8 @@ test('the report has means, spreads, gains of the same draw, and refusals by the
   const text = reportText([{ net: { name: 'plain', path: '' }, accuracy: 0.7644, rows }]);
   expect(text).toContain('| 0.5 | 128 | 32.0 ± 2.0 | 71.0 ± 1.0 | +39.0 | 3.0 | 3.0 | 200 |');
   expect(text).toContain('| 0.15 | 128 | TARGET_UNREACHABLE | – | – | 3.0 | – | – |');
-  expect(text).toContain('| 0.5 | 128 | the target alone | 73.0 | +3.0 | 3.0 | 4.0 | 200 |');
+  expect(text).toContain(
+    '| 0.5 | 128 | the target alone | 73.0 | +3.0 | 3.0 | 4.0 | 200 | recovered 91.0 agree (7 s) |',
+  );
   expect(text).toContain('Met: 1 of 1.');
 });

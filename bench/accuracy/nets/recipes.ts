@@ -28,7 +28,7 @@ export const TRANSFORMER: Recipe = {
   name: 'transformer',
   build: transformer,
   finetune: {
-    epochs: 25,
+    epochs: 20,
     batch_size: 128,
     optimizer: { type: 'adamw', learning_rate: 0.001, weight_decay: 0.05 },
     schedule: { type: 'cosine', warmup_epochs: 2 },

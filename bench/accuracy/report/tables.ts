@@ -61,20 +61,15 @@ function trainingTable(rows: readonly MeasuredRow[]): string {
       const seconds = mean(found.map(({ costs }) => costs.seconds)).toFixed(1);
       const gained = gain(accuracies(recovered), accuracies(found));
       const label = kind === 'default' ? 'the target alone' : 'labels, 2 epochs';
-      return [
-        String(cell.share),
-        samplesText(cell),
-        label,
-        accuracyText(found),
-        gained,
-        cpuText(found),
-        seconds,
-        peakText(found),
-      ];
+      const figures = [accuracyText(found), gained, cpuText(found), seconds, peakText(found), stepsText(found[0])];
+      return [String(cell.share), samplesText(cell), label, ...figures];
     }),
   );
   if (lines.length === 0) return '';
-  return table(['MACs', 'images', 'config', 'accuracy', 'over recovered', 'CPU s', 's', 'MB'], lines);
+  return table(
+    ['MACs', 'images', 'config', 'accuracy', 'over recovered', 'CPU s', 's', 'MB', 'steps, as the job tells'],
+    lines,
+  );
 }
 
 function askedText(judged: readonly Verdict[]): string {
@@ -88,6 +83,17 @@ function askedText(judged: readonly Verdict[]): string {
 function samplesText({ samples, source }: Omit<Cell, 'kind'>): string {
   const count = samples === 0 ? 'none' : samples.toLocaleString('en-US');
   return source === 'images' ? count : `${count}, ${source}`;
+}
+
+/** What each step gave in points (of agreement with the original where the job had no labels), and its seconds. */
+function stepsText({ job }: MeasuredRow): string {
+  const steps = (job?.stages ?? []).filter(({ stage }) => stage !== 'original' && stage !== 'exported');
+  const texts = steps.map(({ stage, accuracy, agreement, seconds }) => {
+    const share = accuracy ?? agreement;
+    const points = share === null ? '' : ` ${(100 * share).toFixed(1)}${accuracy === null ? ' agree' : ''}`;
+    return `${stage}${points} (${seconds.toFixed(0)} s)`;
+  });
+  return texts.length > 0 ? texts.join(', ') : '–';
 }
 
 /** Where nothing could be delivered, the error's code. */
