@@ -83,10 +83,10 @@ async function measureNet(net: Net, wanted: readonly Row[]): Promise<NetReport> 
   const bytes = await readFile(net.path);
   const accuracy = await images.accuracyOf(net.path);
   const keyed = wanted.map((row) => ({ row, key: rowKey(row, bytes, threads) }));
-  const waiting = values.report ? [] : keyed.filter(({ key }) => !log.find(key));
-  tell(
-    `${net.name}: ${(100 * accuracy).toFixed(2)} %; ${waiting.length} rows to run, ${keyed.length - waiting.length} done`,
-  );
+  const missing = keyed.filter(({ key }) => !log.find(key));
+  const done = `${keyed.length - missing.length} of ${keyed.length} rows are there`;
+  tell(`${net.name}: ${(100 * accuracy).toFixed(2)} %; ${done}`);
+  const waiting = values.report ? [] : missing;
   const lane = async (): Promise<void> => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const dataset = await rowData(next.row);
