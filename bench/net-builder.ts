@@ -64,13 +64,23 @@ export class NetBuilder {
 
   /** Global average pool, dense layer, softmax; the finished graph. */
   classifier(x: string, inputs: number, classes: number): Graph {
-    const b = this.#b;
-    const pooled = b.op('Flatten', [b.op('GlobalAveragePool', [x])]);
-    const weight = b.constant('dense/W', this.#gaussian([classes, inputs], 1 / Math.sqrt(inputs)), 'parameter');
+    const logits = this.#dense(this.#pooled(x), inputs, classes);
+    this.#b.output('probabilities', this.#b.op('Softmax', [logits], {}, { layer: 'softmax' }));
+    return this.#b.build();
+  }
+
+  /** Global average pool and dense layer; the finished graph. */
+  scorer(x: string, inputs: number, classes: number): Graph {
+    this.#b.output('logits', this.#dense(this.#pooled(x), inputs, classes));
+    return this.#b.build();
+  }
+
+  #pooled = (x: string): string => this.#b.op('Flatten', [this.#b.op('GlobalAveragePool', [x])]);
+
+  #dense(x: string, inputs: number, classes: number): string {
+    const weight = this.#b.constant('dense/W', this.#gaussian([classes, inputs], 1 / Math.sqrt(inputs)), 'parameter');
     const bias = this.#vector('dense/b', classes, 0, 'parameter');
-    const logits = b.op('Gemm', [pooled, weight, bias], { transB: 1 }, { layer: 'dense' });
-    b.output('probabilities', b.op('Softmax', [logits], {}, { layer: 'softmax' }));
-    return b.build();
+    return this.#b.op('Gemm', [x, weight, bias], { transB: 1 }, { layer: 'dense' });
   }
 
   #norm(x: string, name: string, channels: number): string {

@@ -49,6 +49,24 @@ export function countOption(option: string, given: string): number {
   return count;
 }
 
+/** Numbers that are separated by commas. */
+export function numbersOption(option: string, given: string): number[] {
+  const numbers = given.split(',').map(Number);
+  if (numbers.some(Number.isNaN)) fail(`--${option} takes numbers with commas between them; found ${given}`);
+  return numbers;
+}
+
+/** A JSON object. */
+export function jsonOption(option: string, given: string): object {
+  try {
+    const value: unknown = JSON.parse(given);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  } catch (error) {
+    fail(`--${option}: ${(error as Error).message}`);
+  }
+  return fail(`--${option} takes a JSON object; found ${given}`);
+}
+
 function showUsage(usage: string): never {
   process.stdout.write(usage);
   process.exit();

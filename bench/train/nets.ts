@@ -1,5 +1,6 @@
 import type { Graph } from '../../src/graph/graph.js';
 import { NetBuilder } from '../net-builder.js';
+import { residualStages } from '../residual-stages.js';
 
 export interface BenchNet {
   readonly name: string;
@@ -14,26 +15,6 @@ export const BENCH_NETS: readonly BenchNet[] = [
   { name: 'M3 four convs', batch: 8, build: fourConvs },
   { name: 'M4 ResNet-18', batch: 16, build: resNet18 },
 ];
-
-/** Two 3×3 convolutions and a shortcut, 1×1 where the shape changes (He et al., 2015). */
-function basicBlock(b: NetBuilder, x: string, inputs: number, channels: number, stride: number): string {
-  const first = b.relu(b.convNorm(x, inputs, { channels, kernel: 3, stride }));
-  const second = b.convNorm(first, channels, { channels, kernel: 3 });
-  const same = stride === 1 && inputs === channels;
-  return b.relu(b.add(second, same ? x : b.convNorm(x, inputs, { channels, kernel: 1, stride })));
-}
-
-function residualStages(b: NetBuilder, x: string, inputs: number, widths: readonly number[], blocks: number): string {
-  let value = x;
-  let before = inputs;
-  widths.forEach((channels, stage) => {
-    for (let i = 0; i < blocks; i++) {
-      value = basicBlock(b, value, before, channels, stage > 0 && i === 0 ? 2 : 1);
-      before = channels;
-    }
-  });
-  return value;
-}
 
 /** ResNet-20 for CIFAR (He et al., 2015, section 4.2), 32×32. */
 function resNet20(random: () => number): Graph {
