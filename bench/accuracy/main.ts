@@ -95,7 +95,15 @@ async function measureNet(net: Net, wanted: readonly Row[]): Promise<NetReport> 
       tell(rowLine(row));
     }
   };
-  await Promise.all(Array.from({ length: countOption('parallel', values.parallel) }, lane));
+  const lanes = Array.from({ length: countOption('parallel', values.parallel) }, lane);
+  try {
+    await Promise.all(lanes);
+  } catch (error) {
+    // The other lanes' jobs end too.
+    stop.abort();
+    await Promise.allSettled(lanes);
+    throw error;
+  }
   return { net, accuracy, rows: keyed.flatMap(({ key }) => log.find(key) ?? []) };
 }
 
