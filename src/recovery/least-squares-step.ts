@@ -2,9 +2,10 @@ import type { Node } from '../graph/graph.js';
 import { MomentSums, type Moments, type Products, type Sums } from './moments.js';
 import { aboutZero, type Columns, meanOutput, outputSpread, Ridge, type Solved, squaredError } from './ridge.js';
 import { RowBuffer } from './row-buffer.js';
-import type { Rows } from './rows.js';
+import { type Rows, scaleOutputs } from './rows.js';
 import type { Step, Values } from './sequence.js';
 import { type ChannelStatistics, layerConstants, rescaling } from './settled-layer.js';
+import { gainsOf } from './site.js';
 import type { SiteReader, SiteRows } from './site-reader.js';
 import { type Pause, withPauses } from './work.js';
 
@@ -100,9 +101,10 @@ export class LeastSquaresStep implements Step {
   /** For each group the weights, as strongly held as is best for all groups together. */
   async #solve(gathered: Gathered, fit: readonly Moments[], pause: Pause | undefined): Promise<readonly Solved[]> {
     const own = fit.map((moments) => this.#fitted(moments));
+    const anchor = this.#anchor();
     const ridges: Ridge[] = [];
     for (const [g, moments] of own.entries()) {
-      ridges.push(await withPauses(Ridge.of(moments, this.#ofGroup(this.#reader.columns, g)), pause));
+      ridges.push(await withPauses(Ridge.of(moments, this.#ofGroup(anchor, g)), pause));
     }
     const solve = async (lambda: number): Promise<Solved[]> => {
       const solved: Solved[] = [];
@@ -125,6 +127,15 @@ export class LeastSquaresStep implements Step {
     }
     this.#lambdas.set(this.node.name, best.lambda);
     return best.solved;
+  }
+
+  /** What weights are held to: those that the layer has, with a batch norm behind it folded in, as what it is to give has that in it. */
+  #anchor(): Columns {
+    const { columns, extents, networks, site } = this.#reader;
+    const folded = columns.slice();
+    const gains = gainsOf(networks.pruned, site.offset);
+    if (gains) scaleOutputs(folded, gains, extents.inputs * extents.outputs, extents.outputs);
+    return folded;
   }
 
   #lambdasToTry(gathered: Gathered): readonly number[] {

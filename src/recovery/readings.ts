@@ -1,11 +1,10 @@
 import type { Engine } from '../engine/engine.js';
 import type { Graph, Node } from '../graph/graph.js';
-import { numberAttr } from '../graph/ops/attributes.js';
 import type { Tensor } from '../graph/tensor.js';
 import { MomentSums, Products, type Sums } from './moments.js';
 import { channelsPerGroup, choosePlaces, extentsOf, outputRows, placeExtents, placesFor, toColumns } from './rows.js';
 import { type Block, type Step, settleInSequence, type Values } from './sequence.js';
-import { findSites, type Site } from './site.js';
+import { findSites, gainsOf, type Site } from './site.js';
 
 /** A layer that reads a unit's channels. */
 export interface Reader {
@@ -87,7 +86,7 @@ class ReadingStep implements Step {
     this.#copies = copies;
     this.#places = places;
     this.#weights = graph.constants.get(site.weights)!.tensor;
-    this.#gains = gainsOf(graph, site);
+    this.#gains = gainsOf(graph, site.offset);
     const [x] = site.node.inputs;
     this.follows = [x];
     this.#moments = new MomentSums({ groups: 1, inputs: copies[0].length, outputs: 1 }, products);
@@ -139,14 +138,6 @@ export function channelColumns({ site, weights }: Pick<Reading, 'site' | 'weight
   const perGroup = channelsPerGroup(site, site.node, weights.shape);
   const columns = toColumns(site, site.node, weights);
   return { columns, width: (inputs / perGroup) * outputs, outputs, perGroup, groups };
-}
-
-function gainsOf(graph: Graph, { offset }: Site): Float64Array | undefined {
-  if (offset?.kind !== 'norm') return undefined;
-  const { norm } = offset;
-  const epsilon = numberAttr(norm, 'epsilon', 1e-5);
-  const [, scale, , , variance] = norm.inputs.map((id) => graph.constants.get(id)?.tensor.data as Float32Array);
-  return Float64Array.from(scale, (gamma, o) => gamma / Math.sqrt(variance[o] + epsilon));
 }
 
 /** Undefined where some channels stand more often than others. */

@@ -54,6 +54,11 @@ export function toColumns(site: Site, node: Node, weights: Tensor): Float64Array
   return columns;
 }
 
+/** Multiplies what each output is made by. @param size of a group: `inputs · outputs` */
+export function scaleOutputs(columns: Float64Array, gains: Float64Array, size: number, outputs: number): void {
+  for (let i = 0; i < columns.length; i++) columns[i] *= gains[Math.floor(i / size) * outputs + (i % outputs)];
+}
+
 /** The way back of {@link toColumns}. */
 export function fromColumns(site: Site, node: Node, columns: Float64Array, shape: readonly number[]): Tensor {
   const data = new Float32Array(columns.length);

@@ -1,5 +1,6 @@
 import { choleskyFactor, choleskyInverse } from './cholesky.js';
 import { channelColumns, type Reading } from './readings.js';
+import { scaleOutputs } from './rows.js';
 
 /**
  * Ranks a unit's channels as an optimal brain surgeon would (Hassibi and Stork 1993; RECOVERY.md 2): always the channel goes whose loss
@@ -20,7 +21,7 @@ function weightProducts(reading: Reading, channels: number): Float64Array {
   const { columns, width, perGroup, outputs } = channelColumns(reading);
   const { gains } = reading;
   // As a batch norm behind the layer would have them if it were folded in: an error is worth what comes of it.
-  if (gains) for (let i = 0; i < columns.length; i++) columns[i] *= gains[gainOf(i, width * perGroup, outputs)];
+  if (gains) scaleOutputs(columns, gains, width * perGroup, outputs);
   for (const copy of reading.copies) {
     for (let a = 0; a < channels; a++) {
       const [group, from] = [Math.floor(copy[a] / perGroup), copy[a] * width];
@@ -35,11 +36,6 @@ function weightProducts(reading: Reading, channels: number): Float64Array {
     }
   }
   return products;
-}
-
-/** The output that a weight makes, of all groups, where each group has so many weights. */
-function gainOf(at: number, weights: number, outputs: number): number {
-  return Math.floor(at / weights) * outputs + (at % outputs);
 }
 
 /** What a layer loses by channels: their covariance `[H, H]`, and the products of their weights `[H, H]`. */

@@ -121,3 +121,12 @@ export function withSum(graph: Graph, site: Site, only: OnlyReader): Site {
   if (String(a) !== String(b)) return site;
   return { ...site, sum: { value: node.outputs[0], other } };
 }
+
+/** What each output of a layer is multiplied with by a batch norm behind it; undefined where there is none. */
+export function gainsOf(graph: Graph, offset: Offset | undefined): Float64Array | undefined {
+  if (offset?.kind !== 'norm') return undefined;
+  const epsilon = numberAttr(offset.norm, 'epsilon', 1e-5);
+  const data = (input: number) => graph.constants.get(offset.norm.inputs[input])!.tensor.data as Float32Array;
+  const [scale, variance] = [data(1), data(4)];
+  return Float64Array.from(scale, (gamma, o) => gamma / Math.sqrt(variance[o] + epsilon));
+}

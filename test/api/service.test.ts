@@ -187,7 +187,7 @@ test('capabilities, docs and the way there', async () => {
     algorithms: ['IteAlgorithm'],
     mutators: BUILT_IN_PARTS.mutators.map(({ name }) => name),
     units: BUILT_IN_PARTS.unitTypes.map(({ name }) => name),
-    criteria: ['l1', 'obs'],
+    criteria: ['auto', 'l1', 'obs'],
     dataset_formats: ['npz', 'images'],
     limits: {
       upload_bytes: 512 * 2 ** 20,

@@ -67,7 +67,7 @@ IteAlgorithm(
   )
   (mutator): ChannelMutator(
     (units): ModuleList(
-      (0): L1ChannelUnit(
+      (0): CriterionChannelUnit(
         name=body/a_(0, 8)_8
         (mutable_channel): SimpleMutableChannel(num_channels=8, activated_channels=4)
       )

@@ -27,7 +27,7 @@ test('the parts of a plugin are listed, and a job runs with them', async () => {
   const capabilities = (await (await fetch(`${service.url}/capabilities`)).json()) as Record<string, string[]>;
   expect(capabilities.algorithms).toEqual(['IteAlgorithm', 'OneTimeAlgorithm']);
   expect(capabilities.units).toContain('BatchNormChannelUnit');
-  expect(capabilities.criteria).toEqual(['l1', 'obs', 'geometric_median']);
+  expect(capabilities.criteria).toEqual(['auto', 'l1', 'obs', 'geometric_median']);
 
   const model = join(folder.path, 'model.zip');
   await writeZip(await modelFiles(smallClassifier()), model);

@@ -14,7 +14,13 @@ const FINETUNE = { epochs: 3, batch_size: 32, optimizer: { type: 'adam', learnin
 /** Weights change by training alone. */
 const RAW = { recovery: { method: 'none' } };
 const L1 = { mutator_cfg: { channel_unit_cfg: { type: 'L1ChannelUnit' } } };
-const CONFIG = { target: { macs: 0.5 }, algorithm: { prune_times: 2 }, finetune: FINETUNE, ...RAW };
+const CONFIG = {
+  target: { macs: 0.5 },
+  algorithm: { prune_times: 2, ...L1 },
+  allocation: 'global',
+  finetune: FINETUNE,
+  ...RAW,
+};
 
 beforeAll(useCpu);
 

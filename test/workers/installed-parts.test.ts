@@ -37,7 +37,7 @@ describe('parts are told by what configs need of them', () => {
     ['with what JSON has not', criterionWith('count: 1n')],
   ])('a criterion %s', async (_what, source) => {
     const { criteria } = await readInstalledParts([moduleOf(source)]);
-    expect(criteria).toEqual([{ name: 'l1' }, { name: 'obs' }, { name: 'mine' }]);
+    expect(criteria).toEqual([{ name: 'auto' }, { name: 'l1' }, { name: 'obs' }, { name: 'mine' }]);
   });
 
   test('a class with a `create` of its own, which has the parameters of the one that it extends', async () => {

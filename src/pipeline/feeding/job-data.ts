@@ -180,11 +180,15 @@ function partition(
   return { train: all, validation: all };
 }
 
+/** Few samples do more good where weights are set by them than where they tell what came of it. */
+const [HELD_OUT_SHARE, LEAST_HELD_OUT] = [0.1, 16];
+
 /** What weights are set by, by training or by recovery, is not what the model is scored on. */
 function heldOutShare({ count }: Split, { finetune, recovery }: Fitting): number {
   if (finetune) return finetune.validation_split;
   if (recovery.method === 'none' || count < 2) return 0;
-  return 1 - Math.min(recovery.samples, Math.floor(count / 2)) / count;
+  const enough = Math.max(HELD_OUT_SHARE * count, Math.min(LEAST_HELD_OUT, count / 2));
+  return Math.max(enough, count - recovery.samples) / count;
 }
 
 interface Chosen {
