@@ -44,8 +44,7 @@ export function createEvaluationStep(
 }
 
 /**
- * The model as it teaches: what each head's loss takes (logits, or numbers), in evaluation mode. Graph outputs are named
- * by the model's.
+ * The model as it teaches: what each head's loss takes (logits, or numbers), in evaluation mode.
  * @throws EspalierError NOT_TRAINABLE, OUTPUT_UNKNOWN
  */
 export function createTeacherStep(graph: Graph, options: HeadsOptions): TeacherStep {
@@ -56,8 +55,9 @@ export function createTeacherStep(graph: Graph, options: HeadsOptions): TeacherS
     extended,
     heads.map((head) => head.value),
   );
-  for (const head of heads) b.output(head.name, read(head.value));
-  return { graph: finishStep(b), inputs: graph.inputs };
+  // A model's output may be named like a value of the step.
+  const outputs = new Map(heads.map((head) => [head.name, b.output(head.name, read(head.value))]));
+  return { graph: finishStep(b), inputs: graph.inputs, outputs };
 }
 
 /** What makes training go well is no part of the score. */

@@ -170,8 +170,10 @@ export interface EvaluationStep {
   readonly carried: readonly { readonly name: string; readonly output: string }[];
 }
 
-/** The original model as it teaches: its inputs in; logits or values of each head out, by the head's output name. */
+/** The original model as it teaches: its inputs in; logits or values of each head out. */
 export interface TeacherStep {
   readonly graph: Graph;
   readonly inputs: readonly string[];
+  /** By the name of a head's output, that of the graph's. */
+  readonly outputs: ReadonlyMap<string, string>;
 }

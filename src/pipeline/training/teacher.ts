@@ -12,10 +12,13 @@ export interface Teacher {
 
 /** Compiles the original once. @throws EspalierError NOT_TRAINABLE */
 export async function openTeacher(engine: Engine, original: Graph, heads: HeadsOptions): Promise<Teacher> {
-  const { graph, inputs } = createTeacherStep(original, heads);
+  const { graph, inputs, outputs } = createTeacherStep(original, heads);
   const compiled: CompiledGraph = await engine.compile(graph);
   return {
-    outputs: (x) => compiled.run(new Map([[inputs[0], x]])),
+    outputs: async (x) => {
+      const results = await compiled.run(new Map([[inputs[0], x]]));
+      return new Map([...outputs].map(([name, output]) => [name, results.get(output)!]));
+    },
     release: () => compiled.release(),
   };
 }
