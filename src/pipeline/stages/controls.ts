@@ -1,10 +1,10 @@
-import type { Control } from '../../contract.js';
+import type { Control, ControlRow } from '../../contract.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { ChannelMutator, PruneStep } from '../../pruning/index.js';
-import { readControls, writeControls } from '../controls/control-record.js';
 import { freshWeights } from '../controls/fresh-weights.js';
 import { maskedMutator, randomMasks } from '../controls/random-channels.js';
 import { fingerprintOf } from '../fingerprint.js';
+import { findRecord, keepRecord } from '../kept-record.js';
 import type { Score } from '../measuring/score.js';
 import { SubnetTrainer } from '../training/subnet-trainer.js';
 import type { Evaluated } from './evaluate.js';
@@ -17,6 +17,13 @@ const LEAST_RATE_FROM_SCRATCH = 0.01;
 /** All prune steps at once. */
 const ONLY_STEP: PruneStep = { step: 0, pruneTimes: 1, epoch: 0, iteration: 0, by: 'epoch', choices: {} };
 
+/** The controls that were run, by an earlier attempt too: none of them is run again. */
+interface Ran {
+  readonly rows: readonly ControlRow[];
+}
+
+const RAN = 'controls.json';
+
 /**
  * Runs what the delivered model is to be held against: networks of its widths. It has been written, and stays as it is. A
  * cancel ends them, and leaves those that were run to their end.
@@ -26,7 +33,7 @@ export async function runControls(job: Job, evaluated: Evaluated): Promise<Evalu
   const { controls } = spec.config;
   if (controls.length === 0 || evaluated.canceled) return evaluated;
   const fingerprint = fingerprintOf(spec);
-  let rows = await readControls(spec.checkpointDir, fingerprint);
+  let rows = (await findRecord<Ran>(spec.checkpointDir, RAN, fingerprint))?.rows ?? [];
   const told = (): Evaluated => ({ ...evaluated, result: { ...evaluated.result, controls: rows } });
   for (const [i, control] of controls.entries()) {
     if (rows.some((row) => row.control === control)) continue;
@@ -36,7 +43,7 @@ export async function runControls(job: Job, evaluated: Evaluated): Promise<Evalu
       const { accuracy, loss, agreement, samples, interval } = score;
       rows = [...rows, { control, accuracy, loss, agreement, samples, interval }];
       listener.log(`control ${control}`, { accuracy, loss, agreement });
-      await writeControls(spec.checkpointDir, fingerprint, rows);
+      await keepRecord(spec.checkpointDir, RAN, fingerprint, { rows } satisfies Ran);
     } catch (error) {
       if (!signal.aborted || error !== signal.reason) throw error;
       return { ...told(), canceled: { score: undefined } };

@@ -3,7 +3,7 @@ import type { ChannelMutator } from '../../pruning/index.js';
 import { type Block, type Reading, rankByLoss, readUnits } from '../../recovery/index.js';
 import { Calibration } from '../feeding/calibration.js';
 import { fingerprintOf } from '../fingerprint.js';
-import { findChoices, type KeptChoices, keepChoices } from '../planning/kept-choices.js';
+import { findRecord, keepRecord } from '../kept-record.js';
 import { planTarget } from '../planning/plan-target.js';
 import { findSensitivities } from '../planning/sensitivities.js';
 import type { Measured } from './baseline.js';
@@ -12,6 +12,16 @@ import { type Job, stage } from './stage.js';
 export interface Ranked extends Measured {
   readonly calibration: Calibration;
 }
+
+/** What a job has chosen by measuring: a run that goes on must not come to other widths, nor measure again. */
+interface Chosen {
+  /** Final choices, by unit. */
+  readonly choices: Readonly<Record<string, number>>;
+  /** By unit, what its channels are worth on samples; units that samples say nothing of are left out. */
+  readonly losses: Readonly<Record<string, readonly number[]>>;
+}
+
+const CHOSEN = 'choices.json';
 
 /**
  * Measures on samples what channels are worth to the layers that read them, and units to the network, where the config goes by that and
@@ -22,15 +32,15 @@ export const rankChannels = stage('pruning', async (job, measured: Measured): Pr
   const { algorithm } = measured;
   const calibration = new Calibration(job, measured);
   const fingerprint = fingerprintOf(job.spec);
-  const kept = await findChoices(checkpointDir, fingerprint);
+  const kept = await findRecord<Chosen>(checkpointDir, CHOSEN, fingerprint);
   const { choices, losses } = kept ?? (await choose(job, measured, calibration));
-  if (!kept) await keepChoices(checkpointDir, fingerprint, { choices, losses });
+  if (!kept) await keepRecord(checkpointDir, CHOSEN, fingerprint, { choices, losses } satisfies Chosen);
   algorithm.mutator.setLosses(new Map(Object.entries(losses).map(([unit, each]) => [unit, Float64Array.from(each)])));
   algorithm.setTarget(choices);
   return { ...measured, calibration };
 });
 
-async function choose(job: Job, measured: Measured, calibration: Calibration): Promise<KeptChoices> {
+async function choose(job: Job, measured: Measured, calibration: Calibration): Promise<Chosen> {
   const { config } = job.spec;
   const { algorithm, graph, engine, planned } = measured;
   const { mutator } = algorithm;

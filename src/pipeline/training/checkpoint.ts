@@ -5,10 +5,10 @@ import type { Warning } from '../../contract.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { MutatorState } from '../../pruning/index.js';
 import type { ScheduleRow } from '../../report/unit-report.js';
+import { writeDurably } from '../durable-file.js';
 import type { StageLogState } from '../measuring/stage-log.js';
 import type { Importances } from '../stages/report-rows.js';
 import type { BestPoint } from './best-point.js';
-import { writeDurably } from './durable-file.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 import type { TrainerState } from './subnet-trainer.js';
 
