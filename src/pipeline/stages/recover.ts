@@ -7,20 +7,26 @@ import type { Job } from './stage.js';
 
 /** After prune steps that others follow: what is recovered there is trained, and pruned again. */
 const SAMPLES_BETWEEN = 128;
-/** From so many samples on, fitting to what the pruned network really computes is the better way (RECOVERY.md 8.2). */
+/** From so many samples on, weights that are solved for were better than those that only had their means and spreads put right. */
+const FEW_SAMPLES = 64;
+/** From so many samples on, and where batch norms keep what is fitted from drifting, fitting to what the pruned network really computes is the better way (RECOVERY.md 8.2). */
 const MANY_SAMPLES = 500;
 
-const METHODS: Readonly<Record<PruneConfig['recovery']['method'], (samples: number) => readonly Recipe[]>> = {
+const METHODS: Readonly<
+  Record<PruneConfig['recovery']['method'], (samples: number, hasNorms: boolean) => readonly Recipe[]>
+> = {
   auto: leastSquares,
   least_squares: leastSquares,
   statistics: () => [RECIPES.none, RECIPES.statistics],
   none: () => [],
 };
 
-function leastSquares(samples: number): readonly Recipe[] {
+/** Each that is tried takes as long as the others: those that never win are left out. */
+function leastSquares(samples: number, hasNorms: boolean): readonly Recipe[] {
   const { none, statistics, least_squares, least_squares_on_original } = RECIPES;
-  const few = samples < MANY_SAMPLES ? [least_squares_on_original] : [];
-  return [none, statistics, least_squares, ...few];
+  const fewest = samples < FEW_SAMPLES ? [statistics] : [];
+  const few = samples < MANY_SAMPLES && !hasNorms ? [least_squares_on_original] : [];
+  return [none, ...fewest, least_squares, ...few];
 }
 
 export interface RecoveredWeights {
@@ -52,7 +58,8 @@ export async function recoverSubnet(
   const blocks = await calibration.blocks({ beside: subnet.graph, ...(isLast ? {} : { most: SAMPLES_BETWEEN }) });
   if (blocks.length === 0) return undefined;
   const samples = blocks.reduce((n, block) => n + block.samples, 0);
-  const recipes = METHODS[method](samples);
+  const hasNorms = graph.nodes.some(({ op }) => op === 'BatchNormalization');
+  const recipes = METHODS[method](samples, hasNorms);
   const { recipe, constants, divergences, withoutOffset } = await recover(networks, blocks, {
     engine,
     recipes,
