@@ -11,12 +11,7 @@ const SHARING = [
 ];
 
 /** In those folders, what does: which packages there are, the backend of TensorFlow.js, modules in place of others. */
-const SETTING = [
-  'test/engine/tensorflow/**/*.test.ts',
-  'test/engine/open-engine.test.ts',
-  'test/pipeline/engines.test.ts',
-  'test/pipeline/certificate/jobs.test.ts',
-];
+const SETTING = ['test/engine/tensorflow/**/*.test.ts', 'test/engine/open-engine.test.ts'];
 
 const within = (folders: readonly string[]): string[] => folders.map((folder) => `test/${folder}/**/*.test.ts`);
 

@@ -6,7 +6,12 @@ import { tensorFlowPackage, withPackages } from '../engine/tensorflow/stand-in-p
 import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
 import { useCpu } from '../support/tfjs.js';
 
-const CONFIG = { target: { macs: 0.5 }, finetune: { epochs: 1, batch_size: 32 } };
+const CONFIG = {
+  target: { macs: 0.5 },
+  finetune: { epochs: 1, batch_size: 32 },
+  recovery: { samples: 16 },
+  allocation: 'global',
+};
 
 let bench: JobBench;
 beforeAll(async () => {

@@ -3,11 +3,11 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openFileSet, writeZip } from '../../../src/archive/index.js';
-import type { JobOutcome, JobSpec } from '../../../src/contract.js';
-import type { Engine, openEngine } from '../../../src/engine/index.js';
-import { EspalierError } from '../../../src/errors.js';
-import type { Graph, Node } from '../../../src/graph/graph.js';
+import { openFileSet, writeZip } from '../../src/archive/index.js';
+import type { JobOutcome, JobSpec } from '../../src/contract.js';
+import type { Engine, openEngine } from '../../src/engine/index.js';
+import { EspalierError } from '../../src/errors.js';
+import type { Graph, Node } from '../../src/graph/graph.js';
 import {
   TensorProto_DataLocation as DataLocation,
   TensorProto_DataType as DataType,
@@ -17,16 +17,16 @@ import {
   encodeTensor,
   type ModelProto,
   type TypeProto_Tensor,
-} from '../../../src/onnx-proto/index.js';
-import { runJob } from '../../../src/pipeline/index.js';
-import { resolveConfig } from '../../../src/prune-config/index.js';
-import { CPU_ENGINE } from '../../engine/cpu-engine.js';
-import { tensorFlowPackage, withPackages } from '../../engine/tensorflow/stand-in-package.js';
-import { type ModelSketch, onnxModel } from '../../formats/onnx/onnx-models.js';
-import { ints, PLAIN, weights } from '../../formats/onnx/plain-net.js';
-import { type JobBench, openJobBench, smallClassifier } from '../../support/job-bench.js';
-import { useCpu } from '../../support/tfjs.js';
-import { wrongEngine } from '../../support/wrong-engine.js';
+} from '../../src/onnx-proto/index.js';
+import { runJob } from '../../src/pipeline/index.js';
+import { resolveConfig } from '../../src/prune-config/index.js';
+import { CPU_ENGINE } from '../engine/cpu-engine.js';
+import { tensorFlowPackage, withPackages } from '../engine/tensorflow/stand-in-package.js';
+import { type ModelSketch, onnxModel } from '../formats/onnx/onnx-models.js';
+import { ints, PLAIN, weights } from '../formats/onnx/plain-net.js';
+import { type JobBench, openJobBench, smallClassifier } from '../support/job-bench.js';
+import { useCpu } from '../support/tfjs.js';
+import { wrongEngine } from '../support/wrong-engine.js';
 
 type Open = typeof openEngine;
 
@@ -37,8 +37,8 @@ const faults = vi.hoisted(() => ({
   open: undefined as ((open: Open, options: Parameters<Open>[0]) => Promise<Engine>) | undefined,
 }));
 
-vi.mock('../../../src/pipeline/artifacts.js', async (original) => {
-  const module = await original<typeof import('../../../src/pipeline/artifacts.js')>();
+vi.mock('../../src/pipeline/artifacts.js', async (original) => {
+  const module = await original<typeof import('../../src/pipeline/artifacts.js')>();
   return {
     ...module,
     async writeModel(...args: Parameters<typeof module.writeModel>) {
@@ -49,8 +49,8 @@ vi.mock('../../../src/pipeline/artifacts.js', async (original) => {
   };
 });
 
-vi.mock('../../../src/engine/index.js', async (original) => {
-  const module = await original<typeof import('../../../src/engine/index.js')>();
+vi.mock('../../src/engine/index.js', async (original) => {
+  const module = await original<typeof import('../../src/engine/index.js')>();
   const opened: Open = (options) =>
     faults.open ? faults.open(module.openEngine, options) : module.openEngine(options);
   return { ...module, openEngine: opened };
