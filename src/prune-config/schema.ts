@@ -80,14 +80,17 @@ const Recovery = OptionalFields(
     method: Type.Enum(
       ['auto', 'least_squares', 'statistics', 'none'],
       about(
-        "`least_squares` sets weights so that layers give what the original gives; `statistics` only means and spreads. The network as it was pruned takes part: it stays where it does better on samples held back. `auto` is `least_squares`. Where there is no data set, samples are made of what the model's batch norms hold; `auto` does without where it holds none, or making them would take long.",
+        "`least_squares` sets weights so that layers give what the original gives; `statistics` only means and spreads. The network as it was pruned takes part: it stays where it does better on samples held back. `auto` is `least_squares`. Where there is no data set, samples are made of what the model's batch norms hold; `auto` does without where it holds none, or making them would take long, and leaves samples aside that are noise.",
         'auto',
       ),
     ),
     samples: Type.Integer({
       minimum: 4,
       maximum: 100_000,
-      ...about('At most so many training samples are looked at, without their labels.', 1000),
+      ...about(
+        'At most so many training samples are looked at, without their labels, to set weights and to rank channels.',
+        1000,
+      ),
     }),
   },
   about('After each prune step, before any training: the weights that are left are set by samples.', {}),
@@ -148,7 +151,12 @@ const configSchema = (parameters: AlgorithmParameters) =>
         ['macs', 'mmrazor'],
         about('`macs` counts products of conv and dense layers; `mmrazor` counts as that estimator.', 'macs'),
       ),
-      dry_run: Type.Boolean(about('Stop after planning.', false)),
+      dry_run: Type.Boolean(
+        about(
+          'Stop after planning. Nothing is measured on samples: of `allocation: sensitivity` it tells the widths of `global`.',
+          false,
+        ),
+      ),
       seed: Type.Integer({ minimum: 0, maximum: 4294967295, default: 0 }),
     },
     about(

@@ -10,7 +10,7 @@ const DAMPING = 1e-3;
  * Constants of a layer, in the full network's shapes, once the channels that it still reads stand for those that go: each is told by
  * those that stay as well as a linear map can (RECOVERY.md 4). Cheap and less good than solving the layer anew: to try widths by.
  * @param mask of the unit's channels: 0 for those that go
- * @param constants those of the network
+ * @param constants those of the network, as they are by now
  */
 export function compensate(
   reading: Reading,
@@ -18,8 +18,9 @@ export function compensate(
   constants: (id: string) => Tensor,
 ): ReadonlyMap<string, Tensor> {
   const told = tellRemoved(reading, mask);
-  const { site, weights, copies } = reading;
-  const { columns, width, outputs, perGroup, groups } = channelColumns(reading);
+  const { site, copies } = reading;
+  const weights = constants(site.weights);
+  const { columns, width, outputs, perGroup, groups } = channelColumns({ site, weights });
   const shift = new Float64Array(groups * outputs);
   for (const copy of copies) {
     told.removed.forEach((h, r) => {

@@ -7,6 +7,15 @@ import type { Block, Values } from './sequence.js';
 /** How an output is compared. */
 type Kind = 'probabilities' | 'logits' | 'values';
 
+/** Whether {@link divergence} tells networks apart: whole numbers, of classes say, are not compared. */
+export function isComparable(graph: Graph): boolean {
+  return graph.outputs.some(({ value }) => isCompared(graph, value));
+}
+
+function isCompared(graph: Graph, value: string): boolean {
+  return getSpec(graph, value).dtype === 'float32';
+}
+
 /**
  * What a network gives for each block, by output name.
  * @param onBlock told the share that is done after each block; what it throws ends it
@@ -38,7 +47,7 @@ export async function outputsOf(
  */
 export function divergence(graph: Graph, found: readonly Values[], wanted: readonly Values[]): number {
   const each = graph.outputs.flatMap(({ name, value }) => {
-    if (getSpec(graph, value).dtype === 'int64') return [];
+    if (!isCompared(graph, value)) return [];
     const kind = kindOf(graph, value);
     const parts = wanted.map((outputs, block) => errorOf(found[block].get(name)!, outputs.get(name)!, kind));
     const [error, scale] = [parts.reduce((n, part) => n + part.error, 0), parts.reduce((n, part) => n + part.scale, 0)];

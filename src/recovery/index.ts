@@ -10,6 +10,7 @@
  * - **recipe**: a way to recover. Several are tried, and judged by samples that none was fitted to.
  */
 
+export { isComparable } from './divergence.js';
 export { type Reading, readUnits } from './readings.js';
 export { RECIPES, type Recipe, type RecipeName } from './recipes.js';
 export { type Recovered, recover } from './recover.js';

@@ -2,7 +2,7 @@ import type { Engine } from '../engine/engine.js';
 import type { Graph } from '../graph/graph.js';
 import { replaceConstants } from '../graph/passes/replace-constants.js';
 import type { Tensor } from '../graph/tensor.js';
-import { divergence, outputsOf } from './divergence.js';
+import { divergence, isComparable, outputsOf } from './divergence.js';
 import type { Lambdas, Role } from './least-squares-step.js';
 import { Products } from './moments.js';
 import type { Networks } from './networks.js';
@@ -40,7 +40,7 @@ export async function recover(
   const roles = rolesOf(blocks.length);
   const judging = blocks.filter((_, i) => roles[i] === 'judge');
   // Nothing would tell a network that was recovered from one that was ruined.
-  if (judging.length === 0) {
+  if (judging.length === 0 || !isComparable(networks.original)) {
     return { recipe: 'none', constants: new Map(), divergences: {}, withoutOffset: 0 };
   }
   const products = new Products(engine);

@@ -5,9 +5,9 @@ import { scaleOutputs } from './rows.js';
 /**
  * Ranks a unit's channels as an optimal brain surgeon would (Hassibi and Stork 1993; RECOVERY.md 2): always the channel goes whose loss
  * costs the layers that read it least, once their weights for the others are set anew.
- * @returns for each channel its place in that order, the first to go being 0
+ * @returns for each channel its place in that order, the first to go being 0; undefined where no layer tells channels apart
  */
-export function rankByLoss(readings: readonly Reading[], channels: number): Float64Array {
+export function rankByLoss(readings: readonly Reading[], channels: number): Float64Array | undefined {
   const layers = readings.map((reading) => ({
     covariance: reading.covariance,
     weights: weightProducts(reading, channels),
@@ -50,9 +50,9 @@ const DAMPING = 1e-3;
 /**
  * The order in which channels go: each time the one of the least `Σ_layers w_h·w_h / (P_hh·E)`, P the inverse of the covariance and E
  * the layer's energy `tr(wᵀGw)`. Weights and inverse are updated by what the others take over.
- * @returns for each channel its place in the order
+ * @returns for each channel its place in the order; undefined where no layer tells them apart
  */
-export function eliminate(layers: readonly LayerLoss[], channels: number): Float64Array {
+export function eliminate(layers: readonly LayerLoss[], channels: number): Float64Array | undefined {
   const states = layers.flatMap(({ covariance, weights }) => {
     let trace = 0;
     for (let h = 0; h < channels; h++) trace += covariance[h * channels + h];
@@ -64,6 +64,7 @@ export function eliminate(layers: readonly LayerLoss[], channels: number): Float
     if (!factor) return [];
     return [{ inverse: choleskyInverse(factor, channels), weights: Float64Array.from(weights), energy }];
   });
+  if (states.length === 0) return undefined;
   const left = Array.from({ length: channels }, (_, h) => h);
   const order = new Float64Array(channels);
   for (let place = 0; place < channels; place++) {

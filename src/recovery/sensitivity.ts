@@ -42,12 +42,16 @@ export async function measureSensitivities(
 ): Promise<Map<string, { readonly kept: number; readonly loss: number }[]>> {
   const tails = new Tails(original, blocks, engine);
   const wanted = await tails.original();
-  const constants = (id: string): Tensor => original.constants.get(id)!.tensor;
   const curves = new Map<string, { readonly kept: number; readonly loss: number }[]>();
   let done = 0;
   for (const { unit, kept, mask, graph, slice } of trials) {
     signal?.throwIfAborted();
-    const full = new Map((readings.get(unit) ?? []).flatMap((reading) => [...compensate(reading, mask, constants)]));
+    const full = new Map<string, Tensor>();
+    // One layer may read the unit several times: each goes on from what the one before left.
+    const current = (id: string): Tensor => full.get(id) ?? original.constants.get(id)!.tensor;
+    for (const reading of readings.get(unit) ?? []) {
+      for (const [id, tensor] of compensate(reading, mask, current)) full.set(id, tensor);
+    }
     const found = await tails.outputsOf(replaceConstants(graph, slice(full)));
     const loss = divergence(original, found, wanted);
     curves.set(unit, [...(curves.get(unit) ?? []), { kept, loss }]);

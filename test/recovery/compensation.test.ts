@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { type Engine, openEngine } from '../../src/engine/index.js';
 import type { Graph } from '../../src/graph/graph.js';
 import { replaceConstants } from '../../src/graph/passes/replace-constants.js';
+import type { Tensor } from '../../src/graph/tensor.js';
 import { ChannelMutator } from '../../src/pruning/index.js';
 import { compensate } from '../../src/recovery/compensation.js';
 import { readUnits } from '../../src/recovery/index.js';
@@ -29,6 +30,7 @@ const READERS: Readonly<Record<string, (sketch: GraphSketch, x: string) => strin
   'a convolution': (s, x) => s.conv('b', x, 6, { pad: 0 }),
   'a convolution and a batch norm': (s, x) => s.batchNorm('n', s.conv('b', x, 6, { pad: 0, bias: false })),
   'two convolutions': (s, x) => s.op('Add', [s.conv('b', x, 6, { pad: 0 }), s.conv('c', x, 6, { pad: 0 })]),
+  'channels in groups': (s, x) => s.conv('b', x, 8, { pad: 0, group: 2 }),
   'channels twice': (s, x) => s.conv('b', s.op('Concat', [x, s.relu(x)], { axis: 1 }), 6, { pad: 0 }),
 };
 
@@ -41,12 +43,14 @@ test.each(Object.keys(READERS))('channels that others tell are made up for: %s',
   const readers = unit.channelUnit.inputRelated.filter(({ passThrough }) => !passThrough);
   const { name, numChannels } = unit;
   const readings = (await readUnits(graph, [{ name, numChannels, readers }], blocks, { engine })).get(name)!;
-  const mask = Uint8Array.from({ length: 8 }, (_, c) => 1 - (c % 2));
+  const mask = Uint8Array.from({ length: numChannels }, (_, c) => 1 - (c % 2));
   mutator.restoreState({ [name]: [...mask] });
   const subnet = mutator.exportSubnet();
-  const full = new Map(
-    readings.flatMap((reading) => [...compensate(reading, mask, (id) => graph.constants.get(id)!.tensor)]),
-  );
+  const full = new Map<string, Tensor>();
+  for (const reading of readings) {
+    const current = (id: string): Tensor => full.get(id) ?? graph.constants.get(id)!.tensor;
+    for (const [id, tensor] of compensate(reading, mask, current)) full.set(id, tensor);
+  }
   const compensated = replaceConstants(subnet.graph, subnet.sliceTensors(full));
   const judging = blocksOf(graph, 50, 1, 32);
   const [raw, found] = [

@@ -53,7 +53,7 @@ test.each([1, 2, 3])(
   'each time the channel goes that is missed least once the others stand for it (%i layers)',
   (count) => {
     const layers = Array.from({ length: count }, (_, i) => layer(10 + i));
-    const order = eliminate(layers, CHANNELS);
+    const order = eliminate(layers, CHANNELS)!;
     expect([...order].sort()).toEqual(Array.from({ length: CHANNELS }, (_, i) => i));
     let kept = Array.from({ length: CHANNELS }, (_, i) => i);
     for (let place = 0; place < CHANNELS - 1; place++) {
@@ -70,7 +70,7 @@ test.each([1, 2, 3])(
   },
 );
 
-test('layers that tell nothing of any channel leave the order as it is', () => {
+test('layers that tell nothing of any channel give no order', () => {
   const nothing = { covariance: new Float64Array(9), weights: new Float64Array(9) };
-  expect([...eliminate([nothing], 3)]).toEqual([0, 1, 2]);
+  expect(eliminate([nothing], 3)).toBeUndefined();
 });

@@ -5,6 +5,9 @@ import { elementCount, type Tensor } from '../../graph/tensor.js';
 /** What a norm's operands start as, by their places: scale, shift, mean, variance. */
 const NORM_STARTS: Readonly<Record<number, number>> = { 1: 1, 2: 0, 3: 0, 4: 1 };
 
+/** Whose vectors are biases: those of others scale or divide, and nothing would be left of a network in which they are 0. */
+const BIASED: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'Add']);
+
 /**
  * Weights as before any training, by constant id: filters from a normal distribution (He et al. 2015; matrices by both of their
  * extents, Glorot and Bengio 2010, with the gain of a rectifier), norms that change nothing, biases of 0. What is neither
@@ -23,7 +26,7 @@ export function freshWeights(graph: Graph, seed: number): Map<string, Tensor> {
       const wide = tensor.shape.filter((extent) => extent > 1).length;
       if (start !== undefined) fresh.set(id, { ...tensor, data: tensor.data.slice().fill(start as never) } as Tensor);
       else if (wide >= 2) fresh.set(id, { ...tensor, data: drawNormal(tensor.shape, random) } as Tensor);
-      else if (place > 0 && op !== 'PRelu')
+      else if (place > 0 && BIASED.has(op))
         fresh.set(id, { ...tensor, data: tensor.data.slice().fill(0 as never) } as Tensor);
     }
   }

@@ -81,8 +81,9 @@ export class Calibration {
     const { graph } = this.#subject;
     const { method } = this.#job.spec.config.recovery;
     const found = [...feeds].map(([id, x]) => neighbourCorrelation(graph, id, x));
-    if (!found.every((correlation) => correlation !== undefined && correlation < LEAST_CORRELATION)) return false;
-    const isLeftAside = method === 'auto';
+    if (!found.every((correlation) => correlation !== undefined && Math.abs(correlation) < LEAST_CORRELATION))
+      return false;
+    const isLeftAside = method === 'auto' || method === 'none';
     const message = `neighbouring values of the samples hang together no more than noise does (correlation ${found.map((c) => c!.toFixed(3)).join(', ')}); ${isLeftAside ? 'channels are not chosen by them, nor weights set' : 'weights that are set by noise suit nothing else'}: send samples of what the model is for`;
     this.#job.listener.warning({ code: 'SAMPLES_ARE_NOISE', message });
     return isLeftAside;
@@ -123,7 +124,7 @@ export class Calibration {
         ? { reason: 'making them would take long for a network of this size; `recovery.method` asks for it' }
         : await synthesizeSamples({ graph, engine, count, steps, seed, signal, limitBytes });
     if ('reason' in made) {
-      const message = `there are no data, and no samples are made of the model: ${made.reason}`;
+      const message = `there are no samples to go by, and none are made of the model: ${made.reason}`;
       if (isAsked) listener.warning({ code: 'NOT_RECOVERED', message });
       else listener.log(message);
       return [];

@@ -1,6 +1,7 @@
 import type { Engine } from '../../engine/index.js';
 import { graphCost } from '../../graph/cost.js';
 import type { Graph } from '../../graph/graph.js';
+import { gatherAxis } from '../../graph/tensor.js';
 import type { ChannelMutator, MutableChannelUnit, SensitivityCurve } from '../../pruning/index.js';
 import { type Block, measureSensitivities, type Reading, type Trial } from '../../recovery/index.js';
 
@@ -41,6 +42,8 @@ export interface SensitivityContext {
   readonly mutator: ChannelMutator;
   readonly blocks: readonly Block[];
   readonly readings: ReadonlyMap<string, readonly Reading[]>;
+  /** Whether the model takes blocks of this size only. */
+  readonly isFixed: boolean;
   readonly signal: AbortSignal;
   readonly onProgress: (share: number) => void;
 }
@@ -55,6 +58,7 @@ export async function findSensitivities({
   mutator,
   blocks,
   readings,
+  isFixed,
   ...options
 }: SensitivityContext): Promise<ReadonlyMap<string, SensitivityCurve> | undefined> {
   const units = mutator.mutableUnits;
@@ -66,7 +70,7 @@ export async function findSensitivities({
   const number = counts.reduce((n, each) => n + each.length, 0);
   try {
     const trials = trialsOf(mutator, counts);
-    return await measureSensitivities(graph, readings, firstOf(blocks, plan.samples), trials, number, options);
+    return await measureSensitivities(graph, readings, firstOf(blocks, plan.samples, isFixed), trials, number, options);
   } finally {
     mutator.restoreState(masks);
   }
@@ -96,11 +100,15 @@ function* trialsOf(mutator: ChannelMutator, counts: readonly (readonly number[])
   }
 }
 
-function firstOf(blocks: readonly Block[], samples: number): Block[] {
-  let taken = 0;
-  return blocks.filter((block) => {
-    const isWanted = taken < samples;
-    taken += block.samples;
-    return isWanted;
+/** Of a model that takes its own number of samples only, whole blocks. */
+function firstOf(blocks: readonly Block[], samples: number, isFixed: boolean): Block[] {
+  let left = samples;
+  return blocks.flatMap((block) => {
+    const taken = Math.min(left, block.samples);
+    left -= taken;
+    if (taken <= 0) return [];
+    if (taken === block.samples || isFixed) return [block];
+    const indices = Array.from({ length: taken }, (_, i) => i);
+    return [{ feeds: new Map([...block.feeds].map(([id, x]) => [id, gatherAxis(x, 0, indices)])), samples: taken }];
   });
 }

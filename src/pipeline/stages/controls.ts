@@ -1,4 +1,5 @@
 import type { Control, ControlRow } from '../../contract.js';
+import { EspalierError } from '../../errors.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { ChannelMutator, PruneStep } from '../../pruning/index.js';
 import { freshWeights } from '../controls/fresh-weights.js';
@@ -45,8 +46,10 @@ export async function runControls(job: Job, evaluated: Evaluated): Promise<Evalu
       listener.log(`control ${control}`, { accuracy, loss, agreement });
       await keepRecord(spec.checkpointDir, RAN, fingerprint, { rows } satisfies Ran);
     } catch (error) {
-      if (!signal.aborted || error !== signal.reason) throw error;
-      return { ...told(), canceled: { score: undefined } };
+      if (signal.aborted && error === signal.reason) return { ...told(), canceled: { score: undefined } };
+      if (!(error instanceof EspalierError)) throw error;
+      // The model that was asked for is delivered: what it would have been held against is no reason to take it away.
+      listener.warning({ code: 'CONTROL_FAILED', message: `control ${control}: ${error.message}` });
     }
   }
   return told();

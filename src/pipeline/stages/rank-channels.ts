@@ -1,6 +1,7 @@
+import type { Warning } from '../../contract.js';
 import type { PruneConfig } from '../../prune-config/index.js';
 import type { ChannelMutator } from '../../pruning/index.js';
-import { type Block, type Reading, rankByLoss, readUnits } from '../../recovery/index.js';
+import { type Block, isComparable, type Reading, rankByLoss, readUnits } from '../../recovery/index.js';
 import { Calibration } from '../feeding/calibration.js';
 import { fingerprintOf } from '../fingerprint.js';
 import { findRecord, keepRecord } from '../kept-record.js';
@@ -19,6 +20,8 @@ interface Chosen {
   readonly choices: Readonly<Record<string, number>>;
   /** By unit, what its channels are worth on samples; units that samples say nothing of are left out. */
   readonly losses: Readonly<Record<string, readonly number[]>>;
+  /** What there was to tell on the way. */
+  readonly warnings: readonly Warning[];
 }
 
 const CHOSEN = 'choices.json';
@@ -28,29 +31,38 @@ const CHOSEN = 'choices.json';
  * there are samples; then plans the widths anew.
  */
 export const rankChannels = stage('pruning', async (job, measured: Measured): Promise<Ranked> => {
-  const { checkpointDir } = job.spec;
+  const { spec, listener, warnings } = job;
   const { algorithm } = measured;
   const calibration = new Calibration(job, measured);
-  const fingerprint = fingerprintOf(job.spec);
-  const kept = await findRecord<Chosen>(checkpointDir, CHOSEN, fingerprint);
-  const { choices, losses } = kept ?? (await choose(job, measured, calibration));
-  if (!kept) await keepRecord(checkpointDir, CHOSEN, fingerprint, { choices, losses } satisfies Chosen);
-  algorithm.mutator.setLosses(new Map(Object.entries(losses).map(([unit, each]) => [unit, Float64Array.from(each)])));
-  algorithm.setTarget(choices);
+  const fingerprint = fingerprintOf(spec);
+  const before = warnings.length;
+  let chosen = await findRecord<Chosen>(spec.checkpointDir, CHOSEN, fingerprint);
+  if (!chosen) {
+    const found = await choose(job, measured, calibration);
+    chosen = { ...found, warnings: warnings.slice(before) };
+    await keepRecord(spec.checkpointDir, CHOSEN, fingerprint, chosen);
+  }
+  for (const warning of chosen.warnings) listener.warning(warning);
+  const losses = Object.entries(chosen.losses).map(([unit, each]) => [unit, Float64Array.from(each)] as const);
+  algorithm.mutator.setLosses(new Map(losses));
+  algorithm.setTarget(chosen.choices);
   return { ...measured, calibration };
 });
 
-async function choose(job: Job, measured: Measured, calibration: Calibration): Promise<Chosen> {
+async function choose(job: Job, measured: Measured, calibration: Calibration): Promise<Omit<Chosen, 'warnings'>> {
   const { config } = job.spec;
   const { algorithm, graph, engine, planned } = measured;
   const { mutator } = algorithm;
   const allocates = isAllocatedBySensitivity(config);
   const blocks = mutator.ranksBySamples || allocates ? await calibration.blocks() : [];
-  if (blocks.length === 0) return { choices: planned.choices, losses: {} };
-  const readings = await readUnits(graph, readUnitsOf(mutator), blocks, { engine, signal: job.signal });
-  const losses = mutator.ranksBySamples ? rankUnits(job, mutator, readings) : new Map();
+  if (blocks.length === 0) {
+    warnOfNamed(job, { criterion: true, allocation: true }, 'there are no samples to go by');
+    return { choices: planned.choices, losses: {} };
+  }
+  const readings = await readUnits(graph, affordableUnits(mutator), blocks, { engine, signal: job.signal });
+  const losses = mutator.ranksBySamples ? rankUnits(job, mutator, readings) : new Map<string, Float64Array>();
   mutator.setLosses(losses);
-  const { choices } = (allocates ? await planAnew(job, measured, blocks, readings) : undefined) ?? planned;
+  const choices = allocates ? await planAnew(job, measured, blocks, readings) : planned.choices;
   return { choices, losses: Object.fromEntries([...losses].map(([unit, each]) => [unit, [...each]])) };
 }
 
@@ -59,11 +71,38 @@ function isAllocatedBySensitivity({ allocation, algorithm }: PruneConfig): boole
   return (allocation ?? 'sensitivity') === 'sensitivity' && algorithm.target_pruning_ratio === undefined;
 }
 
-function readUnitsOf(mutator: ChannelMutator) {
-  return mutator.mutableUnits.map(({ name, numChannels, channelUnit }) => {
+/** What a config asks for by name, and doesn't get. */
+function warnOfNamed(
+  { spec: { config }, listener }: Job,
+  missing: { readonly criterion?: boolean; readonly allocation?: boolean },
+  why: string,
+): void {
+  const { criterion } = config.algorithm.mutator_cfg.channel_unit_cfg;
+  const named = [
+    missing.criterion && criterion === 'obs' ? ['criterion: obs'] : [],
+    missing.allocation && config.allocation === 'sensitivity' ? ['allocation: sensitivity'] : [],
+  ].flat();
+  if (named.length === 0) return;
+  const message = `${named.join(' and ')} could not be followed: ${why}; channels and widths go by weights instead`;
+  listener.warning({ code: 'NOT_BY_SAMPLES', message });
+}
+
+/** Ranking the channels of a unit takes about the cube of their number of steps for each layer that reads them: so many in all. */
+const MOST_STEPS = 1e10;
+
+/** The narrowest units, as many as can be ranked in a minute; the others go by their weights. */
+function affordableUnits(mutator: ChannelMutator) {
+  let left = MOST_STEPS;
+  const units = mutator.mutableUnits.map(({ name, numChannels, channelUnit }) => {
     const readers = channelUnit.inputRelated.filter(({ passThrough }) => !passThrough);
     return { name, numChannels, readers };
   });
+  return units
+    .toSorted((a, b) => a.numChannels - b.numChannels)
+    .filter(({ numChannels, readers }) => {
+      left -= readers.length * numChannels ** 3;
+      return left >= 0;
+    });
 }
 
 function rankUnits(
@@ -75,24 +114,33 @@ function rankUnits(
   const losses = new Map<string, Float64Array>();
   for (const { name, numChannels } of units) {
     signal.throwIfAborted();
-    const own = readings.get(name)!;
-    if (own.length > 0) losses.set(name, rankByLoss(own, numChannels));
+    const ranks = rankByLoss(readings.get(name) ?? [], numChannels);
+    if (ranks) losses.set(name, ranks);
   }
   listener.log(`channels of ${losses.size} of ${units.length} units are ranked by samples`);
   return losses;
 }
 
+/** @returns the choices planned before where units can't be told apart, or not in time */
 async function planAnew(
-  { spec: { config }, signal, listener, progress }: Job,
-  { graph, engine, algorithm: { mutator }, ...measured }: Measured,
+  job: Job,
+  { graph, engine, algorithm: { mutator }, fixedBatch, planned, ...measured }: Measured,
   blocks: readonly Block[],
   readings: ReadonlyMap<string, readonly Reading[]>,
-) {
-  const onProgress = (share: number): void => progress.within('pruning', share);
-  const sensitivities = await findSensitivities({ engine, graph, mutator, blocks, readings, signal, onProgress });
-  if (!sensitivities) {
-    listener.log('widths go by importance: to try each unit by itself would take too long for a network of this size');
-    return undefined;
-  }
-  return planTarget({ ...measured, graph, mutator, config, signal, sensitivities });
+): Promise<Chosen['choices']> {
+  const { spec, signal, listener, progress } = job;
+  const keep = (why: string): Chosen['choices'] => {
+    listener.log(`widths go by importance: ${why}`);
+    warnOfNamed(job, { allocation: true }, why);
+    return planned.choices;
+  };
+  if (!isComparable(graph)) return keep('no output tells networks apart, as all are whole numbers');
+  const sensitivities = await findSensitivities({
+    ...{ engine, graph, mutator, blocks, readings, signal },
+    isFixed: fixedBatch !== undefined,
+    onProgress: (share) => progress.within('pruning', share),
+  });
+  if (!sensitivities) return keep('trying each unit by itself would take too long for a network of this size');
+  const anew = await planTarget({ ...measured, graph, mutator, config: spec.config, signal, sensitivities });
+  return anew.plan?.reachable === false ? planned.choices : anew.choices;
 }

@@ -31,7 +31,7 @@ const parameters = {
     maximum: 10000,
     ...pruneSteps({ every: 'step_freq', default: 3 }),
     description:
-      'Prune steps. Default 3 with finetuning (fewer when there are too few epochs), else 1. The last one, at (prune_times - 1) * step_freq, must come before the last epoch ends.',
+      'Prune steps. Default 3 where `finetune.epochs` says how long is trained (fewer when those are too few) or `recovery.method` is `none`, else 1. The last one, at (prune_times - 1) * step_freq, must come before the last epoch ends.',
   }),
   linear_schedule: Type.Boolean(aboutDependent('Step by step to the target, or all of it at the first step.', true)),
 };

@@ -87,8 +87,8 @@ function strides(steps: readonly Step[], channels: number): Stride[] {
   return joined;
 }
 
-/** No loss is nothing: between it and another there would be no straight line of logarithms. */
-const LEAST_LOSS = 1e-9;
+/** No loss is nothing, none is without end: between those and others there would be no straight line of logarithms. */
+const [LEAST_LOSS, MOST_LOSS] = [1e-9, 1e9];
 
 /**
  * The loss at any number of channels, never falling as channels go: what was measured lies about on a straight line of logarithms; towards all
@@ -97,14 +97,14 @@ const LEAST_LOSS = 1e-9;
 function interpolation(curve: SensitivityCurve, channels: number): (kept: number) => number {
   const points = curve
     .filter(({ kept }) => kept < channels)
-    .map(({ kept, loss }) => ({ kept, loss: Math.max(LEAST_LOSS, Math.min(loss, Number.MAX_VALUE)) }));
+    .map(({ kept, loss }) => ({ kept, loss: Math.max(LEAST_LOSS, Math.min(loss, MOST_LOSS)) }));
   for (let i = points.length - 2; i >= 0; i--) {
     points[i] = { ...points[i], loss: Math.max(points[i].loss, points[i + 1].loss) };
   }
   const last = points[points.length - 1];
   return (kept) => {
     if (!last || kept >= channels) return 0;
-    if (kept >= last.kept) return last.loss * ((channels - kept) / (channels - last.kept)) ** 2;
+    if (kept >= last.kept || points.length === 1) return last.loss * ((channels - kept) / (channels - last.kept)) ** 2;
     const above = Math.max(
       1,
       points.findIndex((point) => point.kept >= kept),

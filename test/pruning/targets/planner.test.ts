@@ -195,6 +195,18 @@ describe('allocations', () => {
     expect(shares[2]).toBe(1);
   });
 
+  test('sensitivity of a single width is told for all', () => {
+    const mutator = prepared();
+    const sensitivities = new Map(
+      mutator.mutableUnits.map(({ name, numChannels }) => [
+        name,
+        [{ kept: numChannels / 2, loss: Number.POSITIVE_INFINITY }],
+      ]),
+    );
+    const plan = planChoices(mutator, { macs: 0.1 }, 'macs', { allocation: 'sensitivity', sensitivities });
+    expect(plan.reachable).toBe(true);
+  });
+
   test('sensitivity without a measurement is a plan all the same', () => {
     const plan = planned([undefined, undefined, undefined, undefined], 0.5);
     expect(plan.reachable).toBe(true);
