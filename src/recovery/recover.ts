@@ -15,8 +15,6 @@ export interface RecoverOptions {
   readonly recipes: readonly Recipe[];
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((share: number) => void) | undefined;
-  /** Only to see how near recipes come: no constants come out. */
-  readonly triesOnly?: boolean;
 }
 
 export interface Recovered {
@@ -37,7 +35,7 @@ export interface Recovered {
 export async function recover(
   networks: Networks,
   blocks: readonly Block[],
-  { engine, recipes, signal, onProgress, triesOnly = false }: RecoverOptions,
+  { engine, recipes, signal, onProgress }: RecoverOptions,
 ): Promise<Recovered> {
   const roles = rolesOf(blocks.length);
   const judging = blocks.filter((_, i) => roles[i] === 'judge');
@@ -48,7 +46,7 @@ export async function recover(
   const products = new Products(engine);
   const steps = new RecipeSteps(networks, blocks, products);
   // The original, each recipe and the winner once more are parts of the work; of each the last bit is to judge it.
-  const parts = recipes.length + (triesOnly ? 1 : 2);
+  const parts = recipes.length + 2;
   let part = 0;
   const within = (share: number): void => onProgress?.((part + share) / parts);
   const judge = (graph: Graph, from: number): Promise<Values[]> =>
@@ -73,7 +71,7 @@ export async function recover(
       part++;
     }
     const best = tried.reduce((a, b) => (b.divergence < a.divergence ? b : a));
-    const constants: Values = triesOnly ? new Map() : await settle(best.recipe, () => 'fit', best.lambdas);
+    const constants = await settle(best.recipe, () => 'fit', best.lambdas);
     const divergences = Object.fromEntries(tried.map(({ recipe, divergence }) => [recipe.name, divergence]));
     onProgress?.(1);
     const withoutOffset = constants.size > 0 ? steps.withoutOffset : 0;

@@ -8,10 +8,10 @@ import { type Block, measureSensitivities, type Reading, type Trial } from '../.
 /** Shares of a unit's channels at which the network is tried; the first ones where it costs too much. */
 const SHARES = [0.5, 0.25, 0.75, 0.125, 0.375, 0.625] as const;
 const FEWEST_SHARES = 3;
-export const MOST_SAMPLES = 128;
+const MOST_SAMPLES = 128;
 const FEWEST_SAMPLES = 8;
 /** Multiply-adds of all trials: fewer samples, then fewer shares are taken to stay below, as long as there are enough of both. */
-const WANTED_MACS = 4e11;
+const WANTED_MACS = 2e11;
 /** More than this is not spent on it. */
 const MOST_MACS = 4e12;
 
@@ -100,8 +100,8 @@ function* trialsOf(mutator: ChannelMutator, counts: readonly (readonly number[])
   }
 }
 
-/** Some of the samples; of a model that takes its own number of samples only, whole blocks. */
-export function firstOf(blocks: readonly Block[], samples: number, isFixed: boolean): Block[] {
+/** Of a model that takes its own number of samples only, whole blocks. */
+function firstOf(blocks: readonly Block[], samples: number, isFixed: boolean): Block[] {
   let left = samples;
   return blocks.flatMap((block) => {
     const taken = Math.min(left, block.samples);

@@ -1,13 +1,12 @@
 import type { Warning } from '../../contract.js';
 import type { PruneConfig } from '../../prune-config/index.js';
 import type { ChannelMutator } from '../../pruning/index.js';
-import { type Block, isComparable, RECIPES, type Reading, rankByLoss, readUnits } from '../../recovery/index.js';
+import { type Block, isComparable, type Reading, rankByLoss, readUnits } from '../../recovery/index.js';
 import { Calibration } from '../feeding/calibration.js';
 import { fingerprintOf } from '../fingerprint.js';
 import { findRecord, keepRecord } from '../kept-record.js';
-import { nearestWidths } from '../planning/nearest-widths.js';
 import { planTarget } from '../planning/plan-target.js';
-import { findSensitivities, firstOf, MOST_SAMPLES } from '../planning/sensitivities.js';
+import { findSensitivities } from '../planning/sensitivities.js';
 import type { Measured } from './baseline.js';
 import { type Job, stage } from './stage.js';
 
@@ -139,26 +138,9 @@ async function planAnew(
   const sensitivities = await findSensitivities({
     ...{ engine, graph, mutator, blocks, readings, signal },
     isFixed: fixedBatch !== undefined,
-    onProgress: (share) => progress.within('pruning', share / 2),
+    onProgress: (share) => progress.within('pruning', share),
   });
   if (!sensitivities) return keep('trying each unit by itself would take too long for a network of this size');
-  const { config } = spec;
-  const context = { ...measured, graph, mutator, config, signal };
-  const anew = await planTarget({ ...context, sensitivities });
-  if (anew.plan?.reachable === false) return planned.choices;
-  const { target } = config;
-  if (config.allocation || target?.latency !== undefined || target?.size !== undefined) return anew.choices;
-  const uniform = await planTarget({ ...context, config: { ...config, allocation: 'uniform' } });
-  const candidates = new Map([
-    ['sensitivity', anew.choices],
-    ['uniform', uniform.choices],
-  ]);
-  const { name, divergences } = await nearestWidths(candidates, {
-    ...{ graph, engine, mutator, signal },
-    blocks: firstOf(blocks, MOST_SAMPLES, fixedBatch !== undefined),
-    recipes: config.recovery.method === 'none' ? [RECIPES.none] : [RECIPES.none, RECIPES.least_squares],
-    onProgress: (share) => progress.within('pruning', 0.5 + share / 2),
-  });
-  listener.log(`widths by ${name}`, { divergences });
-  return candidates.get(name)!;
+  const anew = await planTarget({ ...measured, graph, mutator, config: spec.config, signal, sensitivities });
+  return anew.plan?.reachable === false ? planned.choices : anew.choices;
 }
