@@ -469,8 +469,9 @@ export interface PruneConfigInput {
     /** Epochs between prune steps; iterations where `finetune.epochs` is 1. Default 1. */
     step_freq?: number;
     /**
-     * Prune steps. Default 3 with finetuning (fewer when there are too few epochs), else 1. The last one, at
-     * (prune_times - 1) * step_freq, must come before the last epoch ends.
+     * Prune steps. Default 3 where `finetune.epochs` says how long is trained (fewer when those are too few) or
+     * `recovery.method` is `none`, else 1. The last one, at (prune_times - 1) * step_freq, must come before the last
+     * epoch ends.
      */
     prune_times?: number;
     /** Step by step to the target, or all of it at the first step. Default true. */
@@ -657,10 +658,14 @@ export interface PruneConfigInput {
      * `least_squares` sets weights so that layers give what the original gives; `statistics` only means and spreads.
      * The network as it was pruned takes part: it stays where it does better on samples held back. `auto` is
      * `least_squares`. Where there is no data set, samples are made of what the model's batch norms hold; `auto` does
-     * without where it holds none, or making them would take long. Default `auto`.
+     * without where it holds none, or making them would take long, and leaves samples aside that are noise. Default
+     * `auto`.
      */
     method?: 'auto' | 'least_squares' | 'statistics' | 'none';
-    /** At most so many training samples are looked at, without their labels. Default 1000. */
+    /**
+     * At most so many training samples are looked at, without their labels, to set weights and to rank channels.
+     * Default 1000.
+     */
     samples?: number;
   };
   /**
@@ -679,7 +684,10 @@ export interface PruneConfigInput {
   controls?: ('random' | 'scratch')[];
   /** `macs` counts products of conv and dense layers; `mmrazor` counts as that estimator. Default `macs`. */
   counting?: 'macs' | 'mmrazor';
-  /** Stop after planning. Default false. */
+  /**
+   * Stop after planning. Nothing is measured on samples: of `allocation: sensitivity` it tells the widths of `global`.
+   * Default false.
+   */
   dry_run?: boolean;
   /** Default 0. */
   seed?: number;

@@ -11,7 +11,7 @@ const FEWEST_SHARES = 3;
 const MOST_SAMPLES = 128;
 const FEWEST_SAMPLES = 8;
 /** Multiply-adds of all trials: fewer samples, then fewer shares are taken to stay below, as long as there are enough of both. */
-const WANTED_MACS = 2e11;
+const WANTED_MACS = 4e11;
 /** More than this is not spent on it. */
 const MOST_MACS = 4e12;
 

@@ -9,7 +9,7 @@ export type SensitivityCurve = readonly { readonly kept: number; readonly loss: 
  * What a share of the target's measure is worth, and a share of the parameters beside it: of a target in multiply-adds, channels of dense
  * layers would stay that nobody misses, and files would hardly be smaller.
  */
-const WORTH = [1, 0.2] as const;
+const WORTH = [1, 0.05] as const;
 
 /** A unit's channels go in about so many strides. */
 const STRIDES = 32;
