@@ -54,7 +54,12 @@ describeShared('ort-mnist-cntk, MACs 0.5, 8,000 images, 5 epochs', 'data/mnist-t
     const data = join(await mkdtemp(join(tmpdir(), 'espalier-onnx-')), 'images.npz');
     const { images } = readMnist();
     const x = Float32Array.from(images.subarray(0, UNLABELLED * 784));
-    await writeNpz(data, { x: { dtype: 'float32', shape: [UNLABELLED, 1, 28, 28], data: x } });
+    const samples = (from: number, to: number) => ({
+      dtype: 'float32' as const,
+      shape: [to - from, 1, 28, 28],
+      data: Float32Array.from(images.subarray(from * 784, to * 784)),
+    });
+    await writeNpz(data, { x_train: samples(UNLABELLED, 2 * UNLABELLED), x_test: samples(0, UNLABELLED) });
     const config = { target: { macs: 0.5 }, finetune: false };
     const { result, outDir } = await runWholeJob(path, config, { data, engine: 'auto', threads: 1 });
     const [before, after] = [await classesBy(path, x), await classesBy(join(outDir, 'model.onnx'), x)];
