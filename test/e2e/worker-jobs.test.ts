@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
 import { collectReports, type Reports } from '../contracts/reports.js';
-import { createFixture, type Fixture, jobOf } from './worker-fixture.js';
+import { createFixture, type Fixture, jobOf } from '../workers/worker-fixture.js';
 
 let fixture: Fixture;
 let open: OpenQueue;
