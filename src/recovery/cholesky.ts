@@ -118,3 +118,14 @@ function dot(l: Float64Array, i: number, j: number, length: number): number {
 function divideRow(x: Float64Array, at: number, divisor: number, columns: number): void {
   for (let c = 0; c < columns; c++) x[at + c] /= divisor;
 }
+
+/** The share of the mean variance that is added to each, so that a covariance has an inverse. */
+const DAMPING = 1e-3;
+
+/** Makes a covariance `[n, n]` one that has an inverse; in place. @returns whether anything varies */
+export function damp(covariance: Float64Array, n: number): boolean {
+  let trace = 0;
+  for (let i = 0; i < n; i++) trace += covariance[i * n + i];
+  for (let i = 0; i < n; i++) covariance[i * n + i] += (DAMPING * trace) / n;
+  return trace > 0;
+}

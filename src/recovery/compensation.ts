@@ -1,10 +1,7 @@
 import type { Tensor } from '../graph/tensor.js';
-import { choleskyFactor, choleskySolve } from './cholesky.js';
+import { choleskyFactor, choleskySolve, damp } from './cholesky.js';
 import { channelColumns, type Reading } from './readings.js';
 import { channelsPerGroup, fromColumns } from './rows.js';
-
-/** The share of the mean variance that is added to each, so that there is a solution. */
-const DAMPING = 1e-3;
 
 /**
  * Constants of a layer, in the full network's shapes, once the channels that it still reads stand for those that go: each is told by
@@ -64,10 +61,7 @@ function tellRemoved({ covariance, mean, site, weights }: Reading, mask: Uint8Ar
   const own = Float64Array.from({ length: kept.length ** 2 }, (_, at) => {
     return covariance[kept[Math.floor(at / kept.length)] * n + kept[at % kept.length]];
   });
-  const trace = kept.reduce((sum, c) => sum + covariance[c * n + c], 0);
-  kept.forEach((_, i) => {
-    own[i * kept.length + i] += (DAMPING * trace) / kept.length;
-  });
+  damp(own, kept.length);
   const cross = new Float64Array(kept.length * removed.length);
   kept.forEach((k, i) => {
     removed.forEach((h, r) => {

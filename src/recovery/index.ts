@@ -16,5 +16,5 @@ export { RECIPES, type Recipe, type RecipeName } from './recipes.js';
 export { type Recovered, recover } from './recover.js';
 export { rankByLoss } from './selection.js';
 export { measureSensitivities, type Trial } from './sensitivity.js';
-export type { Block } from './sequence.js';
+export { type Block, partOf } from './sequence.js';
 export { sampleLayout, synthesizeSamples } from './synthesis/index.js';

@@ -1,4 +1,4 @@
-import { choleskyFactor, choleskyInverse } from './cholesky.js';
+import { choleskyFactor, choleskyInverse, damp } from './cholesky.js';
 import { channelColumns, type Reading } from './readings.js';
 import { scaleOutputs } from './rows.js';
 
@@ -44,9 +44,6 @@ export interface LayerLoss {
   readonly weights: Float64Array;
 }
 
-/** The share of the mean variance that is added to each, so that covariances have an inverse. */
-const DAMPING = 1e-3;
-
 /**
  * The order in which channels go: each time the one of the least `Σ_layers w_h·w_h / (P_hh·E)`, P the inverse of the covariance and E
  * the layer's energy `tr(wᵀGw)`. Weights and inverse are updated by what the others take over.
@@ -54,12 +51,9 @@ const DAMPING = 1e-3;
  */
 export function eliminate(layers: readonly LayerLoss[], channels: number): Float64Array | undefined {
   const states = layers.flatMap(({ covariance, weights }) => {
-    let trace = 0;
-    for (let h = 0; h < channels; h++) trace += covariance[h * channels + h];
     const damped = Float64Array.from(covariance);
     const energy = covariance.reduce((sum, g, i) => sum + g * weights[i], 0);
-    if (!(trace > 0) || !(energy > 0)) return [];
-    for (let h = 0; h < channels; h++) damped[h * channels + h] += (DAMPING * trace) / channels;
+    if (!damp(damped, channels) || !(energy > 0)) return [];
     const factor = choleskyFactor(damped, channels);
     if (!factor) return [];
     return [{ inverse: choleskyInverse(factor, channels), weights: Float64Array.from(weights), energy }];

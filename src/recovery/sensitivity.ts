@@ -29,23 +29,21 @@ export interface SensitivityOptions {
  * What a network loses when one unit alone keeps fewer channels, and those stand for the others as well as they can: how far its outputs
  * are from the original's. Without that, units would be told apart by what recovery mends.
  * @param trials made when they are needed, one after the other
- * @param number of trials
  * @returns by unit, in the order of the trials
  */
 export async function measureSensitivities(
   original: Graph,
   readings: ReadonlyMap<string, readonly Reading[]>,
   blocks: readonly Block[],
-  trials: Iterable<Trial>,
-  number: number,
+  trials: readonly (() => Trial)[],
   { engine, signal, onProgress }: SensitivityOptions,
 ): Promise<Map<string, { readonly kept: number; readonly loss: number }[]>> {
   const tails = new Tails(original, blocks, engine);
   const wanted = await tails.original();
   const curves = new Map<string, { readonly kept: number; readonly loss: number }[]>();
-  let done = 0;
-  for (const { unit, kept, mask, graph, slice } of trials) {
+  for (const [i, make] of trials.entries()) {
     signal?.throwIfAborted();
+    const { unit, kept, mask, graph, slice } = make();
     const full = new Map<string, Tensor>();
     // One layer may read the unit several times: each goes on from what the one before left.
     const current = (id: string): Tensor => full.get(id) ?? original.constants.get(id)!.tensor;
@@ -55,8 +53,7 @@ export async function measureSensitivities(
     const found = await tails.outputsOf(replaceConstants(graph, slice(full)));
     const loss = divergence(original, found, wanted);
     curves.set(unit, [...(curves.get(unit) ?? []), { kept, loss }]);
-    done++;
-    onProgress?.(done / number);
+    onProgress?.((i + 1) / trials.length);
   }
   return curves;
 }

@@ -2,7 +2,7 @@ import { setImmediate as turnOfOthers } from 'node:timers/promises';
 import type { CompiledGraph, Engine } from '../engine/engine.js';
 import { consumers, type Graph, type Node } from '../graph/graph.js';
 import { replaceConstants } from '../graph/passes/replace-constants.js';
-import type { Tensor } from '../graph/tensor.js';
+import { gatherAxis, type Tensor } from '../graph/tensor.js';
 import { levelsOf } from './levels.js';
 import type { Networks } from './networks.js';
 import { stretchOf } from './stretch.js';
@@ -15,6 +15,12 @@ export type Values = ReadonlyMap<string, Tensor>;
 export interface Block {
   readonly feeds: Values;
   readonly samples: number;
+}
+
+/** Some samples of a block. */
+export function partOf({ feeds }: Block, from: number, samples: number): Block {
+  const indices = Array.from({ length: samples }, (_, i) => from + i);
+  return { feeds: new Map([...feeds].map(([id, tensor]) => [id, gatherAxis(tensor, 0, indices)])), samples };
 }
 
 /** What is settled at one place of the pruned network by what both networks have there. */

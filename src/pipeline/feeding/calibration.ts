@@ -3,8 +3,7 @@ import type { Engine } from '../../engine/index.js';
 import { graphCost } from '../../graph/cost.js';
 import type { Graph } from '../../graph/graph.js';
 import { peakMemory } from '../../graph/peak-memory.js';
-import { gatherAxis } from '../../graph/tensor.js';
-import { type Block, synthesizeSamples } from '../../recovery/index.js';
+import { type Block, partOf, synthesizeSamples } from '../../recovery/index.js';
 import type { Job } from '../stages/stage.js';
 import type { JobData } from './job-data.js';
 import { neighbourCorrelation } from './neighbour-correlation.js';
@@ -64,7 +63,7 @@ export class Calibration {
    */
   async blocks(options: Wanted = {}): Promise<readonly Block[]> {
     const { data } = this.#subject;
-    if (data) {
+    if (data && !this.#isNoise) {
       const drawn = await this.#drawn(data, options);
       this.#isNoise ??= this.#findNoise(drawn);
       if (!this.#isNoise) return drawn;
@@ -149,11 +148,9 @@ function blockSize(count: number): number {
 }
 
 /** A block in blocks of at most this size. */
-function partsOf({ feeds, samples }: Block, size: number): Block[] {
-  return Array.from({ length: Math.ceil(samples / size) }, (_, part) => {
-    const indices = Array.from({ length: Math.min(size, samples - part * size) }, (_, i) => part * size + i);
-    const own = [...feeds].map(([id, tensor]) => [id, gatherAxis(tensor, 0, indices)] as const);
-    return { feeds: new Map(own), samples: indices.length };
+function partsOf(block: Block, size: number): Block[] {
+  return Array.from({ length: Math.ceil(block.samples / size) }, (_, part) => {
+    return partOf(block, part * size, Math.min(size, block.samples - part * size));
   });
 }
 

@@ -1,9 +1,8 @@
 import type { Engine } from '../../engine/index.js';
 import { graphCost } from '../../graph/cost.js';
 import type { Graph } from '../../graph/graph.js';
-import { gatherAxis } from '../../graph/tensor.js';
 import type { ChannelMutator, MutableChannelUnit, SensitivityCurve } from '../../pruning/index.js';
-import { type Block, measureSensitivities, type Reading, type Trial } from '../../recovery/index.js';
+import { type Block, measureSensitivities, partOf, type Reading, type Trial } from '../../recovery/index.js';
 
 /** Shares of a unit's channels at which the network is tried; the first ones where it costs too much. */
 const SHARES = [0.5, 0.25, 0.75, 0.125, 0.375, 0.625] as const;
@@ -67,10 +66,9 @@ export async function findSensitivities({
   if (!plan) return undefined;
   const counts = units.map((unit) => countsOf(unit, plan.shares));
   const masks = mutator.state;
-  const number = counts.reduce((n, each) => n + each.length, 0);
+  const trials = units.flatMap((unit, u) => counts[u].map((kept) => () => trialOf(mutator, unit, kept)));
   try {
-    const trials = trialsOf(mutator, counts);
-    return await measureSensitivities(graph, readings, firstOf(blocks, plan.samples, isFixed), trials, number, options);
+    return await measureSensitivities(graph, readings, firstOf(blocks, plan.samples, isFixed), trials, options);
   } finally {
     mutator.restoreState(masks);
   }
@@ -87,17 +85,13 @@ function countsOf(unit: MutableChannelUnit, shares: readonly number[]): number[]
   return [...new Set(nearest)].sort((a, b) => a - b);
 }
 
-function* trialsOf(mutator: ChannelMutator, counts: readonly (readonly number[])[]): Generator<Trial> {
-  for (const [u, unit] of mutator.mutableUnits.entries()) {
-    const whole = mutator.state;
-    for (const kept of counts[u]) {
-      mutator.setChoices({ [unit.name]: unit.choiceFor(kept) });
-      const subnet = mutator.exportSubnet();
-      const mask = unit.currentMask;
-      mutator.restoreState(whole);
-      yield { unit: unit.name, kept, mask, graph: subnet.graph, slice: subnet.sliceTensors };
-    }
-  }
+function trialOf(mutator: ChannelMutator, unit: MutableChannelUnit, kept: number): Trial {
+  const whole = mutator.state;
+  mutator.setChoices({ [unit.name]: unit.choiceFor(kept) });
+  const { graph, sliceTensors: slice } = mutator.exportSubnet();
+  const mask = unit.currentMask;
+  mutator.restoreState(whole);
+  return { unit: unit.name, kept, mask, graph, slice };
 }
 
 /** Of a model that takes its own number of samples only, whole blocks. */
@@ -107,8 +101,6 @@ function firstOf(blocks: readonly Block[], samples: number, isFixed: boolean): B
     const taken = Math.min(left, block.samples);
     left -= taken;
     if (taken <= 0) return [];
-    if (taken === block.samples || isFixed) return [block];
-    const indices = Array.from({ length: taken }, (_, i) => i);
-    return [{ feeds: new Map([...block.feeds].map(([id, x]) => [id, gatherAxis(x, 0, indices)])), samples: taken }];
+    return [taken === block.samples || isFixed ? block : partOf(block, 0, taken)];
   });
 }

@@ -7,6 +7,7 @@ import { maskedMutator, randomMasks } from '../controls/random-channels.js';
 import { fingerprintOf } from '../fingerprint.js';
 import { findRecord, keepRecord } from '../kept-record.js';
 import type { Score } from '../measuring/score.js';
+import { processBudget } from '../training/micro-batch.js';
 import { SubnetTrainer } from '../training/subnet-trainer.js';
 import type { Evaluated } from './evaluate.js';
 import { recoverSubnet } from './recover.js';
@@ -103,13 +104,12 @@ async function train(
   const { optimizer } = data.finetune;
   const faster = optimizer.type === 'sgd' ? { learning_rate: Math.max(optimizer.learning_rate, leastRate) } : {};
   const finetune = { ...data.finetune, optimizer: { ...optimizer, ...faster } };
-  const { memoryBytes: limitBytes } = spec;
   const trainer: SubnetTrainer = new SubnetTrainer({
     ...{ engine, mutator, data, scorer: judge, finetune, onProgress },
     seed: spec.config.seed,
     // What is told of metrics and of parts of batches is the delivered model's.
     listener: { metric: () => {}, warning: () => {}, log: listener.log },
-    budget: limitBytes === undefined ? undefined : { limitBytes, usedBytes: () => process.memoryUsage.rss() },
+    budget: processBudget(spec.memoryBytes),
     onPruned: async () => {
       if (recover) trainer.takeWeights(await recover());
       return keepsStart ? trainer.evaluate(signal) : undefined;

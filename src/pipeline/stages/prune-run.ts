@@ -1,4 +1,4 @@
-import type { JobSpec, ModelStage } from '../../contract.js';
+import type { ModelStage } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
 import { graphCost } from '../../graph/cost.js';
 import type { Tensor } from '../../graph/tensor.js';
@@ -11,7 +11,7 @@ import type { HeadedScore, Score } from '../measuring/score.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';
 import { deliveredPoint } from '../training/best-point.js';
 import { type Checkpoint, findCheckpoint, findEpochEnd, saveCheckpoint } from '../training/checkpoint.js';
-import type { MemoryBudget } from '../training/micro-batch.js';
+import { processBudget } from '../training/micro-batch.js';
 import { deliverableWeights, SubnetTrainer } from '../training/subnet-trainer.js';
 import {
   describeScore,
@@ -149,7 +149,7 @@ class PruneRun {
         finetune,
         seed: config.seed,
         listener,
-        budget: budgetOf(spec),
+        budget: processBudget(spec.memoryBytes),
         onProgress: (share) => {
           progress.begin('finetuning');
           progress.training(share);
@@ -273,10 +273,6 @@ class PruneRun {
 /** What training made of the model: without labels, the original is all that it learned from. */
 function trainedStage({ heads }: JobData): ModelStage {
   return heads.every(({ labels }) => labels === 'none') ? 'distilled' : 'finetuned';
-}
-
-function budgetOf({ memoryBytes: limitBytes }: JobSpec): MemoryBudget | undefined {
-  return limitBytes === undefined ? undefined : { limitBytes, usedBytes: () => process.memoryUsage.rss() };
 }
 
 function resumedAt({ epoch, within }: Checkpoint, { epochs }: SettledFinetune): string {

@@ -9,6 +9,11 @@ export interface MemoryBudget {
   usedBytes(): number;
 }
 
+/** @param limitBytes absent: nothing limits it */
+export function processBudget(limitBytes: number | undefined): MemoryBudget | undefined {
+  return limitBytes === undefined ? undefined : { limitBytes, usedBytes: () => process.memoryUsage.rss() };
+}
+
 /** What a step of a batch will take, and the size of the parts that the batch has to go through in. */
 export interface BatchPlan {
   readonly batchSize: number;
