@@ -161,21 +161,38 @@ class CompiledNativeGraph implements CompiledGraph {
   }
 }
 
-function overlap(a: Tensor['data'], b: Tensor['data']): boolean {
-  if (a.buffer !== b.buffer) return false;
-  return a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
+/** Memory that may not be written over. */
+class HeldMemory {
+  readonly #byBuffer = new Map<ArrayBufferLike, Tensor['data'][]>();
+
+  add(data: Tensor['data']): void {
+    const known = this.#byBuffer.get(data.buffer);
+    if (known) known.push(data);
+    else this.#byBuffer.set(data.buffer, [data]);
+  }
+
+  overlaps(data: Tensor['data']): boolean {
+    const known = this.#byBuffer.get(data.buffer);
+    return known?.some((own) => !isApart(own, data)) ?? false;
+  }
+}
+
+/** Of two views of one buffer. */
+function isApart(a: Tensor['data'], b: Tensor['data']): boolean {
+  return a.byteOffset >= b.byteOffset + b.byteLength || b.byteOffset >= a.byteOffset + a.byteLength;
 }
 
 /** Where results go: into spent tensors of their type and shape, each once and none that is fed, or into fresh ones. */
 function resultTensors(plan: Plan, inputs: readonly Tensor[], spent?: ReadonlyMap<string, Tensor>): Tensor[] {
-  const taken = inputs.map(({ data }) => data);
+  const taken = new HeldMemory();
+  for (const { data } of inputs) taken.add(data);
   const reused = new Map<number, Tensor>();
   for (const [name, tensor] of spent ?? []) {
     const at = plan.resultOf.get(name);
-    if (at === undefined || reused.has(at) || taken.some((data) => overlap(data, tensor.data))) continue;
+    if (at === undefined || reused.has(at) || taken.overlaps(tensor.data)) continue;
     const { dtype, shape } = plan.results[at];
     if (tensor.dtype !== dtype || `${tensor.shape}` !== `${shape}`) continue;
-    taken.push(tensor.data);
+    taken.add(tensor.data);
     reused.set(at, tensor);
   }
   return plan.results.map(({ dtype, shape }, at): Tensor => {
