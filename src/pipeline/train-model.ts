@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import type { JobListener } from '../contract.js';
 import type { Engine } from '../engine/engine.js';
@@ -43,10 +44,10 @@ export async function trainModel(
   const unrecovered = { ...config, recovery: { ...config.recovery, method: 'none' as const } };
   const data = await openJobData(dataset, opened.model.graph, unrecovered, engine, listener);
   const finetune = data.finetune!;
-  const fingerprint = fingerprintOf(opened.model.graph, config);
-  const checkpoint = files.checkpoints
-    ? await findCheckpoint(files.checkpoints, fingerprint, (message) => listener.log(message))
-    : undefined;
+  const folder = files.checkpoints;
+  const fingerprint = folder === undefined ? '' : await trainingFingerprint(opened.model.graph, files.dataset, config);
+  const checkpoint =
+    folder === undefined ? undefined : await findCheckpoint(folder, fingerprint, (message) => listener.log(message));
   if (checkpoint) mutator.setWeights(checkpoint.constants);
   let score: Evaluation = checkpoint?.score ?? { accuracy: null, loss: Number.POSITIVE_INFINITY, metrics: [] };
   const trainer: SubnetTrainer = new SubnetTrainer(
@@ -63,8 +64,8 @@ export async function trainModel(
       onEpochEnd: async (epoch, scored) => {
         score = scored;
         reportScore(listener, score, epoch);
-        if (!files.checkpoints) return;
-        await saveCheckpoint(files.checkpoints, {
+        if (folder === undefined) return;
+        await saveCheckpoint(folder, {
           fingerprint,
           epoch: epoch + 1,
           ...trainer.state,
@@ -92,8 +93,9 @@ export async function trainModel(
   }
 }
 
-function fingerprintOf({ constants }: Graph, config: PruneConfig): string {
+async function trainingFingerprint({ constants }: Graph, dataset: string, config: PruneConfig): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify([VERSION, config]));
+  for await (const bytes of createReadStream(dataset)) hash.update(bytes);
   for (const [id, { tensor }] of constants) {
     const { buffer, byteOffset, byteLength } = tensor.data;
     hash.update(`\n${id}\n`).update(new Uint8Array(buffer, byteOffset, byteLength));

@@ -59,14 +59,14 @@ export async function openJobData(
   config: PruneConfig,
   engine: Engine,
   listener: JobListener,
-  reading: DatasetReading = {},
+  { leastEpochs = 1, ...reading }: JobReading = {},
 ): Promise<JobData> {
   if (graph.inputs.length !== 1) {
     throw new EspalierError('DATASET_SHAPE', `the model has ${graph.inputs.length} inputs, a data set feeds one`);
   }
   const opened = await openDataset(dataset.path, { name: dataset.name, ...reading });
   try {
-    return await fitData(opened, graph, config, engine, listener);
+    return await fitData(opened, graph, config, engine, listener, leastEpochs);
   } catch (error) {
     await opened.close();
     throw error;
@@ -79,6 +79,7 @@ async function fitData(
   config: PruneConfig,
   engine: Engine,
   listener: JobListener,
+  leastEpochs: number,
 ): Promise<JobData> {
   const inputShape = getSpec(graph, graph.inputs[0]).shape.slice(1).map(Number);
   const { chosen, finetune } = chooseOrWarn(graph, opened.train.labels, config, listener);
@@ -92,8 +93,8 @@ async function fitData(
     : partition(all, { ...config, finetune }, labelled, listener);
   const test = opened.test ? fitted(opened.test) : validation;
   const augment = augmenterOf(finetune, graph, inputShape, chosen.targets);
-  const sized = { samples: train.count, macs: graphCost(graph).macs, labelled };
-  const settled = finetune && settleFinetune(finetune, config.algorithm, sized);
+  const sized = { samples: train.count, macs: graphCost(graph).macs, labelled, leastEpochs };
+  const settled = finetune && settleFinetune(finetune, sized);
   const asked = config.scaling;
   warnOfSmallScaling(asked, train.dtype, listener);
   const labelledHeads = { heads: chosen.heads.filter(({ labels }) => labels !== 'none') };
@@ -150,6 +151,12 @@ function warnOfClasses(
     const message = `the data set has ${classes!.length} folders of classes, numbered by name from 0 (${names.join(', ')}), and output ${output} has ${outputs} numbers: a folder that is missing shifts the numbers of those after it; an empty folder keeps its place`;
     listener.warning({ code: 'CLASSES_DIFFER', message });
   }
+}
+
+/** How a job reads its data. */
+export interface JobReading extends DatasetReading {
+  /** That prune steps need. Default 1: there is one step. */
+  readonly leastEpochs?: number;
 }
 
 type Fitting = Pick<PruneConfig, 'finetune' | 'recovery' | 'seed'>;

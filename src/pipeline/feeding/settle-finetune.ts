@@ -37,16 +37,14 @@ export interface TrainedSamples {
   /** Of the unpruned model, for one sample. */
   readonly macs: number;
   readonly labelled: boolean;
+  /** That prune steps need; 1 where there is one. */
+  readonly leastEpochs: number;
 }
 
 /** @throws EspalierError CONFIG_INVALID where the warmup takes all epochs */
-export function settleFinetune(
-  finetune: FinetuneConfig,
-  algorithm: Pick<PruneConfig['algorithm'], string>,
-  trained: TrainedSamples,
-): SettledFinetune {
+export function settleFinetune(finetune: FinetuneConfig, trained: TrainedSamples): SettledFinetune {
   const { epochs, budget, ...rest } = finetune;
-  const length = settleLength(finetune, algorithm, trained);
+  const length = settleLength(finetune, trained);
   const { warmup_epochs } = finetune.schedule;
   if (warmup_epochs > 0 && warmup_epochs >= length.epochs) {
     const message = `must be below the ${length.epochs} epochs that finetune.budget is enough for, found ${warmup_epochs}`;
@@ -58,21 +56,19 @@ export function settleFinetune(
 
 /**
  * Steps follow from numbers of the config, the model and the data, never from a clock: the same job gives the same bits.
- * @example settleLength({ batch_size: 50, budget: 3e9 }, {}, { samples: 1000, macs: 1e6, labelled: false }) // 1 epoch of 20
+ * @example settleLength({ batch_size: 50, budget: 3e9 }, { samples: 1000, macs: 1e6, labelled: false, leastEpochs: 1 }) // 1 epoch of 20
  */
 export function settleLength(
   { epochs, batch_size, budget }: Pick<FinetuneConfig, 'epochs' | 'batch_size' | 'budget'>,
-  { prune_times: steps, step_freq: apart = 1 }: { readonly prune_times?: unknown; readonly step_freq?: unknown },
-  { samples, macs, labelled }: TrainedSamples,
+  { samples, macs, labelled, leastEpochs }: TrainedSamples,
 ): TrainingLength {
   const whole = Math.ceil(samples / batch_size);
   if (epochs !== undefined) return { epochs, iterationsPerEpoch: whole };
   const most = budget === undefined ? DEFAULT_EPOCHS[labelled ? 'labelled' : 'unlabelled'] : MOST_EPOCHS;
   const affordable = (budget ?? DEFAULT_BUDGET) / (PASSES * Math.max(1, macs) * samples);
-  if (Number(steps) > 1) {
-    // The last step must come before the last epoch ends; with a single epoch, steps would be counted in iterations.
-    const needed = (Number(steps) - 1) * Number(apart) + 1;
-    return { epochs: Math.max(needed, Math.min(most, Math.floor(affordable))), iterationsPerEpoch: whole };
+  // The last step must come before the last epoch ends; with a single epoch, steps would be counted in iterations.
+  if (leastEpochs > 1) {
+    return { epochs: Math.max(leastEpochs, Math.min(most, Math.floor(affordable))), iterationsPerEpoch: whole };
   }
   const iterations = Math.max(1, Math.floor(Math.min(most, affordable) * whole));
   const begun = Math.ceil(iterations / whole);

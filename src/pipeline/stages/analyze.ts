@@ -2,7 +2,14 @@ import { type Engine, openEngine } from '../../engine/index.js';
 import { EspalierError } from '../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { selectOutputs } from '../../graph/passes/select-outputs.js';
-import { type BaseAlgorithm, createAlgorithm, layerGlobs, unreachable } from '../../pruning/index.js';
+import {
+  type BaseAlgorithm,
+  createAlgorithm,
+  epochsOfSteps,
+  layerGlobs,
+  parametersOf,
+  unreachable,
+} from '../../pruning/index.js';
 import { type PlannedTarget, planTarget } from '../planning/plan-target.js';
 import { loadParts } from '../plugins.js';
 import type { Loaded } from './load.js';
@@ -18,6 +25,8 @@ export interface Analyzed extends Loaded {
   /** Prunes its mutator to the target. */
   readonly algorithm: BaseAlgorithm;
   readonly planned: PlannedTarget;
+  /** Epochs that its prune steps need. */
+  readonly leastEpochs: number;
 }
 
 /** Finds the units of the model and the choices that the target asks for. */
@@ -28,12 +37,12 @@ export const analyze = stage('analyzing', async (job, loaded: Loaded): Promise<A
   const engine = await openEngine({ engine: name, device, threads, notice: (line) => listener.log(line) });
   logEngine(job, engine);
   warnOfIdleGlobs(job, graph);
-  const algorithm = await createAlgorithmOf(job, graph);
+  const { algorithm, leastEpochs } = await createAlgorithmOf(job, graph);
   const stopwatch = await openEngine({ engine: 'onnxruntime', device: 'cpu', threads });
   const planned = await planTarget({ ...loaded, stopwatch, graph, mutator: algorithm.mutator, config, signal });
   algorithm.setTarget(planned.choices);
   warnIfNothingGoes(job, algorithm, planned);
-  return { ...loaded, graph, engine, stopwatch, algorithm, planned };
+  return { ...loaded, graph, engine, stopwatch, algorithm, leastEpochs, planned };
 });
 
 /** @throws EspalierError TARGET_UNREACHABLE with the nearest that can be reached */
@@ -54,7 +63,7 @@ function warnOfIdleGlobs({ spec, listener }: Job, graph: Graph): void {
   listener.warning({ code: 'IGNORE_UNMATCHED', message: `no layer is named like ${idle.join(', ')}` });
 }
 
-async function createAlgorithmOf({ spec: { config, plugins = [] } }: Job, graph: Graph): Promise<BaseAlgorithm> {
+async function createAlgorithmOf({ spec: { config, plugins = [] } }: Job, graph: Graph) {
   const { mutator_cfg, target_pruning_ratio: _, ...algorithm } = config.algorithm;
   const { channel_unit_cfg } = mutator_cfg;
   // Choices in a template are the target (target_pruning_ratio holds them), not where the schedule starts.
@@ -63,7 +72,11 @@ async function createAlgorithmOf({ spec: { config, plugins = [] } }: Job, graph:
   );
   const own = { ...mutator_cfg, channel_unit_cfg: { ...channel_unit_cfg, units }, ignore: config.ignore };
   const parts = await loadParts(plugins);
-  return createAlgorithm(graph, { ...algorithm, mutator_cfg: own }, parts);
+  const row = parts.algorithms.find(({ name }) => name === algorithm.type)!;
+  return {
+    algorithm: createAlgorithm(graph, { ...algorithm, mutator_cfg: own }, parts),
+    leastEpochs: epochsOfSteps(parametersOf(row), algorithm),
+  };
 }
 
 function warnIfNothingGoes({ listener }: Job, { mutator }: BaseAlgorithm, { choices }: PlannedTarget): void {

@@ -1,11 +1,10 @@
 import type { JobListener, ModelMeasures } from '../../contract.js';
-import type { DatasetReading } from '../../data/index.js';
 import type { Engine } from '../../engine/index.js';
 import { graphCost } from '../../graph/cost.js';
 import type { Graph } from '../../graph/graph.js';
 import type { PruneConfig } from '../../prune-config/index.js';
 import { type Judges, openOriginal, otherEngines, SAMPLES, sampleFeeds, settleJudges } from '../certificate/index.js';
-import { type JobData, openJobData } from '../feeding/job-data.js';
+import { type JobData, type JobReading, openJobData } from '../feeding/job-data.js';
 import { type Score, UNMEASURED } from '../measuring/score.js';
 import { openScorer, Scorer } from '../measuring/scorer.js';
 import { sampleWarnings } from '../measuring/verdict.js';
@@ -49,12 +48,13 @@ export const measureBaseline = stage('baseline', async (job, analyzed: Analyzed)
  * What the job computes and is judged with, by what engines make of the original. Data are read with an engine, so with
  * another one they are read again.
  */
-async function settleEngines(job: Job, { model, files, graph, engine: training, stopwatch }: Analyzed) {
+async function settleEngines(job: Job, analyzed: Analyzed) {
+  const { model, files, graph, engine: training, stopwatch, leastEpochs } = analyzed;
   const { listener, signal, spec } = job;
   const { config, outDir: folder, threads } = spec;
   const file = await openOriginal(model, files, { threads, folder });
   try {
-    const reading = readingOf(spec, listener);
+    const reading = { ...readingOf(spec, listener), leastEpochs };
     const data = await openData(job, graph, training, listener, reading);
     const { fixedBatch } = file;
     const feeds = await sampleFeeds(graph, data, { samples: SAMPLES.settling, seed: config.seed, fixedBatch });
@@ -74,7 +74,7 @@ async function openData(
   graph: Graph,
   engine: Engine,
   listener: JobListener,
-  reading: DatasetReading,
+  reading: JobReading,
 ) {
   return dataset && scope.use(await openJobData(dataset, graph, config, engine, listener, reading));
 }

@@ -55,5 +55,5 @@ export type { AlgorithmParameters } from '../config/named.js';
 export { type AlgorithmConfig, BaseAlgorithm, type RunOptions } from './base-algorithm.js';
 export { IteAlgorithm, type IteConfig } from './ite-algorithm.js';
 export { type Choices, PruneSchedule, type PruneScheduleOptions } from './prune-schedule.js';
-export { fitPruneSteps, pruneSteps, pruneStepsFault, type TrainedEpochs } from './prune-steps.js';
+export { epochsOfSteps, fitPruneSteps, pruneSteps, pruneStepsFault, type TrainedEpochs } from './prune-steps.js';
 export type { PruneStep, Trainer, TrainStretch } from './trainer.js';

@@ -52,7 +52,7 @@ export function fitPruneSteps(
   report: (name: string, fault: string) => void,
 ): Readonly<Record<string, number>> {
   const fitted = countersOf(parameters).map(([name, steps]): [string, number] => {
-    const every = steps.every === undefined ? 1 : ((given[steps.every] as number | undefined) ?? 1);
+    const every = intervalOf(steps, given);
     const most = epochs === 0 ? 1 : Math.ceil((epochs ?? usual) / every);
     const count = (given[name] as number | undefined) ?? Math.min(steps.default, most);
     // With one epoch steps are iterations apart; how many there are only the data can tell.
@@ -60,6 +60,19 @@ export function fitPruneSteps(
     return [name, count];
   });
   return Object.fromEntries(fitted);
+}
+
+/** The epochs that prune steps need when they are all taken: 1 where there is one step. @param given the algorithm's parameters, fitted */
+export function epochsOfSteps(parameters: AlgorithmParameters, given: Readonly<Record<string, unknown>>): number {
+  const needed = countersOf(parameters).map(([name, steps]) => {
+    return ((given[name] as number) - 1) * intervalOf(steps, given) + 1;
+  });
+  return Math.max(1, ...needed);
+}
+
+/** Epochs from one step to the next. */
+function intervalOf({ every }: PruneSteps, given: Readonly<Record<string, unknown>>): number {
+  return every === undefined ? 1 : ((given[every] as number | undefined) ?? 1);
 }
 
 function tooMany(count: number, every: number, epochs: number, most: number): string {

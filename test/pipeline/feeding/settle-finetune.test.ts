@@ -6,8 +6,8 @@ import { DEFAULT_BUDGET, type FinetuneConfig, resolveConfig } from '../../../src
 const RESNET_20 = 41e6;
 const finetune = (config: object) =>
   resolveConfig({ finetune: config }, { hasDataset: true }).finetune as FinetuneConfig;
-const length = (config: object, trained: object = {}, algorithm = {}) =>
-  settleLength(finetune(config), algorithm, { samples: 1000, macs: 1e6, labelled: true, ...trained });
+const length = (config: object, trained: object = {}) =>
+  settleLength(finetune(config), { samples: 1000, macs: 1e6, labelled: true, leastEpochs: 1, ...trained });
 
 describe('how long is trained', () => {
   test('epochs that are named win over a budget', () => {
@@ -44,13 +44,14 @@ describe('how long is trained', () => {
   });
 
   test('several prune steps have whole epochs, as many as they need', () => {
-    const steps = { prune_times: 3, step_freq: 2 };
-    expect(length({ budget: 1 }, {}, steps)).toEqual({ epochs: 5, iterationsPerEpoch: 16 });
-    expect(length({ budget: 7.9 * 3e9 }, {}, steps)).toEqual({ epochs: 7, iterationsPerEpoch: 16 });
+    const steps = { leastEpochs: 5 };
+    expect(length({ budget: 1 }, steps)).toEqual({ epochs: 5, iterationsPerEpoch: 16 });
+    expect(length({ budget: 7.9 * 3e9 }, steps)).toEqual({ epochs: 7, iterationsPerEpoch: 16 });
   });
 
   test('what it follows from is kept, and a warmup must leave something', () => {
-    const settle = (config: object) => settleFinetune(finetune(config), {}, { samples: 64, macs: 1, labelled: true });
+    const settle = (config: object) =>
+      settleFinetune(finetune(config), { samples: 64, macs: 1, labelled: true, leastEpochs: 1 });
     expect(settle({})).toMatchObject({ epochs: 6, iterationsPerEpoch: 1, budget: DEFAULT_BUDGET });
     expect(settle({ epochs: 2 })).not.toHaveProperty('budget');
     expect(() => settle({ budget: 200, schedule: { warmup_epochs: 2 } })).toThrow(

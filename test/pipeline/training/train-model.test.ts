@@ -20,7 +20,12 @@ beforeAll(async () => {
 });
 
 /** @param onEpoch hears of each epoch that is trained */
-async function train(onEpoch: (epoch: number) => void, config = CONFIG, checkpoints?: string) {
+async function train(
+  onEpoch: (epoch: number) => void,
+  config = CONFIG,
+  checkpoints?: string,
+  dataset = bench.dataPath,
+) {
   const listener: JobListener = {
     phase() {},
     progress() {},
@@ -31,7 +36,7 @@ async function train(onEpoch: (epoch: number) => void, config = CONFIG, checkpoi
     log() {},
   };
   const engine = await openEngine({ engine: CPU_ENGINE, threads: 1, notice: () => {} });
-  const files = { model: bench.modelPath, dataset: bench.dataPath, ...(checkpoints && { checkpoints }) };
+  const files = { model: bench.modelPath, dataset, ...(checkpoints && { checkpoints }) };
   return trainModel(files, config, engine, listener);
 }
 
@@ -62,5 +67,14 @@ test('a checkpoint of another config is not gone on from', async () => {
     resolveConfig({ finetune: FINETUNE, scaling: '1/255', seed: 1 }, { hasDataset: true }),
     folder,
   );
+  expect(epochs).toEqual([0, 1, 2]);
+});
+
+test('a checkpoint of other data is not gone on from', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'espalier-train-'));
+  await train(() => {}, CONFIG, folder);
+  const other = await openJobBench(smallClassifier(), { train: 64, validation: 32 });
+  const epochs: number[] = [];
+  await train((epoch) => epochs.push(epoch), CONFIG, folder, other.dataPath);
   expect(epochs).toEqual([0, 1, 2]);
 });
