@@ -544,7 +544,8 @@ export interface PruneConfigInput {
      * What training may cost where `epochs` is absent, in multiply-adds: three forward passes (one, and two backwards)
      * of the unpruned model for each sample of each step; what is learned from, and samples that are held out, cost
      * nothing. Where that is no whole number of epochs, each of them is shortened alike; several prune steps have the
-     * whole epochs that they need. Default 2500000000000, and at most 6 epochs with labels, 10 without.
+     * whole epochs that they need. Default 2500000000000, and at most 6 epochs with labels; without, 10, or as many as
+     * make 60 steps.
      */
     budget?: number;
     /**
@@ -555,7 +556,11 @@ export interface PruneConfigInput {
     optimizer?: {
       /** Default `sgd`. */
       type?: 'sgd' | 'adam' | 'adamw' | 'rmsprop';
-      /** Default 0.01 for `sgd`, or 0.003 after recovery by least squares, which larger steps destroy; else 0.001. */
+      /**
+       * Default 0.01 for `sgd`; after recovery by least squares, which larger steps destroy, 0.003, or 0.0003 where few
+       * samples without labels (some 320, by the batches) train a model with batch norms, which keep their statistics
+       * then. Else 0.001.
+       */
       learning_rate?: number;
       /** `sgd` (default 0.9) and `rmsprop` (default 0). */
       momentum?: number;
@@ -625,7 +630,11 @@ export interface PruneConfigInput {
       /** Softens scores of classes. Default 4. */
       temperature?: number;
     };
-    /** Changes that training samples go through, drawn anew in every epoch. Default none. */
+    /**
+     * Changes that training samples go through, drawn anew in every epoch. Default: pictures (16 pixels a side or more,
+     * in one color or three) without labels, where they are few (some 320, by the batches), are mirrored, and cropped
+     * by an eighth of their sides; else none.
+     */
     augmentation?: {
       /** Mirrors every other image. Default false. */
       horizontal_flip?: boolean;

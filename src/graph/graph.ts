@@ -90,3 +90,8 @@ export function producers(graph: Graph): Map<string, Node> {
   for (const node of graph.nodes) for (const out of node.outputs) map.set(out, node);
   return map;
 }
+
+/** Whether some layer goes by statistics of batches in training, and by running ones after it. */
+export function hasBatchNorms({ nodes }: Graph): boolean {
+  return nodes.some(({ op }) => op === 'BatchNormalization');
+}

@@ -10,6 +10,9 @@ export const DEFAULT_BUDGET = 2.5e12;
 /** What the default budget is spent on at most. */
 export const DEFAULT_EPOCHS = { labelled: 6, unlabelled: 10 } as const;
 
+/** Steps that unlabelled samples are enough for, however few they are: more epochs of them. */
+export const FEWEST_STEPS = 60;
+
 const LOSS =
   '`auto` goes by the output and its labels, and the report says which it took. `cross_entropy` takes one class a sample, or one a pixel; `binary_cross_entropy` labels of 0 and 1, also several; the others numbers.';
 
@@ -27,7 +30,7 @@ const Optimizer = OptionalFields(
       exclusiveMinimum: 0,
       maximum: 1000,
       description:
-        'Default 0.01 for `sgd`, or 0.003 after recovery by least squares, which larger steps destroy; else 0.001.',
+        'Default 0.01 for `sgd`; after recovery by least squares, which larger steps destroy, 0.003, or 0.0003 where few samples without labels (some 320, by the batches) train a model with batch norms, which keep their statistics then. Else 0.001.',
     }),
     momentum: share('`sgd` (default 0.9) and `rmsprop` (default 0).'),
     beta1: share('`adam` and `adamw`.', 0.9, aboutDependent),
@@ -91,7 +94,9 @@ const Augmentation = OptionalFields(
       ...about('Mixes pairs of samples and labels, by shares of Beta(mixup, mixup); 0: none.', 0),
     }),
   },
-  about('Changes that training samples go through, drawn anew in every epoch. Default none.'),
+  about(
+    'Changes that training samples go through, drawn anew in every epoch. Default: pictures (16 pixels a side or more, in one color or three) without labels, where they are few (some 320, by the batches), are mirrored, and cropped by an eighth of their sides; else none.',
+  ),
 );
 
 const Head = OptionalFields({
@@ -108,7 +113,7 @@ export const FinetuneInput = OptionalFields({
   budget: Type.Number({
     exclusiveMinimum: 0,
     maximum: 1e21,
-    description: `What training may cost where \`epochs\` is absent, in multiply-adds: three forward passes (one, and two backwards) of the unpruned model for each sample of each step; what is learned from, and samples that are held out, cost nothing. Where that is no whole number of epochs, each of them is shortened alike; several prune steps have the whole epochs that they need. Default ${DEFAULT_BUDGET}, and at most ${DEFAULT_EPOCHS.labelled} epochs with labels, ${DEFAULT_EPOCHS.unlabelled} without.`,
+    description: `What training may cost where \`epochs\` is absent, in multiply-adds: three forward passes (one, and two backwards) of the unpruned model for each sample of each step; what is learned from, and samples that are held out, cost nothing. Where that is no whole number of epochs, each of them is shortened alike; several prune steps have the whole epochs that they need. Default ${DEFAULT_BUDGET}, and at most ${DEFAULT_EPOCHS.labelled} epochs with labels; without, ${DEFAULT_EPOCHS.unlabelled}, or as many as make ${FEWEST_STEPS} steps.`,
   }),
   batch_size: Type.Integer({
     minimum: 1,

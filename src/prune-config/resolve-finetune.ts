@@ -45,9 +45,9 @@ const USUAL: Readonly<Record<OptimizerConfig['type'], Usual>> = {
   rmsprop: { learning_rate: 0.001, weight_decay: 0, momentum: 0 },
 };
 
-/** A step of 0.01 destroys in no time what least squares found. */
-const AFTER_SOLVING: { readonly [T in OptimizerConfig['type']]?: Partial<Usual> } = {
-  sgd: { learning_rate: 0.003, weight_decay: 5e-4 },
+/** A step of 0.01 destroys in no time what least squares found; how long one may be the data say. */
+const AFTER_SOLVING: { readonly [T in OptimizerConfig['type']]?: Partial<Record<keyof Usual, number | undefined>> } = {
+  sgd: { learning_rate: undefined, weight_decay: 5e-4 },
 };
 
 function resolveOptimizer(
@@ -60,7 +60,8 @@ function resolveOptimizer(
   for (const field of Object.keys(given).filter(isOthers)) report(`/finetune/optimizer/${field}`, `"${type}" has none`);
   const fields = { ...USUAL[type], ...(solved ? AFTER_SOLVING[type] : {}), ...filled };
   const names = ['learning_rate', ...OWN[type], 'weight_decay'] as (keyof typeof fields)[];
-  return { type, ...Object.fromEntries(names.map((name) => [name, fields[name]])) } as OptimizerConfig;
+  const known = names.filter((name) => fields[name] !== undefined);
+  return { type, ...Object.fromEntries(known.map((name) => [name, fields[name]])) } as OptimizerConfig;
 }
 
 function resolveSchedule(

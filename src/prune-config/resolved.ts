@@ -45,7 +45,8 @@ export interface FinetuneConfig extends Omit<FilledFinetune, 'optimizer' | 'sche
   readonly schedule: ScheduleConfig;
 }
 
-export type OptimizerConfig = { readonly learning_rate: number; readonly weight_decay: number } & (
+/** `learning_rate` is absent where the data settle it. */
+export type OptimizerConfig = { readonly learning_rate?: number; readonly weight_decay: number } & (
   | { readonly type: 'sgd'; readonly momentum: number }
   | { readonly type: 'adam' | 'adamw'; readonly beta1: number; readonly beta2: number; readonly epsilon: number }
   | { readonly type: 'rmsprop'; readonly rho: number; readonly momentum: number; readonly epsilon: number }

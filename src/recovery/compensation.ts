@@ -8,13 +8,15 @@ import { channelsPerGroup, fromColumns } from './rows.js';
  * those that stay as well as a linear map can (RECOVERY.md 4). Cheap and less good than solving the layer anew: to try widths by.
  * @param mask of the unit's channels: 0 for those that go
  * @param constants those of the network, as they are by now
+ * @param before the mask that they are for: what it has no more, is not stood for
  */
 export function compensate(
   reading: Reading,
   mask: Uint8Array,
   constants: (id: string) => Tensor,
+  before?: Uint8Array,
 ): ReadonlyMap<string, Tensor> {
-  const told = tellRemoved(reading, mask);
+  const told = tellRemoved(reading, mask, before);
   const { site, copies } = reading;
   const weights = constants(site.weights);
   const { columns, width, outputs, perGroup, groups } = channelColumns({ site, weights });
@@ -53,8 +55,8 @@ interface Told {
   readonly offsets: Float64Array;
 }
 
-function tellRemoved({ covariance, mean, site, weights }: Reading, mask: Uint8Array): Told {
-  const channels = [...mask.keys()];
+function tellRemoved({ covariance, mean, site, weights }: Reading, mask: Uint8Array, before?: Uint8Array): Told {
+  const channels = [...mask.keys()].filter((c) => before?.[c] !== 0);
   const kept = channels.filter((c) => mask[c] === 1);
   const removed = channels.filter((c) => mask[c] === 0);
   const n = mask.length;

@@ -15,6 +15,7 @@ export { type Reading, readUnits } from './readings.js';
 export { RECIPES, type Recipe, type RecipeName } from './recipes.js';
 export { type Recovered, recover } from './recover.js';
 export { rankByLoss } from './selection.js';
-export { measureSensitivities, type Trial } from './sensitivity.js';
+export { type Losses, measureLosses, measureSensitivities, type Readings, type Trial } from './sensitivity.js';
 export { type Block, partOf } from './sequence.js';
+export { settle } from './settle.js';
 export { sampleLayout, synthesizeSamples } from './synthesis/index.js';

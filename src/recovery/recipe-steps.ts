@@ -20,13 +20,15 @@ export class RecipeSteps {
   readonly #looked: Looked;
   readonly #buffers = new RowBuffers();
 
-  constructor(networks: Networks, blocks: readonly Block[], products: Products) {
+  /** @param coarse whether fewer places are looked at than weights need to be good */
+  constructor(networks: Networks, blocks: readonly Block[], products: Products, coarse = false) {
     const changed = changedValues(networks);
     this.#networks = networks;
     this.#products = products;
     this.#sites = recoverableSites(networks, changed);
     this.#shared = recoverableShared(networks, changed, this.#sites);
-    this.#looked = { places: placesFor(blocks), samples: blocks.reduce((n, { samples }) => n + samples, 0) };
+    const all = { places: placesFor(blocks), samples: blocks.reduce((n, { samples }) => n + samples, 0) };
+    this.#looked = coarse ? sparser(all) : all;
   }
 
   /** How many of the layers have neither a bias nor a batch norm behind them: a mean that is off stays so. */
@@ -59,7 +61,7 @@ export class RecipeSteps {
   }
 }
 
-/** Means and spreads need fewer places than weights do. */
+/** Means and spreads need fewer places than weights do, and so do weights that are only planned by. */
 function sparser({ places, samples }: Looked): Looked {
   return { places: Math.ceil(places / 4), samples };
 }

@@ -60,3 +60,33 @@ test.each(Object.keys(READERS))('channels that others tell are made up for: %s',
   // Behind a rectifier, channels are no mix of each other any more: the best there is, is left.
   expect(found).toBeLessThan((kind === 'channels twice' ? 0.6 : 1e-3) * raw);
 });
+
+test('what had gone before is not stood for, whatever weights are left there', async () => {
+  const graph = redundant(READERS['a convolution']);
+  const mutator = new ChannelMutator();
+  mutator.prepareFromSupernet(graph);
+  const unit = mutator.mutableUnits.find(({ name }) => name.startsWith('a_'))!;
+  const blocks = blocksOf(graph, 5, 4, 16);
+  const readers = unit.channelUnit.inputRelated.filter(({ passThrough }) => !passThrough);
+  const { name, numChannels } = unit;
+  const [reading] = (await readUnits(graph, [{ name, numChannels, readers }], blocks, { engine })).get(name)!;
+  // Channels 0 and 1 are gone; 3 goes, which 2 tells.
+  const before = Uint8Array.from({ length: numChannels }, (_, c) => (c < 2 ? 0 : 1));
+  const mask = before.map((kept, c) => (c === 3 ? 0 : kept));
+  const weight = graph.constants.get('b.weight')!.tensor;
+  const left = { ...weight, data: weight.data.slice() as Float32Array };
+  const taps = left.data.length / (6 * numChannels);
+  left.data.forEach((_, i) => {
+    if (Math.floor(i / taps) % numChannels < 2) left.data[i] = 1e3;
+  });
+  const current = (id: string): Tensor => (id === 'b.weight' ? left : graph.constants.get(id)!.tensor);
+  mutator.restoreState({ [name]: [...before] });
+  const wider = mutator.exportSubnet().graph;
+  mutator.restoreState({ [name]: [...mask] });
+  const subnet = mutator.exportSubnet();
+  const narrower = (full: ReadonlyMap<string, Tensor>) => replaceConstants(subnet.graph, subnet.sliceTensors(full));
+  const judging = blocksOf(graph, 50, 1, 32);
+  const raw = await divergenceOf(wider, subnet.graph, judging, engine);
+  const found = await divergenceOf(wider, narrower(compensate(reading, mask, current, before)), judging, engine);
+  expect(found).toBeLessThan(1e-3 * raw);
+});

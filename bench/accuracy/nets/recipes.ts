@@ -16,8 +16,8 @@ export const RESIDUAL: Recipe = {
   name: 'residual',
   build: residualNet,
   finetune: {
-    epochs: 25,
-    batch_size: 128,
+    epochs: 12,
+    batch_size: 32,
     optimizer: { type: 'sgd', learning_rate: 0.1, momentum: 0.9, weight_decay: 5e-4 },
     schedule: { type: 'cosine', warmup_epochs: 1 },
     augmentation: AUGMENTATION,

@@ -57,9 +57,11 @@ function fold(graph: Graph, conv: Node, norm: Node): [Tensor, Tensor] | undefine
   const epsilon = epsilonOf(norm);
   const factors = Array.from(scale.data as Float32Array, (s, c) => s / Math.sqrt(Number(variance.data[c]) + epsilon));
   const inner = elementCount(weight.shape.slice(axis + 1));
-  const folded = Float32Array.from(weight.data as Float32Array, (w, i) => {
-    return w * factors[Math.floor(i / inner) % factors.length];
-  });
+  const folded = (weight.data as Float32Array).slice();
+  for (let at = 0, channel = 0; at < folded.length; channel = (channel + 1) % factors.length) {
+    const factor = factors[channel];
+    for (const end = at + inner; at < end; at++) folded[at] *= factor;
+  }
   const added = Float32Array.from(factors, (factor, c) => {
     return Number(shift.data[c]) + (Number(bias?.data[c] ?? 0) - Number(mean.data[c])) * factor;
   });

@@ -16,7 +16,7 @@ import {
 import type { Engine } from '../../engine/engine.js';
 import { EspalierError } from '../../errors.js';
 import { graphCost } from '../../graph/cost.js';
-import { type Graph, getSpec } from '../../graph/graph.js';
+import { type Graph, getSpec, hasBatchNorms } from '../../graph/graph.js';
 import { findOp } from '../../graph/ops/index.js';
 import { elementCount } from '../../graph/tensor.js';
 import type { FinetuneConfig, PruneConfig } from '../../prune-config/index.js';
@@ -25,7 +25,13 @@ import { trainingOptions } from '../training/training-options.js';
 import { type ChosenHeads, chooseHeads, describeHeads } from './choose-heads.js';
 import { settleScaling, warnOfSmallScaling } from './input-scaling.js';
 import { keepKnowingTeachers } from './knowing-teacher.js';
-import { type SettledFinetune, settleFinetune, settleTeaching } from './settle-finetune.js';
+import {
+  type SettledFinetune,
+  settleAugmentation,
+  settleFinetune,
+  settleTeaching,
+  type TrainedSamples,
+} from './settle-finetune.js';
 
 /** A job's samples, fitted to the model. */
 export interface JobData {
@@ -92,8 +98,9 @@ async function fitData(
     ? { train: all, validation: fitted(opened.validation) }
     : partition(all, { ...config, finetune }, labelled, listener);
   const test = opened.test ? fitted(opened.test) : validation;
-  const augment = augmenterOf(finetune, graph, inputShape, chosen.targets);
-  const sized = { samples: train.count, macs: graphCost(graph).macs, labelled, leastEpochs };
+  const { macs } = graphCost(graph);
+  const sized = { samples: train.count, macs, labelled, normed: hasBatchNorms(graph), leastEpochs };
+  const augment = finetune && augmenterOf(finetune, graph, inputShape, chosen.targets, sized);
   const settled = finetune && settleFinetune(finetune, sized);
   const asked = config.scaling;
   warnOfSmallScaling(asked, train.dtype, listener);
@@ -246,15 +253,17 @@ function requireTrainable(graph: Graph, finetune: FinetuneConfig, { heads }: Cho
 }
 
 function augmenterOf(
-  finetune: FinetuneConfig | undefined,
+  finetune: FinetuneConfig,
   graph: Graph,
   inputShape: readonly number[],
   targets: ChosenHeads['targets'],
+  trained: TrainedSamples,
 ): Augmenter | undefined {
-  const augmentation = finetune?.augmentation;
+  const planes = imagePlanes(inputShape, !readsChannelsLast(graph));
+  const augmentation = settleAugmentation(finetune, planes, trained);
   if (!augmentation) return undefined;
   try {
-    return createAugmenter(augmentation, imagePlanes(inputShape, !readsChannelsLast(graph)), targets);
+    return createAugmenter(augmentation, planes, targets);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     const errors = [{ pointer: '/config/finetune/augmentation', message }];

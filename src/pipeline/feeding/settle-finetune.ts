@@ -1,9 +1,12 @@
 import type { LossKind } from '../../autodiff/index.js';
+import type { ImagePlanes } from '../../data/index.js';
 import { EspalierError } from '../../errors.js';
 import {
+  type AugmentationConfig,
   DEFAULT_BUDGET,
   DEFAULT_EPOCHS,
   type Distillation,
+  FEWEST_STEPS,
   type FinetuneConfig,
   MOST_EPOCHS,
   type PruneConfig,
@@ -26,7 +29,10 @@ export interface TrainingLength {
 }
 
 /** `finetune` as a job trains by it: what the config leaves open is settled by the data. */
-export interface SettledFinetune extends Omit<FinetuneConfig, 'epochs' | 'budget'>, TrainingLength {
+export interface SettledFinetune extends Omit<FinetuneConfig, 'epochs' | 'budget' | 'optimizer'>, TrainingLength {
+  readonly optimizer: FinetuneConfig['optimizer'] & { readonly learning_rate: number };
+  /** Whether batch norms keep the statistics that they have, and go by those. */
+  readonly keepsStatistics: boolean;
   /** What the length follows from; absent where epochs were named. */
   readonly budget?: number;
 }
@@ -37,13 +43,15 @@ export interface TrainedSamples {
   /** Of the unpruned model, for one sample. */
   readonly macs: number;
   readonly labelled: boolean;
+  /** Whether the model has batch norms. */
+  readonly normed: boolean;
   /** That prune steps need; 1 where there is one. */
   readonly leastEpochs: number;
 }
 
 /** @throws EspalierError CONFIG_INVALID where the warmup takes all epochs */
 export function settleFinetune(finetune: FinetuneConfig, trained: TrainedSamples): SettledFinetune {
-  const { epochs, budget, ...rest } = finetune;
+  const { epochs, budget, optimizer, ...rest } = finetune;
   const length = settleLength(finetune, trained);
   const { warmup_epochs } = finetune.schedule;
   if (warmup_epochs > 0 && warmup_epochs >= length.epochs) {
@@ -51,8 +59,22 @@ export function settleFinetune(finetune: FinetuneConfig, trained: TrainedSamples
     const errors = [{ pointer: '/config/finetune/schedule/warmup_epochs', message }];
     throw new EspalierError('CONFIG_INVALID', `finetune.schedule.warmup_epochs ${message}`, { errors });
   }
-  return { ...rest, ...length, ...(epochs === undefined && { budget: budget ?? DEFAULT_BUDGET }) };
+  const keepsStatistics = optimizer.learning_rate === undefined && trained.normed && isFew(finetune, trained);
+  const learning_rate = optimizer.learning_rate ?? (keepsStatistics ? RATES.kept : RATES.recovered);
+  return {
+    ...rest,
+    ...length,
+    optimizer: { ...optimizer, learning_rate },
+    keepsStatistics,
+    ...(epochs === undefined && { budget: budget ?? DEFAULT_BUDGET }),
+  };
 }
+
+/**
+ * Of sgd, on weights that least squares found. Statistics of few samples, mirrored and moved, are not those that the model meets: ResNet-20s lost
+ * four points by them alone. Where those that there are stay, gradients are steeper.
+ */
+const RATES = { recovered: 0.003, kept: 0.0003 } as const;
 
 /**
  * Steps follow from numbers of the config, the model and the data, never from a clock: the same job gives the same bits.
@@ -60,11 +82,11 @@ export function settleFinetune(finetune: FinetuneConfig, trained: TrainedSamples
  */
 export function settleLength(
   { epochs, batch_size, budget }: Pick<FinetuneConfig, 'epochs' | 'batch_size' | 'budget'>,
-  { samples, macs, labelled, leastEpochs }: TrainedSamples,
+  { samples, macs, labelled, leastEpochs }: Omit<TrainedSamples, 'normed'>,
 ): TrainingLength {
   const whole = Math.ceil(samples / batch_size);
   if (epochs !== undefined) return { epochs, iterationsPerEpoch: whole };
-  const most = budget === undefined ? DEFAULT_EPOCHS[labelled ? 'labelled' : 'unlabelled'] : MOST_EPOCHS;
+  const most = budget === undefined ? defaultEpochs(whole, labelled) : MOST_EPOCHS;
   const affordable = (budget ?? DEFAULT_BUDGET) / (PASSES * Math.max(1, macs) * samples);
   // The last step must come before the last epoch ends; with a single epoch, steps would be counted in iterations.
   if (leastEpochs > 1) {
@@ -73,6 +95,42 @@ export function settleLength(
   const iterations = Math.max(1, Math.floor(Math.min(most, affordable) * whole));
   const begun = Math.ceil(iterations / whole);
   return { epochs: begun, iterationsPerEpoch: Math.floor(iterations / begun) };
+}
+
+/** Few samples are gone through more often. */
+function defaultEpochs(stepsPerEpoch: number, labelled: boolean): number {
+  if (labelled) return DEFAULT_EPOCHS.labelled;
+  return Math.max(DEFAULT_EPOCHS.unlabelled, Math.ceil(FEWEST_STEPS / stepsPerEpoch));
+}
+
+/** Whether so few samples are learned from that they are gone through more often than others. */
+function isFew(
+  { batch_size }: Pick<FinetuneConfig, 'batch_size'>,
+  { samples, labelled }: Pick<TrainedSamples, 'samples' | 'labelled'>,
+): boolean {
+  return !labelled && defaultEpochs(Math.ceil(samples / batch_size), labelled) > DEFAULT_EPOCHS.unlabelled;
+}
+
+/** Images of fewer pixels a side are spectra or boards, more likely than pictures. */
+const LEAST_SIDE = 16;
+const COLORS: readonly number[] = [1, 3];
+
+/**
+ * What samples go through that the config says nothing of. Few pictures that are gone through often are mirrored and moved: the original has an
+ * answer to whatever comes of it. It gains nothing where there are many.
+ * @param planes of a sample; undefined of what is no image
+ */
+export function settleAugmentation(
+  finetune: Pick<FinetuneConfig, 'augmentation' | 'batch_size'>,
+  planes: ImagePlanes | undefined,
+  trained: Pick<TrainedSamples, 'samples' | 'labelled'>,
+): AugmentationConfig | undefined {
+  if (finetune.augmentation || !planes || !isFew(finetune, trained)) return finetune.augmentation;
+  const { outer, height, width, inner } = planes;
+  const side = Math.min(height, width);
+  const isPicture = side >= LEAST_SIDE && COLORS.includes(outer * inner);
+  if (!isPicture) return undefined;
+  return { horizontal_flip: true, vertical_flip: false, crop_padding: Math.round(side / 8), mixup: 0 };
 }
 
 /**

@@ -103,7 +103,8 @@ async function train(
   }
   const { optimizer } = data.finetune;
   const faster = optimizer.type === 'sgd' ? { learning_rate: Math.max(optimizer.learning_rate, leastRate) } : {};
-  const finetune = { ...data.finetune, optimizer: { ...optimizer, ...faster } };
+  const own = leastRate > 0 ? { keepsStatistics: false } : {};
+  const finetune = { ...data.finetune, ...own, optimizer: { ...optimizer, ...faster } };
   const trainer: SubnetTrainer = new SubnetTrainer({
     ...{ engine, mutator, data, scorer: judge, finetune, onProgress },
     seed: spec.config.seed,

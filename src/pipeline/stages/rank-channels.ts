@@ -5,9 +5,11 @@ import { type Block, isComparable, type Reading, rankByLoss, readUnits } from '.
 import { Calibration } from '../feeding/calibration.js';
 import { fingerprintOf } from '../fingerprint.js';
 import { findRecord, keepRecord } from '../kept-record.js';
-import { planTarget } from '../planning/plan-target.js';
+import { type PlannedTarget, planTarget } from '../planning/plan-target.js';
+import { refineWidths } from '../planning/refined-widths.js';
 import { findSensitivities } from '../planning/sensitivities.js';
 import type { Measured } from './baseline.js';
+import { recipesFor } from './recover.js';
 import { type Job, stage } from './stage.js';
 
 export interface Ranked extends Measured {
@@ -135,12 +137,27 @@ async function planAnew(
     return planned.choices;
   };
   if (!isComparable(graph)) return keep('no output tells networks apart, as all are whole numbers');
-  const sensitivities = await findSensitivities({
-    ...{ engine, graph, mutator, blocks, readings, signal },
-    isFixed: fixedBatch !== undefined,
-    onProgress: (share) => progress.within('pruning', share),
+  const context = { engine, graph, mutator, blocks, readings, signal, isFixed: fixedBatch !== undefined };
+  const curves = await findSensitivities({
+    ...context,
+    onProgress: (share) => progress.within('pruning', share / 2),
   });
-  if (!sensitivities) return keep('trying each unit by itself would take too long for a network of this size');
-  const anew = await planTarget({ ...measured, graph, mutator, config: spec.config, signal, sensitivities });
-  return anew.plan?.reachable === false ? planned.choices : anew.choices;
+  if (!curves) return keep('trying each unit by itself would take too long for a network of this size');
+  const plan = (sensitivities: typeof curves): Promise<PlannedTarget> =>
+    planTarget({ ...measured, graph, mutator, config: spec.config, signal, sensitivities });
+  const anew = await plan(curves);
+  if (anew.plan?.reachable === false) return planned.choices;
+  const samples = blocks.reduce((n, block) => n + block.samples, 0);
+  const recipe = recipesFor(spec.config.recovery, graph, samples).at(-1);
+  if (!recipe) return anew.choices;
+  const refined = await refineWidths(
+    {
+      ...{ ...context, plan, recipe },
+      log: (text) => listener.log(text),
+      onProgress: (share) => progress.within('pruning', (1 + share) / 2),
+    },
+    curves,
+    anew,
+  );
+  return refined.choices;
 }

@@ -1,3 +1,4 @@
+import { type Graph, hasBatchNorms } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { PruneConfig } from '../../prune-config/index.js';
 import { RECIPES, type Recipe, recover } from '../../recovery/index.js';
@@ -29,6 +30,11 @@ function leastSquares(samples: number, hasNorms: boolean): readonly Recipe[] {
   return [none, ...fewest, least_squares, ...few];
 }
 
+/** What is tried, the best last where nothing was measured. */
+export function recipesFor({ method }: PruneConfig['recovery'], graph: Graph, samples: number): readonly Recipe[] {
+  return METHODS[method](samples, hasBatchNorms(graph));
+}
+
 export interface RecoveredWeights {
   /** Full weights, by constant id: those that changed. */
   readonly weights: ReadonlyMap<string, Tensor>;
@@ -58,8 +64,7 @@ export async function recoverSubnet(
   const blocks = await calibration.blocks({ beside: subnet.graph, ...(isLast ? {} : { most: SAMPLES_BETWEEN }) });
   if (blocks.length === 0) return undefined;
   const samples = blocks.reduce((n, block) => n + block.samples, 0);
-  const hasNorms = graph.nodes.some(({ op }) => op === 'BatchNormalization');
-  const recipes = METHODS[method](samples, hasNorms);
+  const recipes = recipesFor(spec.config.recovery, graph, samples);
   const { recipe, constants, divergences, withoutOffset } = await recover(networks, blocks, {
     engine,
     recipes,

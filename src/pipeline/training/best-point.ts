@@ -83,11 +83,18 @@ export function deliveredPoint({ best, beaten }: BestPointState): BestPoint | un
 
 /**
  * Epochs are compared by their losses. What comes before training is compared by accuracies, where there are labels of
- * classes: training by labels makes scores surer, for which a loss may punish what is right more often.
+ * classes: training by labels makes scores surer, for which a loss may punish what is right more often. A loss of few samples
+ * hangs on one or two of them: training is not given away for what is hardly less.
  */
 function hasGained({ epoch, score: before }: BestPoint, { score: after }: BestPoint): boolean {
-  if (epoch !== null || before.accuracy === null || after.accuracy === null || before.accuracy === after.accuracy) {
-    return after.loss < before.loss;
+  if (epoch !== null) return after.loss < before.loss;
+  if (before.accuracy === null || after.accuracy === null || before.accuracy === after.accuracy) {
+    const { samples } = after;
+    const chance = samples < FEW ? CHANCE / Math.sqrt(Math.max(1, samples)) : 0;
+    return after.loss < before.loss * (1 + chance);
   }
   return after.accuracy > before.accuracy;
 }
+
+/** Below so many samples chance is reckoned with, and what that makes of a sample's loss, as a share of it. */
+const [FEW, CHANCE] = [100, 1.5];

@@ -1,6 +1,7 @@
 import type { JobListener } from '../../contract.js';
 import { type Batch, type SeededRandom, seededRandom, shuffledOrder } from '../../data/index.js';
 import type { Engine } from '../../engine/engine.js';
+import { type Graph, hasBatchNorms } from '../../graph/graph.js';
 import { replaceConstants } from '../../graph/passes/replace-constants.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { ChannelMutator, PruneStep, Subnet, Trainer, TrainStretch } from '../../pruning/index.js';
@@ -312,7 +313,8 @@ export class SubnetTrainer implements Trainer {
     // What is left of the memory is asked once a job: by then, a process that was resumed holds something else.
     const options = { seed, batchSize: finetune.batch_size, budget, microBatch: this.#plan?.microBatch };
     const training = trainingOptions(finetune, this.#options.data.heads);
-    this.#session = await openTrainingSession(engine, this.#subnet.graph, training, options, slots);
+    const graph = finetune.keepsStatistics ? withStatisticsFrozen(this.#subnet.graph) : this.#subnet.graph;
+    this.#session = await openTrainingSession(engine, graph, training, options, slots);
     const { plan } = this.#session;
     listener.log(`a step of ${plan.batchSize} samples takes ${mebibytes(plan.wholeBytes)}, as predicted`);
     if (!this.#plan) this.#warnOfParts(plan);
@@ -322,8 +324,7 @@ export class SubnetTrainer implements Trainer {
 
   #warnOfParts({ batchSize, microBatch, wholeBytes, bytes, availableBytes }: BatchPlan): void {
     if (microBatch === batchSize || availableBytes === null) return;
-    const norms = this.#subnet.graph.nodes.some(({ op }) => op === 'BatchNormalization');
-    const same = norms
+    const same = hasBatchNorms(this.#subnet.graph)
       ? 'batch norms take their statistics from each part, so results differ a little from those of whole batches'
       : 'the gradients are those of whole batches';
     const left = mebibytes(availableBytes);
@@ -363,6 +364,15 @@ export function deliverableWeights(
   { slots, stopping }: Pick<TrainerState, 'slots' | 'stopping'>,
 ): ReadonlyMap<string, Tensor> {
   return deliveredPoint(stopping)?.constants ?? evaluatedWeights(weights, slots);
+}
+
+function withStatisticsFrozen(graph: Graph): Graph {
+  const constants = new Map(
+    [...graph.constants].map(([id, constant]) => {
+      return [id, constant.role === 'statistic' ? { ...constant, frozen: true } : constant];
+    }),
+  );
+  return { ...graph, constants };
 }
 
 function mebibytes(bytes: number): string {

@@ -2,4 +2,4 @@ export type { Allocation } from './allocations.js';
 export { CostModel, type LatencyModel, type SubnetCost } from './cost-model.js';
 export * from './planner.js';
 export { ratioChoices } from './ratio-choices.js';
-export type { SensitivityCurve } from './sensitivity.js';
+export { lossesOf, type SensitivityCurve } from './sensitivity.js';

@@ -31,7 +31,7 @@ export function takeBySensitivity(
   { curves, now, fits }: Options,
 ): Step[] {
   const left = ranked.map((unit, u) => strides(stepsOf(unit, u), unit.scores.length));
-  const losses = curves.map((curve, u) => curve && interpolation(curve, ranked[u].scores.length));
+  const losses = curves.map((curve, u) => curve && lossesOf(curve, ranked[u].scores.length));
   ranked.forEach(({ counts }, u) => {
     model.set(u, counts[counts.length - 1]);
   });
@@ -108,7 +108,7 @@ const [LEAST_LOSS, MOST_LOSS] = [1e-9, 1e9];
  * The loss at any number of channels, never falling as channels go: what was measured lies about on a straight line of logarithms; towards all
  * channels, where nothing is lost, it falls as the square of the channels that went.
  */
-function interpolation(curve: SensitivityCurve, channels: number): (kept: number) => number {
+export function lossesOf(curve: SensitivityCurve, channels: number): (kept: number) => number {
   const points = curve
     .filter(({ kept }) => kept < channels)
     .map(({ kept, loss }) => ({ kept, loss: Math.max(LEAST_LOSS, Math.min(loss, MOST_LOSS)) }));

@@ -1,6 +1,11 @@
 /** What a config leaves open of training, settled by model and data. */
 import { describe, expect, test } from 'vitest';
-import { settleFinetune, settleLength, settleTeaching } from '../../../src/pipeline/feeding/settle-finetune.js';
+import {
+  settleAugmentation,
+  settleFinetune,
+  settleLength,
+  settleTeaching,
+} from '../../../src/pipeline/feeding/settle-finetune.js';
 import { DEFAULT_BUDGET, type FinetuneConfig, resolveConfig } from '../../../src/prune-config/index.js';
 
 const RESNET_20 = 41e6;
@@ -17,6 +22,8 @@ describe('how long is trained', () => {
   test.each([
     ['1,000 samples of a ResNet-20: the most epochs', { macs: RESNET_20, labelled: false }, 10, 16],
     ['with labels', { macs: RESNET_20 }, 6, 16],
+    ['few samples without labels: enough steps', { macs: RESNET_20, labelled: false, samples: 115 }, 30, 2],
+    ['few samples with labels', { macs: RESNET_20, samples: 115 }, 6, 2],
     // 2.5e12 / (3 · 41e6 · 10,000) = 2.03 epochs of 157 steps.
     ['10,000 samples: two epochs', { macs: RESNET_20, samples: 10_000 }, 3, 106],
     ['a large network: a part of an epoch', { macs: 4e9, samples: 10_000 }, 1, 3],
@@ -51,7 +58,7 @@ describe('how long is trained', () => {
 
   test('what it follows from is kept, and a warmup must leave something', () => {
     const settle = (config: object) =>
-      settleFinetune(finetune(config), { samples: 64, macs: 1, labelled: true, leastEpochs: 1 });
+      settleFinetune(finetune(config), { samples: 64, macs: 1, labelled: true, normed: true, leastEpochs: 1 });
     expect(settle({})).toMatchObject({ epochs: 6, iterationsPerEpoch: 1, budget: DEFAULT_BUDGET });
     expect(settle({ epochs: 2 })).not.toHaveProperty('budget');
     expect(() => settle({ budget: 200, schedule: { warmup_epochs: 2 } })).toThrow(
@@ -60,6 +67,52 @@ describe('how long is trained', () => {
         errors: [expect.objectContaining({ pointer: '/config/finetune/schedule/warmup_epochs' })],
       }),
     );
+  });
+});
+
+describe('how far a step goes', () => {
+  const few = { samples: 100, macs: 1, labelled: false, normed: true, leastEpochs: 1 };
+  const settle = (trained: typeof few, config: object = {}) => {
+    const { optimizer, keepsStatistics } = settleFinetune(finetune(config), trained);
+    return [optimizer.learning_rate, keepsStatistics];
+  };
+
+  test.each([
+    ['few samples without labels: batch norms stay as they are', few, {}, [0.0003, true]],
+    ['without batch norms', { ...few, normed: false }, {}, [0.003, false]],
+    ['many samples', { ...few, samples: 1000 }, {}, [0.003, false]],
+    ['labels', { ...few, labelled: true }, {}, [0.003, false]],
+    ['a rate that is named', few, { optimizer: { learning_rate: 0.02 } }, [0.02, false]],
+    ['another optimizer', few, { optimizer: { type: 'adam' } }, [0.001, false]],
+  ])('%s', (_name, trained, config, settled) => {
+    expect(settle(trained, config)).toEqual(settled);
+  });
+});
+
+describe('what samples go through', () => {
+  const picture = { outer: 3, height: 32, width: 40, inner: 1 };
+  const moved = { horizontal_flip: true, vertical_flip: false, crop_padding: 4, mixup: 0 };
+  const few = { samples: 100, labelled: false };
+  const settle = (planes: typeof picture | undefined, trained = few, config: object = {}) =>
+    settleAugmentation(finetune(config), planes, trained);
+
+  test('few pictures without labels are mirrored and moved', () => {
+    expect(settle(picture)).toEqual(moved);
+    expect(settle({ outer: 1, height: 32, width: 32, inner: 3 })).toEqual(moved);
+  });
+
+  test.each([
+    ['labels', picture, { ...few, labelled: true }],
+    ['many of them', picture, { ...few, samples: 1000 }],
+    ['what is no image', undefined, few],
+    ['a spectrum', { ...picture, outer: 1, width: 10 }, few],
+    ['a stack of maps', { ...picture, outer: 16 }, few],
+  ])('not with %s', (_name, planes, trained) => {
+    expect(settle(planes, trained)).toBeUndefined();
+  });
+
+  test('what is named is what they go through', () => {
+    expect(settle(picture, few, { augmentation: {} })).toMatchObject({ horizontal_flip: false, crop_padding: 0 });
   });
 });
 

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { UNMEASURED } from '../../../src/pipeline/measuring/score.js';
 import { BestPoints } from '../../../src/pipeline/training/best-point.js';
 
-const point = (epoch: number | null, loss: number, accuracy: number | null = null) => ({
+const point = (epoch: number | null, loss: number, accuracy: number | null = null, samples = 1000) => ({
   epoch,
-  score: { ...UNMEASURED, accuracy, loss, metrics: [] },
+  score: { ...UNMEASURED, accuracy, loss, samples, metrics: [] },
   constants: new Map(),
 });
 
@@ -28,6 +28,9 @@ describe('the point before training', () => {
     ['a lower accuracy, though the loss is lower', point(null, 1, 0.8), [point(0, 0.5, 0.79)], null],
     ['a higher accuracy, though the loss is higher', point(null, 1, 0.8), [point(0, 1.5, 0.81)], undefined],
     ['the same accuracy, a lower loss', point(null, 1, 0.8), [point(0, 0.9, 0.8)], undefined],
+    ['a loss of few samples that is little higher', point(null, 1), [point(0, 1.4, null, 13)], undefined],
+    ['one that is much higher', point(null, 1), [point(0, 1.5, null, 13)], null],
+    ['a loss of many that is little higher', point(null, 1), [point(0, 1.01)], null],
   ])('%s', (_name, start, epochs, best) => {
     expect(delivered(undefined, start, ...epochs)).toBe(best);
   });

@@ -42,7 +42,7 @@ test('where nothing is said of training: recovered, then distilled, as long as t
   const { training, schedule } = await reportOf(outDir);
   expect(training).toMatchObject({
     outputs: [{ loss: 'cross_entropy', labels: 'none', distilled: true }],
-    ...{ epochs: 10, epochs_trained: 10, steps: 50, budget: 2.5e12 },
+    ...{ epochs: 12, epochs_trained: 12, steps: 60, budget: 2.5e12 },
   });
   expect(schedule).toHaveLength(1);
   const [, , recovered, distilled, exported] = outcome.result!.stages;
