@@ -52,11 +52,11 @@ export async function refineWidths(
     measured.add(keyOf(planned));
     const from = pass;
     const found = await measureAround({ ...context, blocks }, planned.choices, (share) =>
-      onProgress((from + share) / passes),
+      onProgress((from + share) / PASSES.far),
     );
     log(`widths of pass ${pass + 1}: ${found.loss.toPrecision(3)} from the original`);
     if (!best || found.loss < best.loss) best = { planned, loss: found.loss };
-    if (found.loss <= NEAREST) break;
+    if (found.loss <= NEAREST || !Number.isFinite(found.loss)) break;
     if (found.loss > FAR) passes = PASSES.far;
     for (const [unit, ratio] of corrections(found, corrected)) {
       const damped = pass === 0 ? ratio : Math.sqrt(ratio);

@@ -6,10 +6,10 @@ import { Calibration } from '../feeding/calibration.js';
 import { fingerprintOf } from '../fingerprint.js';
 import { findRecord, keepRecord } from '../kept-record.js';
 import { type PlannedTarget, planTarget } from '../planning/plan-target.js';
+import { recipesFor } from '../planning/recipes.js';
 import { refineWidths } from '../planning/refined-widths.js';
 import { findSensitivities } from '../planning/sensitivities.js';
 import type { Measured } from './baseline.js';
-import { recipesFor } from './recover.js';
 import { type Job, stage } from './stage.js';
 
 export interface Ranked extends Measured {
@@ -149,7 +149,8 @@ async function planAnew(
   if (anew.plan?.reachable === false) return planned.choices;
   const samples = blocks.reduce((n, block) => n + block.samples, 0);
   const recipe = recipesFor(spec.config.recovery, graph, samples).at(-1);
-  if (!recipe) return anew.choices;
+  // A plan of latencies takes minutes of its own.
+  if (!recipe || anew.comparison) return anew.choices;
   const refined = await refineWidths(
     {
       ...{ ...context, plan, recipe },
