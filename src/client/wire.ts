@@ -529,8 +529,8 @@ export interface PruneConfigInput {
   /**
    * How a `target` shares out the channels that go. `uniform`: every unit loses the same share; `global`: channels of
    * all units are ranked together by importance; `sensitivity`: units are tried by themselves on samples, and channels
-   * go where the network loses least for what it saves. Default: `sensitivity` where there are samples, and as long as
-   * trying is affordable, else `global`. Excludes `algorithm.target_pruning_ratio`.
+   * go where the network loses least for what it saves. Default: `sensitivity` where there are 32 samples or more, and
+   * as long as trying is affordable; `uniform` with fewer; else `global`. Excludes `algorithm.target_pruning_ratio`.
    */
   allocation?: 'uniform' | 'global' | 'sensitivity';
   /**
@@ -544,8 +544,8 @@ export interface PruneConfigInput {
      * What training may cost where `epochs` is absent, in multiply-adds: three forward passes (one, and two backwards)
      * of the unpruned model for each sample of each step; what is learned from, and samples that are held out, cost
      * nothing. Where that is no whole number of epochs, each of them is shortened alike; several prune steps have the
-     * whole epochs that they need. Default 2500000000000, and at most 6 epochs with labels; without, 10, or as many as
-     * make 60 steps.
+     * whole epochs that they need. Default 2500000000000, and at most 6 epochs with labels; without, 10, or of 32
+     * samples and more as many as make 60 steps.
      */
     budget?: number;
     /**
@@ -558,8 +558,8 @@ export interface PruneConfigInput {
       type?: 'sgd' | 'adam' | 'adamw' | 'rmsprop';
       /**
        * Default 0.01 for `sgd`; after recovery by least squares, which larger steps destroy, 0.003, or 0.0003 where few
-       * samples without labels (some 320, by the batches) train a model with batch norms, which keep their statistics
-       * then. Else 0.001.
+       * samples without labels (from 32 to some 320, by the batches) train a model with batch norms, which keep their
+       * statistics then. Else 0.001.
        */
       learning_rate?: number;
       /** `sgd` (default 0.9) and `rmsprop` (default 0). */
@@ -631,8 +631,8 @@ export interface PruneConfigInput {
       temperature?: number;
     };
     /**
-     * Changes that training samples go through, drawn anew in every epoch. Default: pictures (16 pixels a side or more,
-     * in one color or three) without labels, where they are few (some 320, by the batches), are mirrored, and cropped
+     * Changes that training samples go through, drawn anew in every epoch. Default: pictures (three colors, 16 pixels a
+     * side or more) without labels, where they are few (from 32 to some 320, by the batches), are mirrored, and cropped
      * by an eighth of their sides; else none.
      */
     augmentation?: {

@@ -114,7 +114,7 @@ const configSchema = (parameters: AlgorithmParameters) =>
       allocation: Type.Enum(
         ['uniform', 'global', 'sensitivity'],
         about(
-          'How a `target` shares out the channels that go. `uniform`: every unit loses the same share; `global`: channels of all units are ranked together by importance; `sensitivity`: units are tried by themselves on samples, and channels go where the network loses least for what it saves. Default: `sensitivity` where there are samples, and as long as trying is affordable, else `global`. Excludes `algorithm.target_pruning_ratio`.',
+          'How a `target` shares out the channels that go. `uniform`: every unit loses the same share; `global`: channels of all units are ranked together by importance; `sensitivity`: units are tried by themselves on samples, and channels go where the network loses least for what it saves. Default: `sensitivity` where there are 32 samples or more, and as long as trying is affordable; `uniform` with fewer; else `global`. Excludes `algorithm.target_pruning_ratio`.',
         ),
       ),
       finetune: Type.Union(

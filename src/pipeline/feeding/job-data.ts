@@ -102,6 +102,7 @@ async function fitData(
   const sized = { samples: train.count, macs, labelled, normed: hasBatchNorms(graph), leastEpochs };
   const augment = finetune && augmenterOf(finetune, graph, inputShape, chosen.targets, sized);
   const settled = finetune && settleFinetune(finetune, sized);
+  if (settled) listener.log(describeTraining(settled, augment !== undefined));
   const asked = config.scaling;
   warnOfSmallScaling(asked, train.dtype, listener);
   const labelledHeads = { heads: chosen.heads.filter(({ labels }) => labels !== 'none') };
@@ -250,6 +251,13 @@ function chooseOrWarn(graph: Graph, labels: Split['labels'], config: PruneConfig
 function requireTrainable(graph: Graph, finetune: FinetuneConfig, { heads }: ChosenHeads): void {
   if (heads.length === 0) throw new EspalierError('NOT_TRAINABLE', 'the model has no output to train');
   createTrainingStep(graph, trainingOptions(finetune, heads));
+}
+
+/** What the data settle is not in the config. */
+function describeTraining({ optimizer, epochs, keepsStatistics }: SettledFinetune, augmented: boolean): string {
+  const norms = keepsStatistics ? ', batch norms keep their statistics' : '';
+  const samples = augmented ? ', samples are augmented' : '';
+  return `training: ${optimizer.type} at ${optimizer.learning_rate}, ${epochs} epochs${norms}${samples}`;
 }
 
 function augmenterOf(

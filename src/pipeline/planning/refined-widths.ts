@@ -20,11 +20,14 @@ const NARROWER = 0.75;
 const PASSES = { near: 2, far: 4 } as const;
 /** Divergences: as near, what units lose by themselves adds up well enough; and from here on it is far. */
 const [NEAREST, FAR] = [0.01, 0.1];
-const MOST_SAMPLES = 128;
+/** Samples that it goes by, at most. */
+export const REFINED_BY = 128;
 /** Weights that are set by fewer say little of what there is to come. */
 const FEWEST_SAMPLES = 64;
 /** Multiply-adds of a pass: fewer samples are taken to stay below, as long as there are enough. */
 const WANTED_MACS = 2e11;
+/** Multiplications of solving for weights in a pass, which wide layers take whatever they are run on: some seconds. */
+const MOST_WORK = 3e10;
 /** Of setting weights anew, in runs of the whole network. */
 const RUNS_TO_SETTLE = 6;
 /** What a unit's curve is corrected by at once. */
@@ -54,10 +57,12 @@ export async function refineWidths(
     const found = await measureAround({ ...context, blocks }, planned.choices, (share) =>
       onProgress((from + share) / PASSES.far),
     );
+    if (!found) break;
     log(`widths of pass ${pass + 1}: ${found.loss.toPrecision(3)} from the original`);
     if (!best || found.loss < best.loss) best = { planned, loss: found.loss };
     if (found.loss <= NEAREST || !Number.isFinite(found.loss)) break;
     if (found.loss > FAR) passes = PASSES.far;
+    if (pass + 1 === passes) break;
     for (const [unit, ratio] of corrections(found, corrected)) {
       const damped = pass === 0 ? ratio : Math.sqrt(ratio);
       corrected.set(
@@ -76,7 +81,7 @@ const keyOf = ({ choices }: PlannedTarget): string => Object.values(choices).joi
 function affordableBlocks({ graph, mutator, blocks, isFixed }: RefineContext): Block[] {
   const all = blocks.reduce((n, block) => n + block.samples, 0);
   const each = (mutator.mutableUnits.length + RUNS_TO_SETTLE) * graphCost(graph).macs;
-  const samples = Math.min(all, MOST_SAMPLES, Math.floor(WANTED_MACS / each));
+  const samples = Math.min(all, REFINED_BY, Math.floor(WANTED_MACS / each));
   return samples < FEWEST_SAMPLES ? [] : firstOf(blocks, samples, isFixed);
 }
 
@@ -108,12 +113,12 @@ export function corrections({ loss: before, further }: Around, curves: Curves): 
   return ratios;
 }
 
-/** Prunes to these choices, sets the weights that are left, and tries each unit narrower. */
+/** Prunes to these choices, sets the weights that are left, and tries each unit narrower. @returns undefined where that takes too long */
 async function measureAround(
   { graph, mutator, blocks, readings, recipe, engine, signal }: RefineContext,
   choices: PlannedTarget['choices'],
   onProgress: (share: number) => void,
-): Promise<Around> {
+): Promise<Around | undefined> {
   const masks = mutator.state;
   const weights = new Map(mutator.weights);
   try {
@@ -135,10 +140,11 @@ async function measureAround(
       mutator.restoreState(planned);
       return [{ unit: name, channels, from, to, before, mask }];
     });
-    const constants = await settle(networks, blocks, recipe, {
+    const constants = await settle(networks, blocks, recipe, MOST_WORK, {
       ...{ engine, signal },
       onProgress: (share) => onProgress(share / 2),
     });
+    if (!constants) return undefined;
     const changed = new Map([...constants.keys()].map((id) => [id, weights.get(id)!]));
     mutator.setWeights(subnet.writeBack(changed, constants));
     const trials = narrower.map(({ unit, to: kept, mask, before }) => (): Trial => {

@@ -1,13 +1,13 @@
 import type { Warning } from '../../contract.js';
 import type { PruneConfig } from '../../prune-config/index.js';
-import type { ChannelMutator } from '../../pruning/index.js';
+import type { ChannelMutator, SensitivityCurve } from '../../pruning/index.js';
 import { type Block, isComparable, type Reading, rankByLoss, readUnits } from '../../recovery/index.js';
 import { Calibration } from '../feeding/calibration.js';
 import { fingerprintOf } from '../fingerprint.js';
 import { findRecord, keepRecord } from '../kept-record.js';
 import { type PlannedTarget, planTarget } from '../planning/plan-target.js';
 import { recipesFor } from '../planning/recipes.js';
-import { refineWidths } from '../planning/refined-widths.js';
+import { REFINED_BY, refineWidths } from '../planning/refined-widths.js';
 import { findSensitivities } from '../planning/sensitivities.js';
 import type { Measured } from './baseline.js';
 import { type Job, stage } from './stage.js';
@@ -64,7 +64,7 @@ async function choose(job: Job, measured: Measured, calibration: Calibration): P
   const readings = await readUnits(graph, affordableUnits(mutator), blocks, { engine, signal: job.signal });
   const losses = mutator.ranksBySamples ? rankUnits(job, mutator, readings) : new Map<string, Float64Array>();
   mutator.setLosses(losses);
-  const choices = allocates ? await planAnew(job, measured, blocks, readings) : planned.choices;
+  const choices = allocates ? await planAnew(job, { ...measured, calibration }, blocks, readings) : planned.choices;
   return { choices, losses: Object.fromEntries([...losses].map(([unit, each]) => [unit, [...each]])) };
 }
 
@@ -123,10 +123,15 @@ function rankUnits(
   return losses;
 }
 
+/** What fewer samples tell of units is learned by heart: they find layers to lose nothing that make all the difference on others. */
+const FEWEST_SAMPLES = 32;
+
+type Curves = ReadonlyMap<string, SensitivityCurve>;
+
 /** @returns the choices planned before where units can't be told apart, or not in time */
 async function planAnew(
   job: Job,
-  { graph, engine, algorithm: { mutator }, fixedBatch, planned, ...measured }: Measured,
+  { graph, engine, algorithm: { mutator }, fixedBatch, planned, calibration, ...measured }: Ranked,
   blocks: readonly Block[],
   readings: ReadonlyMap<string, readonly Reading[]>,
 ): Promise<Chosen['choices']> {
@@ -137,23 +142,29 @@ async function planAnew(
     return planned.choices;
   };
   if (!isComparable(graph)) return keep('no output tells networks apart, as all are whole numbers');
+  const planBy = (config: PruneConfig, sensitivities?: Curves): Promise<PlannedTarget> =>
+    planTarget({ ...measured, graph, mutator, config, signal, ...(sensitivities && { sensitivities }) });
+  const samples = blocks.reduce((n, block) => n + block.samples, 0);
+  if (samples < FEWEST_SAMPLES && spec.config.allocation === undefined) {
+    listener.log(`widths are of one share: ${samples} samples tell too little of what units are worth`);
+    return (await planBy({ ...spec.config, allocation: 'uniform' })).choices;
+  }
   const context = { engine, graph, mutator, blocks, readings, signal, isFixed: fixedBatch !== undefined };
   const curves = await findSensitivities({
     ...context,
     onProgress: (share) => progress.within('pruning', share / 2),
   });
   if (!curves) return keep('trying each unit by itself would take too long for a network of this size');
-  const plan = (sensitivities: typeof curves): Promise<PlannedTarget> =>
-    planTarget({ ...measured, graph, mutator, config: spec.config, signal, sensitivities });
+  const plan = (sensitivities: Curves): Promise<PlannedTarget> => planBy(spec.config, sensitivities);
   const anew = await plan(curves);
   if (anew.plan?.reachable === false) return planned.choices;
-  const samples = blocks.reduce((n, block) => n + block.samples, 0);
   const recipe = recipesFor(spec.config.recovery, graph, samples).at(-1);
   // A plan of latencies takes minutes of its own.
   if (!recipe || anew.comparison) return anew.choices;
   const refined = await refineWidths(
     {
       ...{ ...context, plan, recipe },
+      blocks: await calibration.blocks({ beside: graph, most: REFINED_BY }),
       log: (text) => listener.log(text),
       onProgress: (share) => progress.within('pruning', (1 + share) / 2),
     },

@@ -28,11 +28,16 @@ export interface BestPointState {
  */
 export class BestPoints {
   readonly #patience: number | undefined;
+  readonly #samples: number;
   #state: BestPointState;
 
-  /** @param patience epochs; absent: never stops, and keeps no epoch */
-  constructor(patience: number | undefined, resumed?: BestPointState) {
+  /**
+   * @param patience epochs; absent: never stops, and keeps no epoch
+   * @param samples that losses are of
+   */
+  constructor(patience: number | undefined, samples: number, resumed?: BestPointState) {
     this.#patience = patience;
+    this.#samples = samples;
     this.#state = resumed ?? { waited: 0, counts: false };
   }
 
@@ -69,7 +74,7 @@ export class BestPoints {
   note(point: BestPoint): void {
     const { waited, counts, best } = this.#state;
     if (!counts) return;
-    const gains = !best || hasGained(best, point);
+    const gains = !best || hasGained(best, point, this.#samples);
     if (this.#patience === undefined) this.#state = { ...this.#state, beaten: gains };
     else if (gains) this.#state = { waited: 0, counts, best: point };
     else this.#state = { ...this.#state, waited: waited + 1 };
@@ -86,10 +91,9 @@ export function deliveredPoint({ best, beaten }: BestPointState): BestPoint | un
  * classes: training by labels makes scores surer, for which a loss may punish what is right more often. A loss of few samples
  * hangs on one or two of them: training is not given away for what is hardly less.
  */
-function hasGained({ epoch, score: before }: BestPoint, { score: after }: BestPoint): boolean {
+function hasGained({ epoch, score: before }: BestPoint, { score: after }: BestPoint, samples: number): boolean {
   if (epoch !== null) return after.loss < before.loss;
   if (before.accuracy === null || after.accuracy === null || before.accuracy === after.accuracy) {
-    const { samples } = after;
     const chance = samples < FEW ? CHANCE / Math.sqrt(Math.max(1, samples)) : 0;
     return after.loss < before.loss * (1 + chance);
   }

@@ -88,14 +88,14 @@ export class SubnetTrainer implements Trainer {
   #pausedMs = performance.now();
 
   constructor(options: SubnetTrainerOptions, resumed?: TrainerState) {
-    const { finetune, mutator, seed } = options;
+    const { data, finetune, mutator, seed } = options;
     this.#options = options;
     this.iterationsPerEpoch = finetune.iterationsPerEpoch;
     this.#subnet = mutator.exportSubnet();
     this.#slots = resumed?.slots ?? new Map();
     this.#steps = resumed?.steps ?? 0;
     this.#random = seededRandom(resumed?.generator ?? seed);
-    this.#stopping = new BestPoints(finetune.early_stopping?.patience, resumed?.stopping);
+    this.#stopping = new BestPoints(finetune.early_stopping?.patience, data.validation.count, resumed?.stopping);
     this.#plan = resumed?.plan;
     this.#within = resumed?.within;
     this.#score = resumed?.score;
@@ -324,9 +324,10 @@ export class SubnetTrainer implements Trainer {
 
   #warnOfParts({ batchSize, microBatch, wholeBytes, bytes, availableBytes }: BatchPlan): void {
     if (microBatch === batchSize || availableBytes === null) return;
-    const same = hasBatchNorms(this.#subnet.graph)
-      ? 'batch norms take their statistics from each part, so results differ a little from those of whole batches'
-      : 'the gradients are those of whole batches';
+    const same =
+      hasBatchNorms(this.#subnet.graph) && !this.#options.finetune.keepsStatistics
+        ? 'batch norms take their statistics from each part, so results differ a little from those of whole batches'
+        : 'the gradients are those of whole batches';
     const left = mebibytes(availableBytes);
     const still = bytes > availableBytes ? `; even so it may not fit into the ${left} that are left` : '';
     this.#options.listener.warning({

@@ -1,5 +1,6 @@
 /** What a config leaves open of training, settled by model and data. */
 import { describe, expect, test } from 'vitest';
+import { imagePlanes } from '../../../src/data/index.js';
 import {
   settleAugmentation,
   settleFinetune,
@@ -24,6 +25,7 @@ describe('how long is trained', () => {
     ['with labels', { macs: RESNET_20 }, 6, 16],
     ['few samples without labels: enough steps', { macs: RESNET_20, labelled: false, samples: 115 }, 30, 2],
     ['few samples with labels', { macs: RESNET_20, samples: 115 }, 6, 2],
+    ['so few that they would be learned by heart', { macs: RESNET_20, labelled: false, samples: 31 }, 10, 1],
     // 2.5e12 / (3 · 41e6 · 10,000) = 2.03 epochs of 157 steps.
     ['10,000 samples: two epochs', { macs: RESNET_20, samples: 10_000 }, 3, 106],
     ['a large network: a part of an epoch', { macs: 4e9, samples: 10_000 }, 1, 3],
@@ -104,9 +106,12 @@ describe('what samples go through', () => {
   test.each([
     ['labels', picture, { ...few, labelled: true }],
     ['many of them', picture, { ...few, samples: 1000 }],
+    ['a handful', picture, { ...few, samples: 7 }],
     ['what is no image', undefined, few],
     ['a spectrum', { ...picture, outer: 1, width: 10 }, few],
     ['a stack of maps', { ...picture, outer: 16 }, few],
+    ['rows of vectors', imagePlanes([128, 64], false), few],
+    ['one color', imagePlanes([1, 28, 28], true), few],
   ])('not with %s', (_name, planes, trained) => {
     expect(settle(planes, trained)).toBeUndefined();
   });

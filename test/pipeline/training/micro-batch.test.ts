@@ -72,7 +72,7 @@ const point = (epoch: number, loss: number) => ({
 });
 
 test('early stopping counts from the last prune step on, and goes on from its state', () => {
-  const stopping = new BestPoints(2);
+  const stopping = new BestPoints(2, 1000);
   stopping.restart(false);
   stopping.note(point(0, 1));
   expect(stopping.best).toBeUndefined();
@@ -81,13 +81,13 @@ test('early stopping counts from the last prune step on, and goes on from its st
     stopping.note(point(i + 1, loss));
   });
   expect(stopping.stopped).toBe(false);
-  const resumed = new BestPoints(2, stopping.state);
+  const resumed = new BestPoints(2, 1000, stopping.state);
   for (const each of [stopping, resumed]) {
     each.note(point(4, 2));
     expect(each.stopped).toBe(true);
     expect(each.best!.epoch).toBe(2);
   }
-  const never = new BestPoints(undefined);
+  const never = new BestPoints(undefined, 1000);
   never.restart(true);
   never.note(point(0, 1));
   never.note(point(1, 2));
