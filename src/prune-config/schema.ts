@@ -15,7 +15,7 @@ import {
 } from '../checks/index.js';
 import { algorithmSchema, mutatorSchema } from '../pruning/config/schema.js';
 import { type AlgorithmParameters, BUILT_IN_PARTS } from '../pruning/index.js';
-import { FinetuneInput } from './finetune-schema.js';
+import { FinetuneInput, HANDFUL } from './finetune-schema.js';
 
 /** Channels that values of the input may have. */
 const MOST_SCALES = 1024;
@@ -114,7 +114,7 @@ const configSchema = (parameters: AlgorithmParameters) =>
       allocation: Type.Enum(
         ['uniform', 'global', 'sensitivity'],
         about(
-          'How a `target` shares out the channels that go. `uniform`: every unit loses the same share; `global`: channels of all units are ranked together by importance; `sensitivity`: units are tried by themselves on samples, and channels go where the network loses least for what it saves. Default: `sensitivity` where there are 32 samples or more, and as long as trying is affordable; `uniform` with fewer; else `global`. Excludes `algorithm.target_pruning_ratio`.',
+          `How a \`target\` shares out the channels that go. \`uniform\`: every unit loses the same share; \`global\`: channels of all units are ranked together by importance; \`sensitivity\`: units are tried by themselves on samples, and channels go where the network loses least for what it saves. Default: \`sensitivity\` where there are ${HANDFUL} samples or more, and as long as trying is affordable; \`uniform\` with fewer; else \`global\`. Excludes \`algorithm.target_pruning_ratio\`.`,
         ),
       ),
       finetune: Type.Union(

@@ -16,6 +16,6 @@ export { RECIPES, type Recipe, type RecipeName } from './recipes.js';
 export { type Recovered, recover } from './recover.js';
 export { rankByLoss } from './selection.js';
 export { type Losses, measureLosses, measureSensitivities, type Readings, type Trial } from './sensitivity.js';
-export { type Block, partOf } from './sequence.js';
+export { type Block, partOf, samplesOf } from './sequence.js';
 export { settle } from './settle.js';
 export { sampleLayout, synthesizeSamples } from './synthesis/index.js';

@@ -3,7 +3,7 @@ import type { Graph, Node } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 import { MomentSums, Products, type Sums } from './moments.js';
 import { channelsPerGroup, choosePlaces, extentsOf, outputRows, placeExtents, placesFor, toColumns } from './rows.js';
-import { type Block, type Step, settleInSequence, type Values } from './sequence.js';
+import { type Block, type Step, samplesOf, settleInSequence, type Values } from './sequence.js';
 import { findSites, gainsOf, type Site } from './site.js';
 
 /** A layer that reads a unit's channels. */
@@ -49,7 +49,7 @@ export async function readUnits(
   { engine, signal }: ReadOptions,
 ): Promise<Map<string, readonly Reading[]>> {
   const products = new Products(engine);
-  const places = placesFor(blocks);
+  const places = placesFor(samplesOf(blocks));
   const sites = new Map(findSites(graph).map((site) => [site.node.name, site]));
   const steps = units.map((unit) =>
     unit.readers.flatMap((reader) => {

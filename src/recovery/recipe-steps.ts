@@ -5,7 +5,7 @@ import type { Products } from './moments.js';
 import type { Networks } from './networks.js';
 import type { Recipe } from './recipes.js';
 import { placesFor } from './rows.js';
-import type { Block, Step } from './sequence.js';
+import { type Block, type Step, samplesOf } from './sequence.js';
 import { findSharedSites, type SharedSites } from './shared-sites.js';
 import { findSites, type Site } from './site.js';
 import { type InputsOf, type Looked, RowBuffers, SiteReader } from './site-reader.js';
@@ -27,7 +27,8 @@ export class RecipeSteps {
     this.#products = products;
     this.#sites = recoverableSites(networks, changed);
     this.#shared = recoverableShared(networks, changed, this.#sites);
-    const all = { places: placesFor(blocks), samples: blocks.reduce((n, { samples }) => n + samples, 0) };
+    const samples = samplesOf(blocks);
+    const all = { places: placesFor(samples), samples };
     this.#looked = coarse ? sparser(all) : all;
   }
 

@@ -25,8 +25,7 @@ export interface Rows {
 }
 
 /** How many places of each sample are looked at: fewer where there are more samples (RECOVERY.md 1). */
-export function placesFor(blocks: readonly { readonly samples: number }[]): number {
-  const samples = blocks.reduce((n, block) => n + block.samples, 0);
+export function placesFor(samples: number): number {
   if (samples >= 500) return 64;
   return samples >= 100 ? 256 : 1024;
 }

@@ -17,6 +17,10 @@ export interface Block {
   readonly samples: number;
 }
 
+export function samplesOf(blocks: readonly Block[]): number {
+  return blocks.reduce((sum, { samples }) => sum + samples, 0);
+}
+
 /** Some samples of a block. */
 export function partOf({ feeds }: Block, from: number, samples: number): Block {
   const indices = Array.from({ length: samples }, (_, i) => from + i);

@@ -34,7 +34,8 @@ const READERS: Readonly<Record<string, (sketch: GraphSketch, x: string) => strin
   'channels twice': (s, x) => s.conv('b', s.op('Concat', [x, s.relu(x)], { axis: 1 }), 6, { pad: 0 }),
 };
 
-test.each(Object.keys(READERS))('channels that others tell are made up for: %s', async (kind) => {
+/** What is read of the first layer's unit. */
+async function read(kind: string) {
   const graph = redundant(READERS[kind]);
   const mutator = new ChannelMutator();
   mutator.prepareFromSupernet(graph);
@@ -43,6 +44,11 @@ test.each(Object.keys(READERS))('channels that others tell are made up for: %s',
   const readers = unit.channelUnit.inputRelated.filter(({ passThrough }) => !passThrough);
   const { name, numChannels } = unit;
   const readings = (await readUnits(graph, [{ name, numChannels, readers }], blocks, { engine })).get(name)!;
+  return { graph, mutator, name, numChannels, readings };
+}
+
+test.each(Object.keys(READERS))('channels that others tell are made up for: %s', async (kind) => {
+  const { graph, mutator, name, numChannels, readings } = await read(kind);
   const mask = Uint8Array.from({ length: numChannels }, (_, c) => 1 - (c % 2));
   mutator.restoreState({ [name]: [...mask] });
   const subnet = mutator.exportSubnet();
@@ -62,14 +68,8 @@ test.each(Object.keys(READERS))('channels that others tell are made up for: %s',
 });
 
 test('what had gone before is not stood for, whatever weights are left there', async () => {
-  const graph = redundant(READERS['a convolution']);
-  const mutator = new ChannelMutator();
-  mutator.prepareFromSupernet(graph);
-  const unit = mutator.mutableUnits.find(({ name }) => name.startsWith('a_'))!;
-  const blocks = blocksOf(graph, 5, 4, 16);
-  const readers = unit.channelUnit.inputRelated.filter(({ passThrough }) => !passThrough);
-  const { name, numChannels } = unit;
-  const [reading] = (await readUnits(graph, [{ name, numChannels, readers }], blocks, { engine })).get(name)!;
+  const { graph, mutator, name, numChannels, readings } = await read('a convolution');
+  const [reading] = readings;
   // Channels 0 and 1 are gone; 3 goes, which 2 tells.
   const before = Uint8Array.from({ length: numChannels }, (_, c) => (c < 2 ? 0 : 1));
   const mask = before.map((kept, c) => (c === 3 ? 0 : kept));

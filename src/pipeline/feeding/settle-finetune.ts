@@ -8,6 +8,7 @@ import {
   type Distillation,
   FEWEST_STEPS,
   type FinetuneConfig,
+  HANDFUL,
   MOST_EPOCHS,
   type PruneConfig,
 } from '../../prune-config/index.js';
@@ -71,7 +72,7 @@ export function settleFinetune(finetune: FinetuneConfig, trained: TrainedSamples
 }
 
 /**
- * Of sgd, on weights that least squares found. Statistics of few samples, mirrored and moved, are not those that the model meets: ResNet-20s lost
+ * Of sgd, on weights that least squares found. Statistics of few samples, mirrored and moved, are not those that the model meets: a ResNet-20 lost
  * four points by them alone. Where those that there are stay, gradients are steeper.
  */
 const RATES = { recovered: 0.003, kept: 0.0003 } as const;
@@ -100,19 +101,16 @@ export function settleLength(
 type Batches = Pick<FinetuneConfig, 'batch_size'>;
 type Samples = Pick<TrainedSamples, 'samples' | 'labelled'>;
 
-/** Fewer are learned by heart when they are gone through often: 7 images cost a network at 0.9 of its MACs two points. */
-const FEWEST_SAMPLES = 32;
-
-/** Few samples are gone through more often. */
+/** Few samples are gone through more often; a handful is not: 7 images cost a network at 0.9 of its MACs two points. */
 function defaultEpochs({ batch_size }: Batches, { samples, labelled }: Samples): number {
   if (labelled) return DEFAULT_EPOCHS.labelled;
-  if (samples < FEWEST_SAMPLES) return DEFAULT_EPOCHS.unlabelled;
+  if (samples < HANDFUL) return DEFAULT_EPOCHS.unlabelled;
   return Math.max(DEFAULT_EPOCHS.unlabelled, Math.ceil(FEWEST_STEPS / Math.ceil(samples / batch_size)));
 }
 
 /** Whether so few samples are learned from that they are gone through more often than others. */
 function isFew(batches: Batches, trained: Samples): boolean {
-  return !trained.labelled && defaultEpochs(batches, trained) > DEFAULT_EPOCHS.unlabelled;
+  return defaultEpochs(batches, trained) > DEFAULT_EPOCHS.unlabelled;
 }
 
 /** Images of fewer pixels a side, or of one color, may be spectra or boards, or rows of vectors. */

@@ -1,13 +1,23 @@
 import { graphCost } from '../../graph/cost.js';
 import { replaceConstants } from '../../graph/passes/replace-constants.js';
 import { lossesOf, type SensitivityCurve } from '../../pruning/index.js';
-import { type Block, type Losses, measureLosses, type Recipe, settle, type Trial } from '../../recovery/index.js';
+import {
+  type Block,
+  type Losses,
+  measureLosses,
+  type Recipe,
+  samplesOf,
+  settle,
+  type Trial,
+} from '../../recovery/index.js';
 import type { PlannedTarget } from './plan-target.js';
-import { firstOf, type SensitivityContext } from './sensitivities.js';
+import { countBelow, type SensitivityContext } from './sensitivities.js';
 
 type Curves = ReadonlyMap<string, SensitivityCurve>;
 
-export interface RefineContext extends SensitivityContext {
+export interface RefineContext extends Omit<SensitivityContext, 'blocks' | 'isFixed'> {
+  /** Samples, at most so many. */
+  blocks(most: number): Promise<readonly Block[]>;
   /** How weights are set before anything is measured. */
   readonly recipe: Recipe;
   plan(curves: Curves): Promise<PlannedTarget>;
@@ -20,8 +30,7 @@ const NARROWER = 0.75;
 const PASSES = { near: 2, far: 4 } as const;
 /** Divergences: as near, what units lose by themselves adds up well enough; and from here on it is far. */
 const [NEAREST, FAR] = [0.01, 0.1];
-/** Samples that it goes by, at most. */
-export const REFINED_BY = 128;
+const MOST_SAMPLES = 128;
 /** Weights that are set by fewer say little of what there is to come. */
 const FEWEST_SAMPLES = 64;
 /** Multiply-adds of a pass: fewer samples are taken to stay below, as long as there are enough. */
@@ -44,8 +53,9 @@ export async function refineWidths(
   first: PlannedTarget,
 ): Promise<PlannedTarget> {
   const { log, onProgress } = context;
-  const blocks = affordableBlocks(context);
-  if (blocks.length === 0) return first;
+  const affordable = affordableSamples(context);
+  const blocks = affordable < FEWEST_SAMPLES ? [] : await context.blocks(affordable);
+  if (samplesOf(blocks) < FEWEST_SAMPLES) return first;
   let planned = first;
   let best: { planned: PlannedTarget; loss: number } | undefined;
   const corrected = new Map(curves);
@@ -53,9 +63,8 @@ export async function refineWidths(
   let passes: number = PASSES.near;
   for (let pass = 0; pass < passes && !measured.has(keyOf(planned)); pass++) {
     measured.add(keyOf(planned));
-    const from = pass;
-    const found = await measureAround({ ...context, blocks }, planned.choices, (share) =>
-      onProgress((from + share) / PASSES.far),
+    const found = await measureAround(context, blocks, planned.choices, (share) =>
+      onProgress((pass + share) / PASSES.far),
     );
     if (!found) break;
     log(`widths of pass ${pass + 1}: ${found.loss.toPrecision(3)} from the original`);
@@ -78,11 +87,9 @@ export async function refineWidths(
 
 const keyOf = ({ choices }: PlannedTarget): string => Object.values(choices).join();
 
-function affordableBlocks({ graph, mutator, blocks, isFixed }: RefineContext): Block[] {
-  const all = blocks.reduce((n, block) => n + block.samples, 0);
+function affordableSamples({ graph, mutator }: RefineContext): number {
   const each = (mutator.mutableUnits.length + RUNS_TO_SETTLE) * graphCost(graph).macs;
-  const samples = Math.min(all, REFINED_BY, Math.floor(WANTED_MACS / each));
-  return samples < FEWEST_SAMPLES ? [] : firstOf(blocks, samples, isFixed);
+  return Math.min(MOST_SAMPLES, Math.floor(WANTED_MACS / each));
 }
 
 /** A unit made narrower yet. */
@@ -115,7 +122,8 @@ export function corrections({ loss: before, further }: Around, curves: Curves): 
 
 /** Prunes to these choices, sets the weights that are left, and tries each unit narrower. @returns undefined where that takes too long */
 async function measureAround(
-  { graph, mutator, blocks, readings, recipe, engine, signal }: RefineContext,
+  { graph, mutator, readings, recipe, engine, signal }: RefineContext,
+  blocks: readonly Block[],
   choices: PlannedTarget['choices'],
   onProgress: (share: number) => void,
 ): Promise<Around | undefined> {
@@ -130,10 +138,7 @@ async function measureAround(
     // Chosen before weights change: some criteria go by those.
     const narrower = mutator.mutableUnits.flatMap((unit) => {
       const { name, numChannels: channels, activatedChannels: from, currentMask: before } = unit;
-      const to = unit
-        .reachableCounts()
-        .filter((count) => count < from)
-        .reduce<number | undefined>((a, b) => (a !== undefined && nearer(a, b, NARROWER * from) ? a : b), undefined);
+      const to = countBelow(unit, from, NARROWER);
       if (to === undefined) return [];
       mutator.setChoices({ [name]: unit.choiceFor(to) });
       const mask = unit.currentMask;
@@ -162,8 +167,4 @@ async function measureAround(
     mutator.restoreState(masks);
     mutator.setWeights(weights);
   }
-}
-
-function nearer(a: number, b: number, wanted: number): boolean {
-  return Math.abs(a - wanted) <= Math.abs(b - wanted);
 }

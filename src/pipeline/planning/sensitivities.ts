@@ -2,7 +2,7 @@ import type { Engine } from '../../engine/index.js';
 import { graphCost } from '../../graph/cost.js';
 import type { Graph } from '../../graph/graph.js';
 import type { ChannelMutator, MutableChannelUnit, SensitivityCurve } from '../../pruning/index.js';
-import { type Block, measureSensitivities, partOf, type Reading, type Trial } from '../../recovery/index.js';
+import { type Block, measureSensitivities, partOf, type Reading, samplesOf, type Trial } from '../../recovery/index.js';
 
 /**
  * Shares of a unit's channels at which the network is tried; the first ones where it costs too much. More of them made no better widths:
@@ -64,8 +64,7 @@ export async function findSensitivities({
   ...options
 }: SensitivityContext): Promise<ReadonlyMap<string, SensitivityCurve> | undefined> {
   const units = mutator.mutableUnits;
-  const samples = blocks.reduce((n, block) => n + block.samples, 0);
-  const plan = planTrials(units.length, graphCost(graph).macs, samples);
+  const plan = planTrials(units.length, graphCost(graph).macs, samplesOf(blocks));
   if (!plan) return undefined;
   const counts = units.map((unit) => countsOf(unit, plan.shares));
   const masks = mutator.state;
@@ -79,13 +78,15 @@ export async function findSensitivities({
 
 /** The numbers of channels next to the shares that the unit may keep, ascending. */
 function countsOf(unit: MutableChannelUnit, shares: readonly number[]): number[] {
-  const reachable = unit.reachableCounts().filter((count) => count < unit.numChannels);
-  if (reachable.length === 0) return [];
-  const nearest = shares.map((share) => {
-    const wanted = share * unit.numChannels;
-    return reachable.reduce((a, b) => (Math.abs(b - wanted) < Math.abs(a - wanted) ? b : a));
-  });
-  return [...new Set(nearest)].sort((a, b) => a - b);
+  const counts = shares.flatMap((share) => countBelow(unit, unit.numChannels, share) ?? []);
+  return [...new Set(counts)].sort((a, b) => a - b);
+}
+
+/** The number of channels next to a share of so many that the unit may keep, and less than those; undefined where there is none. */
+export function countBelow(unit: MutableChannelUnit, channels: number, share: number): number | undefined {
+  const off = (count: number): number => Math.abs(count - share * channels);
+  const [first, ...others] = unit.reachableCounts().filter((count) => count < channels);
+  return others.reduce((best, count) => (off(count) < off(best) ? count : best), first);
 }
 
 function trialOf(mutator: ChannelMutator, unit: MutableChannelUnit, kept: number): Trial {
@@ -98,7 +99,7 @@ function trialOf(mutator: ChannelMutator, unit: MutableChannelUnit, kept: number
 }
 
 /** Of a model that takes its own number of samples only, whole blocks. */
-export function firstOf(blocks: readonly Block[], samples: number, isFixed: boolean): Block[] {
+function firstOf(blocks: readonly Block[], samples: number, isFixed: boolean): Block[] {
   let left = samples;
   return blocks.flatMap((block) => {
     const taken = Math.min(left, block.samples);

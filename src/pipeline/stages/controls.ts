@@ -4,6 +4,7 @@ import type { Tensor } from '../../graph/tensor.js';
 import type { ChannelMutator, PruneStep } from '../../pruning/index.js';
 import { freshWeights } from '../controls/fresh-weights.js';
 import { maskedMutator, randomMasks } from '../controls/random-channels.js';
+import type { SettledFinetune } from '../feeding/settle-finetune.js';
 import { fingerprintOf } from '../fingerprint.js';
 import { findRecord, keepRecord } from '../kept-record.js';
 import type { Score } from '../measuring/score.js';
@@ -76,7 +77,7 @@ const RUN: Readonly<Record<Control, Run>> = {
     if (!data?.finetune) return undefined;
     const mutator = maskedMutator(graph, config, algorithm.mutator.state);
     mutator.setWeights(freshWeights(graph, config.seed));
-    return train(job, evaluated, mutator, { leastRate: LEAST_RATE_FROM_SCRATCH }, onProgress);
+    return train(job, evaluated, mutator, { fromScratch: true }, onProgress);
   },
 };
 
@@ -85,8 +86,14 @@ interface Way {
   recover?(): Promise<ReadonlyMap<string, Tensor>>;
   /** Whether what training starts from may be what is measured. */
   readonly keepsStart?: boolean;
-  /** Of SGD. */
-  readonly leastRate?: number;
+  /** Whether weights, and statistics, know nothing yet. */
+  readonly fromScratch?: boolean;
+}
+
+function startingOver({ optimizer, ...finetune }: SettledFinetune): SettledFinetune {
+  const { type, learning_rate: rate } = optimizer;
+  const learning_rate = type === 'sgd' ? Math.max(rate, LEAST_RATE_FROM_SCRATCH) : rate;
+  return { ...finetune, optimizer: { ...optimizer, learning_rate }, keepsStatistics: false };
 }
 
 /** Trains what a mutator's masks leave as the delivered model was trained, after its last prune step. */
@@ -94,17 +101,14 @@ async function train(
   { spec, signal, listener }: Job,
   { engine, data, scorer, judge }: Evaluated,
   mutator: ChannelMutator,
-  { recover, keepsStart = false, leastRate = 0 }: Way,
+  { recover, keepsStart = false, fromScratch = false }: Way,
   onProgress: (share: number) => void,
 ): Promise<Score> {
   if (!data?.scored || !data.finetune) {
     if (recover) mutator.setWeights(await recover());
     return scorer.score(mutator.exportSubnet().graph, signal);
   }
-  const { optimizer } = data.finetune;
-  const faster = optimizer.type === 'sgd' ? { learning_rate: Math.max(optimizer.learning_rate, leastRate) } : {};
-  const own = leastRate > 0 ? { keepsStatistics: false } : {};
-  const finetune = { ...data.finetune, ...own, optimizer: { ...optimizer, ...faster } };
+  const finetune = fromScratch ? startingOver(data.finetune) : data.finetune;
   const trainer: SubnetTrainer = new SubnetTrainer({
     ...{ engine, mutator, data, scorer: judge, finetune, onProgress },
     seed: spec.config.seed,

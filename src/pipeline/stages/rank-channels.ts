@@ -1,13 +1,13 @@
 import type { Warning } from '../../contract.js';
-import type { PruneConfig } from '../../prune-config/index.js';
+import { HANDFUL, type PruneConfig } from '../../prune-config/index.js';
 import type { ChannelMutator, SensitivityCurve } from '../../pruning/index.js';
-import { type Block, isComparable, type Reading, rankByLoss, readUnits } from '../../recovery/index.js';
+import { type Block, isComparable, type Reading, rankByLoss, readUnits, samplesOf } from '../../recovery/index.js';
 import { Calibration } from '../feeding/calibration.js';
 import { fingerprintOf } from '../fingerprint.js';
 import { findRecord, keepRecord } from '../kept-record.js';
 import { type PlannedTarget, planTarget } from '../planning/plan-target.js';
 import { recipesFor } from '../planning/recipes.js';
-import { REFINED_BY, refineWidths } from '../planning/refined-widths.js';
+import { refineWidths } from '../planning/refined-widths.js';
 import { findSensitivities } from '../planning/sensitivities.js';
 import type { Measured } from './baseline.js';
 import { type Job, stage } from './stage.js';
@@ -123,9 +123,6 @@ function rankUnits(
   return losses;
 }
 
-/** What fewer samples tell of units is learned by heart: they find layers to lose nothing that make all the difference on others. */
-const FEWEST_SAMPLES = 32;
-
 type Curves = ReadonlyMap<string, SensitivityCurve>;
 
 /** @returns the choices planned before where units can't be told apart, or not in time */
@@ -144,8 +141,9 @@ async function planAnew(
   if (!isComparable(graph)) return keep('no output tells networks apart, as all are whole numbers');
   const planBy = (config: PruneConfig, sensitivities?: Curves): Promise<PlannedTarget> =>
     planTarget({ ...measured, graph, mutator, config, signal, ...(sensitivities && { sensitivities }) });
-  const samples = blocks.reduce((n, block) => n + block.samples, 0);
-  if (samples < FEWEST_SAMPLES && spec.config.allocation === undefined) {
+  const samples = samplesOf(blocks);
+  // On those, layers lose nothing that make all the difference on others.
+  if (samples < HANDFUL && spec.config.allocation === undefined) {
     listener.log(`widths are of one share: ${samples} samples tell too little of what units are worth`);
     return (await planBy({ ...spec.config, allocation: 'uniform' })).choices;
   }
@@ -164,7 +162,7 @@ async function planAnew(
   const refined = await refineWidths(
     {
       ...{ ...context, plan, recipe },
-      blocks: await calibration.blocks({ beside: graph, most: REFINED_BY }),
+      blocks: (most) => calibration.blocks({ beside: graph, most }),
       log: (text) => listener.log(text),
       onProgress: (share) => progress.within('pruning', (1 + share) / 2),
     },

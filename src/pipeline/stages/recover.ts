@@ -1,5 +1,5 @@
 import type { Tensor } from '../../graph/tensor.js';
-import { recover } from '../../recovery/index.js';
+import { recover, samplesOf } from '../../recovery/index.js';
 import type { RecoveryRow } from '../../report/unit-report.js';
 import { recipesFor } from '../planning/recipes.js';
 import type { Ranked } from './rank-channels.js';
@@ -35,7 +35,7 @@ export async function recoverSubnet(
   const networks = { original: graph, pruned: subnet.graph, kept: selection.kept.bind(selection) };
   const blocks = await calibration.blocks({ beside: subnet.graph, ...(isLast ? {} : { most: SAMPLES_BETWEEN }) });
   if (blocks.length === 0) return undefined;
-  const samples = blocks.reduce((n, block) => n + block.samples, 0);
+  const samples = samplesOf(blocks);
   const recipes = recipesFor(spec.config.recovery, graph, samples);
   const { recipe, constants, divergences, withoutOffset } = await recover(networks, blocks, {
     engine,

@@ -33,7 +33,8 @@ async function measured(samples = 64) {
   const lines: string[] = [];
   const planned: Record<string, number>[] = [];
   const context: RefineContext = {
-    ...{ engine, graph, mutator, blocks, readings, isFixed: false, recipe: RECIPES.least_squares },
+    ...{ engine, graph, mutator, readings, recipe: RECIPES.least_squares },
+    blocks: async () => blocks,
     signal: new AbortController().signal,
     onProgress: () => {},
     log: (text) => lines.push(text),
@@ -43,7 +44,7 @@ async function measured(samples = 64) {
       return { plan, choices: plan.choices };
     },
   };
-  const curves = (await findSensitivities(context))!;
+  const curves = (await findSensitivities({ ...context, blocks, isFixed: false }))!;
   return { context, curves, lines, planned };
 }
 
