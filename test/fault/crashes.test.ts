@@ -6,32 +6,20 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { WorkerReport } from '../../src/jobs/messages.js';
-import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
-import { collectReports, type Reports } from '../contracts/reports.js';
-import { compiled, createFixture, type Fixture, jobOf } from '../workers/worker-fixture.js';
+import { compiled, jobOf, useWorker } from '../workers/worker-fixture.js';
 
 describe('the process of a job that dies', () => {
-  let fixture: Fixture;
-  let open: OpenQueue;
-  let reports: Reports;
+  const worker = useWorker();
 
   beforeEach(async () => {
-    fixture = createFixture();
-    open = openMemoryQueue({ onError: (error) => fixture.logged.push({ msg: error.message }) });
-    reports = collectReports(open.queue);
-    await fixture.start(open);
-  });
-
-  afterEach(async () => {
-    await fixture.dispose();
-    await open.queue.close();
+    await worker.fixture.start(worker.open);
   });
 
   test('midway is started again and goes on from the checkpoint', async () => {
     const job = jobOf(['work', 'work', 'die-once', 'work']);
-    await open.queue.enqueue(job);
-    expect(await reports.ending(job.job_id)).toMatchObject({ attempt: 2, outcome: { status: 'succeeded' } });
-    const told = reports.ofJob(job.job_id);
+    await worker.open.queue.enqueue(job);
+    expect(await worker.reports.ending(job.job_id)).toMatchObject({ attempt: 2, outcome: { status: 'succeeded' } });
+    const told = worker.reports.ofJob(job.job_id);
     expect(told).toContainEqual(expect.objectContaining({ type: 'warning', message: '2 of 4 steps were run here' }));
     const log = { type: 'log', attempt: 1, message: expect.stringContaining('it was ended by SIGKILL') };
     expect(told).toContainEqual(expect.objectContaining(log));
@@ -42,7 +30,7 @@ describe('the process of a job that dies', () => {
     ['exit', 'it exited with code 3 and no result'],
   ] as const)('each time (%s) has been started three times without a new checkpoint', async (step, words) => {
     const job = jobOf(['print', step]);
-    await open.queue.enqueue(job);
+    await worker.open.queue.enqueue(job);
     const error = {
       code: 'WORKER_CRASHED',
       phase: 'pruning',
@@ -50,13 +38,13 @@ describe('the process of a job that dies', () => {
       message: expect.stringContaining(words),
     };
     // The first start came to a checkpoint, after 'print'.
-    expect(await reports.ending(job.job_id)).toMatchObject({ type: 'failed', attempt: 4, error });
+    expect(await worker.reports.ending(job.job_id)).toMatchObject({ type: 'failed', attempt: 4, error });
   });
 
   test('tells the last lines that it printed', async () => {
     const job = jobOf(['print-and-die']);
-    await open.queue.enqueue(job);
-    const ending = (await reports.ending(job.job_id)) as Extract<WorkerReport, { type: 'failed' }>;
+    await worker.open.queue.enqueue(job);
+    const ending = (await worker.reports.ending(job.job_id)) as Extract<WorkerReport, { type: 'failed' }>;
     expect(ending).toMatchObject({ attempt: 3, error: { code: 'WORKER_CRASHED', retryable: false } });
     expect(ending.error.message).toMatch(/in each of 3 starts without a new checkpoint.*its last lines:\n/);
     expect(ending.error.message).toMatch(/\nline 29\nline 30$/);
@@ -65,16 +53,16 @@ describe('the process of a job that dies', () => {
 
   test('between checkpoints is started again however often it is, as long as there are new ones', async () => {
     const job = jobOf(['die-once', 'work', 'die-twice', 'work', 'die-twice', 'work']);
-    await open.queue.enqueue(job);
-    expect(await reports.ending(job.job_id)).toMatchObject({ attempt: 6, outcome: { status: 'succeeded' } });
+    await worker.open.queue.enqueue(job);
+    expect(await worker.reports.ending(job.job_id)).toMatchObject({ attempt: 6, outcome: { status: 'succeeded' } });
   });
 
   test('does not disturb the next job', async () => {
     const [bad, good] = [jobOf(['die']), jobOf(['work'])];
-    await open.queue.enqueue(bad);
-    await open.queue.enqueue(good);
-    expect(await reports.ending(good.job_id)).toMatchObject({ outcome: { status: 'succeeded' } });
-    expect(await reports.ending(bad.job_id)).toMatchObject({ error: { code: 'WORKER_CRASHED' } });
+    await worker.open.queue.enqueue(bad);
+    await worker.open.queue.enqueue(good);
+    expect(await worker.reports.ending(good.job_id)).toMatchObject({ outcome: { status: 'succeeded' } });
+    expect(await worker.reports.ending(bad.job_id)).toMatchObject({ error: { code: 'WORKER_CRASHED' } });
   });
 });
 

@@ -1,39 +1,26 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
-import { collectReports } from '../contracts/reports.js';
-import { createFixture, type Fixture, jobOf } from '../workers/worker-fixture.js';
+import { expect, test } from 'vitest';
+import { createFixture, jobOf, useWorker } from '../workers/worker-fixture.js';
 
-let fixture: Fixture;
-let open: OpenQueue;
-
-beforeEach(() => {
-  fixture = createFixture();
-  open = openMemoryQueue({ onError: (error) => fixture.logged.push({ msg: error.message }) });
-});
+const worker = useWorker();
 
 const archive = { unpackedBytes: 1000, compressionRatio: 3, entries: 2 };
 const datasetArchive = { unpackedBytes: 5000, compressionRatio: 3, entries: 20 };
 const start = (inspectionDeadlineMs: number) =>
-  fixture.start(open, {
+  worker.fixture.start(worker.open, {
     limits: { inspectionDeadlineMs, inspectionMemoryBytes: 200 * 2 ** 20, archive, datasetArchive },
   });
 
-afterEach(async () => {
-  await fixture.dispose();
-  await open.queue.close();
-});
-
-const inspect = (kind: 'model' | 'dataset', name: string) => open.queue.inspect(kind, { blob: 'b', name, sha256: '0' });
+const inspect = (kind: 'model' | 'dataset', name: string) =>
+  worker.open.queue.inspect(kind, { blob: 'b', name, sha256: '0' });
 
 test('an upload is read by a child while a job runs', async () => {
   await start(30_000);
-  const reports = collectReports(open.queue);
   const job = jobOf(['hang']);
-  await open.queue.enqueue(job);
-  await reports.until(({ type }) => type === 'log');
+  await worker.open.queue.enqueue(job);
+  await worker.reports.until(({ type }) => type === 'log');
   expect(await inspect('model', 'good.zip')).toEqual({ format: 'onnx' });
-  await open.queue.cancel(job.job_id);
-  await reports.ending(job.job_id);
+  await worker.open.queue.cancel(job.job_id);
+  await worker.reports.ending(job.job_id);
 });
 
 test('the reader is told what an upload may unpack to', async () => {
@@ -50,7 +37,7 @@ test("the reader's own verdict comes back with code and fields", async () => {
 
 test('what records keep of a model is clipped', async () => {
   await start(30_000);
-  const found = await open.queue.inspect('model', { blob: 'b', name: 'long.zip', sha256: '0' });
+  const found = await worker.open.queue.inspect('model', { blob: 'b', name: 'long.zip', sha256: '0' });
   expect([found.name.length, found.warnings.length, found.warnings[0].message.length]).toEqual([1024, 200, 2000]);
 });
 
@@ -101,7 +88,7 @@ test.each(['warn', 'error'])(
   'with LOG_LEVEL %s a reader that stumbles is told to the sender, and to the log with its stack',
   async (level) => {
     const quiet = createFixture(level);
-    await quiet.start(open);
+    await quiet.start(worker.open);
     await expect(inspect('model', 'bug.zip')).rejects.toMatchObject({
       code: 'MODEL_INVALID',
       message: expect.stringMatching(

@@ -1,29 +1,14 @@
 /** Children that do not keep to the protocol: an attempt that failed, never a worker that did. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
-import { collectReports, type Reports } from '../contracts/reports.js';
+import { describe, expect, test } from 'vitest';
 import type { Step } from '../workers/stand-in-child.js';
-import { createFixture, type Fixture, jobOf } from '../workers/worker-fixture.js';
+import { jobOf, useWorker } from '../workers/worker-fixture.js';
 
-let fixture: Fixture;
-let open: OpenQueue;
-let reports: Reports;
-
-beforeEach(() => {
-  fixture = createFixture();
-  open = openMemoryQueue({ onError: (error) => fixture.logged.push({ msg: error.message }) });
-  reports = collectReports(open.queue);
-});
-
-afterEach(async () => {
-  await fixture.dispose();
-  await open.queue.close();
-});
+const worker = useWorker();
 
 const run = async (...steps: Step[]) => {
   const job = jobOf(steps);
-  await open.queue.enqueue(job);
-  return { job, ending: await reports.ending(job.job_id) };
+  await worker.open.queue.enqueue(job);
+  return { job, ending: await worker.reports.ending(job.job_id) };
 };
 
 describe('a child that sends', () => {
@@ -35,7 +20,7 @@ describe('a child that sends', () => {
     ['half-a-line', /it exited with code 0 and no result/],
     ['false-result', /it exited with code 1 and no result/],
   ])('%s has failed, and the worker goes on', async (step, why) => {
-    await fixture.start(open);
+    await worker.fixture.start(worker.open);
     const { ending } = await run(step);
     expect(ending).toMatchObject({ type: 'failed', attempt: 3, error: { code: 'WORKER_CRASHED' } });
     expect(ending.type === 'failed' && ending.error.message).toMatch(why);
@@ -44,16 +29,16 @@ describe('a child that sends', () => {
 });
 
 test('warnings of any length and number are clipped, and the job succeeds', async () => {
-  await fixture.start(open);
+  await worker.fixture.start(worker.open);
   const { job, ending } = await run('long-warnings', 'long-fields');
   expect(ending).toMatchObject({ type: 'finished', outcome: { status: 'succeeded' } });
   const warnings = ending.type === 'finished' ? ending.outcome.warnings : [];
   expect([warnings.length, warnings[0].message.length]).toEqual([200, 2000]);
   const log = { type: 'log', fields: { left_out: 'fields of 100011 characters' } };
-  expect(reports.ofJob(job.job_id)).toContainEqual(expect.objectContaining(log));
+  expect(worker.reports.ofJob(job.job_id)).toContainEqual(expect.objectContaining(log));
 });
 
 test('a child that asks for more memory than there is ends with OUT_OF_MEMORY', async () => {
-  await fixture.start(open);
+  await worker.fixture.start(worker.open);
   expect((await run('allocate-at-once')).ending).toMatchObject({ attempt: 1, error: { code: 'OUT_OF_MEMORY' } });
 });

@@ -1,39 +1,27 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { buildResidualNet, saveLayersModel } from '../../examples/residual-net.js';
 import { drawShapes, SHAPE_CLASSES, SHAPE_SIZE } from '../../examples/shapes.js';
 import { writeNpz } from '../../examples/write-npz.js';
 import type { JobMessage, WorkerReport } from '../../src/jobs/messages.js';
 import { resolveConfig } from '../../src/prune-config/index.js';
-import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
-import { collectReports, type Reports } from '../contracts/reports.js';
-import { compiled, createFixture, type Fixture } from '../workers/worker-fixture.js';
+import { compiled, useWorker } from '../workers/worker-fixture.js';
 
-let fixture: Fixture;
-let open: OpenQueue;
-let reports: Reports;
+const worker = useWorker();
 
 beforeEach(async () => {
-  fixture = createFixture();
-  open = openMemoryQueue({ onError: (error) => fixture.logged.push({ msg: error.message }) });
-  reports = collectReports(open.queue);
   await saveLayersModel(
     buildResidualNet([SHAPE_SIZE, SHAPE_SIZE, 1], SHAPE_CLASSES.length),
-    join(fixture.dataDir, 'model'),
+    join(worker.fixture.dataDir, 'model'),
   );
   const { x, y } = drawShapes(320, 7);
-  await writeNpz(join(fixture.dataDir, 'data.npz'), { x_train: x, y_train: y });
-  await fixture.start(open, {
+  await writeNpz(join(worker.fixture.dataDir, 'data.npz'), { x_train: x, y_train: y });
+  await worker.fixture.start(worker.open, {
     children: { job: compiled('workers/job-child.js'), inspect: compiled('workers/inspect-child.js') },
     limits: { jobMemoryBytes: 2 ** 31 },
   });
-});
-
-afterEach(async () => {
-  await fixture.dispose();
-  await open.queue.close();
 });
 
 const job = (epochs: number): JobMessage => {
@@ -58,18 +46,18 @@ const finished = (report: WorkerReport) => {
 
 test('a job that is killed after its first epoch ends with the weights of one that was not disturbed', async () => {
   const [disturbed, undisturbed] = [job(12), job(12)];
-  const firstEpoch = reports.until(
+  const firstEpoch = worker.reports.until(
     (report) => report.job_id === disturbed.job_id && report.type === 'metric' && report.epoch === 1,
   );
-  await open.queue.enqueue(disturbed);
-  const early = await Promise.race([firstEpoch, reports.ending(disturbed.job_id)]);
+  await worker.open.queue.enqueue(disturbed);
+  const early = await Promise.race([firstEpoch, worker.reports.ending(disturbed.job_id)]);
   expect(early).toMatchObject({ type: 'metric' });
-  const { child } = fixture.logged.find(({ msg }) => msg === 'job started') as unknown as { child: number };
+  const { child } = worker.fixture.logged.find(({ msg }) => msg === 'job started') as unknown as { child: number };
   process.kill(child, 'SIGKILL');
-  const resumed = await reports.ending(disturbed.job_id);
+  const resumed = await worker.reports.ending(disturbed.job_id);
   expect(resumed.attempt).toBe(2);
-  await open.queue.enqueue(undisturbed);
-  const [one, other] = [finished(resumed), finished(await reports.ending(undisturbed.job_id))];
+  await worker.open.queue.enqueue(undisturbed);
+  const [one, other] = [finished(resumed), finished(await worker.reports.ending(undisturbed.job_id))];
   const modelOf = ({ artifacts }: typeof one) => artifacts.find(({ name }) => name.startsWith('model'));
   expect(weightsOf(disturbed.job_id, 2, modelOf(one)?.name)).toEqual(
     weightsOf(undisturbed.job_id, 1, modelOf(other)?.name),
@@ -78,7 +66,7 @@ test('a job that is killed after its first epoch ends with the weights of one th
 }, 120_000);
 
 const weightsOf = (jobId: string, attempt: number, name = ''): Buffer => {
-  const zip = readFileSync(join(fixture.dataDir, 'jobs', jobId, 'attempts', String(attempt), name));
+  const zip = readFileSync(join(worker.fixture.dataDir, 'jobs', jobId, 'attempts', String(attempt), name));
   expect(zip.length).toBeGreaterThan(1000);
   return zip;
 };
@@ -86,18 +74,21 @@ const weightsOf = (jobId: string, attempt: number, name = ''): Buffer => {
 test('a canceled job stops within its grace time', async () => {
   // Long enough not to end by itself before the cancel reaches it.
   const message = job(10_000);
-  await open.queue.enqueue(message);
-  await reports.until(({ type }) => type === 'metric');
-  expect(await open.queue.cancel(message.job_id)).toBe('signaled');
-  expect(await reports.ending(message.job_id)).toMatchObject({ type: 'finished', outcome: { status: 'canceled' } });
+  await worker.open.queue.enqueue(message);
+  await worker.reports.until(({ type }) => type === 'metric');
+  expect(await worker.open.queue.cancel(message.job_id)).toBe('signaled');
+  expect(await worker.reports.ending(message.job_id)).toMatchObject({
+    type: 'finished',
+    outcome: { status: 'canceled' },
+  });
 });
 
 test('uploads are inspected in a child, and garbage is said to be garbage', async () => {
   const inspect = (kind: 'model' | 'dataset', blob: string, name: string) =>
-    open.queue.inspect(kind, { blob, name, sha256: '0' });
+    worker.open.queue.inspect(kind, { blob, name, sha256: '0' });
   expect(await inspect('model', 'model', 'model.json')).toMatchObject({ format: 'tfjs-layers' });
   expect(await inspect('dataset', 'data.npz', 'data.npz')).toMatchObject({ kind: 'npz', num_classes: 10 });
-  writeFileSync(join(fixture.dataDir, 'garbage'), 'this is no model at all');
+  writeFileSync(join(worker.fixture.dataDir, 'garbage'), 'this is no model at all');
   await expect(inspect('model', 'garbage', 'model.zip')).rejects.toMatchObject({ status: 422 });
   await expect(inspect('dataset', 'garbage', 'data.npz')).rejects.toMatchObject({ status: 422 });
 });

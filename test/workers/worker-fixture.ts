@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { ulid } from 'ulid';
-import { expect } from 'vitest';
+import { afterEach, beforeEach, expect } from 'vitest';
 import { readConfig } from '../../src/config.js';
 import type { JobMessage } from '../../src/jobs/messages.js';
-import type { OpenQueue } from '../../src/queue/index.js';
+import { type OpenQueue, openMemoryQueue } from '../../src/queue/index.js';
 import { type RunningWorker, startWorker, type WorkerOptions } from '../../workers/supervisor.js';
-import { messageOf } from '../contracts/reports.js';
+import { collectReports, messageOf, type Reports } from '../contracts/reports.js';
 import type { Step } from './stand-in-child.js';
 
 /** Test modules that run as processes are compiled with the rest, before the tests. */
@@ -95,4 +95,25 @@ export function childrenOf(parent: number): string[] {
         return [];
       }
     });
+}
+
+interface WorkerBench {
+  fixture: Fixture;
+  open: OpenQueue;
+  reports: Reports;
+}
+
+/** A fixture, a queue in memory, and what is reported on it: anew for each test of the file, and closed after it. */
+export function useWorker(): Readonly<WorkerBench> {
+  const bench = {} as WorkerBench;
+  beforeEach(() => {
+    const fixture = createFixture();
+    const open = openMemoryQueue({ onError: (error) => fixture.logged.push({ msg: error.message }) });
+    Object.assign(bench, { fixture, open, reports: collectReports(open.queue) });
+  });
+  afterEach(async () => {
+    await bench.fixture.dispose();
+    await bench.open.queue.close();
+  });
+  return bench;
 }
