@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openMemoryQueue, openRedisQueue, openRedisTransport } from '../../src/queue/index.js';
 import { openMemoryTransport } from '../../src/queue/memory-queue.js';
 import { queueContract } from './queue.js';
@@ -22,4 +22,32 @@ describeRedis('over Redis', () => {
 
   describe('a work queue', () => workQueueContract((onError) => openRedisTransport(fresh(onError))));
   describe('the queue of jobs', () => queueContract((onError) => openRedisQueue(fresh(onError))));
+
+  test('a handler that asks for cancels while connections break is answered, and its run is not used up', async () => {
+    const transport = openRedisTransport(fresh(() => {}));
+    const queue = transport.queue<{ n: number }, object, string>({ name: 'asked', attempts: 1, mostLosses: 0, keepS: 60 });
+    const endings: unknown[] = [];
+    const subscription = queue.listen({ outcome: (_id, outcome) => endings.push(outcome) });
+    await subscription.open;
+    await queue.enqueue('a', { n: 1 });
+    const consumer = queue.take(
+      async ({ isCanceled }) => {
+        const answers: boolean[] = [];
+        for (let broken = 0; broken < 5; broken++) {
+          redis.command('client', 'kill', 'type', 'normal');
+          for (let tick = 0; tick < 10; tick++) {
+            await new Promise((later) => setTimeout(later, 2));
+            answers.push(await isCanceled());
+          }
+        }
+        return String(answers.includes(true));
+      },
+      { concurrency: 1, leaseMs: 20_000 },
+    );
+    await expect.poll(() => endings, { timeout: 20_000 }).toEqual([{ ending: 'false' }]);
+    await consumer.close();
+    await subscription.close();
+    await queue.close();
+    await transport.close();
+  });
 });

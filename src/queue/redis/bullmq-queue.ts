@@ -1,7 +1,7 @@
 import {
   type BackendClasses,
   type ConnectionOptions,
-  type Job,
+  Job,
   type Processor,
   type QueueEvents,
   type RedisQueueBackend,
@@ -94,7 +94,8 @@ export function openBullmqQueue<Payload extends object, Report extends object, E
           id,
           payload: payloadOf(job),
           report: (report) => job.updateProgress(report),
-          isCanceled: async () => (await queue.getJob(id))?.data.canceled ?? false,
+          // By the worker's own connection, which waits: a handler that throws for a moment's gap has used up a run.
+          isCanceled: async () => (await Job.fromId<Stored>(worker, id))?.data.canceled ?? false,
         });
         if (ending !== undefined) return ending;
         await job.moveToWait(token);
