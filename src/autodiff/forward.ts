@@ -2,6 +2,7 @@ import { EspalierError } from '../errors.js';
 import { type Graph, getSpec, type Node } from '../graph/graph.js';
 import { decompose } from '../graph/passes/decompose.js';
 import { ancestors } from './ancestors.js';
+import { normsInFilters } from './norms-in-filters.js';
 import { notTrainable } from './not-trainable.js';
 import { GRADIENT_RULES } from './rules/index.js';
 import type { StepBuilder } from './step-builder.js';
@@ -42,7 +43,8 @@ export function runForward(
   targets: readonly string[],
   learned: readonly string[] = [],
 ): Forward {
-  const spelled = decompose(graph, (op) => GRADIENT_RULES.has(op) || TRAINING_FORMS.has(op));
+  const whole = decompose(graph, (op) => GRADIENT_RULES.has(op) || TRAINING_FORMS.has(op));
+  const spelled = normsInFilters(whole, targets);
   const pass = new ForwardPass(b, spelled);
   for (const id of learned) pass.tracked.add(id);
   for (const node of ancestors(spelled, targets)) pass.run(node);

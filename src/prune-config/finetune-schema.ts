@@ -13,8 +13,11 @@ export const DEFAULT_EPOCHS = { labelled: 6, unlabelled: 10 } as const;
 /** Fewer samples than this are learned by heart: what they say of units, and what is trained by them often, holds for no others. */
 export const HANDFUL = 32;
 
-/** Steps that unlabelled samples are enough for, however few they are: more epochs of them. */
-export const FEWEST_STEPS = 60;
+/** Steps that unlabelled samples are enough for, however few they are: an epoch goes through them several times. */
+export const FEWEST_STEPS = 120;
+
+/** As `settle-finetune.ts` has it: of batches as long as the default's. */
+const FEW = `from ${HANDFUL} to some 700, by the batches`;
 
 const LOSS =
   '`auto` goes by the output and its labels, and the report says which it took. `cross_entropy` takes one class a sample, or one a pixel; `binary_cross_entropy` labels of 0 and 1, also several; the others numbers.';
@@ -28,11 +31,17 @@ const share = (description: string, fallback?: number, say: typeof about = about
 
 const Optimizer = OptionalFields(
   {
-    type: Type.Enum(['sgd', 'adam', 'adamw', 'rmsprop'], { default: 'sgd' }),
+    type: Type.Enum(
+      ['sgd', 'adam', 'adamw', 'rmsprop'],
+      aboutDependent(
+        `\`adam\` at 0.0003 where no field of \`optimizer\` is named and few samples without labels (${FEW}) train what least squares recovered; batch norms keep their statistics then.`,
+        'sgd',
+      ),
+    ),
     learning_rate: Type.Number({
       exclusiveMinimum: 0,
       maximum: 1000,
-      description: `Default 0.01 for \`sgd\`; after recovery by least squares, which larger steps destroy, 0.003, or 0.0003 where few samples without labels (from ${HANDFUL} to some 320, by the batches) train a model with batch norms, which keep their statistics then. Else 0.001.`,
+      description: `Default 0.01 for \`sgd\`; after recovery by least squares, which larger steps destroy, 0.003. Else 0.001.`,
     }),
     momentum: share('`sgd` (default 0.9) and `rmsprop` (default 0).'),
     beta1: share('`adam` and `adamw`.', 0.9, aboutDependent),
@@ -97,7 +106,7 @@ const Augmentation = OptionalFields(
     }),
   },
   about(
-    `Changes that training samples go through, drawn anew in every epoch. Default: pictures (three colors, 16 pixels a side or more) without labels, where they are few (from ${HANDFUL} to some 320, by the batches), are mirrored, and cropped by an eighth of their sides; else none.`,
+    `Changes that training samples go through, drawn anew in every epoch. Default: pictures (three colors, 16 pixels a side or more) without labels, where they are few (${FEW}), are mirrored, and cropped by an eighth of their sides; else none.`,
   ),
 );
 
@@ -115,7 +124,7 @@ export const FinetuneInput = OptionalFields({
   budget: Type.Number({
     exclusiveMinimum: 0,
     maximum: 1e21,
-    description: `What training may cost where \`epochs\` is absent, in multiply-adds: three forward passes (one, and two backwards) of the unpruned model for each sample of each step; what is learned from, and samples that are held out, cost nothing. Where that is no whole number of epochs, each of them is shortened alike; several prune steps have the whole epochs that they need. Default ${DEFAULT_BUDGET}, and at most ${DEFAULT_EPOCHS.labelled} epochs with labels; without, ${DEFAULT_EPOCHS.unlabelled}, or of ${HANDFUL} samples and more as many as make ${FEWEST_STEPS} steps.`,
+    description: `What training may cost where \`epochs\` is absent, in multiply-adds: three forward passes (one, and two backwards) of the unpruned model for each sample of each step; what is learned from, and samples that are held out, cost nothing. Where that is no whole number of epochs, each of them is shortened alike; several prune steps have the whole epochs that they need. Default ${DEFAULT_BUDGET}, and at most ${DEFAULT_EPOCHS.labelled} epochs with labels; without, ${DEFAULT_EPOCHS.unlabelled}, of ${FEWEST_STEPS} steps together where there are few samples (${FEW}), which are gone through several times in each then.`,
   }),
   batch_size: Type.Integer({
     minimum: 1,

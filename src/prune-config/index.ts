@@ -4,6 +4,7 @@ export { type ConfigFault, checkConfigAgainstModel } from './check-model.js';
 export { DEFAULT_BUDGET, DEFAULT_EPOCHS, FEWEST_STEPS, HANDFUL, MOST_EPOCHS } from './finetune-schema.js';
 export type { DatasetInspection, ModelInspection, TensorInfo } from './inspection.js';
 export { resolveConfig } from './resolve.js';
+export { optimizerAfterSolving } from './resolve-finetune.js';
 export type {
   AugmentationConfig,
   Distillation,

@@ -8,12 +8,13 @@ const DEFAULTS = withDefaults(FinetuneInput, {}) as FilledFinetune;
 
 /**
  * Fills in the defaults of the schema and those that go by other fields, and reports fields that don't go together. What only
- * the data tell (`epochs` by `budget`, `distillation`) stays open.
+ * the data tell (`epochs` by `budget`, `distillation`, after least squares an optimizer of which nothing is named) stays open.
  * @param solved whether weights are set by least squares before they are trained
  */
 export function resolveFinetune(input: FinetuneInput, solved: boolean, report: Report): FinetuneConfig {
   const filled = withDefaults(FinetuneInput, input) as FilledFinetune;
-  const { epochs, loss, heads, huber_delta, optimizer, schedule } = filled;
+  const { optimizer, schedule, ...open } = filled;
+  const { epochs, loss, heads, huber_delta } = open;
   // As an echoed config has it, the default goes with any loss.
   if (
     huber_delta !== DEFAULTS.huber_delta &&
@@ -21,9 +22,11 @@ export function resolveFinetune(input: FinetuneInput, solved: boolean, report: R
   ) {
     report('/finetune/huber_delta', 'is of the loss "huber", which nothing here learns by');
   }
+  const named = input.optimizer ?? {};
+  const isSettledLater = solved && Object.keys(named).length === 0;
   return {
-    ...filled,
-    optimizer: resolveOptimizer(optimizer, input.optimizer ?? {}, solved, report),
+    ...open,
+    ...(!isSettledLater && { optimizer: resolveOptimizer(optimizer, named, solved, report) }),
     schedule: resolveSchedule(schedule, input.schedule ?? {}, epochs, report),
   };
 }
@@ -45,10 +48,15 @@ const USUAL: Readonly<Record<OptimizerConfig['type'], Usual>> = {
   rmsprop: { learning_rate: 0.001, weight_decay: 0, momentum: 0 },
 };
 
-/** A step of 0.01 destroys in no time what least squares found; how long one may be the data say. */
-const AFTER_SOLVING: { readonly [T in OptimizerConfig['type']]?: Partial<Record<keyof Usual, number | undefined>> } = {
-  sgd: { learning_rate: undefined, weight_decay: 5e-4 },
+/** A step of 0.01 destroys in no time what least squares found. */
+const AFTER_SOLVING: { readonly [T in OptimizerConfig['type']]?: Partial<Usual> } = {
+  sgd: { learning_rate: 0.003, weight_decay: 5e-4 },
 };
+
+/** An optimizer, after least squares, of which only this is named. */
+export function optimizerAfterSolving(named: Partial<FilledFinetune['optimizer']>): OptimizerConfig {
+  return resolveOptimizer({ ...DEFAULTS.optimizer, ...named }, named, true, () => {});
+}
 
 function resolveOptimizer(
   { type, ...filled }: FilledFinetune['optimizer'],
@@ -60,8 +68,7 @@ function resolveOptimizer(
   for (const field of Object.keys(given).filter(isOthers)) report(`/finetune/optimizer/${field}`, `"${type}" has none`);
   const fields = { ...USUAL[type], ...(solved ? AFTER_SOLVING[type] : {}), ...filled };
   const names = ['learning_rate', ...OWN[type], 'weight_decay'] as (keyof typeof fields)[];
-  const known = names.filter((name) => fields[name] !== undefined);
-  return { type, ...Object.fromEntries(known.map((name) => [name, fields[name]])) } as OptimizerConfig;
+  return { type, ...Object.fromEntries(names.map((name) => [name, fields[name]])) } as OptimizerConfig;
 }
 
 function resolveSchedule(

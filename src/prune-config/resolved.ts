@@ -41,12 +41,12 @@ export type Distillation = Exclude<NonNullable<FilledFinetune['distillation']>, 
 
 /** `epochs` and `distillation` are absent where the data settle them. */
 export interface FinetuneConfig extends Omit<FilledFinetune, 'optimizer' | 'schedule'> {
-  readonly optimizer: OptimizerConfig;
+  /** Absent where the data settle it. */
+  readonly optimizer?: OptimizerConfig;
   readonly schedule: ScheduleConfig;
 }
 
-/** `learning_rate` is absent where the data settle it. */
-export type OptimizerConfig = { readonly learning_rate?: number; readonly weight_decay: number } & (
+export type OptimizerConfig = { readonly learning_rate: number; readonly weight_decay: number } & (
   | { readonly type: 'sgd'; readonly momentum: number }
   | { readonly type: 'adam' | 'adamw'; readonly beta1: number; readonly beta2: number; readonly epsilon: number }
   | { readonly type: 'rmsprop'; readonly rho: number; readonly momentum: number; readonly epsilon: number }

@@ -95,12 +95,14 @@ export interface TrainingSummary {
     readonly labels: string;
     readonly distilled: boolean;
   }[];
-  /** A part of one where a budget ends within it. */
+  /** Times that the samples are gone through: a part of one where a budget ends within it. */
   readonly epochs: number;
   /** Fewer where it stopped early. */
   readonly epochs_trained: number;
   /** Optimizer steps that were made. */
   readonly steps: number;
+  /** As named, or as the data settled it. */
+  readonly optimizer: { readonly type: string; readonly learning_rate: number };
   /** Multiply-adds that the epochs follow from; absent where epochs were named. */
   readonly budget?: number;
   /** With early stopping: the epoch whose weights are delivered, from 0. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createTrainingStep, type TrainingOptions } from '../../src/autodiff/index.js';
+import { createEvaluationStep, createTrainingStep, type TrainingOptions } from '../../src/autodiff/index.js';
 import { GraphBuilder } from '../../src/graph/builder.js';
 import { evaluateGraph } from '../../src/graph/evaluate.js';
 import { type Graph, getSpec } from '../../src/graph/graph.js';
@@ -7,7 +7,7 @@ import { tensor, toRef } from '../../src/graph/tensor.js';
 import { verify } from '../../src/graph/verify.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { checkGradients, PLAIN, randomFeeds } from './finite-differences.js';
-import { layers, mixedNet } from './nets.js';
+import { layers, mixedNet, withStatisticsFrozen } from './nets.js';
 import { randomTensor } from './random.js';
 
 describe('whole networks', () => {
@@ -50,6 +50,44 @@ describe('whole networks', () => {
     expect(step.inputs).toEqual(['left', 'labels']);
     expect(step.labels).not.toBe('labels');
     expect(errors.get('d/kernel')).toBeLessThan(1e-6);
+  });
+});
+
+describe('batch normalisation by statistics that stay', () => {
+  /** A convolution and one that is transposed, with and without bias, a norm that nothing mixes before, and one whose input is read twice. */
+  function keptNet(): Graph {
+    const b = new GraphBuilder('kept');
+    const { conv, norm, dense } = layers(b, 3);
+    const x = b.input('x', { dtype: 'float32', shape: ['N', 2, 5, 5] });
+    const bare = b.constant('bare/kernel', randomTensor(seededRandom(4), [6, 2, 3, 3]), 'parameter');
+    const first = b.op('Relu', [norm('bare_bn', b.op('Conv', [x, bare]))]);
+    const grouped = b.op('Tanh', [norm('grouped_bn', conv('grouped', first, 4, 2, { group: 2 }))]);
+    const back = b.constant('back/kernel', randomTensor(seededRandom(5), [4, 3, 2, 2]), 'parameter');
+    const wide = norm('back_bn', b.op('ConvTranspose', [grouped, back]));
+    const twice = conv('twice', norm('alone_bn', b.op('Tanh', [wide])), 3, 1);
+    b.output('y', dense('d', b.op('Flatten', [b.op('Add', [twice, norm('twice_bn', twice)])]), 2));
+    return withStatisticsFrozen(b.build());
+  }
+
+  test('gradients equal finite differences', () => {
+    const { errors } = checkGradients(keptNet());
+    expect(errors.size).toBe(18);
+    for (const [parameter, error] of errors) expect(error, parameter).toBeLessThan(1e-6);
+  });
+
+  test('activations are gone through by those norms alone that nothing can take', () => {
+    const graph = keptNet();
+    const step = createTrainingStep(graph, PLAIN);
+    const wide = step.graph.nodes.filter(({ op, name, outputs }) => {
+      return name.startsWith('forward/') && op === 'Mul' && getSpec(step.graph, outputs[0]).shape[0] === 'N';
+    });
+    expect(wide).toHaveLength(2);
+    const feeds = randomFeeds(graph, step, 3, 1);
+    const loss = evaluateGraph(step.graph, feeds).get(step.lossOutput)!.data[0];
+    const evaluation = createEvaluationStep(graph, PLAIN);
+    const same = new Map([...feeds].filter(([id]) => evaluation.graph.inputs.includes(id)));
+    const inference = evaluateGraph(evaluation.graph, same).get(evaluation.lossSumOutput)!.data[0] / 3;
+    expect(loss).toBeCloseTo(inference, 6);
   });
 });
 

@@ -25,7 +25,12 @@ describeRedis('over Redis', () => {
 
   test('a handler that asks for cancels while connections break is answered, and its run is not used up', async () => {
     const transport = openRedisTransport(fresh(() => {}));
-    const queue = transport.queue<{ n: number }, object, string>({ name: 'asked', attempts: 1, mostLosses: 0, keepS: 60 });
+    const queue = transport.queue<{ n: number }, object, string>({
+      name: 'asked',
+      attempts: 1,
+      mostLosses: 0,
+      keepS: 60,
+    });
     const endings: unknown[] = [];
     const subscription = queue.listen({ outcome: (_id, outcome) => endings.push(outcome) });
     await subscription.open;

@@ -55,7 +55,6 @@ describe('defaults', () => {
     expect(config.algorithm.prune_times).toBe(1);
     expect(config.finetune).toEqual({
       batch_size: 64,
-      optimizer: { type: 'sgd', momentum: 0.9, weight_decay: 0.0005 },
       schedule: { type: 'cosine', warmup_epochs: 0 },
       loss: 'auto',
       label_smoothing: 0,
@@ -70,16 +69,20 @@ describe('defaults', () => {
   test.each([
     ['none', {}, 0.01, 0, 3],
     ['statistics', {}, 0.01, 0, 1],
-    ['least_squares', {}, undefined, 0.0005, 1],
-    ['auto', {}, undefined, 0.0005, 1],
+    ['least_squares', {}, undefined, undefined, 1],
+    ['auto', {}, undefined, undefined, 1],
+    ['auto', { momentum: 0.8 }, 0.003, 0.0005, 1],
     ['auto', { type: 'sgd', learning_rate: 0.1, weight_decay: 0 }, 0.1, 0, 1],
     ['auto', { type: 'adamw' }, 0.001, 0.01, 1],
   ])(
-    'recovery "%s" with %j: learning rate %s, weight decay %d, %d prune steps',
+    'recovery "%s" with %j: learning rate %s, weight decay %s, %d prune steps',
     (method, optimizer, rate, decay, steps) => {
       const config = { recovery: { method }, finetune: { optimizer } };
       const { algorithm, finetune } = resolveConfig(config, { hasDataset: true });
-      expect(finetune && [finetune.optimizer.learning_rate, finetune.optimizer.weight_decay]).toEqual([rate, decay]);
+      expect([finetune && finetune.optimizer?.learning_rate, finetune && finetune.optimizer?.weight_decay]).toEqual([
+        rate,
+        decay,
+      ]);
       expect(algorithm.prune_times).toBe(steps);
     },
   );

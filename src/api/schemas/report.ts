@@ -104,10 +104,18 @@ export const Report = named(
               }),
               { maxItems: MOST_NAMES },
             ),
-            epochs: Type.Number({ description: 'A part of one where a budget ends within it.' }),
+            epochs: Type.Number({
+              description: 'Times that the samples are gone through: a part of one where a budget ends within it.',
+            }),
             epochs_trained: Type.Number({ description: 'Fewer where it stopped early.' }),
-            // Reports of older versions have neither this nor `discarded`.
+            // Reports of older versions have none of `steps`, `optimizer`, `discarded`.
             steps: Type.Optional(Type.Integer({ description: 'Optimizer steps that were made.' })),
+            optimizer: Type.Optional(
+              Type.Object(
+                { type: Code(), learning_rate: Type.Number() },
+                { description: 'As named, or as the data settled it.' },
+              ),
+            ),
             budget: Type.Optional(
               Type.Number({
                 description: 'Multiply-adds that the epochs follow from; absent where epochs were named.',

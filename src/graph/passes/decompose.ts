@@ -1,64 +1,15 @@
-import type { Attrs, Constant, Graph, Node, TensorSpec } from '../graph.js';
-import { inferNode } from '../infer.js';
-import type { Composer } from '../op-spec.js';
+import type { Graph } from '../graph.js';
 import { findOp } from '../ops/index.js';
-import { scalar } from '../tensor.js';
-
-type Part = Pick<Graph, 'nodes' | 'values' | 'constants'>;
+import { respell } from './respell.js';
 
 /**
  * Spells ops that are made of others (`OpSpec.compose`) in those, and these again, until all that is left are core ops and
- * what `keeps` says. Values of the graph keep their ids; what is new stands in the layer of the node that it spells.
+ * what `keeps` says.
  * @example decompose(graph, (op) => Object.hasOwn(KERNELS, op))
  */
-export function decompose<G extends Part>(graph: G, keeps: (op: string) => boolean): G {
-  const isSpelled = ({ op }: Pick<Node, 'op'>): boolean => !keeps(op) && findOp(op)?.compose !== undefined;
-  if (!graph.nodes.some(isSpelled)) return graph;
-  const nodes: Node[] = [];
-  const values = new Map<string, TensorSpec>(graph.values);
-  const constants = new Map<string, Constant>(graph.constants);
-  const names = new Set([...graph.nodes.map(({ name }) => name), ...values.keys()]);
-
-  const fresh = (base: string): string => {
-    let name = base;
-    for (let i = 2; names.has(name); i++) name = `${base}_${i}`;
-    names.add(name);
-    return name;
-  };
-  const add = (node: Node): void => {
-    if (isSpelled(node)) spell(node);
-    else nodes.push(node);
-  };
-  const spell = (node: Node): void => {
-    const from = nodes.length;
-    const layer = node.layer ?? node.name;
-    const composer: Composer = {
-      op(op, inputs, attrs: Attrs = {}) {
-        const name = fresh(`${node.name}/${op}`);
-        const made: Node = { name, op, attrs, inputs, outputs: [fresh(`${name}:0`)], layer };
-        const [spec] = inferNode(made, { values, constants });
-        values.set(made.outputs[0], spec);
-        add(made);
-        return made.outputs[0];
-      },
-      scalar(value, like) {
-        const { dtype } = values.get(like)!;
-        const id = `${node.name}/${dtype}(${value})`;
-        if (!constants.has(id)) {
-          names.add(id);
-          constants.set(id, { tensor: scalar(dtype, value), role: 'literal' });
-          values.set(id, { dtype, shape: [] });
-        }
-        return id;
-      },
-      shape: (value) => values.get(value)!.shape,
-    };
-    const result = findOp(node.op)!.compose!(node, composer);
-    if (nodes.length === from || nodes.at(-1)!.outputs[0] !== result)
-      throw new Error(`what spells ${node.op} must end in a node of its own`);
-    values.delete(result);
-    nodes.push({ ...nodes.pop()!, name: node.name, outputs: node.outputs });
-  };
-  for (const node of graph.nodes) add(node);
-  return { ...graph, nodes, values, constants };
+export function decompose<G extends Pick<Graph, 'nodes' | 'values' | 'constants'>>(
+  graph: G,
+  keeps: (op: string) => boolean,
+): G {
+  return respell(graph, ({ op }) => (keeps(op) ? undefined : findOp(op)?.compose));
 }

@@ -1,4 +1,4 @@
-import { type Constant, type Graph, type Node, producers } from '../graph.js';
+import { type Constant, type Graph, getSpec, type Node, producers } from '../graph.js';
 import { findOp, groupCount } from '../ops/index.js';
 import { epsilonOf } from '../ops/sample-normalization.js';
 import { elementCount, type Tensor } from '../tensor.js';
@@ -9,19 +9,11 @@ import { elementCount, type Tensor } from '../tensor.js';
  * constants themselves stay as they are, the folded ones are literals.
  */
 export function foldBatchNormalization(graph: Graph): Graph {
-  const made = producers(graph);
-  const readers = new Map<string, number>();
-  const count = (id: string): unknown => readers.set(id, (readers.get(id) ?? 0) + 1);
-  for (const node of graph.nodes) node.inputs.forEach(count);
-  for (const { value } of graph.outputs) count(value);
-
   const constants = new Map<string, Constant>(graph.constants);
   const values = new Map(graph.values);
   const replaced = new Map<Node, Node | undefined>();
-  for (const norm of graph.nodes) {
-    const conv = norm.op === 'BatchNormalization' ? made.get(norm.inputs[0]) : undefined;
-    if (!conv || readers.get(conv.outputs[0]) !== 1) continue;
-    const folded = fold(graph, conv, norm);
+  for (const [norm, { conv, axis }] of normedConvolutions(graph)) {
+    const folded = fold(graph, conv, axis, norm);
     if (!folded) continue;
     const ids = folded.map((tensor, i) => {
       const id = freshId(values, `${norm.name}/${i === 0 ? 'W' : 'b'}`);
@@ -38,21 +30,48 @@ export function foldBatchNormalization(graph: Graph): Graph {
   return { ...graph, nodes, constants, values };
 }
 
+/** A convolution that can take the norm that reads it. */
+export interface NormedConvolution {
+  readonly conv: Node;
+  /** Of W, that output channels are on. */
+  readonly axis: number;
+}
+
+/**
+ * By batch norm, in the graph's order: the convolution before it, where nothing else reads that.
+ * @param targets values that are read beside the graph's outputs
+ */
+export function normedConvolutions(graph: Graph, targets: readonly string[] = []): Map<Node, NormedConvolution> {
+  const made = producers(graph);
+  const readers = new Map<string, number>();
+  const count = (id: string): unknown => readers.set(id, (readers.get(id) ?? 0) + 1);
+  for (const node of graph.nodes) node.inputs.forEach(count);
+  for (const { value } of graph.outputs) count(value);
+  targets.forEach(count);
+  const found = new Map<Node, NormedConvolution>();
+  for (const norm of graph.nodes) {
+    const conv = norm.op === 'BatchNormalization' ? made.get(norm.inputs[0]) : undefined;
+    if (!conv || readers.get(conv.outputs[0]) !== 1) continue;
+    const axis = outputAxis(graph, conv);
+    if (axis !== undefined) found.set(norm, { conv, axis });
+  }
+  return found;
+}
+
 /** The axis of W that output channels are on, for convolutions that can take a norm. */
-function outputAxis(conv: Node, rank: number): number | undefined {
+function outputAxis(graph: Graph, conv: Node): number | undefined {
   const { batchFirst, filters } = findOp(conv.op) ?? {};
   const isWhole = batchFirst && !(filters?.perGroup && groupCount(conv) > 1);
-  return isWhole ? filters?.axis(conv, rank) : undefined;
+  return isWhole ? filters?.axis(conv, getSpec(graph, conv.inputs[1]).shape.length) : undefined;
 }
 
 /** The folded weights and bias. */
-function fold(graph: Graph, conv: Node, norm: Node): [Tensor, Tensor] | undefined {
+function fold(graph: Graph, conv: Node, axis: number, norm: Node): [Tensor, Tensor] | undefined {
   const constant = (id: string | undefined): Tensor | undefined => (id ? graph.constants.get(id)?.tensor : undefined);
   const weight = constant(conv.inputs[1]);
-  const axis = weight && outputAxis(conv, weight.shape.length);
   const bias = constant(conv.inputs[2]);
   const [scale, shift, mean, variance] = norm.inputs.slice(1).map(constant);
-  if (axis === undefined || weight?.dtype !== 'float32' || (conv.inputs[2] && !bias)) return undefined;
+  if (weight?.dtype !== 'float32' || (conv.inputs[2] && !bias)) return undefined;
   if (!scale || !shift || !mean || !variance) return undefined;
   const epsilon = epsilonOf(norm);
   const factors = Array.from(scale.data as Float32Array, (s, c) => s / Math.sqrt(Number(variance.data[c]) + epsilon));

@@ -16,10 +16,10 @@ import {
 import type { Engine } from '../../engine/engine.js';
 import { EspalierError } from '../../errors.js';
 import { graphCost } from '../../graph/cost.js';
-import { type Graph, getSpec, hasBatchNorms } from '../../graph/graph.js';
+import { type Graph, getSpec } from '../../graph/graph.js';
 import { findOp } from '../../graph/ops/index.js';
 import { elementCount } from '../../graph/tensor.js';
-import type { FinetuneConfig, PruneConfig } from '../../prune-config/index.js';
+import { type FinetuneConfig, optimizerAfterSolving, type PruneConfig } from '../../prune-config/index.js';
 import { openTeacher, type Teacher } from '../training/teacher.js';
 import { trainingOptions } from '../training/training-options.js';
 import { type ChosenHeads, chooseHeads, describeHeads } from './choose-heads.js';
@@ -99,7 +99,7 @@ async function fitData(
     : partition(all, { ...config, finetune }, labelled, listener);
   const test = opened.test ? fitted(opened.test) : validation;
   const { macs } = graphCost(graph);
-  const sized = { samples: train.count, macs, labelled, normed: hasBatchNorms(graph), leastEpochs };
+  const sized = { samples: train.count, macs, labelled, leastEpochs };
   const augment = finetune && augmenterOf(finetune, graph, inputShape, chosen.targets, sized);
   const settled = finetune && settleFinetune(finetune, sized);
   if (settled) listener.log(describeTraining(settled, augment !== undefined));
@@ -250,14 +250,16 @@ function chooseOrWarn(graph: Graph, labels: Split['labels'], config: PruneConfig
 /** @throws EspalierError NOT_TRAINABLE */
 function requireTrainable(graph: Graph, finetune: FinetuneConfig, { heads }: ChosenHeads): void {
   if (heads.length === 0) throw new EspalierError('NOT_TRAINABLE', 'the model has no output to train');
-  createTrainingStep(graph, trainingOptions(finetune, heads));
+  const { optimizer = optimizerAfterSolving({}) } = finetune;
+  createTrainingStep(graph, trainingOptions({ ...finetune, optimizer }, heads));
 }
 
 /** What the data settle is not in the config. */
-function describeTraining({ optimizer, epochs, keepsStatistics }: SettledFinetune, augmented: boolean): string {
+function describeTraining(settled: SettledFinetune, augmented: boolean): string {
+  const { optimizer, epochs, iterationsPerEpoch, keepsStatistics } = settled;
   const norms = keepsStatistics ? ', batch norms keep their statistics' : '';
   const samples = augmented ? ', samples are augmented' : '';
-  return `training: ${optimizer.type} at ${optimizer.learning_rate}, ${epochs} epochs${norms}${samples}`;
+  return `training: ${optimizer.type} at ${optimizer.learning_rate}, ${epochs * iterationsPerEpoch} steps in ${epochs} epochs${norms}${samples}`;
 }
 
 function augmenterOf(

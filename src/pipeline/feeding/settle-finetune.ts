@@ -10,6 +10,8 @@ import {
   type FinetuneConfig,
   HANDFUL,
   MOST_EPOCHS,
+  type OptimizerConfig,
+  optimizerAfterSolving,
   type PruneConfig,
 } from '../../prune-config/index.js';
 import type { Teaching } from './choose-heads.js';
@@ -25,13 +27,13 @@ const CLASSIFICATIONS: ReadonlySet<LossKind> = new Set(['cross_entropy', 'binary
 /** How long is trained, by optimizer steps. */
 export interface TrainingLength {
   readonly epochs: number;
-  /** Steps of an epoch: fewer than all samples make where a budget ends within one. */
+  /** Steps of an epoch: fewer than all samples make where a budget ends within one, more where few are gone through several times. */
   readonly iterationsPerEpoch: number;
 }
 
 /** `finetune` as a job trains by it: what the config leaves open is settled by the data. */
 export interface SettledFinetune extends Omit<FinetuneConfig, 'epochs' | 'budget' | 'optimizer'>, TrainingLength {
-  readonly optimizer: FinetuneConfig['optimizer'] & { readonly learning_rate: number };
+  readonly optimizer: OptimizerConfig;
   /** Whether batch norms keep the statistics that they have, and go by those. */
   readonly keepsStatistics: boolean;
   /** What the length follows from; absent where epochs were named. */
@@ -44,8 +46,6 @@ export interface TrainedSamples {
   /** Of the unpruned model, for one sample. */
   readonly macs: number;
   readonly labelled: boolean;
-  /** Whether the model has batch norms. */
-  readonly normed: boolean;
   /** That prune steps need; 1 where there is one. */
   readonly leastEpochs: number;
 }
@@ -60,22 +60,21 @@ export function settleFinetune(finetune: FinetuneConfig, trained: TrainedSamples
     const errors = [{ pointer: '/config/finetune/schedule/warmup_epochs', message }];
     throw new EspalierError('CONFIG_INVALID', `finetune.schedule.warmup_epochs ${message}`, { errors });
   }
-  const keepsStatistics = optimizer.learning_rate === undefined && trained.normed && isFew(finetune, trained);
-  const learning_rate = optimizer.learning_rate ?? (keepsStatistics ? RATES.kept : RATES.recovered);
+  const keepsStatistics = optimizer === undefined && isFew(finetune, trained);
   return {
     ...rest,
     ...length,
-    optimizer: { ...optimizer, learning_rate },
+    optimizer: optimizer ?? optimizerAfterSolving(keepsStatistics ? { type: 'adam', learning_rate: FEW_RATE } : {}),
     keepsStatistics,
     ...(epochs === undefined && { budget: budget ?? DEFAULT_BUDGET }),
   };
 }
 
 /**
- * Of sgd, on weights that least squares found. Statistics of few samples, mirrored and moved, are not those that the model meets: a ResNet-20 lost
- * four points by them alone. Where those that there are stay, gradients are steeper.
+ * Of adam, by which few samples are learned from after least squares. Statistics of few samples, mirrored and moved, are not those that the
+ * model meets (a ResNet-20 lost four points by them alone), so batch norms keep theirs; sgd gained half as much by them.
  */
-const RATES = { recovered: 0.003, kept: 0.0003 } as const;
+const FEW_RATE = 3e-4;
 
 /**
  * Steps follow from numbers of the config, the model and the data, never from a clock: the same job gives the same bits.
@@ -83,34 +82,34 @@ const RATES = { recovered: 0.003, kept: 0.0003 } as const;
  */
 export function settleLength(
   { epochs, batch_size, budget }: Pick<FinetuneConfig, 'epochs' | 'batch_size' | 'budget'>,
-  { samples, macs, labelled, leastEpochs }: Omit<TrainedSamples, 'normed'>,
+  { samples, macs, labelled, leastEpochs }: TrainedSamples,
 ): TrainingLength {
-  const whole = Math.ceil(samples / batch_size);
-  if (epochs !== undefined) return { epochs, iterationsPerEpoch: whole };
-  const most = budget === undefined ? defaultEpochs({ batch_size }, { samples, labelled }) : MOST_EPOCHS;
-  const affordable = (budget ?? DEFAULT_BUDGET) / (PASSES * Math.max(1, macs) * samples);
+  const once = Math.ceil(samples / batch_size);
+  if (epochs !== undefined) return { epochs, iterationsPerEpoch: once };
+  const most = budget === undefined ? DEFAULT_EPOCHS[labelled ? 'labelled' : 'unlabelled'] : MOST_EPOCHS;
+  const wanted = budget === undefined && isFew({ batch_size }, { samples, labelled }) ? FEWEST_STEPS : most * once;
+  const affordable = ((budget ?? DEFAULT_BUDGET) * once) / (PASSES * Math.max(1, macs) * samples);
   // The last step must come before the last epoch ends; with a single epoch, steps would be counted in iterations.
   if (leastEpochs > 1) {
-    return { epochs: Math.max(leastEpochs, Math.min(most, Math.floor(affordable))), iterationsPerEpoch: whole };
+    const iterationsPerEpoch = wanted <= affordable ? Math.ceil(wanted / most) : once;
+    const whole = Math.floor(affordable / iterationsPerEpoch);
+    return { epochs: Math.max(leastEpochs, Math.min(most, whole)), iterationsPerEpoch };
   }
-  const iterations = Math.max(1, Math.floor(Math.min(most, affordable) * whole));
-  const begun = Math.ceil(iterations / whole);
+  const iterations = Math.max(1, Math.floor(Math.min(wanted, affordable)));
+  const begun = Math.min(most, Math.ceil(iterations / once));
   return { epochs: begun, iterationsPerEpoch: Math.floor(iterations / begun) };
 }
 
 type Batches = Pick<FinetuneConfig, 'batch_size'>;
 type Samples = Pick<TrainedSamples, 'samples' | 'labelled'>;
 
-/** Few samples are gone through more often; a handful is not: 7 images cost a network at 0.9 of its MACs two points. */
-function defaultEpochs({ batch_size }: Batches, { samples, labelled }: Samples): number {
-  if (labelled) return DEFAULT_EPOCHS.labelled;
-  if (samples < HANDFUL) return DEFAULT_EPOCHS.unlabelled;
-  return Math.max(DEFAULT_EPOCHS.unlabelled, Math.ceil(FEWEST_STEPS / Math.ceil(samples / batch_size)));
-}
-
-/** Whether so few samples are learned from that they are gone through more often than others. */
-function isFew(batches: Batches, trained: Samples): boolean {
-  return defaultEpochs(batches, trained) > DEFAULT_EPOCHS.unlabelled;
+/**
+ * Whether so few samples are learned from that they are gone through more often than others. A handful is not: 7 images cost a network at 0.9 of
+ * its MACs two points.
+ */
+function isFew({ batch_size }: Batches, { samples, labelled }: Samples): boolean {
+  const steps = DEFAULT_EPOCHS.unlabelled * Math.ceil(samples / batch_size);
+  return !labelled && samples >= HANDFUL && steps < FEWEST_STEPS;
 }
 
 /** Images of fewer pixels a side, or of one color, may be spectra or boards, or rows of vectors. */

@@ -26,10 +26,10 @@ export interface RefineContext extends Omit<SensitivityContext, 'blocks' | 'isFi
 
 /** Of a unit's channels, where a pruned network is tried a little narrower. */
 const NARROWER = 0.75;
-/** Plans that are measured, where the first one comes near the original, and where it is far from it. */
-const PASSES = { near: 2, far: 4 } as const;
-/** Divergences: as near, what units lose by themselves adds up well enough; and from here on it is far. */
-const [NEAREST, FAR] = [0.01, 0.1];
+/** Plans that are measured, at most. */
+const MOST_PASSES = 4;
+/** Up to this divergence what units lose by themselves adds up well enough: corrections gained nothing there. */
+const NEAR = 0.1;
 const MOST_SAMPLES = 128;
 /** Weights that are set by fewer say little of what there is to come. */
 const FEWEST_SAMPLES = 64;
@@ -60,18 +60,15 @@ export async function refineWidths(
   let best: { planned: PlannedTarget; loss: number } | undefined;
   const corrected = new Map(curves);
   const measured = new Set<string>();
-  let passes: number = PASSES.near;
-  for (let pass = 0; pass < passes && !measured.has(keyOf(planned)); pass++) {
+  for (let pass = 0; pass < MOST_PASSES && !measured.has(keyOf(planned)); pass++) {
     measured.add(keyOf(planned));
     const found = await measureAround(context, blocks, planned.choices, (share) =>
-      onProgress((pass + share) / PASSES.far),
+      onProgress((pass + share) / MOST_PASSES),
     );
     if (!found) break;
     log(`widths of pass ${pass + 1}: ${found.loss.toPrecision(3)} from the original`);
     if (!best || found.loss < best.loss) best = { planned, loss: found.loss };
-    if (found.loss <= NEAREST || !Number.isFinite(found.loss)) break;
-    if (found.loss > FAR) passes = PASSES.far;
-    if (pass + 1 === passes) break;
+    if (found.loss <= NEAR || !Number.isFinite(found.loss) || pass + 1 === MOST_PASSES) break;
     for (const [unit, ratio] of corrections(found, corrected)) {
       const damped = pass === 0 ? ratio : Math.sqrt(ratio);
       corrected.set(

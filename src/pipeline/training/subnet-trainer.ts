@@ -60,6 +60,7 @@ export interface TrainerState {
 /** What has been done of an epoch. */
 export interface EpochPart {
   readonly iterations: number;
+  readonly samples: number;
   /** Sums over the samples so far. */
   readonly loss: number;
   readonly scores: readonly number[];
@@ -86,6 +87,8 @@ export class SubnetTrainer implements Trainer {
   /** Resumed within an epoch, and the algorithm, which starts at the epoch's beginning, has not come there yet. */
   #behind: boolean;
   #pausedMs = performance.now();
+  /** Of the samples, as they are gone through now. */
+  #order: { readonly pass: number; readonly order: Uint32Array } | undefined;
 
   constructor(options: SubnetTrainerOptions, resumed?: TrainerState) {
     const { data, finetune, mutator, seed } = options;
@@ -159,7 +162,7 @@ export class SubnetTrainer implements Trainer {
     const from = this.#startOf(stretch);
     const { epoch, to, endsEpoch } = stretch;
     if (from >= to) return;
-    const { data, finetune, onProgress, onEpochEnd, pause, listener } = this.#options;
+    const { finetune, onProgress, onEpochEnd, pause, listener } = this.#options;
     const session = await this.#openSession();
     for (let at = from; at < to; ) {
       try {
@@ -173,7 +176,7 @@ export class SubnetTrainer implements Trainer {
       this.#pausedMs = performance.now();
     }
     if (!endsEpoch) return;
-    this.#reportEpoch(session, epoch, Math.min(data.train.count, this.iterationsPerEpoch * finetune.batch_size));
+    this.#reportEpoch(session, epoch);
     const score = await this.evaluate(signal);
     const weights = evaluatedWeights(this.#options.mutator.weights, this.#slots);
     this.#stopping.note({ epoch, score, constants: weights });
@@ -248,11 +251,8 @@ export class SubnetTrainer implements Trainer {
     to: number,
     signal: AbortSignal | undefined,
   ): Promise<number> {
-    const { data, finetune, seed, onProgress } = this.#options;
-    const order = finetune.shuffle
-      ? shuffledOrder(data.train.count, seed, epoch)
-      : Uint32Array.from(Array(data.train.count).keys());
-    const prepare = (iteration: number): Promise<Batch> => this.#prepare(order, iteration);
+    const { data, finetune, onProgress } = this.#options;
+    const prepare = (iteration: number): Promise<Batch> => this.#prepare(epoch, iteration);
     const perEpoch = this.iterationsPerEpoch;
     let ahead: Promise<Batch> | undefined = prepare(from);
     let iteration = from;
@@ -273,6 +273,7 @@ export class SubnetTrainer implements Trainer {
       const before = iteration === 0 ? undefined : this.#within;
       this.#within = {
         iterations: iteration + 1,
+        samples: (before?.samples ?? 0) + batch.x.shape[0],
         loss: (before?.loss ?? 0) + loss * batch.x.shape[0],
         scores: scores.map((score, i) => (before?.scores[i] ?? 0) + score),
       };
@@ -287,15 +288,25 @@ export class SubnetTrainer implements Trainer {
     return pause !== undefined && performance.now() - this.#pausedMs >= pause.everyMs;
   }
 
-  async #prepare(order: Uint32Array, iteration: number): Promise<Batch> {
-    const { data, finetune } = this.#options;
-    const size = finetune.batch_size;
-    const batch = await data.train.batch(order.subarray(iteration * size, (iteration + 1) * size), data.scaling);
+  /** Samples are gone through in a new order each time; an epoch may go through them several times. */
+  async #prepare(epoch: number, iteration: number): Promise<Batch> {
+    const { data, finetune, seed } = this.#options;
+    const { batch_size: size, shuffle } = finetune;
+    const { count } = data.train;
+    const once = Math.ceil(count / size);
+    const pass = epoch * Math.ceil(this.iterationsPerEpoch / once) + Math.floor(iteration / once);
+    if (this.#order?.pass !== pass) {
+      const order = shuffle ? shuffledOrder(count, seed, pass) : Uint32Array.from(Array(count).keys());
+      this.#order = { pass, order };
+    }
+    const { order } = this.#order;
+    const from = (iteration % once) * size;
+    const batch = await data.train.batch(order.subarray(from, from + size), data.scaling);
     return data.augment ? data.augment(batch, this.#random) : batch;
   }
 
-  #reportEpoch(session: TrainingSession, epoch: number, samples: number): void {
-    const { loss, scores } = this.#within!;
+  #reportEpoch(session: TrainingSession, epoch: number): void {
+    const { samples, loss, scores } = this.#within!;
     this.#within = undefined;
     const report = (name: string, value: number): void =>
       this.#options.listener.metric({ name, value, epoch, step: this.#steps });

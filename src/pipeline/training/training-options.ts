@@ -1,9 +1,10 @@
 import type { HeadOptions, OptimizerSpec, TrainingOptions } from '../../autodiff/index.js';
-import type { FinetuneConfig } from '../../prune-config/index.js';
+import type { OptimizerConfig } from '../../prune-config/index.js';
+import type { SettledFinetune } from '../feeding/settle-finetune.js';
 
 /** A config's training as a step takes it. */
 export function trainingOptions(
-  { optimizer, ema_decay, clip_norm }: Pick<FinetuneConfig, 'optimizer' | 'ema_decay' | 'clip_norm'>,
+  { optimizer, ema_decay, clip_norm }: Pick<SettledFinetune, 'optimizer' | 'ema_decay' | 'clip_norm'>,
   heads: readonly HeadOptions[],
 ): TrainingOptions {
   return {
@@ -14,10 +15,6 @@ export function trainingOptions(
   };
 }
 
-function optimizerOf({
-  learning_rate: _,
-  weight_decay: weightDecay,
-  ...own
-}: FinetuneConfig['optimizer']): OptimizerSpec {
+function optimizerOf({ learning_rate: _, weight_decay: weightDecay, ...own }: OptimizerConfig): OptimizerSpec {
   return { ...own, weightDecay };
 }

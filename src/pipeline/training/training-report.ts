@@ -10,7 +10,7 @@ import type { SubnetTrainer } from './subnet-trainer.js';
 
 /** How a job was trained, for its report. */
 export function trainingSummary(
-  { epochs, iterationsPerEpoch, batch_size, budget }: SettledFinetune,
+  { epochs, iterationsPerEpoch, batch_size, budget, optimizer }: SettledFinetune,
   { heads, train }: JobData,
   { plan, state }: SubnetTrainer,
 ): TrainingSummary {
@@ -26,6 +26,7 @@ export function trainingSummary(
     epochs: (epochs * iterationsPerEpoch) / whole,
     epochs_trained: state.steps / whole,
     steps: state.steps,
+    optimizer: { type: optimizer.type, learning_rate: optimizer.learning_rate },
     ...(budget === undefined ? {} : { budget }),
     ...(best?.epoch === undefined || best.epoch === null ? {} : { best_epoch: best.epoch }),
     discarded: best?.epoch === null,

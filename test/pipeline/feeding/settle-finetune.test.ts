@@ -23,7 +23,7 @@ describe('how long is trained', () => {
   test.each([
     ['1,000 samples of a ResNet-20: the most epochs', { macs: RESNET_20, labelled: false }, 10, 16],
     ['with labels', { macs: RESNET_20 }, 6, 16],
-    ['few samples without labels: enough steps', { macs: RESNET_20, labelled: false, samples: 115 }, 30, 2],
+    ['few samples without labels: enough steps', { macs: RESNET_20, labelled: false, samples: 115 }, 10, 12],
     ['few samples with labels', { macs: RESNET_20, samples: 115 }, 6, 2],
     ['so few that they would be learned by heart', { macs: RESNET_20, labelled: false, samples: 31 }, 10, 1],
     // 2.5e12 / (3 · 41e6 · 10,000) = 2.03 epochs of 157 steps.
@@ -56,11 +56,14 @@ describe('how long is trained', () => {
     const steps = { leastEpochs: 5 };
     expect(length({ budget: 1 }, steps)).toEqual({ epochs: 5, iterationsPerEpoch: 16 });
     expect(length({ budget: 7.9 * 3e9 }, steps)).toEqual({ epochs: 7, iterationsPerEpoch: 16 });
+    const few = { ...steps, samples: 115, labelled: false };
+    expect(length({}, few)).toEqual({ epochs: 10, iterationsPerEpoch: 12 });
+    expect(length({}, { ...few, macs: 1e11 })).toEqual({ epochs: 5, iterationsPerEpoch: 2 });
   });
 
   test('what it follows from is kept, and a warmup must leave something', () => {
     const settle = (config: object) =>
-      settleFinetune(finetune(config), { samples: 64, macs: 1, labelled: true, normed: true, leastEpochs: 1 });
+      settleFinetune(finetune(config), { samples: 64, macs: 1, labelled: true, leastEpochs: 1 });
     expect(settle({})).toMatchObject({ epochs: 6, iterationsPerEpoch: 1, budget: DEFAULT_BUDGET });
     expect(settle({ epochs: 2 })).not.toHaveProperty('budget');
     expect(() => settle({ budget: 200, schedule: { warmup_epochs: 2 } })).toThrow(
@@ -73,19 +76,19 @@ describe('how long is trained', () => {
 });
 
 describe('how far a step goes', () => {
-  const few = { samples: 100, macs: 1, labelled: false, normed: true, leastEpochs: 1 };
+  const few = { samples: 100, macs: 1, labelled: false, leastEpochs: 1 };
   const settle = (trained: typeof few, config: object = {}) => {
     const { optimizer, keepsStatistics } = settleFinetune(finetune(config), trained);
-    return [optimizer.learning_rate, keepsStatistics];
+    return [optimizer.type, optimizer.learning_rate, keepsStatistics];
   };
 
   test.each([
-    ['few samples without labels: batch norms stay as they are', few, {}, [0.0003, true]],
-    ['without batch norms', { ...few, normed: false }, {}, [0.003, false]],
-    ['many samples', { ...few, samples: 1000 }, {}, [0.003, false]],
-    ['labels', { ...few, labelled: true }, {}, [0.003, false]],
-    ['a rate that is named', few, { optimizer: { learning_rate: 0.02 } }, [0.02, false]],
-    ['another optimizer', few, { optimizer: { type: 'adam' } }, [0.001, false]],
+    ['few samples without labels: batch norms stay as they are', few, {}, ['adam', 0.0003, true]],
+    ['many samples', { ...few, samples: 1000 }, {}, ['sgd', 0.003, false]],
+    ['labels', { ...few, labelled: true }, {}, ['sgd', 0.003, false]],
+    ['a rate that is named', few, { optimizer: { learning_rate: 0.02 } }, ['sgd', 0.02, false]],
+    ['another optimizer', few, { optimizer: { type: 'adam' } }, ['adam', 0.001, false]],
+    ['a field of it', few, { optimizer: { momentum: 0 } }, ['sgd', 0.003, false]],
   ])('%s', (_name, trained, config, settled) => {
     expect(settle(trained, config)).toEqual(settled);
   });

@@ -42,7 +42,8 @@ test('where nothing is said of training: recovered, then distilled, as long as t
   const { training, schedule } = await reportOf(outDir);
   expect(training).toMatchObject({
     outputs: [{ loss: 'cross_entropy', labels: 'none', distilled: true }],
-    ...{ epochs: 12, epochs_trained: 12, steps: 60, budget: 2.5e12 },
+    ...{ epochs: 24, epochs_trained: 24, steps: 120, budget: 2.5e12 },
+    optimizer: { type: 'adam', learning_rate: 0.0003 },
   });
   expect(schedule).toHaveLength(1);
   const [, , recovered, distilled, exported] = outcome.result!.stages;
