@@ -13,8 +13,8 @@ const DEFAULTS = withDefaults(FinetuneInput, {}) as FilledFinetune;
  */
 export function resolveFinetune(input: FinetuneInput, solved: boolean, report: Report): FinetuneConfig {
   const filled = withDefaults(FinetuneInput, input) as FilledFinetune;
-  const { optimizer, schedule, ...open } = filled;
-  const { epochs, loss, heads, huber_delta } = open;
+  const { optimizer, ...open } = filled;
+  const { epochs, loss, heads, huber_delta, schedule } = open;
   // As an echoed config has it, the default goes with any loss.
   if (
     huber_delta !== DEFAULTS.huber_delta &&
@@ -25,8 +25,7 @@ export function resolveFinetune(input: FinetuneInput, solved: boolean, report: R
   const named = input.optimizer ?? {};
   const isSettledLater = solved && Object.keys(named).length === 0;
   return {
-    ...open,
-    ...(!isSettledLater && { optimizer: resolveOptimizer(optimizer, named, solved, report) }),
+    ...(isSettledLater ? open : { ...filled, optimizer: resolveOptimizer(optimizer, named, solved, report) }),
     schedule: resolveSchedule(schedule, input.schedule ?? {}, epochs, report),
   };
 }

@@ -79,10 +79,9 @@ describe('defaults', () => {
     (method, optimizer, rate, decay, steps) => {
       const config = { recovery: { method }, finetune: { optimizer } };
       const { algorithm, finetune } = resolveConfig(config, { hasDataset: true });
-      expect([finetune && finetune.optimizer?.learning_rate, finetune && finetune.optimizer?.weight_decay]).toEqual([
-        rate,
-        decay,
-      ]);
+      if (!finetune) throw new Error('nothing is trained');
+      const { learning_rate, weight_decay } = finetune.optimizer ?? {};
+      expect([learning_rate, weight_decay]).toEqual([rate, decay]);
       expect(algorithm.prune_times).toBe(steps);
     },
   );
