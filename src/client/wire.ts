@@ -545,18 +545,18 @@ export interface PruneConfigInput {
      * of the unpruned model for each sample of each step; what is learned from, and samples that are held out, cost
      * nothing. Where that is no whole number of epochs, each of them is shortened alike; several prune steps have the
      * whole epochs that they need. Default 2500000000000, and at most 6 epochs with labels; without, 10, of 120 steps
-     * together where there are few samples (from 32 to some 700, by the batches), which are gone through several times
+     * together where there are few samples (from 32 to some 350, by the batches), which are gone through several times
      * in each then.
      */
     budget?: number;
     /**
      * Samples of one step. A batch that does not fit into the memory goes through in parts whose gradients are added
-     * up. Default 64.
+     * up. Default 32.
      */
     batch_size?: number;
     optimizer?: {
       /**
-       * `adam` at 0.0003 where no field of `optimizer` is named and few samples without labels (from 32 to some 700, by
+       * `adam` at 0.0003 where no field of `optimizer` is named and few samples without labels (from 32 to some 350, by
        * the batches) train what least squares recovered; batch norms keep their statistics then. Default `sgd`.
        */
       type?: 'sgd' | 'adam' | 'adamw' | 'rmsprop';
@@ -632,7 +632,7 @@ export interface PruneConfigInput {
     };
     /**
      * Changes that training samples go through, drawn anew in every epoch. Default: pictures (three colors, 16 pixels a
-     * side or more) without labels, where they are few (from 32 to some 700, by the batches), are mirrored, and cropped
+     * side or more) without labels, where they are few (from 32 to some 350, by the batches), are mirrored, and cropped
      * by an eighth of their sides; else none.
      */
     augmentation?: {

@@ -17,7 +17,7 @@ export const HANDFUL = 32;
 export const FEWEST_STEPS = 120;
 
 /** As `settle-finetune.ts` has it: of batches as long as the default's. */
-const FEW = `from ${HANDFUL} to some 700, by the batches`;
+const FEW = `from ${HANDFUL} to some 350, by the batches`;
 
 const LOSS =
   '`auto` goes by the output and its labels, and the report says which it took. `cross_entropy` takes one class a sample, or one a pixel; `binary_cross_entropy` labels of 0 and 1, also several; the others numbers.';
@@ -129,7 +129,7 @@ export const FinetuneInput = OptionalFields({
   batch_size: Type.Integer({
     minimum: 1,
     maximum: 65536,
-    default: 64,
+    default: 32,
     description:
       'Samples of one step. A batch that does not fit into the memory goes through in parts whose gradients are added up.',
   }),

@@ -26,7 +26,7 @@ describe('POST /jobs', () => {
     const job = answer.json();
     expect(answer.headers.location).toBe(`/jobs/${job.id}`);
     expect(job).toMatchObject({ status: 'queued', progress: 0, model, dataset, phase: null, result: null });
-    expect(job.config).toMatchObject({ target: { macs: 0.3 }, finetune: { batch_size: 64 }, seed: 0 });
+    expect(job.config).toMatchObject({ target: { macs: 0.3 }, finetune: { batch_size: 32 }, seed: 0 });
     expect(h.queue.enqueued).toEqual([
       {
         job_id: job.id,

@@ -217,7 +217,7 @@ test('openapi.yaml has the defaults that configs are filled in with', async () =
   const { components } = parse(await openApiYaml());
   const { algorithm, finetune, counting } = components.schemas.Config.properties;
   expect(algorithm.properties).toMatchObject({ type: { default: 'IteAlgorithm' }, step_freq: { 'x-default': 1 } });
-  expect(finetune.anyOf[1].properties).toMatchObject({ batch_size: { default: 64 }, shuffle: { default: true } });
+  expect(finetune.anyOf[1].properties).toMatchObject({ batch_size: { default: 32 }, shuffle: { default: true } });
   expect(counting.default).toBe('macs');
 });
 

@@ -54,7 +54,7 @@ describe('defaults', () => {
     const config = resolveConfig({}, { hasDataset: true });
     expect(config.algorithm.prune_times).toBe(1);
     expect(config.finetune).toEqual({
-      batch_size: 64,
+      batch_size: 32,
       schedule: { type: 'cosine', warmup_epochs: 0 },
       loss: 'auto',
       label_smoothing: 0,
@@ -156,7 +156,7 @@ describe('defaults', () => {
       ignore: ['head/*'],
       finetune: {
         epochs: 6,
-        batch_size: 64,
+        batch_size: 32,
         optimizer: { type: 'sgd', learning_rate: 0.01, momentum: 0.9 },
         loss: 'auto',
         validation_split: 0.1,
@@ -185,7 +185,7 @@ test('the order of the fields does not go by that of what was sent', () => {
       '"default_args":{"choice_mode":"ratio","divisor":2,"min_value":1,"min_ratio":0.9,"candidate_choices":[0.5,1],"floor":0.2,"cap":1},' +
       '"units":{"b":{"num_channels":8,"choice":0.5},"a":{"choice":1}}},"parse_cfg":{"type":"ChannelAnalyzer"}},' +
       '"step_freq":1,"prune_times":3,"linear_schedule":true,"target_pruning_ratio":{"b":0.5}},' +
-      '"outputs":["y"],"ignore":[],"finetune":{"epochs":3,"batch_size":64,' +
+      '"outputs":["y"],"ignore":[],"finetune":{"epochs":3,"batch_size":32,' +
       '"optimizer":{"type":"rmsprop","learning_rate":0.001,"rho":0.9,"momentum":0,"epsilon":1e-7,"weight_decay":0},' +
       '"schedule":{"type":"step","step_size":2,"gamma":0.1,"warmup_epochs":0},' +
       '"loss":"auto","label_smoothing":0,"huber_delta":1,"heads":{},"validation_split":0.1,"shuffle":true},"recovery":{"method":"auto","samples":1000},' +

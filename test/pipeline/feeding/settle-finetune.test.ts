@@ -17,20 +17,20 @@ const length = (config: object, trained: object = {}) =>
 
 describe('how long is trained', () => {
   test('epochs that are named win over a budget', () => {
-    expect(length({ epochs: 3, budget: 1 })).toEqual({ epochs: 3, iterationsPerEpoch: 16 });
+    expect(length({ epochs: 3, budget: 1 })).toEqual({ epochs: 3, iterationsPerEpoch: 32 });
   });
 
   test.each([
-    ['1,000 samples of a ResNet-20: the most epochs', { macs: RESNET_20, labelled: false }, 10, 16],
-    ['with labels', { macs: RESNET_20 }, 6, 16],
+    ['1,000 samples of a ResNet-20: the most epochs', { macs: RESNET_20, labelled: false }, 10, 32],
+    ['with labels', { macs: RESNET_20 }, 6, 32],
     ['few samples without labels: enough steps', { macs: RESNET_20, labelled: false, samples: 115 }, 10, 12],
-    ['few samples with labels', { macs: RESNET_20, samples: 115 }, 6, 2],
+    ['few samples with labels', { macs: RESNET_20, samples: 115 }, 6, 4],
     ['so few that they would be learned by heart', { macs: RESNET_20, labelled: false, samples: 31 }, 10, 1],
-    // 2.5e12 / (3 · 41e6 · 10,000) = 2.03 epochs of 157 steps.
-    ['10,000 samples: two epochs', { macs: RESNET_20, samples: 10_000 }, 3, 106],
-    ['a large network: a part of an epoch', { macs: 4e9, samples: 10_000 }, 1, 3],
+    // 2.5e12 / (3 · 41e6 · 10,000) = 2.03 epochs of 313 steps.
+    ['10,000 samples: two epochs', { macs: RESNET_20, samples: 10_000 }, 3, 212],
+    ['a large network: a part of an epoch', { macs: 4e9, samples: 10_000 }, 1, 6],
     ['a huge one: a step', { macs: 1e13 }, 1, 1],
-    ['no multiply-adds at all', { macs: 0 }, 6, 16],
+    ['no multiply-adds at all', { macs: 0 }, 6, 32],
   ])('the default budget. %s', (_name, trained, epochs, iterationsPerEpoch) => {
     expect(length({}, trained)).toEqual({ epochs, iterationsPerEpoch });
   });
@@ -54,17 +54,17 @@ describe('how long is trained', () => {
 
   test('several prune steps have whole epochs, as many as they need', () => {
     const steps = { leastEpochs: 5 };
-    expect(length({ budget: 1 }, steps)).toEqual({ epochs: 5, iterationsPerEpoch: 16 });
-    expect(length({ budget: 7.9 * 3e9 }, steps)).toEqual({ epochs: 7, iterationsPerEpoch: 16 });
+    expect(length({ budget: 1 }, steps)).toEqual({ epochs: 5, iterationsPerEpoch: 32 });
+    expect(length({ budget: 7.9 * 3e9 }, steps)).toEqual({ epochs: 7, iterationsPerEpoch: 32 });
     const few = { ...steps, samples: 115, labelled: false };
     expect(length({}, few)).toEqual({ epochs: 10, iterationsPerEpoch: 12 });
-    expect(length({}, { ...few, macs: 1e11 })).toEqual({ epochs: 5, iterationsPerEpoch: 2 });
+    expect(length({}, { ...few, macs: 1e11 })).toEqual({ epochs: 5, iterationsPerEpoch: 4 });
   });
 
   test('what it follows from is kept, and a warmup must leave something', () => {
     const settle = (config: object) =>
       settleFinetune(finetune(config), { samples: 64, macs: 1, labelled: true, leastEpochs: 1 });
-    expect(settle({})).toMatchObject({ epochs: 6, iterationsPerEpoch: 1, budget: DEFAULT_BUDGET });
+    expect(settle({})).toMatchObject({ epochs: 6, iterationsPerEpoch: 2, budget: DEFAULT_BUDGET });
     expect(settle({ epochs: 2 })).not.toHaveProperty('budget');
     expect(() => settle({ budget: 200, schedule: { warmup_epochs: 2 } })).toThrow(
       expect.objectContaining({
