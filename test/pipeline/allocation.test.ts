@@ -69,6 +69,20 @@ describe('samples that are noise', () => {
     expect(units[0].importance.criterion).toBe('l1');
   });
 
+  test('teach nothing that nobody asked for', async () => {
+    const dataPath = await noiseIn(bench.folder);
+    const stagesOf = async (config: object) => {
+      const { outcome } = await bench.run({ target: BASE.target, ...config }, { dataPath });
+      return [outcome.warnings.map(({ code }) => code), outcome.result!.stages.map(({ stage }) => stage)];
+    };
+    const [codes, stages] = await stagesOf({});
+    expect(codes).toContain('NOT_TRAINED');
+    expect(stages).not.toContain('distilled');
+    const [told, trained] = await stagesOf({ finetune: { epochs: 1 } });
+    expect(told).not.toContain('NOT_TRAINED');
+    expect(trained).toContain('distilled');
+  });
+
   test('are gone by where a method is named', async () => {
     const config = { ...BASE, recovery: { method: 'least_squares' } };
     const { outcome, outDir } = await bench.run(config, { dataPath: await noiseIn(bench.folder) });

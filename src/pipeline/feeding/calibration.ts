@@ -6,7 +6,7 @@ import { peakMemory } from '../../graph/peak-memory.js';
 import { type Block, partOf, synthesizeSamples } from '../../recovery/index.js';
 import type { Job } from '../stages/stage.js';
 import type { JobData } from './job-data.js';
-import { neighbourCorrelation } from './neighbour-correlation.js';
+import { noiseIn } from './neighbour-correlation.js';
 
 /** Where there are no data. */
 const MADE_SAMPLES = 64;
@@ -23,9 +23,6 @@ const LEAST_BLOCKS = 4;
 const DEFAULT_BYTES = 2 ** 30;
 /** Of the memory that a job may hold. */
 const MEMORY_SHARE = 0.3;
-
-/** Of neighbouring values: below, samples are noise. */
-const LEAST_CORRELATION = 0.1;
 
 /** What samples are for. */
 export interface Calibrated {
@@ -79,11 +76,10 @@ export class Calibration {
   #findNoise([{ feeds }]: readonly Block[]): boolean {
     const { graph } = this.#subject;
     const { method } = this.#job.spec.config.recovery;
-    const found = [...feeds].map(([id, x]) => neighbourCorrelation(graph, id, x));
-    if (!found.every((correlation) => correlation !== undefined && Math.abs(correlation) < LEAST_CORRELATION))
-      return false;
+    const found = noiseIn(graph, feeds);
+    if (!found) return false;
     const isLeftAside = method === 'auto' || method === 'none';
-    const message = `neighbouring values of the samples hang together no more than noise does (correlation ${found.map((c) => c!.toFixed(3)).join(', ')}); ${isLeftAside ? 'channels are not chosen by them, nor weights set' : 'weights that are set by noise suit nothing else'}: send samples of what the model is for`;
+    const message = `neighbouring values of the samples hang together no more than noise does (correlation ${found.map((c) => c.toFixed(3)).join(', ')}); ${isLeftAside ? 'channels are not chosen by them, nor weights set' : 'weights that are set by noise suit nothing else'}: send samples of what the model is for`;
     this.#job.listener.warning({ code: 'SAMPLES_ARE_NOISE', message });
     return isLeftAside;
   }

@@ -8,6 +8,17 @@ const LEAST_EXTENT = 8;
 /** A hundredth of the pairs of a photograph tell as much. */
 const MOST_PAIRS = 2e5;
 
+/** Of neighbouring values: below, samples are noise. */
+const LEAST_CORRELATION = 0.1;
+
+/** How much neighbours hang together in each input, where samples are noise in all of them; else undefined. */
+export function noiseIn(graph: Graph, feeds: ReadonlyMap<string, Tensor>): readonly number[] | undefined {
+  const found = [...feeds].map(([id, x]) => neighbourCorrelation(graph, id, x));
+  const isNoise = (correlation: number | undefined): correlation is number =>
+    correlation !== undefined && Math.abs(correlation) < LEAST_CORRELATION;
+  return found.every(isNoise) ? found : undefined;
+}
+
 /**
  * How much neighbouring values of images or volumes hang together: the correlation of each with the next along its spatial axes, less what
  * all values of a channel share. Photographs have 0.8 and more, drawings 0.3 and more, noise has none.
