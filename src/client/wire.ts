@@ -544,9 +544,9 @@ export interface PruneConfigInput {
      * What training may cost where `epochs` is absent, in multiply-adds: three forward passes (one, and two backwards)
      * of the unpruned model for each sample of each step; what is learned from, and samples that are held out, cost
      * nothing. Where that is no whole number of epochs, each of them is shortened alike; several prune steps have the
-     * whole epochs that they need. Default 2500000000000, and at most 6 epochs with labels; without, 10, of 120 steps
-     * together where there are few samples (from 32 to some 350, by the batches), which are gone through several times
-     * in each then.
+     * whole epochs that they need. Default 2500000000000, and at most 6 epochs with labels; without, 10, of 240 steps
+     * together, or more, where there are few samples (from 32 to 400), which are gone through several times in each
+     * then.
      */
     budget?: number;
     /**
@@ -556,8 +556,8 @@ export interface PruneConfigInput {
     batch_size?: number;
     optimizer?: {
       /**
-       * `adam` at 0.0003 where no field of `optimizer` is named and few samples without labels (from 32 to some 350, by
-       * the batches) train what least squares recovered; batch norms keep their statistics then. Default `sgd`.
+       * `adam` at 0.0003 where no field of `optimizer` is named and few samples without labels (from 32 to 400) train
+       * what least squares recovered; batch norms keep their statistics then. Default `sgd`.
        */
       type?: 'sgd' | 'adam' | 'adamw' | 'rmsprop';
       /** Default 0.01 for `sgd`; after recovery by least squares, which larger steps destroy, 0.003. Else 0.001. */
@@ -632,8 +632,8 @@ export interface PruneConfigInput {
     };
     /**
      * Changes that training samples go through, drawn anew in every epoch. Default: pictures (three colors, 16 pixels a
-     * side or more) without labels, where they are few (from 32 to some 350, by the batches), are mirrored, and cropped
-     * by an eighth of their sides; else none.
+     * side or more) without labels, where they are few (from 32 to 400), are mirrored, and cropped by an eighth of
+     * their sides; else none.
      */
     augmentation?: {
       /** Mirrors every other image. Default false. */

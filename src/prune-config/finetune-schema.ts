@@ -13,11 +13,13 @@ export const DEFAULT_EPOCHS = { labelled: 6, unlabelled: 10 } as const;
 /** Fewer samples than this are learned by heart: what they say of units, and what is trained by them often, holds for no others. */
 export const HANDFUL = 32;
 
-/** Steps that unlabelled samples are enough for, however few they are: an epoch goes through them several times. */
-export const FEWEST_STEPS = 120;
+/** Up to so many unlabelled samples, beside a handful, are few: an epoch goes through them several times. */
+export const FEW_SAMPLES = 400;
 
-/** As `settle-finetune.ts` has it: of batches as long as the default's. */
-const FEW = `from ${HANDFUL} to some 350, by the batches`;
+/** Steps that few samples are enough for: a ResNet-20 went on gaining with 128 until then. */
+export const FEWEST_STEPS = 240;
+
+const FEW = `from ${HANDFUL} to ${FEW_SAMPLES}`;
 
 const LOSS =
   '`auto` goes by the output and its labels, and the report says which it took. `cross_entropy` takes one class a sample, or one a pixel; `binary_cross_entropy` labels of 0 and 1, also several; the others numbers.';
@@ -124,7 +126,7 @@ export const FinetuneInput = OptionalFields({
   budget: Type.Number({
     exclusiveMinimum: 0,
     maximum: 1e21,
-    description: `What training may cost where \`epochs\` is absent, in multiply-adds: three forward passes (one, and two backwards) of the unpruned model for each sample of each step; what is learned from, and samples that are held out, cost nothing. Where that is no whole number of epochs, each of them is shortened alike; several prune steps have the whole epochs that they need. Default ${DEFAULT_BUDGET}, and at most ${DEFAULT_EPOCHS.labelled} epochs with labels; without, ${DEFAULT_EPOCHS.unlabelled}, of ${FEWEST_STEPS} steps together where there are few samples (${FEW}), which are gone through several times in each then.`,
+    description: `What training may cost where \`epochs\` is absent, in multiply-adds: three forward passes (one, and two backwards) of the unpruned model for each sample of each step; what is learned from, and samples that are held out, cost nothing. Where that is no whole number of epochs, each of them is shortened alike; several prune steps have the whole epochs that they need. Default ${DEFAULT_BUDGET}, and at most ${DEFAULT_EPOCHS.labelled} epochs with labels; without, ${DEFAULT_EPOCHS.unlabelled}, of ${FEWEST_STEPS} steps together, or more, where there are few samples (${FEW}), which are gone through several times in each then.`,
   }),
   batch_size: Type.Integer({
     minimum: 1,

@@ -6,6 +6,7 @@ import {
   DEFAULT_BUDGET,
   DEFAULT_EPOCHS,
   type Distillation,
+  FEW_SAMPLES,
   FEWEST_STEPS,
   type FinetuneConfig,
   HANDFUL,
@@ -60,7 +61,7 @@ export function settleFinetune(finetune: FinetuneConfig, trained: TrainedSamples
     const errors = [{ pointer: '/config/finetune/schedule/warmup_epochs', message }];
     throw new EspalierError('CONFIG_INVALID', `finetune.schedule.warmup_epochs ${message}`, { errors });
   }
-  const keepsStatistics = optimizer === undefined && isFew(finetune, trained);
+  const keepsStatistics = optimizer === undefined && isFew(trained);
   return {
     ...rest,
     ...length,
@@ -87,7 +88,8 @@ export function settleLength(
   const once = Math.ceil(samples / batch_size);
   if (epochs !== undefined) return { epochs, iterationsPerEpoch: once };
   const most = budget === undefined ? DEFAULT_EPOCHS[labelled ? 'labelled' : 'unlabelled'] : MOST_EPOCHS;
-  const wanted = budget === undefined && isFew({ batch_size }, { samples, labelled }) ? FEWEST_STEPS : most * once;
+  const fewest = budget === undefined && isFew({ samples, labelled }) ? FEWEST_STEPS : 0;
+  const wanted = Math.max(fewest, most * once);
   const affordable = ((budget ?? DEFAULT_BUDGET) * once) / (PASSES * Math.max(1, macs) * samples);
   // The last step must come before the last epoch ends; with a single epoch, steps would be counted in iterations.
   if (leastEpochs > 1) {
@@ -100,16 +102,14 @@ export function settleLength(
   return { epochs: begun, iterationsPerEpoch: Math.floor(iterations / begun) };
 }
 
-type Batches = Pick<FinetuneConfig, 'batch_size'>;
 type Samples = Pick<TrainedSamples, 'samples' | 'labelled'>;
 
 /**
  * Whether so few samples are learned from that they are gone through more often than others. A handful is not: 7 images cost a network at 0.9 of
  * its MACs two points.
  */
-function isFew({ batch_size }: Batches, { samples, labelled }: Samples): boolean {
-  const steps = DEFAULT_EPOCHS.unlabelled * Math.ceil(samples / batch_size);
-  return !labelled && samples >= HANDFUL && steps < FEWEST_STEPS;
+function isFew({ samples, labelled }: Samples): boolean {
+  return !labelled && samples >= HANDFUL && samples <= FEW_SAMPLES;
 }
 
 /** Images of fewer pixels a side, or of one color, may be spectra or boards, or rows of vectors. */
@@ -121,11 +121,11 @@ const [LEAST_SIDE, COLORS] = [16, 3];
  * @param planes of a sample; undefined of what is no image
  */
 export function settleAugmentation(
-  finetune: Pick<FinetuneConfig, 'augmentation' | 'batch_size'>,
+  finetune: Pick<FinetuneConfig, 'augmentation'>,
   planes: ImagePlanes | undefined,
   trained: Samples,
 ): AugmentationConfig | undefined {
-  if (finetune.augmentation || !planes || !isFew(finetune, trained)) return finetune.augmentation;
+  if (finetune.augmentation || !planes || !isFew(trained)) return finetune.augmentation;
   const { outer, height, width, inner } = planes;
   const side = Math.min(height, width);
   const isPicture = side >= LEAST_SIDE && outer * inner === COLORS;

@@ -23,7 +23,8 @@ describe('how long is trained', () => {
   test.each([
     ['1,000 samples of a ResNet-20: the most epochs', { macs: RESNET_20, labelled: false }, 10, 32],
     ['with labels', { macs: RESNET_20 }, 6, 32],
-    ['few samples without labels: enough steps', { macs: RESNET_20, labelled: false, samples: 115 }, 10, 12],
+    ['few samples without labels: enough steps', { macs: RESNET_20, labelled: false, samples: 115 }, 10, 24],
+    ['few samples in many batches', { macs: 1e6, labelled: false, samples: 400 }, 10, 24],
     ['few samples with labels', { macs: RESNET_20, samples: 115 }, 6, 4],
     ['so few that they would be learned by heart', { macs: RESNET_20, labelled: false, samples: 31 }, 10, 1],
     // 2.5e12 / (3 · 41e6 · 10,000) = 2.03 epochs of 313 steps.
@@ -57,7 +58,7 @@ describe('how long is trained', () => {
     expect(length({ budget: 1 }, steps)).toEqual({ epochs: 5, iterationsPerEpoch: 32 });
     expect(length({ budget: 7.9 * 3e9 }, steps)).toEqual({ epochs: 7, iterationsPerEpoch: 32 });
     const few = { ...steps, samples: 115, labelled: false };
-    expect(length({}, few)).toEqual({ epochs: 10, iterationsPerEpoch: 12 });
+    expect(length({}, few)).toEqual({ epochs: 10, iterationsPerEpoch: 24 });
     expect(length({}, { ...few, macs: 1e11 })).toEqual({ epochs: 5, iterationsPerEpoch: 4 });
   });
 

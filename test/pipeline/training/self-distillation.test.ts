@@ -42,7 +42,7 @@ test('where nothing is said of training: recovered, then distilled, as long as t
   const { training, schedule } = await reportOf(outDir);
   expect(training).toMatchObject({
     outputs: [{ loss: 'cross_entropy', labels: 'none', distilled: true }],
-    ...{ epochs: 120 / 9, epochs_trained: 120 / 9, steps: 120, budget: 2.5e12 },
+    ...{ epochs: 240 / 9, epochs_trained: 240 / 9, steps: 240, budget: 2.5e12 },
     optimizer: { type: 'adam', learning_rate: 0.0003 },
   });
   expect(schedule).toHaveLength(1);
