@@ -53,7 +53,9 @@ export interface TrainedSamples {
 
 /** @throws EspalierError CONFIG_INVALID where the warmup takes all epochs */
 export function settleFinetune(finetune: FinetuneConfig, trained: TrainedSamples): SettledFinetune {
-  const { epochs, budget, optimizer, ...rest } = finetune;
+  const { epochs, budget, optimizer: resolved, ...rest } = finetune;
+  // Jobs that an older version took have one without a rate where the data settle it.
+  const optimizer = resolved?.learning_rate === undefined ? undefined : resolved;
   const length = settleLength(finetune, trained);
   const { warmup_epochs } = finetune.schedule;
   if (warmup_epochs > 0 && warmup_epochs >= length.epochs) {

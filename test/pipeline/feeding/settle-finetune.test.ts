@@ -7,7 +7,12 @@ import {
   settleLength,
   settleTeaching,
 } from '../../../src/pipeline/feeding/settle-finetune.js';
-import { DEFAULT_BUDGET, type FinetuneConfig, resolveConfig } from '../../../src/prune-config/index.js';
+import {
+  DEFAULT_BUDGET,
+  type FinetuneConfig,
+  type OptimizerConfig,
+  resolveConfig,
+} from '../../../src/prune-config/index.js';
 
 const RESNET_20 = 41e6;
 const finetune = (config: object) =>
@@ -93,6 +98,12 @@ describe('how far a step goes', () => {
   ])('%s', (_name, trained, config, settled) => {
     expect(settle(trained, config)).toEqual(settled);
   });
+});
+
+test('a job that an older version took has an optimizer without a rate: the data settle it', () => {
+  const older = { type: 'sgd', momentum: 0.9, weight_decay: 5e-4 } as unknown as OptimizerConfig;
+  const trained = { samples: 1000, macs: 1, labelled: true, leastEpochs: 1 };
+  expect(settleFinetune({ ...finetune({}), optimizer: older }, trained).optimizer.learning_rate).toBe(0.003);
 });
 
 describe('what samples go through', () => {
