@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { backUp } from '../../src/backup/backup.js';
 import { restore } from '../../src/backup/restore.js';
 import { LEASE_MS } from '../../src/queue/redis/lease.js';
-import { describeRedis, freePort, type PrivateRedis, startRedis } from '../contracts/redis-server.js';
+import { describeRedis, type PrivateRedis, startRedis } from '../contracts/redis-server.js';
 import { type RunningProcess, startProcess, temporaryFolder } from '../e2e/processes.js';
 import { type HttpService, RECOVERY_MS, startHttpService, startStandInWorker, WAITS, WORKS } from './http-service.js';
 
@@ -131,10 +131,11 @@ describeRedis('a service on the Redis of another', () => {
   });
 
   test('that was not to be reached when it started stays unready, and takes nothing', async () => {
-    const port = await freePort();
-    second = await startHttpService({ REDIS_URL: `redis://127.0.0.1:${port}`, DATA_DIR: folders[1].path });
-    const late = await startRedis(port);
+    const late = await startRedis();
     late.command('set', 'espalier:owner', 'another-record 1');
+    await late.kill();
+    second = await startHttpService({ REDIS_URL: late.url, DATA_DIR: folders[1].path });
+    await late.start();
     await second.ready({ status: 503, detail: /jobs of another service/ });
     expect(await second.upload()).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
     expect(
