@@ -7,3 +7,13 @@ export function evaluationForm(graph: Graph): Graph {
     node.op === 'Dropout' ? { ...node, attrs: { ...node.attrs, ratio: 0 } } : node;
   return { ...graph, nodes: graph.nodes.map(undropped), constants: new Map([...graph.constants].map(frozen)) };
 }
+
+/** A model whose norms go by the statistics that they have, and keep them. */
+export function withStatisticsFrozen(graph: Graph): Graph {
+  const constants = new Map(
+    [...graph.constants].map(([id, constant]) => {
+      return [id, constant.role === 'statistic' ? { ...constant, frozen: true } : constant];
+    }),
+  );
+  return { ...graph, constants };
+}

@@ -12,12 +12,20 @@ export function normsInFilters(graph: Graph, targets: readonly string[]): Graph 
   const normed = normedConvolutions(graph, targets);
   const stays = (id: string): boolean => {
     const constant = graph.constants.get(id);
-    return constant !== undefined && (constant.role !== 'statistic' || constant.frozen === true);
+    return constant?.frozen === true || constant?.role === 'literal';
   };
-  return respell(graph, (node) => {
-    const found = normed.get(node);
-    return found && node.inputs.slice(3).every(stays) ? inFilters(found.conv, found.axis) : undefined;
+  const taken = [...normed].filter(([norm]) => norm.inputs.slice(3).every(stays));
+  const takers = new Map(taken.map(([norm, { conv }]) => [norm.outputs[0], conv]));
+  const spellings = new Map(taken.map(([norm, { conv, axis }]) => [norm, inFilters(conv, axis)]));
+  const absorbed = new Set(takers.values());
+  const spelled = respell(graph, (node) => spellings.get(node));
+  const nodes = spelled.nodes.flatMap((node) => {
+    if (absorbed.has(node)) return [];
+    // Whatever is wrong with it, it is the convolution's layer that is looked for.
+    const conv = takers.get(node.outputs[0]);
+    return conv ? { ...conv, inputs: node.inputs, outputs: node.outputs } : node;
   });
+  return { ...spelled, nodes };
 }
 
 function inFilters(conv: Node, axis: number): Spelling {

@@ -59,10 +59,3 @@ export function mixedNet(seed = 5): Graph {
   b.output('probabilities', b.op('Softmax', [logits], { axis: -1 }, { layer: 'softmax' }));
   return b.build();
 }
-
-export function withStatisticsFrozen(graph: Graph): Graph {
-  const constants = new Map(
-    [...graph.constants].map(([id, c]) => [id, c.role === 'statistic' ? { ...c, frozen: true } : c]),
-  );
-  return { ...graph, constants };
-}

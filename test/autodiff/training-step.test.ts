@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { createEvaluationStep, createTrainingStep, type TrainingOptions } from '../../src/autodiff/index.js';
+import {
+  createEvaluationStep,
+  createTrainingStep,
+  type TrainingOptions,
+  withStatisticsFrozen,
+} from '../../src/autodiff/index.js';
 import { GraphBuilder } from '../../src/graph/builder.js';
 import { evaluateGraph } from '../../src/graph/evaluate.js';
 import { type Graph, getSpec } from '../../src/graph/graph.js';
@@ -7,7 +12,7 @@ import { tensor, toRef } from '../../src/graph/tensor.js';
 import { verify } from '../../src/graph/verify.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { checkGradients, PLAIN, randomFeeds } from './finite-differences.js';
-import { layers, mixedNet, withStatisticsFrozen } from './nets.js';
+import { layers, mixedNet } from './nets.js';
 import { randomTensor } from './random.js';
 
 describe('whole networks', () => {
@@ -88,6 +93,33 @@ describe('batch normalisation by statistics that stay', () => {
     const same = new Map([...feeds].filter(([id]) => evaluation.graph.inputs.includes(id)));
     const inference = evaluateGraph(evaluation.graph, same).get(evaluation.lossSumOutput)!.data[0] / 3;
     expect(loss).toBeCloseTo(inference, 6);
+  });
+});
+
+describe('a norm that a convolution takes', () => {
+  /** @param role of the mean and the variance */
+  function normed(role: 'parameter' | 'literal', scored: (b: GraphBuilder, y: string) => string): Graph {
+    const b = new GraphBuilder('normed');
+    const x = b.input('x', { dtype: 'float32', shape: ['N', 2, 4, 4] });
+    const [, ...vectors] = ['w', 'scale', 'B', 'mean', 'var'].map((id, i) => {
+      const own = i > 2 ? role : 'parameter';
+      return b.constant(id, randomTensor(seededRandom(i), i === 0 ? [2, 2, 1, 1] : [2], 0.5, 1.5), own);
+    });
+    const conv = b.op('Conv', [x, 'w'], {}, { name: 'conv', layer: 'conv' });
+    const norm = b.op('BatchNormalization', [conv, ...vectors], {}, { name: 'norm', layer: 'norm' });
+    b.output('y', scored(b, norm));
+    return b.build();
+  }
+
+  test('is named as the convolution where no gradient flows through that', () => {
+    const graph = normed('literal', (b, y) => b.op('ReduceMean', [y], { axes: [2, 3], keepdims: 0 }));
+    const named = createTrainingStep(graph, PLAIN).graph.nodes.filter(({ op }) => op === 'Conv');
+    expect(named.map(({ name, layer }) => [name, layer])).toEqual([['conv', 'conv']]);
+  });
+
+  test('a mean and a variance that are weights are not learned by it', () => {
+    const graph = normed('parameter', (b, y) => b.op('ReduceMean', [y], { axes: [2, 3], keepdims: 0 }));
+    expect(() => createTrainingStep(graph, PLAIN)).toThrow('no gradient reaches parameter');
   });
 });
 

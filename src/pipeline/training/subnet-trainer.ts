@@ -1,7 +1,8 @@
+import { withStatisticsFrozen } from '../../autodiff/index.js';
 import type { JobListener } from '../../contract.js';
 import { type Batch, type SeededRandom, seededRandom, shuffledOrder } from '../../data/index.js';
 import type { Engine } from '../../engine/engine.js';
-import { type Graph, hasBatchNorms } from '../../graph/graph.js';
+import { hasBatchNorms } from '../../graph/graph.js';
 import { replaceConstants } from '../../graph/passes/replace-constants.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { ChannelMutator, PruneStep, Subnet, Trainer, TrainStretch } from '../../pruning/index.js';
@@ -60,7 +61,6 @@ export interface TrainerState {
 /** What has been done of an epoch. */
 export interface EpochPart {
   readonly iterations: number;
-  readonly samples: number;
   /** Sums over the samples so far. */
   readonly loss: number;
   readonly scores: readonly number[];
@@ -273,7 +273,6 @@ export class SubnetTrainer implements Trainer {
       const before = iteration === 0 ? undefined : this.#within;
       this.#within = {
         iterations: iteration + 1,
-        samples: (before?.samples ?? 0) + batch.x.shape[0],
         loss: (before?.loss ?? 0) + loss * batch.x.shape[0],
         scores: scores.map((score, i) => (before?.scores[i] ?? 0) + score),
       };
@@ -288,12 +287,18 @@ export class SubnetTrainer implements Trainer {
     return pause !== undefined && performance.now() - this.#pausedMs >= pause.everyMs;
   }
 
+  /** That go through all samples once. */
+  get #iterationsOfPass(): number {
+    const { data, finetune } = this.#options;
+    return Math.ceil(data.train.count / finetune.batch_size);
+  }
+
   /** Samples are gone through in a new order each time; an epoch may go through them several times. */
   async #prepare(epoch: number, iteration: number): Promise<Batch> {
     const { data, finetune, seed } = this.#options;
     const { batch_size: size, shuffle } = finetune;
     const { count } = data.train;
-    const once = Math.ceil(count / size);
+    const once = this.#iterationsOfPass;
     const pass = epoch * Math.ceil(this.iterationsPerEpoch / once) + Math.floor(iteration / once);
     if (this.#order?.pass !== pass) {
       const order = shuffle ? shuffledOrder(count, seed, pass) : Uint32Array.from(Array(count).keys());
@@ -306,7 +311,10 @@ export class SubnetTrainer implements Trainer {
   }
 
   #reportEpoch(session: TrainingSession, epoch: number): void {
-    const { samples, loss, scores } = this.#within!;
+    const { iterations, loss, scores } = this.#within!;
+    const { data, finetune } = this.#options;
+    const once = this.#iterationsOfPass;
+    const samples = Math.floor(iterations / once) * data.train.count + (iterations % once) * finetune.batch_size;
     this.#within = undefined;
     const report = (name: string, value: number): void =>
       this.#options.listener.metric({ name, value, epoch, step: this.#steps });
@@ -376,15 +384,6 @@ export function deliverableWeights(
   { slots, stopping }: Pick<TrainerState, 'slots' | 'stopping'>,
 ): ReadonlyMap<string, Tensor> {
   return deliveredPoint(stopping)?.constants ?? evaluatedWeights(weights, slots);
-}
-
-function withStatisticsFrozen(graph: Graph): Graph {
-  const constants = new Map(
-    [...graph.constants].map(([id, constant]) => {
-      return [id, constant.role === 'statistic' ? { ...constant, frozen: true } : constant];
-    }),
-  );
-  return { ...graph, constants };
 }
 
 function mebibytes(bytes: number): string {
