@@ -16,7 +16,7 @@ import {
 import type { Engine } from '../../engine/engine.js';
 import { EspalierError } from '../../errors.js';
 import { graphCost } from '../../graph/cost.js';
-import { type Graph, getSpec } from '../../graph/graph.js';
+import { type Graph, getSpec, hasBatchNorms } from '../../graph/graph.js';
 import { findOp } from '../../graph/ops/index.js';
 import { elementCount } from '../../graph/tensor.js';
 import { type FinetuneConfig, optimizerAfterSolving, type PruneConfig } from '../../prune-config/index.js';
@@ -110,7 +110,7 @@ async function fitData(
   const sized = { samples: train.count, macs, labelled, leastEpochs };
   const augment = finetune && augmenterOf(finetune, graph, inputShape, chosen.targets, sized);
   const settled = finetune && settleFinetune(finetune, sized);
-  if (settled) listener.log(describeTraining(settled, augment !== undefined));
+  if (settled) listener.log(describeTraining(settled, hasBatchNorms(graph), augment !== undefined));
   const asked = config.scaling;
   warnOfSmallScaling(asked, train.dtype, listener);
   const labelledHeads = { heads: chosen.heads.filter(({ labels }) => labels !== 'none') };
@@ -279,9 +279,9 @@ function requireTrainable(graph: Graph, finetune: FinetuneConfig, { heads }: Cho
 }
 
 /** What the data settle is not in the config. */
-function describeTraining(settled: SettledFinetune, augmented: boolean): string {
+function describeTraining(settled: SettledFinetune, normed: boolean, augmented: boolean): string {
   const { optimizer, epochs, iterationsPerEpoch, keepsStatistics } = settled;
-  const norms = keepsStatistics ? ', batch norms keep their statistics' : '';
+  const norms = normed && keepsStatistics ? ', batch norms keep their statistics' : '';
   const samples = augmented ? ', samples are augmented' : '';
   return `training: ${optimizer.type} at ${optimizer.learning_rate}, ${epochs * iterationsPerEpoch} steps in ${epochs} epochs${norms}${samples}`;
 }

@@ -6,6 +6,7 @@ import {
   DEFAULT_BUDGET,
   DEFAULT_EPOCHS,
   type Distillation,
+  FEW_RATE,
   FEW_SAMPLES,
   FEWEST_STEPS,
   type FinetuneConfig,
@@ -35,7 +36,10 @@ export interface TrainingLength {
 /** `finetune` as a job trains by it: what the config leaves open is settled by the data. */
 export interface SettledFinetune extends Omit<FinetuneConfig, 'epochs' | 'budget' | 'optimizer'>, TrainingLength {
   readonly optimizer: OptimizerConfig;
-  /** Whether batch norms keep the statistics that they have, and go by those. */
+  /**
+   * Whether batch norms keep the statistics that they have, and go by those: what few samples, mirrored and moved, have for statistics is not what
+   * the model meets, and a ResNet-20 lost four points by that alone.
+   */
   readonly keepsStatistics: boolean;
   /** What the length follows from; absent where epochs were named. */
   readonly budget?: number;
@@ -59,7 +63,7 @@ export function settleFinetune(finetune: FinetuneConfig, trained: TrainedSamples
   const length = settleLength(finetune, trained);
   const { warmup_epochs } = finetune.schedule;
   if (warmup_epochs > 0 && warmup_epochs >= length.epochs) {
-    const message = `must be below the ${length.epochs} epochs that finetune.budget is enough for, found ${warmup_epochs}`;
+    const message = `must be below the ${length.epochs} epochs that are trained, found ${warmup_epochs}`;
     const errors = [{ pointer: '/config/finetune/schedule/warmup_epochs', message }];
     throw new EspalierError('CONFIG_INVALID', `finetune.schedule.warmup_epochs ${message}`, { errors });
   }
@@ -74,12 +78,6 @@ export function settleFinetune(finetune: FinetuneConfig, trained: TrainedSamples
 }
 
 /**
- * Of adam, by which few samples are learned from after least squares. Statistics of few samples, mirrored and moved, are not those that the
- * model meets (a ResNet-20 lost four points by them alone), so batch norms keep theirs; sgd gained half as much by them.
- */
-const FEW_RATE = 3e-4;
-
-/**
  * Steps follow from numbers of the config, the model and the data, never from a clock: the same job gives the same bits.
  * @example settleLength({ batch_size: 50, budget: 3e9 }, { samples: 1000, macs: 1e6, labelled: false, leastEpochs: 1 }) // 1 epoch of 20
  */
@@ -90,18 +88,21 @@ export function settleLength(
   const once = Math.ceil(samples / batch_size);
   if (epochs !== undefined) return { epochs, iterationsPerEpoch: once };
   const most = budget === undefined ? DEFAULT_EPOCHS[labelled ? 'labelled' : 'unlabelled'] : MOST_EPOCHS;
-  const fewest = budget === undefined && isFew({ samples, labelled }) ? FEWEST_STEPS : 0;
-  const wanted = Math.max(fewest, most * once);
+  const few = budget === undefined && isFew({ samples, labelled });
+  const wanted = Math.max(few ? FEWEST_STEPS : 0, most * once);
   const affordable = ((budget ?? DEFAULT_BUDGET) * once) / (PASSES * Math.max(1, macs) * samples);
-  // The last step must come before the last epoch ends; with a single epoch, steps would be counted in iterations.
-  if (leastEpochs > 1) {
-    const iterationsPerEpoch = wanted <= affordable ? Math.ceil(wanted / most) : once;
-    const whole = Math.floor(affordable / iterationsPerEpoch);
-    return { epochs: Math.max(leastEpochs, Math.min(most, whole)), iterationsPerEpoch };
+  const steps = Math.max(1, Math.floor(Math.min(wanted, affordable)));
+  // The last prune step must come before the last epoch ends; with a single epoch, prune steps would be counted in iterations.
+  const isPrunedWithin = leastEpochs > 1;
+  if (few) {
+    const epochs = Math.max(leastEpochs, Math.floor(steps / Math.ceil(steps / most)));
+    return { epochs, iterationsPerEpoch: Math.max(isPrunedWithin ? once : 1, Math.floor(steps / epochs)) };
   }
-  const iterations = Math.max(1, Math.floor(Math.min(wanted, affordable)));
-  const begun = Math.min(most, Math.ceil(iterations / once));
-  return { epochs: begun, iterationsPerEpoch: Math.floor(iterations / begun) };
+  if (isPrunedWithin) {
+    return { epochs: Math.max(leastEpochs, Math.floor(steps / once)), iterationsPerEpoch: once };
+  }
+  const begun = Math.ceil(steps / once);
+  return { epochs: begun, iterationsPerEpoch: Math.floor(steps / begun) };
 }
 
 type Samples = Pick<TrainedSamples, 'samples' | 'labelled'>;

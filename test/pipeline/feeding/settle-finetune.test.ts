@@ -67,6 +67,25 @@ describe('how long is trained', () => {
     expect(length({}, { ...few, macs: 1e11 })).toEqual({ epochs: 5, iterationsPerEpoch: 4 });
   });
 
+  test.each([
+    ['just enough', 1.2e8, 3, 64, 120],
+    ['just not', 1.22e8, 3, 64, 118],
+    ['more prune steps than epochs', 1.2e8, 40, 64, 120],
+    ['one prune step', 1.22e8, 1, 64, 118],
+    ['one batch', 3.8e8, 1, 128, 19],
+  ])(
+    'few samples: a budget is spent, and no more than that: %s',
+    (_name, macs, leastEpochs, batch_size, affordable) => {
+      const { epochs, iterationsPerEpoch } = length(
+        { batch_size },
+        { samples: 115, labelled: false, macs, leastEpochs },
+      );
+      expect(epochs).toBeGreaterThanOrEqual(Math.min(5, leastEpochs));
+      expect(epochs * iterationsPerEpoch).toBeLessThanOrEqual(affordable);
+      expect(epochs * iterationsPerEpoch).toBeGreaterThanOrEqual(0.9 * affordable);
+    },
+  );
+
   test('what it follows from is kept, and a warmup must leave something', () => {
     const settle = (config: object) =>
       settleFinetune(finetune(config), { samples: 64, macs: 1, labelled: true, leastEpochs: 1 });
