@@ -73,13 +73,14 @@ export interface Losses {
 /**
  * What a pruned network loses when one unit alone goes on to fewer channels. What is read there is taken to be what the original's layers
  * read: the weights that are left were set to that.
+ * @param trialsAt what is tried of a network that is so far from the original
  */
 export async function measureLosses(
   original: Graph,
   { graph, weights }: PrunedNetwork,
   readings: Readings,
   blocks: readonly Block[],
-  trials: readonly (() => Trial)[],
+  trialsAt: (loss: number) => readonly (() => Trial)[],
   { engine, signal, onProgress }: SensitivityOptions,
 ): Promise<Losses> {
   const wanted = await outputsOf(original, blocks, engine);
@@ -88,6 +89,7 @@ export async function measureLosses(
     return divergence(original, await outputsOf(pruned, blocks, engine), wanted);
   };
   const loss = await lossOf(graph);
+  const trials = trialsAt(loss);
   const tried: number[] = [];
   for (const make of trials) {
     tried.push(await lossOf(narrowed(make(), readings, (id) => weights.get(id)!)));

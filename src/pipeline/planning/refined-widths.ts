@@ -62,13 +62,14 @@ export async function refineWidths(
   const measured = new Set<string>();
   for (let pass = 0; pass < MOST_PASSES && !measured.has(keyOf(planned)); pass++) {
     measured.add(keyOf(planned));
-    const found = await measureAround(context, blocks, planned.choices, (share) =>
+    const goesOn = (loss: number): boolean => loss > NEAR && Number.isFinite(loss) && pass + 1 < MOST_PASSES;
+    const found = await measureAround(context, blocks, planned.choices, goesOn, (share) =>
       onProgress((pass + share) / MOST_PASSES),
     );
     if (!found) break;
     log(`widths of pass ${pass + 1}: ${found.loss.toPrecision(3)} from the original`);
     if (!best || found.loss < best.loss) best = { planned, loss: found.loss };
-    if (found.loss <= NEAR || !Number.isFinite(found.loss) || pass + 1 === MOST_PASSES) break;
+    if (!goesOn(found.loss)) break;
     for (const [unit, ratio] of corrections(found, corrected)) {
       const damped = pass === 0 ? ratio : Math.sqrt(ratio);
       corrected.set(
@@ -117,11 +118,16 @@ export function corrections({ loss: before, further }: Around, curves: Curves): 
   return ratios;
 }
 
-/** Prunes to these choices, sets the weights that are left, and tries each unit narrower. @returns undefined where that takes too long */
+/**
+ * Prunes to these choices, sets the weights that are left, and tries each unit narrower.
+ * @param goesOn whether a network that loses so much is looked further into
+ * @returns undefined where that takes too long
+ */
 async function measureAround(
   { graph, mutator, readings, recipe, engine, signal }: RefineContext,
   blocks: readonly Block[],
   choices: PlannedTarget['choices'],
+  goesOn: (loss: number) => boolean,
   onProgress: (share: number) => void,
 ): Promise<Around | undefined> {
   const masks = mutator.state;
@@ -155,11 +161,18 @@ async function measureAround(
       return { unit, kept, mask, before, graph: narrow, slice };
     });
     const pruned = { graph: replaceConstants(subnet.graph, constants), weights: mutator.weights };
-    const { loss, tried } = await measureLosses(graph, pruned, readings, blocks, trials, {
-      ...{ engine, signal },
-      onProgress: (share) => onProgress((1 + share) / 2),
-    });
-    return { loss, further: narrower.map((each, i) => ({ ...each, loss: tried[i] })) };
+    const { loss, tried } = await measureLosses(
+      graph,
+      pruned,
+      readings,
+      blocks,
+      (found) => (goesOn(found) ? trials : []),
+      {
+        ...{ engine, signal },
+        onProgress: (share) => onProgress((1 + share) / 2),
+      },
+    );
+    return { loss, further: tried.map((lost, i) => ({ ...narrower[i], loss: lost })) };
   } finally {
     mutator.restoreState(masks);
     mutator.setWeights(weights);

@@ -15,7 +15,7 @@ import { recoverSubnet } from './recover.js';
 import type { Job } from './stage.js';
 
 /** Fresh weights need larger steps than recovered ones. */
-const LEAST_RATE_FROM_SCRATCH: { readonly [type: string]: number } = { sgd: 0.01, adam: 0.001 };
+const LEAST_RATE_FROM_SCRATCH = 0.01;
 
 /** All prune steps at once. */
 const ONLY_STEP: PruneStep = { step: 0, pruneTimes: 1, epoch: 0, iteration: 0, by: 'epoch', choices: {} };
@@ -91,7 +91,8 @@ interface Way {
 }
 
 function startingOver({ optimizer, ...finetune }: SettledFinetune): SettledFinetune {
-  const learning_rate = Math.max(optimizer.learning_rate, LEAST_RATE_FROM_SCRATCH[optimizer.type] ?? 0);
+  const { type, learning_rate: rate } = optimizer;
+  const learning_rate = type === 'sgd' ? Math.max(rate, LEAST_RATE_FROM_SCRATCH) : rate;
   return { ...finetune, optimizer: { ...optimizer, learning_rate }, keepsStatistics: false };
 }
 
