@@ -23,7 +23,29 @@ describeRedis('over Redis', () => {
   describe('a work queue', () => workQueueContract((onError) => openRedisTransport(fresh(onError))));
   describe('the queue of jobs', () => queueContract((onError) => openRedisQueue(fresh(onError))));
 
-  test('a handler that asks for cancels while connections break is answered, and its run is not used up', async () => {
+  test.each<[string, (asked: () => Promise<void>) => Promise<void>]>([
+    [
+      'connections break',
+      async (asked) => {
+        for (let broken = 0; broken < 5; broken++) {
+          redis.command('client', 'kill', 'type', 'normal');
+          for (let tick = 0; tick < 10; tick++) {
+            await new Promise((later) => setTimeout(later, 2));
+            await asked();
+          }
+        }
+      },
+    ],
+    [
+      'Redis has lost what it is a replica of',
+      async (asked) => {
+        redis.command('config', 'set', 'replica-serve-stale-data', 'no');
+        redis.command('replicaof', '127.0.0.1', '1');
+        setTimeout(() => redis.command('replicaof', 'no', 'one'), 300);
+        await asked();
+      },
+    ],
+  ])('a handler that asks for cancels while %s is answered, and its run is not used up', async (_name, during) => {
     const transport = openRedisTransport(fresh(() => {}));
     const queue = transport.queue<{ n: number }, object, string>({
       name: 'asked',
@@ -38,13 +60,7 @@ describeRedis('over Redis', () => {
     const consumer = queue.take(
       async ({ isCanceled }) => {
         const answers: boolean[] = [];
-        for (let broken = 0; broken < 5; broken++) {
-          redis.command('client', 'kill', 'type', 'normal');
-          for (let tick = 0; tick < 10; tick++) {
-            await new Promise((later) => setTimeout(later, 2));
-            answers.push(await isCanceled());
-          }
-        }
+        await during(async () => void answers.push(await isCanceled()));
         return String(answers.includes(true));
       },
       { concurrency: 1, leaseMs: 20_000 },

@@ -10,6 +10,7 @@ import {
 import type { Redis } from 'ioredis';
 import type { Outcome, QueueSpec, Transport, WorkQueue } from '../work-queue.js';
 import { openEventStream, publish } from './event-stream.js';
+import { insist } from './patient-backend.js';
 
 /** Between a consumer's tries to take or give back a task while Redis is away; BullMQ's own is 15 s. */
 const RETRY_MS = 1000;
@@ -95,7 +96,7 @@ export function openBullmqQueue<Payload extends object, Report extends object, E
           payload: payloadOf(job),
           report: (report) => job.updateProgress(report),
           // By the worker's own connection, which waits: a handler that throws for a moment's gap has used up a run.
-          isCanceled: async () => (await Job.fromId<Stored>(worker, id))?.data.canceled ?? false,
+          isCanceled: async () => (await insist(worker, () => Job.fromId<Stored>(worker, id)))?.data.canceled ?? false,
         });
         if (ending !== undefined) return ending;
         await job.moveToWait(token);

@@ -9,6 +9,18 @@ const REFUSED = /\b(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|UNBLOCKED|MASTERDOWN
 /** What a worker has to say of a job: it says it again until it is taken. */
 const INSISTED = ['moveToCompleted', 'moveToFailed', 'moveJobFromActiveToWait', 'updateProgress'] as const;
 
+/** Does it again as long as Redis is there and refuses, unless what asks is closing. */
+export async function insist<T>(asker: { readonly closing?: unknown }, act: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      if (asker.closing !== undefined || !REFUSED.test((error as Error).message)) throw error;
+      await pause();
+    }
+  }
+}
+
 /**
  * What BullMQ does while Redis is there and refuses to be written. By itself it would drop what a worker reports, look for jobs at
  * once again for ever, and wait five seconds before it reads events.
@@ -21,17 +33,8 @@ export function patient<B extends IQueueBackend, C>(factory: BackendFactory<B, C
     const backend = factory(...parts);
     for (const name of INSISTED) {
       const act = backend[name].bind(backend) as (...args: unknown[]) => Promise<unknown>;
-      const insist = async (...args: unknown[]): Promise<unknown> => {
-        for (;;) {
-          try {
-            return await act(...args);
-          } catch (error) {
-            if (backend.closing !== undefined || !REFUSED.test((error as Error).message)) throw error;
-            await pause();
-          }
-        }
-      };
-      Object.assign(backend, { [name]: insist });
+      const again = (...args: unknown[]) => insist(backend, () => act(...args));
+      Object.assign(backend, { [name]: again });
     }
     const take = backend.moveToActive.bind(backend);
     backend.moveToActive = async (...args) => {
