@@ -20,7 +20,7 @@ export interface LoadedModel {
   readonly openAxes: ReadonlyMap<string, readonly number[]>;
   /**
    * The user's files with the tensors and counts of `graph`, a graph made from this model's own by selecting outputs,
-   * changing constants' data and slicing: node names and constant ids are still those of {@link LoadedModel.graph}.
+   * changing constants' data, taking spare biases out and slicing: node names and constant ids are still those of {@link LoadedModel.graph}.
    * Gives the complete set of files, path → bytes.
    */
   write(graph: Graph, options?: WriteOptions): Promise<Map<string, Uint8Array>>;
@@ -33,7 +33,12 @@ export interface WriteOptions {
 
 export interface ReadOptions {
   /** Shape of one sample of the data that the model will be fed: what the extents are that the file leaves open. */
-  readonly sampleShape?: readonly number[];
+  readonly sampleShape?: readonly number[] | undefined;
+  /**
+   * Whether convolutions and dense layers that have no bias, and may have one in the file, have one of zeros in the graph, of the
+   * role `spare`. `write` gives the file those that the graph it is given has. Default false.
+   */
+  readonly spareBiases?: boolean | undefined;
 }
 
 /** One model file format. `match` sniffs cheaply and never throws. */

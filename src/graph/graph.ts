@@ -33,8 +33,11 @@ export interface Node {
   readonly layer?: string;
 }
 
-/** `parameter`: trained by gradients. `statistic`: running mean or variance. `literal`: neither. */
-export type ConstantRole = 'parameter' | 'statistic' | 'literal';
+/**
+ * `parameter`: trained by gradients. `statistic`: running mean or variance. `spare`: a bias of zeros that the file doesn't have and
+ * can be given (see passes/spare-biases.ts); training leaves it as it is. `literal`: none of these.
+ */
+export type ConstantRole = 'parameter' | 'statistic' | 'spare' | 'literal';
 
 export interface Constant {
   readonly tensor: Tensor;

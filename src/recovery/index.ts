@@ -18,4 +18,5 @@ export { rankByLoss } from './selection.js';
 export { type Losses, measureLosses, measureSensitivities, type Readings, type Trial } from './sensitivity.js';
 export { type Block, partOf, samplesOf } from './sequence.js';
 export { settle } from './settle.js';
+export { withNeededSpares } from './spare-biases.js';
 export { sampleLayout, synthesizeSamples } from './synthesis/index.js';

@@ -1,5 +1,5 @@
 import { fileSetOf } from '../../src/archive/index.js';
-import type { LoadedModel } from '../../src/formats/format.js';
+import type { LoadedModel, ReadOptions } from '../../src/formats/format.js';
 import { detectFormat } from '../../src/formats/index.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { modelFiles, randomizeWeights, tf } from '../support/tfjs.js';
@@ -44,7 +44,10 @@ export function layerNamed(json: AnyJson, name: string): AnyJson {
   return json.modelTopology.config.layers.find((layer: AnyJson) => layer.name === name);
 }
 
-export async function readFiles(files: ReadonlyMap<string, Uint8Array>): Promise<LoadedModel> {
+export async function readFiles(
+  files: ReadonlyMap<string, Uint8Array>,
+  options: ReadOptions = {},
+): Promise<LoadedModel> {
   const set = fileSetOf(files);
-  return (await detectFormat(set)).read(set);
+  return (await detectFormat(set)).read(set, options);
 }

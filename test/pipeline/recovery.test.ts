@@ -127,3 +127,54 @@ describe('samples without labels', () => {
     expect(await divergence(byLoss.outDir)).toBeLessThan(await divergence(byWeights.outDir));
   });
 });
+
+describe('layers that have no bias', () => {
+  /** No batch norms either; what the rectifiers give has means far off 0. */
+  function withoutBiases(): tf.LayersModel {
+    const init = (seed: number) => ({ useBias: false, kernelInitializer: tf.initializers.glorotNormal({ seed }) });
+    return tf.sequential({
+      layers: [
+        tf.layers.conv2d({ name: 'a', filters: 8, kernelSize: 3, strides: 2, inputShape: [24, 24, 1], ...init(1) }),
+        tf.layers.reLU(),
+        tf.layers.conv2d({ name: 'b', filters: 12, kernelSize: 3, strides: 2, ...init(2) }),
+        tf.layers.reLU(),
+        tf.layers.flatten(),
+        tf.layers.dense({ name: 'scores', units: 10, ...init(3) }),
+      ],
+    });
+  }
+
+  test('are given one where it puts a mean right; figures are those of the file', async () => {
+    const { run } = await openJobBench(withoutBiases(), { train: 200, validation: 60 });
+    const { outDir, outcome } = await run({ ...PRUNED, target: { parameters: 0.5 } });
+    const { baseline, pruned, equivalence } = outcome.result!;
+    expect(equivalence).toMatchObject({ ok: true });
+    const report = await reportOf(outDir);
+    const [{ recovery, parameters }] = report.schedule;
+    expect(recovery).toMatchObject({ method: 'least_squares', without_bias: 0 });
+    const weights = 8 * 9 + 12 * 8 * 9 + 10 * 12 * 25;
+    expect(baseline.parameters).toBe(weights);
+    expect(pruned.parameters).toBe(parameters);
+    expect(pruned.parameters).toBeLessThanOrEqual(weights / 2);
+    const [a, b, scores] = report.layers;
+    // The first reads what isn't pruned: there is nothing to put right.
+    expect(a.after!.parameters).toBe(9 * report.units[0].kept);
+    expect(b.after!.parameters).toBe((9 * report.units[0].kept + 1) * report.units[1].kept);
+    expect(scores.after!.parameters).toBe(250 * report.units[1].kept + 10);
+    expect(scores.before.parameters).toBe(10 * 12 * 25);
+  });
+
+  test('stay without one where nothing is set', async () => {
+    const { run } = await openJobBench(withoutBiases(), { train: 200, validation: 60 });
+    const { outcome, outDir } = await run({ ...PRUNED, recovery: { method: 'none' } });
+    const [a, b, scores] = (await reportOf(outDir)).units;
+    expect(scores).toBeUndefined();
+    expect(outcome.result!.pruned.parameters).toBe(9 * a.kept + 9 * a.kept * b.kept + 250 * b.kept);
+  });
+
+  test('stay without one where nothing is pruned', async () => {
+    const { run } = await openJobBench(withoutBiases(), { train: 200, validation: 60 });
+    const { outcome } = await run({ ...PRUNED, target: { parameters: 1 } });
+    expect(outcome.result!.pruned.parameters).toBe(outcome.result!.baseline.parameters);
+  });
+});

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { ReadOptions } from '../../src/formats/format.js';
 import { fileSetOf, type LoadedModel } from '../../src/formats/index.js';
 import { ONNX } from '../../src/formats/onnx/index.js';
 
@@ -9,6 +10,6 @@ export function readOnnx(path: string): Promise<LoadedModel> {
 }
 
 /** Reads the bytes of an `.onnx` file. */
-export function readOnnxBytes(bytes: Uint8Array, name = 'model.onnx'): Promise<LoadedModel> {
-  return ONNX.read(fileSetOf(new Map([[name, bytes]])));
+export function readOnnxBytes(bytes: Uint8Array, name = 'model.onnx', options: ReadOptions = {}): Promise<LoadedModel> {
+  return ONNX.read(fileSetOf(new Map([[name, bytes]])), options);
 }

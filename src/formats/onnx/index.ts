@@ -23,9 +23,9 @@ function roundsValues({ node, input }: GraphProto): boolean {
   return casts || input.some((info) => ROUNDING_TYPES.has(tensorType(info)?.elemType ?? 0));
 }
 
-async function read(files: FileSet, { sampleShape }: ReadOptions = {}): Promise<LoadedModel> {
+async function read(files: FileSet, options: ReadOptions = {}): Promise<LoadedModel> {
   const file = await openOnnxFile(files);
-  const lowered = lowerModel(file, sampleShape);
+  const lowered = lowerModel(file, options);
   const types = new Map(file.graph.initializer.map(({ name, dataType }) => [name, dataType]));
   return {
     format: 'onnx',

@@ -3,6 +3,7 @@ import { EspalierError } from '../../errors.js';
 import { GraphBuilder } from '../../graph/builder.js';
 import type { Graph } from '../../graph/graph.js';
 import type { GraphProto, NodeProto, TensorProto } from '../../onnx-proto/index.js';
+import type { ReadOptions } from '../format.js';
 import { type BatchReading, findBatchMixer } from './batch.js';
 import { ConstantPool, type PooledConstant } from './constant-pool.js';
 import { computedDType, decodeComputed, elementTypeName } from './element-types.js';
@@ -16,6 +17,7 @@ import { type Binding, type LoweringState, NodeLowering } from './lowering.js';
 import type { OnnxFile } from './onnx-file.js';
 import { lowerOpaque } from './opaque.js';
 import { findOnnxOp } from './ops/index.js';
+import { type SpareBias, SpareBiases } from './spare-biases.js';
 
 export interface LoweredModel {
   readonly graph: Graph;
@@ -25,23 +27,28 @@ export interface LoweredModel {
   /** What each value of the file is. */
   readonly bindings: ReadonlyMap<string, Binding>;
   readonly constants: readonly PooledConstant[];
+  /** Biases that the graph has and the file may be given. */
+  readonly spares: readonly SpareBias[];
   /** For each node of the file the first outputs of the graph's nodes that it became; undefined for folded and dead ones. */
   readonly emitted: readonly (readonly string[] | undefined)[];
 }
 
 /**
  * Lowers a model into the IR. Graph inputs and outputs are the file's, by name.
- * @param sampleShape what spatial extents are taken from that the inputs leave open, where it fits
+ * @param options.sampleShape what spatial extents are taken from that the inputs leave open, where it fits
  * @throws EspalierError naming the layer
  */
-export function lowerModel(file: OnnxFile, sampleShape?: readonly number[]): LoweredModel {
+export function lowerModel(
+  file: OnnxFile,
+  { sampleShape, spareBiases: hasSpares = false }: ReadOptions = {},
+): LoweredModel {
   const extents = settleOpenExtents(file.graph, sampleShape);
   const extent = commonBatch(file.graph);
-  if (extent === undefined) return lowerFor(file, extents, { open: false, extent: undefined });
+  if (extent === undefined) return lowerFor(file, extents, { open: false, extent: undefined }, hasSpares);
   const open: BatchReading = { open: true, extent: typeof extent === 'number' ? extent : undefined };
   let reason: unknown;
   try {
-    const lowered = lowerFor(file, extents, open);
+    const lowered = lowerFor(file, extents, open, hasSpares);
     const mixer = open.extent === undefined ? undefined : findBatchMixer(lowered.graph);
     if (!mixer) return lowered;
     reason = new EspalierError('LAYER_UNSUPPORTED', `layer ${mixer.layer ?? mixer.name} mixes the samples of a batch`);
@@ -50,7 +57,7 @@ export function lowerModel(file: OnnxFile, sampleShape?: readonly number[]): Low
     reason = error;
   }
   if (open.extent === undefined) throw reason;
-  const lowered = lowerFor(file, extents, { open: false, extent: open.extent });
+  const lowered = lowerFor(file, extents, { open: false, extent: open.extent }, hasSpares);
   const why = reason instanceof Error ? reason.message : String(reason);
   const warning = {
     code: 'BATCH_FIXED',
@@ -59,7 +66,7 @@ export function lowerModel(file: OnnxFile, sampleShape?: readonly number[]): Low
   return { ...lowered, warnings: [...lowered.warnings, warning] };
 }
 
-function lowerFor(file: OnnxFile, extents: OpenExtents, batch: BatchReading): LoweredModel {
+function lowerFor(file: OnnxFile, extents: OpenExtents, batch: BatchReading, hasSpares: boolean): LoweredModel {
   const { graph } = file;
   if (graph.sparseInitializer.length > 0) {
     throw new EspalierError('LAYER_UNSUPPORTED', 'the model has sparse initializers, which are not read');
@@ -89,6 +96,7 @@ function lowerFor(file: OnnxFile, extents: OpenExtents, batch: BatchReading): Lo
     batch,
     bindings,
     constants: new ConstantPool(builder),
+    spares: hasSpares ? new SpareBiases(builder) : undefined,
     warnings,
     declared: declared.values(graph),
     read,
@@ -111,6 +119,7 @@ function lowerFor(file: OnnxFile, extents: OpenExtents, batch: BatchReading): Lo
     batch,
     bindings,
     constants: state.constants.all,
+    spares: state.spares?.all ?? [],
     emitted,
   };
 }

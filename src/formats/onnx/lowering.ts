@@ -13,6 +13,7 @@ import type { FoldInput } from './folding/index.js';
 import type { Known } from './known.js';
 import type { NodeNames } from './layer-names.js';
 import type { LayerWarnings } from './layer-warnings.js';
+import type { SpareBiases } from './spare-biases.js';
 
 /** What a value of the file is: data that are known, or a value of the graph. */
 export type Binding = { readonly known: Known } | GraphBinding;
@@ -31,6 +32,8 @@ export interface LoweringState {
   readonly batch: BatchReading;
   readonly bindings: Map<string, Binding>;
   readonly constants: ConstantPool;
+  /** Absent: layers without a bias have none. */
+  readonly spares: SpareBiases | undefined;
   readonly warnings: LayerWarnings;
   /** Declared types of values, as far as the file has them. */
   readonly declared: ReadonlyMap<string, TensorSpec>;
@@ -144,6 +147,17 @@ export class NodeLowering implements FoldInput {
     if (known.dtype !== 'float32') return this.value(i);
     const sharers = `${this.node.opType} ${main.map((at) => this.node.input[at] ?? '').join(' ')}`;
     return this.#constant(i, known, sharers, role);
+  }
+
+  /** A bias of zeros for each output of weights (input 1); none where spare ones aren't wanted, or the weights aren't known. */
+  spareBias(outputs: number): string[] {
+    const known = this.known(1);
+    // What is wrong with the weights is said elsewhere.
+    const isSound = known?.dtype === 'float32' && Number.isInteger(outputs) && outputs <= known.size;
+    if (!this.#state.spares || !isSound) return [];
+    const weights = this.node.input[1];
+    const sharers = `${this.node.opType} ${weights}`;
+    return [this.#state.spares.get(sharers, { weights, node: this.#index, outputs })];
   }
 
   /** An input as the graph keeps it, with the batch an axis of its own. */

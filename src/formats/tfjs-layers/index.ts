@@ -20,7 +20,7 @@ export const TFJS_LAYERS: ModelFormat<'tfjs-layers'> = {
   read,
 };
 
-async function read(files: FileSet, { sampleShape }: ReadOptions = {}): Promise<LoadedModel> {
+async function read(files: FileSet, options: ReadOptions = {}): Promise<LoadedModel> {
   const found = await findModels(files);
   if (found.length !== 1) {
     throw new EspalierError(
@@ -35,7 +35,7 @@ async function read(files: FileSet, { sampleShape }: ReadOptions = {}): Promise<
   const groups = await readWeights(own(json, 'weightsManifest'), posix.dirname(jsonName), files);
   const modelName = own(model.json, 'name');
   const name = typeof modelName === 'string' ? modelName : 'model';
-  const lowered = lowerModel(model, groups, name, sampleShape);
+  const lowered = lowerModel(model, groups, name, options);
   return {
     format: 'tfjs-layers',
     name,

@@ -2,6 +2,7 @@ import type { Warning } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
 import { GraphBuilder } from '../../graph/builder.js';
 import type { Dim, Graph } from '../../graph/graph.js';
+import type { ReadOptions } from '../format.js';
 import { declaredInput, resolveInput } from './input-shape.js';
 import type { KerasTensor } from './keras-tensor.js';
 import { getLayerKind } from './layers/index.js';
@@ -15,6 +16,8 @@ export interface LoweredModel {
   readonly graph: Graph;
   readonly warnings: readonly Warning[];
   readonly weights: readonly UsedWeight[];
+  /** By layer's path, the biases that the graph has and the file may be given. */
+  readonly spares: ReadonlyMap<string, string>;
   /** The constants of weights and literals, by the layer's path and their name in the layer. */
   readonly constants: ReadonlyMap<string, string>;
   /** What each call gave, by {@link callId}; for inputs of nested models, what was fed to them. */
@@ -32,14 +35,14 @@ export function callId({ path }: Layer, index: number): string {
 
 /**
  * Lowers a Keras model into the IR. Graph inputs are the input layers by name, outputs the layers that make them.
- * @param sampleShape what extents are taken from that the inputs leave open, where it fits
+ * @param options.sampleShape what extents are taken from that the inputs leave open, where it fits
  * @throws EspalierError naming the layer
  */
 export function lowerModel(
   model: Container,
   groups: readonly WeightGroup[],
   name: string,
-  sampleShape?: readonly number[],
+  { sampleShape, spareBiases = false }: ReadOptions = {},
 ): LoweredModel {
   const builder = new GraphBuilder(name);
   const state: ModelLowering = {
@@ -48,6 +51,7 @@ export function lowerModel(
     warnings: [],
     weights: new Map(),
     literals: new Map(),
+    spares: spareBiases ? new Map() : undefined,
     frozen: false,
     tensors: new Map(),
   };
@@ -57,9 +61,16 @@ export function lowerModel(
   outputs.forEach((t, i) => {
     builder.output(names[i], new LayerLowering(model.outputs[i].layer, state).declared(t));
   });
-  const { warnings, weights, literals, tensors } = state;
+  const { warnings, weights, literals, tensors, spares } = state;
   const constants = new Map([...literals, ...[...weights].map(([id, { constant }]) => [id, constant] as const)]);
-  return { graph: builder.build(), warnings, weights: [...weights.values()], constants, tensors };
+  return {
+    graph: builder.build(),
+    warnings,
+    weights: [...weights.values()],
+    spares: spares ?? new Map(),
+    constants,
+    tensors,
+  };
 }
 
 /** The layer's name, or `layer:i` where several outputs come from one layer. */

@@ -8,7 +8,7 @@ import { Fields, MAX_EXTENT } from './fields.js';
 import { isObject, type JsonObject, own } from './json.js';
 import { axisIn, declaredShape, type KerasTensor, type Layout, toChannelsFirst, toDeclared } from './keras-tensor.js';
 import type { Layer } from './topology.js';
-import type { WeightLayout } from './weight-layout.js';
+import { AS_IS, type WeightLayout } from './weight-layout.js';
 import type { WeightStore } from './weight-store.js';
 import type { WeightEntry } from './weights-manifest.js';
 
@@ -31,6 +31,8 @@ export interface LoweringState {
   readonly warnings: Warning[];
   readonly weights: Map<string, UsedWeight>;
   readonly literals: Map<string, string>;
+  /** By layer's path. Absent: layers without a bias have none. */
+  readonly spares: Map<string, string> | undefined;
   /** Whether the nested model that is being lowered is `trainable: false`. */
   readonly frozen: boolean;
 }
@@ -120,6 +122,18 @@ export class LayerLowering {
     const used: UsedWeight = { entry, constant, layout, layer: this.layer, role: name, tensor: inGraph };
     this.#state.weights.set(`${this.layer.path}/${name}`, used);
     return constant;
+  }
+
+  /** The layer's bias `[outputs]`; of a layer that has none a spare one, where such are wanted. */
+  bias(outputs: number): string[] {
+    if (this.fields.bool('use_bias', true)) return [this.weight('bias', [outputs], AS_IS, 'parameter')];
+    const { spares, builder } = this.#state;
+    if (!spares) return [];
+    const { path } = this.layer;
+    const zeros = tensor('float32', [outputs], new Float32Array(outputs));
+    const id = spares.get(path) ?? builder.constant(`${path}/bias`, zeros, 'spare');
+    spares.set(path, id);
+    return [id];
   }
 
   /** The shape that one of the layer's weights has in the file; undefined when it is absent. */

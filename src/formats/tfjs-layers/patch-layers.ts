@@ -39,6 +39,7 @@ export function patchLayers(model: Container, source: PatchSource): void {
 function patchCounts(layer: Layer, { lowered, graph }: PatchSource): void {
   const output = lowered.tensors.get(callId(layer, 0))?.[0];
   if (layer.className === 'InputLayer' || !output) return;
+  if (graph.constants.has(lowered.spares.get(layer.path) ?? '')) setField(layer, 'use_bias', true);
   getLayerKind(layer).patch?.({
     get: (key) => own(layer.config, key) ?? undefined,
     set: (key, value) => setField(layer, key, value),

@@ -32,11 +32,17 @@ export async function writeModel(
   const weights = new Map(lowered.weights.map((used) => [used.entry.name, narrowed(used, graph)]));
   const stays = new Set([...layers].map((layer) => layer.path));
   patchLayers(model, { lowered, graph, kept: layers });
+  const biases = addedBiases(lowered, graph);
+  // What a file has beside a layer that says it has no bias, nothing reads.
+  const replaced = new Set([...biases.values()].map((bias) => bias.json.name));
   const shards = new Map<string, Uint8Array>();
   json.weightsManifest = groups.flatMap((group) => {
-    const entries = group.entries.filter((e) => keepsEntry(e, weights.get(e.name), stays));
+    const entries = group.entries.filter((e) => keepsEntry(e, weights.get(e.name), stays) && !replaced.has(e.name));
     if (entries.length === 0 && group.entries.length > 0) return [];
-    const written = entries.map((entry) => writeEntry(entry, weights.get(entry.name), dequantized));
+    const written = entries.flatMap((entry) => {
+      const bias = biases.get(entry.name);
+      return [writeEntry(entry, weights.get(entry.name), dequantized), ...(bias ? [bias] : [])];
+    });
     for (const [name, bytes] of cut(
       group,
       written.map((w) => w.bytes),
@@ -45,6 +51,11 @@ export async function writeModel(
     return [{ ...group.json, weights: written.map((w) => w.json) }];
   });
   return collectFiles(source, shards);
+}
+
+interface WrittenEntry {
+  readonly json: JsonObject;
+  readonly bytes: Uint8Array;
 }
 
 interface NarrowedWeight {
@@ -77,11 +88,7 @@ function keepsEntry(entry: WeightEntry, weight: NarrowedWeight | undefined, stay
   return weight ? stays.has(weight.used.layer.path) : true;
 }
 
-function writeEntry(
-  entry: WeightEntry,
-  weight: NarrowedWeight | undefined,
-  dequantized: boolean,
-): { json: JsonObject; bytes: Uint8Array } {
+function writeEntry(entry: WeightEntry, weight: NarrowedWeight | undefined, dequantized: boolean): WrittenEntry {
   if (!weight || (weight.unchanged && !dequantized)) return { json: entry.json, bytes: entry.bytes };
   if (!weight.tensor)
     throw new Error(
@@ -93,6 +100,28 @@ function writeEntry(
   if (quantization) return { json: { ...json, quantization }, bytes };
   const { quantization: _, ...plain } = json;
   return { json: plain, bytes };
+}
+
+/** By the entry that it follows, the last of its layer, each bias that the graph has for a layer without one in the file. */
+function addedBiases({ spares, weights }: LoweredModel, graph: Graph): Map<string, WrittenEntry> {
+  const last = new Map(weights.map(({ layer, entry }) => [layer.path, entry.name]));
+  return new Map(
+    [...spares].flatMap(([path, id]) => {
+      const bias = graph.constants.get(id)?.tensor;
+      const before = last.get(path);
+      if (!bias || before === undefined) return [];
+      const json = { name: biasName(before), shape: [...bias.shape], dtype: 'float32' };
+      return [[before, { json, bytes: FLOAT32.encode(bias.data as Float32Array).bytes }]];
+    }),
+  );
+}
+
+/** Beside a kernel's name; Keras 1 has `_W` and `_b`, and some versions of Keras 3 number a layer's weights. */
+function biasName(kernel: string): string {
+  return kernel
+    .replace(/[a-z_]*kernel(?=(:\d+)?$)/, 'bias')
+    .replace(/_W$/, '_b')
+    .replace(/(?<=\/)\d+$/, (place) => String(Number(place) + 1));
 }
 
 /** Cuts a group's bytes into as many shards as it had, in proportion: what did not change is cut as it was. */

@@ -32,8 +32,8 @@ export interface PlanContext {
   readonly model: LoadedModel;
   /** Of the model's files. */
   readonly sizeBytes: number;
-  /** The model with the outputs that stay. */
-  readonly graph: Graph;
+  /** The model with the outputs that stay, as its file has it. */
+  readonly uploaded: Graph;
   readonly mutator: ChannelMutator;
   readonly config: PruneConfig;
   readonly signal: AbortSignal;
@@ -46,8 +46,8 @@ export interface PlanContext {
  * @throws EspalierError NOTHING_TO_PRUNE, UNIT_UNKNOWN, CHOICE_INVALID; a target out of reach is said by the plan
  */
 export async function planTarget(context: PlanContext): Promise<PlannedTarget> {
-  const { mutator, graph, config } = context;
-  if (mutator.mutableUnits.length === 0) throw nothingToPrune(mutator, graph);
+  const { mutator, uploaded, config } = context;
+  if (mutator.mutableUnits.length === 0) throw nothingToPrune(mutator, uploaded);
   const ratio = config.algorithm.target_pruning_ratio;
   if (ratio !== undefined) {
     return { choices: ratioChoices(mutator, ratio) };
@@ -59,14 +59,23 @@ export async function planTarget(context: PlanContext): Promise<PlannedTarget> {
 /** Size and latency are known by writing and by running; the others are counted. */
 async function planFor(
   target: Target,
-  { stopwatch, model, sizeBytes, graph, mutator, config: { counting, allocation }, signal, sensitivities }: PlanContext,
+  {
+    stopwatch,
+    model,
+    sizeBytes,
+    uploaded,
+    mutator,
+    config: { counting, allocation },
+    signal,
+    sensitivities,
+  }: PlanContext,
 ): Promise<{ plan: Plan; comparison?: LatencyComparison }> {
   const shared = sensitivities
     ? { allocation: 'sensitivity' as const, sensitivities }
     : { allocation: withoutSamples(allocation) };
   const plan: Planner = (wanted, options) => planChoices(mutator, wanted, counting, { ...options, ...shared });
   if (target.size !== undefined) return { plan: await planSize(model, sizeBytes, mutator, target.size, plan) };
-  if (target.latency !== undefined) return planLatency(stopwatch, mutator, graph, target.latency, plan, signal);
+  if (target.latency !== undefined) return planLatency(stopwatch, mutator, uploaded, target.latency, plan, signal);
   return { plan: plan(target) };
 }
 

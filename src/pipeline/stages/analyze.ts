@@ -1,7 +1,8 @@
 import { type Engine, openEngine } from '../../engine/index.js';
 import { EspalierError } from '../../errors.js';
-import type { Graph } from '../../graph/graph.js';
+import { type Graph, hasBatchNorms } from '../../graph/graph.js';
 import { selectOutputs } from '../../graph/passes/select-outputs.js';
+import { withoutSpares } from '../../graph/passes/spare-biases.js';
 import {
   type BaseAlgorithm,
   createAlgorithm,
@@ -10,14 +11,17 @@ import {
   parametersOf,
   unreachable,
 } from '../../pruning/index.js';
+import { withNeededSpares } from '../../recovery/index.js';
 import { type PlannedTarget, planTarget } from '../planning/plan-target.js';
 import { loadParts } from '../plugins.js';
 import type { Loaded } from './load.js';
 import { type Job, stage } from './stage.js';
 
 export interface Analyzed extends Loaded {
-  /** The model with the outputs that stay. */
+  /** The model with the outputs that stay, and a spare bias where recovery has nowhere else to put a mean. */
   readonly graph: Graph;
+  /** The same as its file has it. */
+  readonly uploaded: Graph;
   /** What the job computes with. */
   readonly engine: Engine;
   /** What latencies are taken on: onnxruntime on the CPU, which is what delivered models run on most, whatever trains here. */
@@ -33,16 +37,19 @@ export interface Analyzed extends Loaded {
 export const analyze = stage('analyzing', async (job, loaded: Loaded): Promise<Analyzed> => {
   const { spec, listener, signal } = job;
   const { config, engine: name, device, threads } = spec;
-  const graph = config.outputs ? selectOutputs(loaded.model.graph, config.outputs) : loaded.model.graph;
+  const read = config.outputs ? selectOutputs(loaded.model.graph, config.outputs) : loaded.model.graph;
+  const uploaded = withoutSpares(read);
+  // Weights are set by samples: of a data set, or made of batch norms.
+  const graph = spec.dataset || hasBatchNorms(uploaded) ? withNeededSpares(read, uploaded) : uploaded;
   const engine = await openEngine({ engine: name, device, threads, notice: (line) => listener.log(line) });
   logEngine(job, engine);
   warnOfIdleGlobs(job, graph);
   const { algorithm, leastEpochs } = await createAlgorithmOf(job, graph);
   const stopwatch = await openEngine({ engine: 'onnxruntime', device: 'cpu', threads });
-  const planned = await planTarget({ ...loaded, stopwatch, graph, mutator: algorithm.mutator, config, signal });
+  const planned = await planTarget({ ...loaded, stopwatch, uploaded, mutator: algorithm.mutator, config, signal });
   algorithm.setTarget(planned.choices);
   warnIfNothingGoes(job, algorithm, planned);
-  return { ...loaded, graph, engine, stopwatch, algorithm, leastEpochs, planned };
+  return { ...loaded, graph, uploaded, engine, stopwatch, algorithm, leastEpochs, planned };
 });
 
 /** @throws EspalierError TARGET_UNREACHABLE with the nearest that can be reached */

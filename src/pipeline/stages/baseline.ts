@@ -41,7 +41,7 @@ export const measureBaseline = stage('baseline', async (job, analyzed: Analyzed)
   for (const found of sampleWarnings({ measured, ...learned })) listener.warning(found);
   stages.add('original', score);
   const judge = data && data.test !== data.validation ? new Scorer(engine, data, data.validation) : scorer;
-  return { ...settled, scorer, judge, original: measuresOf(settled, config, score) };
+  return { ...settled, scorer, judge, original: measuresOf({ ...settled, graph: settled.uploaded }, config, score) };
 });
 
 /**

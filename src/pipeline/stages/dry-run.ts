@@ -26,7 +26,7 @@ export async function reportPlan(job: Job, analyzed: Analyzed): Promise<Ending> 
   const missed = plan && unreachable(plan);
   if (missed) job.listener.warning({ code: 'TARGET_UNREACHABLE', message: missed });
   const subnet = mutator.exportSubnet().graph;
-  const original = measuresOf(analyzed, config);
+  const original = measuresOf({ ...analyzed, graph: analyzed.uploaded }, config);
   const predicted = graphCost(subnet);
   const summary: DryRunSummary<ModelMeasures> = {
     baseline: { ...original, latency_ms: plan?.baseline.latency ?? null },

@@ -13,7 +13,7 @@ export interface Evaluated extends Verified {
 
 /** Measures what is delivered. Whoever cancels is waiting: the score of the epoch's end stands, and nothing is timed. */
 export const evaluate = stage('evaluating', async (job, verified: Verified): Promise<Evaluated> => {
-  const { engine, stopwatch, graph, delivered, written, original, equivalence, canceled, scorer } = verified;
+  const { engine, stopwatch, uploaded, delivered, written, original, equivalence, canceled, scorer } = verified;
   const { listener, stages, spec } = job;
   const { config } = spec;
   const score = canceled?.score ?? (await scorer.score(delivered));
@@ -22,7 +22,7 @@ export const evaluate = stage('evaluating', async (job, verified: Verified): Pro
   const hasData = verified.data !== undefined;
   const trained = stages.rows.some((row) => row.stage === 'finetuned' || row.stage === 'distilled');
   for (const warning of resultWarnings(stages.rows, { hasData, trained })) listener.warning(warning);
-  const latency = canceled ? undefined : await compareDelivered(job, stopwatch, { original: graph, delivered });
+  const latency = canceled ? undefined : await compareDelivered(job, stopwatch, { original: uploaded, delivered });
   const measures = measuresOf({ graph: delivered, sizeBytes: written.sizeBytes }, config, score);
   const measured = {
     stages: stages.rows,

@@ -1,6 +1,8 @@
 import type { ModelStage } from '../../contract.js';
 import { EspalierError } from '../../errors.js';
 import { graphCost } from '../../graph/cost.js';
+import type { Graph } from '../../graph/graph.js';
+import { withoutUnusedSpares } from '../../graph/passes/spare-biases.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { PruneStep, Subnet, Trainer } from '../../pruning/index.js';
 import type { ScheduleRow, TrainingSummary } from '../../report/unit-report.js';
@@ -209,7 +211,7 @@ class PruneRun {
   private async recover({ step, pruneTimes }: PruneStep): Promise<ReadonlyMap<string, Tensor>> {
     const recovered = await recoverSubnet(this.job, this.measured, step === pruneTimes - 1);
     if (!recovered) return new Map();
-    this.updateRow({ recovery: recovered.row });
+    this.updateRow({ recovery: recovered.row, ...this.costOf(recovered.subnet) });
     return recovered.weights;
   }
 
@@ -222,11 +224,10 @@ class PruneRun {
   }
 
   private addRow(pruned: PruneStep, subnet: Subnet): void {
-    const { spec, listener } = this.job;
+    const { listener } = this.job;
     const { mutator } = this.measured.algorithm;
     const { step, pruneTimes, iteration, epoch, by, choices } = pruned;
-    const cost = graphCost(subnet.graph);
-    const macs = cost[spec.config.counting];
+    const cost = this.costOf(subnet.graph);
     const each = (field: 'choice' | 'current') =>
       Object.fromEntries(Object.entries(choices).map(([name, record]) => [name, record[field]]));
     const row = {
@@ -235,16 +236,20 @@ class PruneRun {
       epoch,
       requested: each('choice'),
       choices: each('current'),
-      macs,
-      parameters: cost.parameters,
+      ...cost,
       accuracy_before_finetune: null,
       accuracy_after_finetune: null,
     };
     const importances = unitImportances(mutator);
     this.record = { ...this.record, schedule: [...this.record.schedule, row], importances };
     const when = by === 'epoch' ? `${epoch}th epoch` : `${iteration}th iter`;
-    listener.log(`The model is pruned at ${when} once.`, { step, macs, parameters: cost.parameters });
+    listener.log(`The model is pruned at ${when} once.`, { step, ...cost });
     if (step === pruneTimes - 1) warnOfRounding(mutator, choices, listener);
+  }
+
+  private costOf(subnet: Graph): Pick<ScheduleRow, 'macs' | 'parameters'> {
+    const cost = graphCost(withoutUnusedSpares(subnet));
+    return { macs: cost[this.job.spec.config.counting], parameters: cost.parameters };
   }
 
   private updateRow(scores: Partial<ScheduleRow>): void {

@@ -140,7 +140,7 @@ async function planAnew(
   };
   if (!isComparable(graph)) return keep('no output tells networks apart, as all are whole numbers');
   const planBy = (config: PruneConfig, sensitivities?: Curves): Promise<PlannedTarget> =>
-    planTarget({ ...measured, graph, mutator, config, signal, ...(sensitivities && { sensitivities }) });
+    planTarget({ ...measured, mutator, config, signal, ...(sensitivities && { sensitivities }) });
   const samples = samplesOf(blocks);
   // On those, layers lose nothing that make all the difference on others.
   if (samples < HANDFUL && spec.config.allocation === undefined) {

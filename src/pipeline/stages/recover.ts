@@ -1,3 +1,5 @@
+import type { Graph } from '../../graph/graph.js';
+import { replaceConstants } from '../../graph/passes/replace-constants.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { recover, samplesOf } from '../../recovery/index.js';
 import type { RecoveryRow } from '../../report/unit-report.js';
@@ -10,6 +12,8 @@ const SAMPLES_BETWEEN = 128;
 export interface RecoveredWeights {
   /** Full weights, by constant id: those that changed. */
   readonly weights: ReadonlyMap<string, Tensor>;
+  /** The pruned network with them. */
+  readonly subnet: Graph;
   readonly row: RecoveryRow;
 }
 
@@ -48,6 +52,7 @@ export async function recoverSubnet(
   const changed = new Map([...constants.keys()].map((id) => [id, mutator.weights.get(id)!]));
   return {
     weights: subnet.writeBack(changed, constants),
+    subnet: replaceConstants(subnet.graph, constants),
     row: { method: recipe, samples, divergences, without_bias: withoutOffset },
   };
 }

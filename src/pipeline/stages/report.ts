@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Artifact, JobResult } from '../../contract.js';
 import { type Graph, getSpec } from '../../graph/graph.js';
+import { withoutSpares } from '../../graph/passes/spare-biases.js';
 import type { DryRunSummary, UnitReport } from '../../report/unit-report.js';
 import { VERSION } from '../../version.js';
 import { writeJsonArtifact } from '../artifacts.js';
@@ -35,7 +36,7 @@ export async function writeReport(
     summary,
     schedule,
     units: unitRows(mutator, importances),
-    layers: layerRows(model.graph, subnet, config.counting),
+    layers: layerRows(withoutSpares(model.graph), subnet, config.counting),
     unprunable: mutator.unprunable,
     warnings,
     ...(training ? { training } : {}),

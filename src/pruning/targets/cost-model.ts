@@ -1,8 +1,10 @@
 import { FIXED } from '../../graph/channels.js';
+import { graphCost } from '../../graph/cost.js';
 import { countedElements } from '../../graph/dims.js';
 import { type Graph, getSpec, type Node, type TensorSpec } from '../../graph/graph.js';
 import type { Cost } from '../../graph/op-spec.js';
 import { getOp } from '../../graph/ops/index.js';
+import { withoutSpares } from '../../graph/passes/spare-biases.js';
 import { type SampleCost, sampleCosts } from '../../graph/sample-cost.js';
 import { DTYPE_BYTES } from '../../graph/tensor.js';
 import { slicedAttrs } from '../dynamic-ops/slice-node.js';
@@ -52,9 +54,13 @@ const NOTHING: SubnetCost = { macs: 0, mmrazor: 0, parameters: 0, sizeBytes: 0, 
  */
 export class CostModel {
   readonly #counts: Int32Array;
+  readonly #full: Int32Array;
   readonly #terms: readonly Term[];
   readonly #termsOfUnit: readonly Term[][];
+  readonly #whole: SubnetCost;
   #total: SubnetCost;
+  /** How many units keep fewer channels than there are. */
+  #narrowed = 0;
 
   /** All channels are kept at first. */
   constructor(analysis: ChannelAnalysis, units: readonly RankedUnit[], latency?: LatencyModel) {
@@ -62,6 +68,8 @@ export class CostModel {
     this.#terms = new TermBuilder(analysis, units, this.#counts, latency).build();
     this.#termsOfUnit = units.map((_, u) => this.#terms.filter((term) => term.units.includes(u)));
     this.#total = this.#terms.reduce((sum, term) => plus(sum, term.value, 1), NOTHING);
+    this.#full = this.counts.slice();
+    this.#whole = { ...this.#total, ...costWithoutSpares(analysis.graph, this.#total) };
   }
 
   /** The channels that each unit keeps now. */
@@ -73,9 +81,16 @@ export class CostModel {
     return this.#total;
   }
 
+  /** The same; without spare biases where nothing is pruned, as they are for what is. */
+  get delivered(): SubnetCost {
+    return this.#narrowed === 0 ? this.#whole : this.#total;
+  }
+
   /** Sets how many channels a unit keeps and gives the cost of the whole. */
   set(unit: number, count: number): SubnetCost {
-    if (this.#counts[unit] === count) return this.#total;
+    const before = this.#counts[unit];
+    if (before === count) return this.#total;
+    this.#narrowed += Number(count < this.#full[unit]) - Number(before < this.#full[unit]);
     this.#counts[unit] = count;
     for (const term of this.#termsOfUnit[unit]) {
       const value = term.evaluate();
@@ -84,6 +99,15 @@ export class CostModel {
     }
     return this.#total;
   }
+}
+
+function costWithoutSpares(graph: Graph, full: SubnetCost): Omit<SubnetCost, 'latencyMs'> {
+  const plain = withoutSpares(graph);
+  if (plain === graph) return full;
+  const { macs, mmrazor, parameters } = graphCost(plain);
+  const spares = [...graph.constants.values()].filter(({ role }) => role === 'spare');
+  const spareBytes = spares.reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
+  return { macs, mmrazor, parameters, sizeBytes: full.sizeBytes - spareBytes };
 }
 
 function plus(a: SubnetCost, b: SubnetCost, sign: 1 | -1): SubnetCost {

@@ -88,12 +88,13 @@ export function planChoices(
   const units = mutator.mutableUnits;
   const ranked = rankUnits(units, mutator.importanceSource, { floor, multiple });
   const model = new CostModel(mutator.analysis, ranked, latency);
-  const predict = () => prediction(model.cost, counting, latency !== undefined);
+  const predict = () => prediction(model.delivered, counting, latency !== undefined);
   const now = () => MEASURES[measure](model.cost, counting);
+  const delivered = () => MEASURES[measure](model.delivered, counting);
   const baseline = predict();
   const wanted = target[measure]!;
-  const bound = typeof wanted === 'number' ? wanted * now() : wanted.at_most;
-  const fits = () => now() <= bound;
+  const bound = typeof wanted === 'number' ? wanted * delivered() : wanted.at_most;
+  const fits = () => delivered() <= bound;
   const curves = units.map(({ name }) => sensitivities?.get(name));
   const steps = stepTaker(allocation, curves, now)(model, ranked, fits);
   fillBack(model, steps, fits);
@@ -104,7 +105,7 @@ export function planChoices(
     measure,
     bound,
     reachable: fits(),
-    nearest: now(),
+    nearest: delivered(),
   };
 }
 
@@ -130,7 +131,7 @@ export function predictCost(
     const choice = choices[unit.name];
     model.set(u, choice === undefined ? unit.activatedChannels : unit.countFor(choice));
   });
-  return prediction(model.cost, counting, false);
+  return prediction(model.delivered, counting, false);
 }
 
 function measureOf(target: Target, hasLatency: boolean): Measure {

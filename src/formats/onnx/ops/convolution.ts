@@ -19,9 +19,13 @@ export function windowAttrs(n: NodeLowering): Record<string, Attrs[string]> {
   return attrs;
 }
 
-function convInputs(n: NodeLowering): string[] {
+/** @param filters how many there are, by the shape of the weights and the groups */
+function convInputs(n: NodeLowering, filters: (weights: readonly number[], group: number) => number): string[] {
   const [x, w] = [n.value(0), n.weight(1, [1])];
-  return n.has(2) ? [x, w, n.weight(2, [1, 2])] : [x, w];
+  const bias = n.has(2)
+    ? [n.weight(2, [1, 2])]
+    : n.spareBias(filters(n.shape(1).map(Number), n.attrs.int('group') ?? 1));
+  return [x, w, ...bias];
 }
 
 function checkKernel(n: NodeLowering): void {
@@ -64,7 +68,13 @@ function patchGroup(p: NodePatch): void {
 const conv: OnnxOp = {
   lower(n) {
     checkKernel(n);
-    n.result(n.emit('Conv', convInputs(n), { ...windowAttrs(n), ...group(n) }));
+    n.result(
+      n.emit(
+        'Conv',
+        convInputs(n, ([filters]) => filters),
+        { ...windowAttrs(n), ...group(n) },
+      ),
+    );
   },
   patch: patchGroup,
 };
@@ -72,7 +82,13 @@ const conv: OnnxOp = {
 const convTranspose: OnnxOp = {
   lower(n) {
     checkKernel(n);
-    n.result(n.emit('ConvTranspose', convInputs(n), { ...explicitOutput(n), ...group(n) }));
+    n.result(
+      n.emit(
+        'ConvTranspose',
+        convInputs(n, ([, filters], group) => filters * group),
+        { ...explicitOutput(n), ...group(n) },
+      ),
+    );
   },
   patch: patchGroup,
 };

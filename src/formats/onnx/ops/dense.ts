@@ -2,7 +2,9 @@ import type { OnnxOp, OnnxOpTable } from './onnx-op.js';
 
 const gemm: OnnxOp = {
   lower(n) {
-    const inputs = [n.value(0), n.weight(1, [1]), ...(n.has(2) ? [n.weight(2, [1, 2])] : [])];
+    const outputs = Number(n.shape(1)[n.attrs.int('transB') ? 0 : 1]);
+    const bias = n.has(2) ? [n.weight(2, [1, 2])] : n.spareBias(outputs);
+    const inputs = [n.value(0), n.weight(1, [1]), ...bias];
     n.result(
       n.emit('Gemm', inputs, {
         transA: n.attrs.int('transA') ?? 0,
@@ -14,8 +16,16 @@ const gemm: OnnxOp = {
   },
 };
 
+/** From here on `Add` broadcasts. */
+const BROADCASTS = 7;
+
 const matMul: OnnxOp = {
-  lower: (n) => n.result(n.emit('MatMul', [n.weight(0, [0]), n.weight(1, [1])])),
+  lower(n) {
+    const product = n.emit('MatMul', [n.weight(0, [0]), n.weight(1, [1])]);
+    const weights = n.shape(1);
+    const [bias] = weights.length === 2 && n.opset >= BROADCASTS ? n.spareBias(Number(weights[1])) : [];
+    n.result(bias === undefined ? product : n.emit('Add', [product, bias]));
+  },
 };
 
 export const PRODUCTS: OnnxOpTable = { Gemm: gemm, MatMul: matMul };

@@ -6,6 +6,7 @@ import {
   TensorProto_DataType as DataType,
   type GraphProto,
   type NodeProto,
+  NodeProtoSchema,
   type TensorProto,
   AttributeProto_AttributeType as Type,
   ValueInfoProtoSchema,
@@ -37,6 +38,7 @@ export class FileTensors {
     for (const name of [...this.#initializers.keys(), ...this.#producers.keys(), ...graph.input.map((i) => i.name)]) {
       this.#taken.add(name);
     }
+    for (const { name } of graph.node) this.#taken.add(name);
   }
 
   producer(name: string): NodeProto | undefined {
@@ -66,6 +68,18 @@ export class FileTensors {
     return isMade ? DataType.FLOAT : this.elementType(node.input[0]);
   }
 
+  /** Puts a node of two inputs between a node and all that read its output, which keep the output's name. */
+  addBehind(node: NodeProto, opType: string, other: string): void {
+    const [output] = node.output;
+    const inner = this.#unused(`${output}_without_bias`);
+    node.output[0] = inner;
+    const name = this.#unused(`${node.name || output}/${opType}`);
+    const added = create(NodeProtoSchema, { name, opType, input: [inner, other], output: [output] });
+    this.#graph.node.splice(this.#graph.node.indexOf(node) + 1, 0, added);
+    this.#producers.set(inner, node);
+    this.#producers.set(output, added);
+  }
+
   /** Replaces the data of an initializer or of a `Constant`; anything else becomes an initializer, its node is taken out. */
   replace(name: string, tensor: Tensor, elementType: DataType): void {
     const proto = encodeAs(name, tensor, elementType);
@@ -83,9 +97,15 @@ export class FileTensors {
 
   /** A new initializer. Gives its name. */
   add(base: string, tensor: Tensor, elementType: DataType): string {
+    const name = this.#unused(base);
+    this.#addInitializer(encodeAs(name, tensor, elementType));
+    return name;
+  }
+
+  #unused(base: string): string {
     let name = base;
     for (let i = 2; this.#taken.has(name); i++) name = `${base}_${i}`;
-    this.#addInitializer(encodeAs(name, tensor, elementType));
+    this.#taken.add(name);
     return name;
   }
 

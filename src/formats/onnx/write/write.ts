@@ -13,6 +13,7 @@ import type { LoweredModel } from '../lower-model.js';
 import { mergedShape } from '../lowering.js';
 import type { OnnxFile } from '../onnx-file.js';
 import { findOnnxOp } from '../ops/index.js';
+import type { SpareBias } from '../spare-biases.js';
 import { writeExternalData } from './external-data.js';
 import { FileTensors, knownOf, sameTensor } from './file-tensors.js';
 import { NodePatch, type PatchContext } from './node-patch.js';
@@ -91,6 +92,7 @@ class Patching implements PatchContext {
         findOnnxOp(node.domain, node.opType)?.patch?.(new NodePatch(node, emitted, this));
       }
     });
+    for (const spare of this.#lowered.spares) this.#addBias(spare, live);
     this.#file.output = outputs.map((name) => this.#file.output.find((info) => info.name === name)!);
     this.#dropDead(outputs, unread);
     updateValueInfos(
@@ -174,6 +176,19 @@ class Patching implements PatchContext {
         added.push(place);
       }
       for (const use of constant.uses) this.#rename(use, place.name);
+    }
+  }
+
+  /** Gives nodes of the file the bias that the graph has for them: as their third input, or in an `Add` behind them. */
+  #addBias({ id, weights, nodes }: SpareBias, live: ReadonlySet<number>): void {
+    const bias = this.#graph.constants.get(id);
+    if (!bias) return;
+    const name = this.tensors.add(id, bias.tensor, this.#writtenType(weights));
+    for (const i of nodes) {
+      if (!live.has(i)) continue;
+      const node = this.#nodes[i];
+      if (node.opType === 'MatMul') this.tensors.addBehind(node, 'Add', name);
+      else node.input[2] = name;
     }
   }
 

@@ -4,7 +4,6 @@ import { type LayerChange, type LayerKind, unary } from '../layer-kind.js';
 import type { LayerLowering } from '../lowering.js';
 import { KERNEL } from '../weight-layout.js';
 import { activate } from './activation.js';
-import { biasWeight } from './kernel.js';
 import { type FeatureMap, featureMap } from './spatial.js';
 
 /** Fields that TensorFlow.js doesn't look at, with the value that changes nothing. */
@@ -31,10 +30,7 @@ function convTranspose(axes: number): LayerKind {
       );
     }
     const attrs = { strides, ...outputPads(layer, map, { kernel, strides, padding }) };
-    return activate(
-      layer.emit('ConvTranspose', [map.value, weight, ...biasWeight(layer, filters)], attrs, map.layout),
-      layer,
-    );
+    return activate(layer.emit('ConvTranspose', [map.value, weight, ...layer.bias(filters)], attrs, map.layout), layer);
   }, patchConvTranspose);
 }
 

@@ -3,7 +3,7 @@ import { type LayerChange, type LayerKind, unary } from '../layer-kind.js';
 import type { LayerLowering } from '../lowering.js';
 import { DEPTHWISE, depthMultiplier } from '../weight-layout.js';
 import { activate } from './activation.js';
-import { biasWeight, kernelWeight } from './kernel.js';
+import { kernelWeight } from './kernel.js';
 import { type FeatureMap, featureMap, type Window, windowed } from './spatial.js';
 
 function windowOf({ fields }: LayerLowering, axes: number): Window {
@@ -26,7 +26,7 @@ function conv(axes: number): LayerKind {
       throw fields.error(`${channels} channels and ${filters} filters do not split into ${group} groups`);
     }
     const kernel = { name: 'kernel', filters, channels: channels / group, extents: window.kernel };
-    const inputs = [kernelWeight(layer, kernel), ...biasWeight(layer, filters)];
+    const inputs = [kernelWeight(layer, kernel), ...layer.bias(filters)];
     const { value, attrs } = windowed(map, layer, window, axes === 1 ? ['valid', 'same', 'causal'] : undefined);
     const dilations = [...window.dilations];
     return activate(layer.emit('Conv', [value, ...inputs], { ...attrs, dilations, group }, layout), layer);
@@ -59,7 +59,7 @@ function depthwiseConv(axes: number): LayerKind {
     const undilated = { ...window, dilations: window.dilations.map(() => 1) };
     const map = featureMap(input, layer, axes);
     return activate(
-      depthwise(map, layer, undilated, (outputs) => biasWeight(layer, outputs)),
+      depthwise(map, layer, undilated, (outputs) => layer.bias(outputs)),
       layer,
     );
   }, patchDepthwise);
@@ -78,7 +78,7 @@ function separableConv(axes: number): LayerKind {
       const spread: KerasTensor = depthwise(map, layer, windowOf(layer, axes), () => []);
       const { value, layout, channels } = featureMap(spread, layer, axes);
       const kernel = { name: 'pointwise_kernel', filters, channels, extents: map.extents.map(() => 1) };
-      const inputs = [value, kernelWeight(layer, kernel), ...biasWeight(layer, filters)];
+      const inputs = [value, kernelWeight(layer, kernel), ...layer.bias(filters)];
       return activate(layer.emit('Conv', inputs, {}, layout), layer);
     },
     (change) => {

@@ -10,7 +10,7 @@ function dense(input: KerasTensor, layer: LayerLowering): KerasTensor {
   const { shape } = input;
   if (shape.length < 2) throw layer.fields.error(`its input has shape [${shape}]; rank 2 or more is needed`);
   const kernel = layer.weight('kernel', [shape[shape.length - 1], units], AS_IS, 'parameter');
-  const bias = layer.fields.bool('use_bias', true) ? layer.weight('bias', [units], AS_IS, 'parameter') : undefined;
+  const [bias] = layer.bias(units);
   const x = layer.declared(input);
   if (shape.length === 2) {
     return activate(layer.emit('Gemm', bias ? [x, kernel, bias] : [x, kernel], {}, 'declared'), layer);

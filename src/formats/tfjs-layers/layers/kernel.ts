@@ -22,8 +22,3 @@ export function kernelWeight(layer: LayerLowering, { name, filters, channels, ex
   }
   return layer.weight(name, [...extents, channels, filters], KERNEL, 'parameter');
 }
-
-/** The layer's bias, unless it has none. */
-export function biasWeight(layer: LayerLowering, filters: number): string[] {
-  return layer.fields.bool('use_bias', true) ? [layer.weight('bias', [filters], AS_IS, 'parameter')] : [];
-}
