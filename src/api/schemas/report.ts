@@ -55,7 +55,8 @@ export const Report = named(
                   description: "By method: how far outputs were from the original's, on samples held back.",
                 }),
                 without_bias: Type.Integer({
-                  description: 'Layers that were set and have nowhere to put a mean that is off: no bias, none that the file could be given, no batch norm behind them.',
+                  description:
+                    'Layers that were set and have nowhere to put a mean that is off: no bias, none that the file could be given, no batch norm behind them.',
                 }),
               },
               { description: 'How weights were set by samples; absent where they were not.' },
