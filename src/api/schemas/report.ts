@@ -108,7 +108,7 @@ export const Report = named(
             epochs: Type.Number({
               description: 'Times that the samples are gone through: a part of one where a budget ends within it.',
             }),
-            epochs_trained: Type.Number({ description: 'Fewer where it stopped early.' }),
+            epochs_trained: Type.Number({ description: 'The same of what was trained: less where it stopped early.' }),
             // Reports of older versions have none of `steps`, `optimizer`, `discarded`.
             steps: Type.Optional(Type.Integer({ description: 'Optimizer steps that were made.' })),
             optimizer: Type.Optional(
@@ -122,7 +122,12 @@ export const Report = named(
                 description: 'Multiply-adds that the epochs follow from; absent where epochs were named.',
               }),
             ),
-            best_epoch: Type.Optional(Type.Integer({ description: 'With early stopping: whose weights these are.' })),
+            best_epoch: Type.Optional(
+              Type.Integer({
+                description:
+                  'With early stopping: whose weights these are. Counted as in metrics: of a budget an epoch may be several times through the samples, or a part of one.',
+              }),
+            ),
             discarded: Type.Optional(
               Type.Boolean({
                 description: 'Training gained nothing on samples held back: the weights from before it are delivered.',
