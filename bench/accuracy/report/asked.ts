@@ -4,8 +4,8 @@ import type { RowKind } from '../rows/grid.js';
 import type { MeasuredRow } from '../rows/measured-row.js';
 import { accuracies, mean, rowsIn } from './figures.js';
 
-/** At least so many points, or at most so many lost against the original, or at most so many seconds. */
-type Bound = { readonly least: number } | { readonly lost: number } | { readonly seconds: number };
+/** At least so many points, or at most so many lost against the original, or at most so many seconds of CPU: others run beside it. */
+type Bound = { readonly least: number } | { readonly lost: number } | { readonly cpuSeconds: number };
 
 type Asked = Bound & {
   readonly net: NetName;
@@ -22,7 +22,7 @@ const ASKED: readonly Asked[] = [
   { net: 'residual', kind: 'default', samples: 0, share: 0.5, lost: 4.9 },
   { net: 'residual', kind: 'default', samples: 0, share: 0.3, lost: 11.4 },
   { net: 'residual', kind: 'default', samples: 128, share: 0.5, lost: 2.7 },
-  { net: 'residual', kind: 'default', samples: 128, share: 0.5, seconds: 25 },
+  { net: 'residual', kind: 'default', samples: 128, share: 0.5, cpuSeconds: 25 },
   { net: 'residual', kind: 'default', samples: 128, share: 0.3, lost: 6.9 },
   { net: 'residual', kind: 'default', samples: 1000, share: 0.3, lost: 3.9 },
   { net: 'residual', kind: 'finetuned', samples: 10_000, share: 0.3, lost: 3.2 },
@@ -61,9 +61,10 @@ function judge(rows: readonly MeasuredRow[], asked: Asked, original: number): Ve
   const what = `${net}, ${kind}, ${samples} images, ${share}`;
   const points = accuracies(found);
   if (points.length === 0) return { what, asked: 'a network', found: found[0].refused!.code, met: false };
-  if ('seconds' in asked) {
-    const seconds = mean(found.map(({ costs }) => costs.seconds));
-    return { what, asked: `under ${asked.seconds} s`, found: `${seconds.toFixed(1)} s`, met: seconds < asked.seconds };
+  if ('cpuSeconds' in asked) {
+    const seconds = mean(found.map(({ costs }) => costs.cpuSeconds));
+    const met = seconds < asked.cpuSeconds;
+    return { what, asked: `under ${asked.cpuSeconds} s of CPU`, found: `${seconds.toFixed(1)} s`, met };
   }
   const reached = mean(points);
   if ('least' in asked) {
