@@ -6,7 +6,7 @@ import { countOption, jsonOption, listOption, numbersOption, readOptions } from 
 import { rowData } from './data/job-data.js';
 import { TestImages } from './data/test-images.js';
 import { CACHE } from './folders.js';
-import { NETS, type Net, openNet } from './nets/index.js';
+import { NETS, type Net, openNet, USUAL_NETS } from './nets/index.js';
 import { type NetReport, reportText } from './report/tables.js';
 import { buildName } from './rows/build.js';
 import { ROW_KINDS, type Row, rowsOf } from './rows/grid.js';
@@ -19,10 +19,11 @@ const USAGE = `npm run bench:accuracy -- [options]
 Accuracy on the 5,000 test images of CIFAR-10 of nets that jobs pruned, by the share of the MACs and by the images that the
 jobs had. Each row is a job in a process of its own; it is measured here, on the file that it delivers. Tables go to stdout.
 
-Nets that are missing are trained first (some 25 minutes each; .cache/accuracy/nets). A row that is done is kept
+Nets that are missing are trained first (residual ten minutes, transformer hours; .cache/accuracy/nets). A row that is done is kept
 (.cache/accuracy/rows-BUILD.jsonl) and not run again by the same build of src/: a run that was stopped goes on where it was.
 
-  --only plain,…       which nets (default: ${NETS.join(',')})
+  --only plain,…       which nets, of ${NETS.join(', ')}
+                       (default: ${USUAL_NETS.join(',')})
   --rows raw,…         which kinds (default: ${ROW_KINDS.join(',')}): raw and recovered without training; default is what
                        a config with a target alone gives; finetuned has labels
   --shares 0.5,…       which shares of the MACs (default: all)
@@ -36,7 +37,7 @@ Nets that are missing are trained first (some 25 minutes each; .cache/accuracy/n
 `;
 
 const values = readOptions(USAGE, {
-  only: { type: 'string', default: NETS.join(',') },
+  only: { type: 'string', default: USUAL_NETS.join(',') },
   rows: { type: 'string', default: ROW_KINDS.join(',') },
   shares: { type: 'string' },
   samples: { type: 'string' },

@@ -5,6 +5,8 @@ import { RESIDUAL, type Recipe, TRANSFORMER } from './recipes.js';
 import { trainedNet } from './trained-net.js';
 
 export const NETS = ['plain', 'residual', 'depthwise', 'transformer'] as const;
+/** Training the transformer takes hours. */
+export const USUAL_NETS: readonly NetName[] = ['plain', 'residual', 'depthwise'];
 export type NetName = (typeof NETS)[number];
 
 const FOUND: Partial<Record<NetName, string>> = { plain: 'cifar-plain.onnx', depthwise: 'cifar-mobile.onnx' };
