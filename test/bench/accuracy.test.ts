@@ -87,7 +87,7 @@ test('what is asked is judged by the mean of the draws, by what is lost or what 
   const residual = [measured({ net: 'residual' }, 0.75)];
   expect(verdicts(residual, 'residual', 77.8).map(({ asked, found, met }) => [asked, found, met])).toEqual([
     ['loses ≤ 2.7', '2.8', false],
-    ['under 25 s', '4.0 s', true],
+    ['under 25 s of CPU', '3.0 s', true],
   ]);
 });
 
