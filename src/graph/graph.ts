@@ -34,8 +34,8 @@ export interface Node {
 }
 
 /**
- * `parameter`: trained by gradients. `statistic`: running mean or variance. `spare`: a bias of zeros that the file doesn't have and
- * can be given (see passes/spare-biases.ts); training leaves it as it is. `literal`: none of these.
+ * `parameter`: trained by gradients. `statistic`: running mean or variance. `spare`: a bias that the file
+ * doesn't have and can be given (see passes/spare-biases.ts), of zeros until something sets it; training leaves it as it is. `literal`: none of these.
  */
 export type ConstantRole = 'parameter' | 'statistic' | 'spare' | 'literal';
 

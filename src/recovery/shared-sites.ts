@@ -1,7 +1,7 @@
 import { consumers, type Graph, type Node } from '../graph/graph.js';
 import { flagAttr } from '../graph/ops/attributes.js';
 import { groupCount } from '../graph/ops/index.js';
-import { formOf, isPerChannel, onlyReaderOf, type Site, withSum } from './site.js';
+import { type AddedBias, addedBias, formOf, isPerChannel, onlyReaderOf, type Site, withSum } from './site.js';
 
 /** Layers that have their weights in common, and their bias, if any. */
 export interface SharedSites {
@@ -23,16 +23,23 @@ export function findSharedSites(graph: Graph): SharedSites[] {
     const [first] = nodes;
     const form = nodes.length > 1 ? formOf(graph, first) : undefined;
     if (!form || !nodes.every((node) => isAlike(graph, node, first, weights))) return [];
-    const bias = first.inputs[2] || undefined;
-    if (bias !== undefined) {
-      const own = new Set(readers.get(bias));
-      const isCommon = graph.constants.has(bias) && own.size === nodes.length && nodes.every((node) => own.has(node));
-      if (!isCommon || !isPerChannel(graph, bias, first.outputs[0], form)) return [];
-    }
+    const own = first.inputs[2] || undefined;
+    const isCommon = (bias: string, adders: readonly Node[]): boolean => {
+      const all = new Set(readers.get(bias));
+      return graph.constants.has(bias) && all.size === adders.length && adders.every((node) => all.has(node));
+    };
+    if (own !== undefined && !(isCommon(own, nodes) && isPerChannel(graph, own, first.outputs[0], form))) return [];
+    const sums = own === undefined ? nodes.map((node) => only(node.outputs[0])) : [];
+    const added = sums.map((sum, i) =>
+      addedBias(graph, sum, nodes[i].outputs[0], form, (id) => graph.constants.has(id)),
+    );
+    const isAdded = added[0] && added.every((each) => each?.bias === added[0]?.bias);
+    const common = isAdded && isCommon(added[0]!.bias, sums as Node[]) ? (added as AddedBias[]) : undefined;
+    const bias = own ?? common?.[0].bias;
     const offset = bias === undefined ? undefined : { kind: 'constant' as const, id: bias };
     const behind = valuesBehind(graph, nodes);
-    const sites = nodes.map((node) => {
-      const site = { node, weights, form, offset, target: node.outputs[0] };
+    const sites = nodes.map((node, i) => {
+      const site = { node, weights, form, offset, target: common?.[i].target ?? node.outputs[0] };
       const { sum } = withSum(graph, site, only);
       return sum && !behind.has(sum.other) && !behind.has(node.inputs[0]) ? { ...site, sum } : site;
     });

@@ -94,13 +94,20 @@ export function isPerChannel(graph: Graph, id: string, value: string, form: Site
   return from >= 0 && own.every((d, i) => d === (from + i === axis ? shape[axis] : 1)) && axis >= from;
 }
 
-function addedBias(
+export interface AddedBias {
+  readonly bias: string;
+  /** The sum. */
+  readonly target: string;
+}
+
+/** The bias that a node adds to a value, if it does. @param isOwn which constants may be one */
+export function addedBias(
   graph: Graph,
   node: Node | undefined,
   value: string,
   form: Site['form'],
   isOwn: (id: string) => boolean,
-): { bias: string; target: string } | undefined {
+): AddedBias | undefined {
   if (node?.op !== 'Add') return undefined;
   const bias = node.inputs[0] === value ? node.inputs[1] : node.inputs[0];
   if (!isOwn(bias)) return undefined;

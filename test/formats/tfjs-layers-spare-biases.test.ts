@@ -141,6 +141,45 @@ describe('in the words of other versions', () => {
     expect(relativeError(runGraph(again.graph, inputs), runGraph(masked, inputs))).toBeLessThan(1e-6);
   });
 
+  /** Weights by other names, which the reader finds as well. */
+  const renamed = (files: Files, name: (name: string) => string): Files => {
+    const json = jsonOf(files);
+    for (const weight of json.weightsManifest[0].weights) weight.name = name(weight.name);
+    return withJson(files, json);
+  };
+
+  test.each<[string, (name: string) => string]>([
+    ['with the number of an output', (name) => `${name}:0`],
+    ['without the layer before them', (name) => name.split('/').at(-1)!],
+    ['with a scope before them', (name) => `model/${name}`],
+  ])('names of Keras 1 %s', async (_name, name) => {
+    const model = tf.sequential({
+      layers: [
+        L.conv2d({ ...bare, inputShape: [8, 8, 2], filters: 6, kernelSize: 3, name: 'conv_1' }),
+        L.separableConv2d({ ...bare, filters: 6, kernelSize: 2, name: 'apart_1' }),
+        L.flatten(),
+        L.dense({ ...bare, units: 3, name: 'scores_12' }),
+      ],
+    });
+    const { written, masked, spares } = await pruned(renamed(await toKeras1(await filesOf(model)), name));
+    expect(spares).toHaveLength(3);
+    const inputs = inputsOf(model);
+    const again = await readFiles(written);
+    expect(relativeError(runGraph(again.graph, inputs), runGraph(masked, inputs))).toBeLessThan(1e-6);
+  });
+
+  test.each([
+    ['numbered', (name: string) => name.replace('kernel', '0')],
+    ['numbered, with the number of an output', (name: string) => name.replace('kernel', '0:0')],
+    ['with the number of an output', (name: string) => `${name}:0`],
+  ])('weights that are %s', async (_name, name) => {
+    const { written, masked, spares } = await pruned(renamed(await filesOf(oldKinds()), name));
+    expect(spares).toHaveLength(2);
+    const inputs = inputsOf(oldKinds());
+    const again = await readFiles(written);
+    expect(relativeError(runGraph(again.graph, inputs), runGraph(masked, inputs))).toBeLessThan(1e-6);
+  });
+
   test('Keras 1 names it as it names others', async () => {
     const { written } = await pruned(await toKeras1(await filesOf(oldKinds())));
     const names = jsonOf(written).weightsManifest[0].weights.map(({ name }: { name: string }) => name);

@@ -172,9 +172,50 @@ describe('layers that have no bias', () => {
     expect(outcome.result!.pruned.parameters).toBe(9 * a.kept + 9 * a.kept * b.kept + 250 * b.kept);
   });
 
-  test('stay without one where nothing is pruned', async () => {
+  test.each([{ parameters: 1 }, { size: 1 }, { size: { at_most: 10_000_000 } }, { macs: 1 }])(
+    'stay without one where nothing is pruned: %j',
+    async (target) => {
+      const { run } = await openJobBench(withoutBiases(), { train: 200, validation: 60 });
+      for (const allocation of ['global', 'uniform'] as const) {
+        const { outcome } = await run({ ...PRUNED, target, allocation });
+        expect(outcome.warnings.map(({ code }) => code)).toContain('NOTHING_PRUNED');
+        expect(outcome.result!.pruned.parameters).toBe(outcome.result!.baseline.parameters);
+      }
+      const { outDir } = await run({ ...PRUNED, target, dry_run: true });
+      const { summary } = JSON.parse(await readFile(join(outDir, 'report.json'), 'utf8'));
+      expect(summary.predicted).toMatchObject({
+        parameters: summary.baseline.parameters,
+        size: summary.baseline.size_bytes,
+      });
+    },
+  );
+
+  test('stay without one where a target is out of reach with them', async () => {
     const { run } = await openJobBench(withoutBiases(), { train: 200, validation: 60 });
-    const { outcome } = await run({ ...PRUNED, target: { parameters: 1 } });
-    expect(outcome.result!.pruned.parameters).toBe(outcome.result!.baseline.parameters);
+    // One channel of a and two of b take 527, and 13 more with biases.
+    const { outcome } = await run({ ...PRUNED, target: { parameters: { at_most: 530 } } });
+    expect(outcome.result!.pruned.parameters).toBe(527);
+  });
+
+  test('are given one, too, where they are called twice', async () => {
+    const image = tf.input({ shape: [24, 24, 1] });
+    const bare = (seed: number) => ({ useBias: false, kernelInitializer: tf.initializers.glorotNormal({ seed }) });
+    const a = tf.layers.conv2d({ name: 'a', filters: 8, kernelSize: 3, strides: 4, activation: 'relu', ...bare(1) });
+    const wide = a.apply(image) as tf.SymbolicTensor;
+    const rows = tf.layers.dense({ name: 'rows', units: 8, ...bare(2) });
+    const [once, twice] = [wide, tf.layers.reLU().apply(rows.apply(wide) as tf.SymbolicTensor)].map((x) => {
+      return rows.apply(x as tf.SymbolicTensor) as tf.SymbolicTensor;
+    });
+    const joined = tf.layers.flatten().apply(tf.layers.concatenate().apply([once, twice]) as tf.SymbolicTensor);
+    const scores = tf.layers.dense({ name: 'scores', units: 10, ...bare(3) }).apply(joined) as tf.SymbolicTensor;
+    const { run } = await openJobBench(tf.model({ inputs: image, outputs: scores }), { train: 200, validation: 60 });
+    const { outcome, outDir } = await run({ ...PRUNED, target: { parameters: 0.6 } });
+    expect(outcome.result!.equivalence).toMatchObject({ ok: true });
+    const { schedule, layers } = await reportOf(outDir);
+    expect(schedule[0].recovery).toMatchObject({ without_bias: 0 });
+    expect(outcome.result!.pruned.parameters).toBe(schedule[0].parameters);
+    const { before, after } = layers.find(({ name }) => name === 'rows')!;
+    expect(before.parameters).toBe(64);
+    expect(Math.sqrt(after!.parameters + 0.25) % 1).toBeCloseTo(0.5);
   });
 });

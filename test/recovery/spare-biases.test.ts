@@ -25,7 +25,7 @@ const sparesOf = ({ constants }: Graph): string[] =>
 
 test('those of layers with neither a batch norm nor a bias behind them', () => {
   const s = new GraphSketch();
-  const x = s.input('x', 3, 6, 6);
+  const x = s.conv('stem', s.input('x', 3, 6, 6), 3);
   const a = s.relu(s.batchNorm('n', spared(s, 'normed', x, 8)));
   const b = s.relu(s.op('Add', [spared(s, 'added', a, 8), s.literal('bias', 1, 8, 1, 1)]));
   const c = s.relu(spared(s, 'alone', b, 6));
@@ -39,9 +39,26 @@ test('those of layers with neither a batch norm nor a bias behind them', () => {
 
 test('of weights in common those that all of their layers can use', () => {
   const s = new GraphSketch();
-  const [x, y] = [s.input('x', 3, 6, 6), s.input('y', 3, 6, 6)];
+  const x = s.conv('stem', s.input('x', 3, 6, 6), 3);
   const a = spared(s, 'tower', x, 8);
-  const b = s.op('Conv', [y, 'tower.weight', 'tower.spare'], { pads: [1, 1, 1, 1] });
+  const b = s.op('Conv', [s.relu(x), 'tower.weight', 'tower.spare'], { pads: [1, 1, 1, 1] });
   s.builder.output('z', s.op('Add', [a, b]));
   expect(sparesOf(withNeededSpares(s.builder.build()))).toEqual(['tower.spare']);
+});
+
+test('of matrices in common, too: each of their sums adds it', () => {
+  const s = new GraphSketch();
+  const x = s.flatten(s.conv('stem', s.input('x', 3, 2, 2), 3));
+  const a = sparedMatrix(s, 'tower', x, 5);
+  const b = s.op('Add', [s.op('MatMul', [s.relu(x), 'tower.weight'], {}), 'tower.spare']);
+  s.builder.output('z', s.op('Mul', [a, b]));
+  expect(sparesOf(withNeededSpares(s.builder.build()))).toEqual(['tower.spare']);
+});
+
+test('none of a layer that reads what stays whole, or whose mean an instance norm takes away', () => {
+  const s = new GraphSketch();
+  const a = s.relu(spared(s, 'first', s.input('x', 3, 6, 6), 8));
+  const b = s.relu(s.sampleNorm('InstanceNormalization', 'norm', spared(s, 'normed', a, 8), {}));
+  s.builder.output('y', spared(s, 'last', b, 4));
+  expect(sparesOf(withNeededSpares(s.builder.build()))).toEqual(['last.spare']);
 });

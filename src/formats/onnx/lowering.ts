@@ -155,9 +155,7 @@ export class NodeLowering implements FoldInput {
     // What is wrong with the weights is said elsewhere.
     const isSound = known?.dtype === 'float32' && Number.isInteger(outputs) && outputs <= known.size;
     if (!this.#state.spares || !isSound) return [];
-    const weights = this.node.input[1];
-    const sharers = `${this.node.opType} ${weights}`;
-    return [this.#state.spares.get(sharers, { weights, node: this.#index, outputs })];
+    return [this.#state.spares.get(this.node.opType, this.node.input[1], this.#index, outputs)];
   }
 
   /** An input as the graph keeps it, with the batch an axis of its own. */

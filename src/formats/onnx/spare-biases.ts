@@ -10,7 +10,7 @@ export interface SpareBias {
   readonly nodes: number[];
 }
 
-/** The biases of layers that have none: nodes that share their weights share their bias. */
+/** The biases of layers that have none: nodes of one operator that make as many outputs of the same weights share their bias. */
 export class SpareBiases {
   readonly #builder: GraphBuilder;
   readonly #bySharers = new Map<string, SpareBias>();
@@ -23,8 +23,9 @@ export class SpareBiases {
     return [...this.#bySharers.values()];
   }
 
-  /** The bias `[outputs]` of a node, by the graph's id of its weights. */
-  get(sharers: string, { weights, node, outputs }: { weights: string; node: number; outputs: number }): string {
+  /** The bias `[outputs]` of a node. @param weights their name in the file @param node its index in the file */
+  get(opType: string, weights: string, node: number, outputs: number): string {
+    const sharers = `${opType} ${outputs} ${weights}`;
     const found = this.#bySharers.get(sharers);
     if (found) {
       found.nodes.push(node);

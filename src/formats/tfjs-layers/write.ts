@@ -1,6 +1,7 @@
 import type { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { FileSet, WriteOptions } from '../format.js';
+import { KERAS1_WEIGHTS } from './dialects/keras1.js';
 import type { JsonObject } from './json.js';
 import { type LoweredModel, outputNames } from './lower-model.js';
 import type { UsedWeight } from './lowering.js';
@@ -33,11 +34,13 @@ export async function writeModel(
   const stays = new Set([...layers].map((layer) => layer.path));
   patchLayers(model, { lowered, graph, kept: layers });
   const biases = addedBiases(lowered, graph);
-  // What a file has beside a layer that says it has no bias, nothing reads.
-  const replaced = new Set([...biases.values()].map((bias) => bias.json.name));
+  // Of that name, a file may have what nothing reads.
+  const added = new Set([...biases.values()].map((bias) => bias.json.name));
   const shards = new Map<string, Uint8Array>();
   json.weightsManifest = groups.flatMap((group) => {
-    const entries = group.entries.filter((e) => keepsEntry(e, weights.get(e.name), stays) && !replaced.has(e.name));
+    const entries = group.entries.filter(
+      (e) => keepsEntry(e, weights.get(e.name), stays) && (weights.has(e.name) || !added.has(e.name)),
+    );
     if (entries.length === 0 && group.entries.length > 0) return [];
     const written = entries.flatMap((entry) => {
       const bias = biases.get(entry.name);
@@ -104,24 +107,27 @@ function writeEntry(entry: WeightEntry, weight: NarrowedWeight | undefined, dequ
 
 /** By the entry that it follows, the last of its layer, each bias that the graph has for a layer without one in the file. */
 function addedBiases({ spares, weights }: LoweredModel, graph: Graph): Map<string, WrittenEntry> {
-  const last = new Map(weights.map(({ layer, entry }) => [layer.path, entry.name]));
+  const last = new Map(weights.map((used) => [used.layer.path, used]));
   return new Map(
     [...spares].flatMap(([path, id]) => {
       const bias = graph.constants.get(id)?.tensor;
       const before = last.get(path);
-      if (!bias || before === undefined) return [];
+      if (!bias || !before) return [];
       const json = { name: biasName(before), shape: [...bias.shape], dtype: 'float32' };
-      return [[before, { json, bytes: FLOAT32.encode(bias.data as Float32Array).bytes }]];
+      return [[before.entry.name, { json, bytes: FLOAT32.encode(bias.data as Float32Array).bytes }]];
     }),
   );
 }
 
-/** Beside a kernel's name; Keras 1 has `_W` and `_b`, and some versions of Keras 3 number a layer's weights. */
-function biasName(kernel: string): string {
-  return kernel
-    .replace(/[a-z_]*kernel(?=(:\d+)?$)/, 'bias')
-    .replace(/_W$/, '_b')
-    .replace(/(?<=\/)\d+$/, (place) => String(Number(place) + 1));
+/** Beside the layer's last weight: `a/kernel` has `a/bias`, Keras 1's `a_W` has `a_b`, and what some versions of Keras 3 number goes on. */
+function biasName({ entry, role, layer }: UsedWeight): string {
+  const [, name, suffix] = /^(.*?)(:\d+)?$/s.exec(entry.name)!;
+  const legacy = Object.hasOwn(KERAS1_WEIGHTS, role) ? KERAS1_WEIGHTS[role] : role;
+  const beside = (end: string, other: string) => name.slice(0, -end.length) + other + (suffix ?? '');
+  if (name === role || name.endsWith(`/${role}`)) return beside(role, 'bias');
+  if (name.endsWith(`_${legacy}`)) return beside(legacy, KERAS1_WEIGHTS.bias);
+  const [place] = /(?<=\/)\d+$/.exec(name) ?? [];
+  return place === undefined ? `${layer.name}/bias` : beside(place, String(Number(place) + 1));
 }
 
 /** Cuts a group's bytes into as many shards as it had, in proportion: what did not change is cut as it was. */

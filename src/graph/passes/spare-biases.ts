@@ -23,12 +23,12 @@ export function withoutSpares(
     values.delete(id);
     constants.delete(id);
   }
-  const sums = graph.nodes.filter(({ op, inputs }) => op === 'Add' && gone.has(inputs[1]));
-  const sumOf = new Map(sums.map(({ inputs, outputs }) => [inputs[0], outputs[0]]));
+  const sums = new Set(graph.nodes.filter(({ op, inputs }) => op === 'Add' && gone.has(inputs[1])));
+  const sumOf = new Map([...sums].map(({ inputs, outputs }) => [inputs[0], outputs[0]]));
   for (const id of sumOf.keys()) values.delete(id);
   const nodes = graph.nodes.flatMap((node): Node[] => {
+    if (sums.has(node)) return [];
     const { inputs, outputs } = node;
-    if (sumOf.has(inputs[0]) && gone.has(inputs[1])) return [];
     const own = inputs.some((id) => gone.has(id)) ? inputs.filter((id) => !gone.has(id)) : inputs;
     const made = outputs.some((id) => sumOf.has(id)) ? outputs.map((id) => sumOf.get(id) ?? id) : outputs;
     return own === inputs && made === outputs ? [node] : [{ ...node, inputs: own, outputs: made }];

@@ -1,6 +1,7 @@
 import type { LoadedModel } from '../../formats/index.js';
 import type { Bound, ChannelMutator, Plan } from '../../pruning/index.js';
 import { fileBytes } from '../artifacts.js';
+import { plannedSubnet } from './planned-subnet.js';
 import type { Planner } from './planner.js';
 
 const MOST_TRIES = 6;
@@ -32,7 +33,7 @@ export async function planSize(
   const attempt = async (weightBytes: number): Promise<Trial> => {
     const plan = planFor({ size: { at_most: weightBytes } });
     mutator.setChoices(plan.choices);
-    return { plan, fileBytes: await fileBytes(model, mutator.exportSubnet().graph) };
+    return { plan, fileBytes: await fileBytes(model, plannedSubnet(mutator)) };
   };
   try {
     const least = await attempt(0);

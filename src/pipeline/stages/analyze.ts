@@ -40,13 +40,21 @@ export const analyze = stage('analyzing', async (job, loaded: Loaded): Promise<A
   const read = config.outputs ? selectOutputs(loaded.model.graph, config.outputs) : loaded.model.graph;
   const uploaded = withoutSpares(read);
   // Weights are set by samples: of a data set, or made of batch norms.
-  const graph = spec.dataset || hasBatchNorms(uploaded) ? withNeededSpares(read, uploaded) : uploaded;
+  const spared = spec.dataset || hasBatchNorms(uploaded) ? withNeededSpares(read, uploaded) : uploaded;
   const engine = await openEngine({ engine: name, device, threads, notice: (line) => listener.log(line) });
   logEngine(job, engine);
-  warnOfIdleGlobs(job, graph);
-  const { algorithm, leastEpochs } = await createAlgorithmOf(job, graph);
+  warnOfIdleGlobs(job, uploaded);
   const stopwatch = await openEngine({ engine: 'onnxruntime', device: 'cpu', threads });
-  const planned = await planTarget({ ...loaded, stopwatch, uploaded, mutator: algorithm.mutator, config, signal });
+  const planFor = async (graph: Graph) => {
+    const made = await createAlgorithmOf(job, graph);
+    const { mutator } = made.algorithm;
+    return { graph, ...made, planned: await planTarget({ ...loaded, stopwatch, uploaded, mutator, config, signal }) };
+  };
+  const first = await planFor(spared);
+  // Biases may be what is too much of a small target.
+  const isShort =
+    first.planned.plan?.reachable === false && spared !== uploaded && config.target?.latency === undefined;
+  const { graph, algorithm, leastEpochs, planned } = isShort ? await planFor(uploaded) : first;
   algorithm.setTarget(planned.choices);
   warnIfNothingGoes(job, algorithm, planned);
   return { ...loaded, graph, uploaded, engine, stopwatch, algorithm, leastEpochs, planned };

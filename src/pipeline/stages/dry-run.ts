@@ -4,6 +4,7 @@ import { unreachable } from '../../pruning/index.js';
 import type { DryRunSummary } from '../../report/unit-report.js';
 import { fileBytes } from '../artifacts.js';
 import { latencyMeasurement } from '../planning/latency.js';
+import { plannedSubnet } from '../planning/planned-subnet.js';
 import { warnOfRounding } from '../planning/rounded-choices.js';
 import type { Analyzed } from './analyze.js';
 import { measuresOf } from './baseline.js';
@@ -25,7 +26,7 @@ export async function reportPlan(job: Job, analyzed: Analyzed): Promise<Ending> 
   warnOfRounding(mutator, asked, job.listener);
   const missed = plan && unreachable(plan);
   if (missed) job.listener.warning({ code: 'TARGET_UNREACHABLE', message: missed });
-  const subnet = mutator.exportSubnet().graph;
+  const subnet = plannedSubnet(mutator);
   const original = measuresOf({ ...analyzed, graph: analyzed.uploaded }, config);
   const predicted = graphCost(subnet);
   const summary: DryRunSummary<ModelMeasures> = {

@@ -81,7 +81,7 @@ export class CostModel {
     return this.#total;
   }
 
-  /** The same; without spare biases where nothing is pruned, as they are for what is. */
+  /** What a file of these widths would cost: spare biases are written where something is pruned, so the whole network has none. */
   get delivered(): SubnetCost {
     return this.#narrowed === 0 ? this.#whole : this.#total;
   }

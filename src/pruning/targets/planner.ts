@@ -96,7 +96,11 @@ export function planChoices(
   const bound = typeof wanted === 'number' ? wanted * delivered() : wanted.at_most;
   const fits = () => delivered() <= bound;
   const curves = units.map(({ name }) => sensitivities?.get(name));
-  const steps = stepTaker(allocation, curves, now)(model, ranked, fits);
+  ranked.forEach(({ counts }, u) => {
+    model.set(u, counts[counts.length - 1]);
+  });
+  // Only here may less cost more: the first step brings spare biases with it.
+  const steps = fits() ? [] : stepTaker(allocation, curves, now)(model, ranked, fits);
   fillBack(model, steps, fits);
   return {
     choices: Object.fromEntries(units.map((unit, u) => [unit.name, unit.choiceFor(model.counts[u])])),

@@ -1,5 +1,6 @@
 /** Layers without a bias are given one: as an input of theirs, or in an Add behind them. */
 import { describe, expect, test } from 'vitest';
+import type { Graph } from '../../../src/graph/graph.js';
 import { withoutSpares } from '../../../src/graph/passes/spare-biases.js';
 import type { Tensor } from '../../../src/graph/tensor.js';
 import {
@@ -131,18 +132,57 @@ describe('in files of other kinds', () => {
     ]);
   });
 
-  test('old ones, in which no Add broadcasts: matrices are given none', async () => {
-    const { graph } = await readOnnxBytes(
-      onnxBytes({
-        inputs: { x: [1, 6] },
-        outputs: { y: [1, 5] },
-        weights: { w: weights(6, 5) },
-        nodes: [['MatMul', ['x', 'w'], ['y']]],
-        opset: 6,
-      }),
-      undefined,
-      SPARE,
+  test.each<[string, ModelSketch, string[][]]>([
+    [
+      'by matrices that are turned round: an autoencoder',
+      {
+        inputs: { x: [1, 16] },
+        outputs: { y: [1, 16] },
+        weights: { w: weights(16, 6) },
+        nodes: [
+          ['Gemm', ['x', 'w'], ['h']],
+          ['Relu', ['h'], ['i']],
+          ['Gemm', ['i', 'w'], ['y'], { transB: 1 }],
+        ],
+      },
+      [['w_bias'], ['w_bias_1']],
+    ],
+    [
+      'in groups of other numbers',
+      {
+        inputs: { x: [1, 4, 5, 5] },
+        outputs: { y: [1, 2, 6, 6], z: [1, 4, 6, 6] },
+        weights: { w: weights(4, 2, 2, 2) },
+        nodes: [
+          ['ConvTranspose', ['x', 'w'], ['y']],
+          ['ConvTranspose', ['x', 'w'], ['z'], { group: 2 }],
+        ],
+      },
+      [['w_bias'], ['w_bias_1']],
+    ],
+  ])('in which two nodes make other outputs of the same weights, %s', async (_name, sketch, biases) => {
+    const model = await readOnnxBytes(onnxBytes(sketch), undefined, SPARE);
+    const proto = decodeModel((await model.write(model.graph)).get('model.onnx')!).graph!;
+    const layers = proto.node.filter(({ opType }) => opType !== 'Relu');
+    expect(layers.map(({ input }) => input.slice(2))).toEqual(biases);
+  });
+
+  test('whose matrices have no names: their layers are called as before', async () => {
+    const nodes = bare().nodes.map(
+      ([op, inputs, outputs, attributes = {}]) => [op, inputs, outputs, attributes, ''] as const,
     );
+    const model = await readOnnxBytes(onnxBytes(bare({ nodes })), undefined, SPARE);
+    const again = await readOnnxBytes((await model.write(model.graph)).get('model.onnx')!);
+    const layersOf = (graph: Graph) => graph.nodes.flatMap(({ op, layer }) => (op === 'MatMul' ? [layer] : []));
+    expect(layersOf(again.graph)).toEqual(layersOf(model.graph));
+  });
+
+  test.each<[string, ModelSketch['nodes'][number]]>([
+    ['Gemm', ['Gemm', ['x', 'w'], ['y']]],
+    ['MatMul', ['MatMul', ['x', 'w'], ['y']]],
+  ])('old ones, in which nothing broadcasts by itself: a %s is given none', async (_name, node) => {
+    const sketch = { inputs: { x: [1, 6] }, outputs: { y: [1, 5] }, weights: { w: weights(6, 5) }, nodes: [node] };
+    const { graph } = await readOnnxBytes(onnxBytes({ ...sketch, opset: 6 }), undefined, SPARE);
     expect([...graph.constants.values()].map(({ role }) => role)).toEqual(['parameter']);
   });
 });

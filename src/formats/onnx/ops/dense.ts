@@ -1,10 +1,13 @@
 import type { OnnxOp, OnnxOpTable } from './onnx-op.js';
 
+/** From here on `Add` and `Gemm` broadcast. */
+const BROADCASTS = 7;
+
 const gemm: OnnxOp = {
   lower(n) {
     const outputs = Number(n.shape(1)[n.attrs.int('transB') ? 0 : 1]);
-    const bias = n.has(2) ? [n.weight(2, [1, 2])] : n.spareBias(outputs);
-    const inputs = [n.value(0), n.weight(1, [1]), ...bias];
+    const spare = () => (n.opset >= BROADCASTS ? n.spareBias(outputs) : []);
+    const inputs = [n.value(0), n.weight(1, [1]), ...(n.has(2) ? [n.weight(2, [1, 2])] : spare())];
     n.result(
       n.emit('Gemm', inputs, {
         transA: n.attrs.int('transA') ?? 0,
@@ -15,9 +18,6 @@ const gemm: OnnxOp = {
     );
   },
 };
-
-/** From here on `Add` broadcasts. */
-const BROADCASTS = 7;
 
 const matMul: OnnxOp = {
   lower(n) {

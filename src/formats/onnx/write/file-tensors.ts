@@ -71,9 +71,11 @@ export class FileTensors {
   /** Puts a node of two inputs between a node and all that read its output, which keep the output's name. */
   addBehind(node: NodeProto, opType: string, other: string): void {
     const [output] = node.output;
+    // What is called by its output would have another name.
+    if (node.name === '') node.name = output;
     const inner = this.#unused(`${output}_without_bias`);
     node.output[0] = inner;
-    const name = this.#unused(`${node.name || output}/${opType}`);
+    const name = this.#unused(`${node.name}/${opType}`);
     const added = create(NodeProtoSchema, { name, opType, input: [inner, other], output: [output] });
     this.#graph.node.splice(this.#graph.node.indexOf(node) + 1, 0, added);
     this.#producers.set(inner, node);
