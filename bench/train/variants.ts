@@ -23,6 +23,6 @@ export function buildVariant(net: BenchNet, { divisor }: Variant): Graph {
   if (divisor === undefined) return graph;
   const mutator = new ChannelMutator();
   mutator.prepareFromSupernet(graph);
-  mutator.setChoices(planChoices(mutator, { macs: 0.5 }, 'macs', { multiple: divisor }).choices);
+  mutator.setChoices(planChoices(mutator, { macs: 0.5 }, 'macs', { blockOf: () => divisor }).choices);
   return mutator.exportSubnet().graph;
 }

@@ -388,8 +388,11 @@ export interface PruneConfigInput {
            * `candidate_choices`. Default `ratio`.
            */
           choice_mode?: 'ratio' | 'number' | 'bucket';
-          /** Kept channels are a multiple of this. Default 1. */
-          divisor?: number;
+          /**
+           * Kept channels are a multiple of this. `auto`: of what the runtime rewards, measured on this machine, where
+           * a `target` is planned for; any number elsewhere. Default 1.
+           */
+          divisor?: number | 'auto';
           /** Never fewer channels than this. Default 1. */
           min_value?: number;
           /** Rounding to `divisor` never goes below this share of the choice. Default 0.9. */
@@ -411,8 +414,11 @@ export interface PruneConfigInput {
              * `candidate_choices`.
              */
             choice_mode?: 'ratio' | 'number' | 'bucket';
-            /** Kept channels are a multiple of this. */
-            divisor?: number;
+            /**
+             * Kept channels are a multiple of this. `auto`: of what the runtime rewards, measured on this machine,
+             * where a `target` is planned for; any number elsewhere.
+             */
+            divisor?: number | 'auto';
             /** Never fewer channels than this. */
             min_value?: number;
             /** Rounding to `divisor` never goes below this share of the choice. */

@@ -19,7 +19,7 @@ const FIELDS: { readonly [K in keyof PartRows]: Readonly<Record<keyof PartRows[K
   algorithms: { name: true, aliases: true, parameters: true },
   mutators: { name: true, aliases: true, unitType: true },
   unitTypes: { name: true, aliases: true, takesCriterion: true, defaultArgs: true },
-  criteria: { name: true, aliases: true },
+  criteria: { name: true, aliases: true, about: true, needs: true, cost: true },
 };
 
 /** What a part says of itself and nothing else that it has; it may be an object of a class, or a class. */

@@ -10,6 +10,7 @@
  * - **recipe**: a way to recover. Several are tried, and judged by samples that none was fitted to.
  */
 
+export { rankByActivation, rankByActivity, rankByWeightedActivation } from './activation-ranks.js';
 export { isComparable } from './divergence.js';
 export { type Reading, readUnits } from './readings.js';
 export { RECIPES, type Recipe, type RecipeName } from './recipes.js';

@@ -2,7 +2,16 @@ import type { Engine } from '../engine/engine.js';
 import type { Graph, Node } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 import { MomentSums, Products, type Sums } from './moments.js';
-import { channelsPerGroup, choosePlaces, extentsOf, outputRows, placeExtents, placesFor, toColumns } from './rows.js';
+import {
+  channelsPerGroup,
+  choosePlaces,
+  extentsOf,
+  outputRows,
+  placeExtents,
+  placesFor,
+  type Rows,
+  toColumns,
+} from './rows.js';
 import { type Block, type Step, samplesOf, settleInSequence, type Values } from './sequence.js';
 import { findSites, gainsOf, type Site } from './site.js';
 
@@ -31,6 +40,10 @@ export interface Reading {
   /** Of the channels, `[H, H]`. */
   readonly covariance: Float64Array;
   readonly mean: Float64Array;
+  /** Of each channel the mean of its absolute values, `[H]`. */
+  readonly meanAbsolute: Float64Array;
+  /** Of each channel the share of values that are not 0, `[H]`. */
+  readonly active: Float64Array;
 }
 
 export interface ReadOptions {
@@ -79,6 +92,8 @@ class ReadingStep implements Step {
   readonly #places: number;
   readonly #moments: MomentSums;
   readonly #sums: Sums[];
+  readonly #magnitudes: Float64Array;
+  readonly #active: Float64Array;
 
   constructor(graph: Graph, site: Site, copies: readonly Int32Array[], products: Products, places: number) {
     this.node = site.node;
@@ -91,6 +106,8 @@ class ReadingStep implements Step {
     this.follows = [x];
     this.#moments = new MomentSums({ groups: 1, inputs: copies[0].length, outputs: 1 }, products);
     this.#sums = this.#moments.empty();
+    this.#magnitudes = new Float64Array(copies[0].length);
+    this.#active = new Float64Array(copies[0].length);
   }
 
   async add(block: number, _pruned: Values, original: Values): Promise<void> {
@@ -100,7 +117,18 @@ class ReadingStep implements Step {
       const rows = outputRows(this.#site, 1, x, places, copy);
       // Only what goes in is looked at.
       const nothing = { data: new Float32Array(rows.rows), rows: rows.rows, columns: 1 };
+      // First: products are taken of rows that are shifted.
+      this.#addMagnitudes(rows);
       await this.#moments.add(this.#sums, rows, nothing);
+    }
+  }
+
+  #addMagnitudes({ data, rows, columns }: Rows): void {
+    for (let row = 0, at = 0; row < rows; row++) {
+      for (let c = 0; c < columns; c++, at++) {
+        this.#magnitudes[c] += Math.abs(data[at]);
+        if (data[at] !== 0) this.#active[c]++;
+      }
     }
   }
 
@@ -117,6 +145,8 @@ class ReadingStep implements Step {
       copies: this.#copies,
       covariance: xx.map((sum) => sum / count),
       mean: xMean,
+      meanAbsolute: this.#magnitudes.map((sum) => sum / count),
+      active: this.#active.map((sum) => sum / count),
     };
   }
 }

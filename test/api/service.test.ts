@@ -187,7 +187,10 @@ test('capabilities, docs and the way there', async () => {
     algorithms: ['IteAlgorithm'],
     mutators: BUILT_IN_PARTS.mutators.map(({ name }) => name),
     units: BUILT_IN_PARTS.unitTypes.map(({ name }) => name),
-    criteria: ['auto', 'l1', 'obs'],
+    criteria: BUILT_IN_PARTS.criteria.map(({ name }) => name),
+    criterion_details: BUILT_IN_PARTS.criteria.map(({ name }) =>
+      expect.objectContaining({ name, about: expect.any(String), needs: expect.stringMatching(/nothing|samples/) }),
+    ),
     dataset_formats: ['npz', 'images'],
     limits: {
       upload_bytes: 512 * 2 ** 20,

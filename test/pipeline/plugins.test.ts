@@ -109,8 +109,8 @@ describe('names in configs', () => {
     ['unit kind', { algorithm: unitCfg({ type: 'L1' }) }, /must be one of "CriterionChannelUnit", .*, found "L1"/],
     [
       'criterion',
-      { algorithm: unitCfg({ type: 'CriterionChannelUnit', criterion: 'l2' }) },
-      /"l1", "obs", found "l2"; did you/,
+      { algorithm: unitCfg({ type: 'CriterionChannelUnit', criterion: 'l3' }) },
+      /"l1", "l2", .*, found "l3"; did you/,
     ],
     ['mutator', { algorithm: { mutator_cfg: { type: 'M' } } }, /must be one of "ChannelMutator", .*, found "M"/],
     [
@@ -173,9 +173,7 @@ describe('modules that are no plugins', () => {
   test('one that waits for something is waited for', async () => {
     const source = "export default async () => ({ criteria: [{ name: 'mine', importance: () => undefined }] });";
     expect((await loadParts([await moduleOf(source)])).criteria.map(({ name }) => name)).toEqual([
-      'auto',
-      'l1',
-      'obs',
+      ...BUILT_IN_PARTS.criteria.map(({ name }) => name),
       'mine',
     ]);
   });

@@ -2,7 +2,7 @@
 import type { Row } from '../rows/grid.js';
 import type { MeasuredRow } from '../rows/measured-row.js';
 
-export type Cell = Pick<Row, 'net' | 'kind' | 'share' | 'source' | 'samples'>;
+export type Cell = Pick<Row, 'net' | 'kind' | 'share' | 'source' | 'samples' | 'criterion'>;
 
 /** The rows of a cell, of one draw or of all. */
 export function rowsIn(all: readonly MeasuredRow[], cell: Cell, draw?: number): MeasuredRow[] {

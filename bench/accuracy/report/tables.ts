@@ -25,6 +25,7 @@ function netText({ net, accuracy, rows }: NetReport): string {
     `### ${net.name}: ${(100 * accuracy).toFixed(2)} % whole${trained}`,
     recoveryTable(rows),
     trainingTable(rows),
+    criteriaTable(rows),
     odd > 0 ? `**${odd} rows have no certificate.**` : '',
   ];
   return parts.filter((part) => part !== '').join('\n\n');
@@ -70,6 +71,24 @@ function trainingTable(rows: readonly MeasuredRow[]): string {
     ['MACs', 'images', 'config', 'accuracy', 'over recovered', 'CPU s', 's', 'MB', 'steps, as the job tells'],
     lines,
   );
+}
+
+/** One line a criterion, those that keep most first; the control is `random`. */
+function criteriaTable(all: readonly MeasuredRow[]): string {
+  const rows = all.filter(({ row }) => row.kind === 'criterion');
+  const names = [...new Set(rows.map(({ row }) => row.criterion!))];
+  const shares = [...new Set(rows.map(({ row }) => row.share))].sort((a, b) => b - a);
+  if (names.length === 0) return '';
+  const at = (name: string, share: number) =>
+    accuracies(rows.filter(({ row }) => row.criterion === name && row.share === share));
+  const lines = names
+    .map((name) => ({ name, cells: shares.map((share) => at(name, share)) }))
+    .sort((a, b) => mean(b.cells.flat()) - mean(a.cells.flat()))
+    .map(({ name, cells }) => [
+      name,
+      ...cells.flatMap((cell, i) => [spread(cell), gain(at('random', shares[i]), cell)]),
+    ]);
+  return table(['criterion', ...shares.flatMap((share) => [String(share), 'over random'])], lines);
 }
 
 function askedText(judged: readonly Verdict[]): string {

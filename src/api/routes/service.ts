@@ -6,7 +6,7 @@ import { FORMATS } from '../../model-formats.js';
 import { BUILT_IN_PARTS } from '../../prune-config/index.js';
 import { VERSION } from '../../version.js';
 import { findWebGpuFault } from '../../webgpu.js';
-import { Code, Name, problems } from '../schemas/common.js';
+import { Code, Name, problems, Text } from '../schemas/common.js';
 import type { Services } from '../services.js';
 import type { TypedApp } from './route.js';
 
@@ -113,6 +113,18 @@ export function serviceRoutes(
             mutators: Names,
             units: Names,
             criteria: Names,
+            criterion_details: Type.Array(
+              Type.Object({
+                name: Name(),
+                about: Type.Optional(Text()),
+                needs: Type.Optional(Type.Enum(['nothing', 'samples'])),
+                cost: Type.Optional(Text({ description: 'Of a unit of H channels.' })),
+              }),
+              {
+                maxItems: 1000,
+                description: 'What criteria rank by, what they need beside the model, and what they cost.',
+              },
+            ),
             targets: Names,
             limits: Type.Object({
               upload_bytes: Type.Integer(),
@@ -144,6 +156,7 @@ export function serviceRoutes(
       mutators: names(installed.mutators),
       units: names(installed.unitTypes),
       criteria: names(installed.criteria),
+      criterion_details: installed.criteria.map(({ name, about, needs, cost }) => ({ name, about, needs, cost })),
       targets: ['macs', 'parameters', 'size', 'latency'],
       limits: {
         upload_bytes: limits.uploadBytes,

@@ -1,6 +1,6 @@
 import type { Engine } from '../../engine/index.js';
 import type { Graph } from '../../graph/graph.js';
-import type { Bound, ChannelMutator, Plan } from '../../pruning/index.js';
+import type { BlockOf, Bound, ChannelMutator, Plan } from '../../pruning/index.js';
 import { compareLatency, type LatencyComparison } from './latency.js';
 import { measureLayers } from './layer-latency.js';
 import type { Planner } from './planner.js';
@@ -31,13 +31,17 @@ export async function planLatency(
   graph: Graph,
   wanted: Bound,
   planFor: Planner,
+  blockOf: BlockOf,
   signal: AbortSignal,
 ): Promise<LatencyPlan> {
   const latency = await measureLayers(engine, graph, signal);
   const masks = mutator.state;
   const measured = new Map<string, LatencyComparison>();
   const attempt = async (asked: number): Promise<Trial> => {
-    const plan = planFor({ latency: asked }, { latency, multiple: BLOCK });
+    const plan = planFor(
+      { latency: asked },
+      { latency, blockOf: (unit) => (unit.args.divisor === 'auto' ? blockOf(unit) : BLOCK) },
+    );
     const time = async (): Promise<LatencyComparison> => {
       mutator.setChoices(plan.choices);
       return compareLatency(engine, graph, mutator.exportSubnet().graph, signal);

@@ -5,6 +5,7 @@ import type { Graph } from '../../graph/graph.js';
 import type { PruneConfig } from '../../prune-config/index.js';
 import {
   type Allocation,
+  type BlockOf,
   type ChannelMutator,
   type Plan,
   planChoices,
@@ -37,6 +38,8 @@ export interface PlanContext {
   readonly mutator: ChannelMutator;
   readonly config: PruneConfig;
   readonly signal: AbortSignal;
+  /** How many channels make a block of a unit whose `divisor` is `auto`. */
+  readonly blockOf?: BlockOf | undefined;
   /** By unit, where they were measured: what the network loses by it. */
   readonly sensitivities?: ReadonlyMap<string, SensitivityCurve>;
 }
@@ -68,14 +71,18 @@ async function planFor(
     config: { counting, allocation },
     signal,
     sensitivities,
+    ...context
   }: PlanContext,
 ): Promise<{ plan: Plan; comparison?: LatencyComparison }> {
   const shared = sensitivities
     ? { allocation: 'sensitivity' as const, sensitivities }
     : { allocation: withoutSamples(allocation) };
-  const plan: Planner = (wanted, options) => planChoices(mutator, wanted, counting, { ...options, ...shared });
+  const rewarded = context.blockOf ?? (() => 1);
+  const blockOf: BlockOf = (unit) => (unit.args.divisor === 'auto' ? rewarded(unit) : 1);
+  const plan: Planner = (wanted, options) => planChoices(mutator, wanted, counting, { blockOf, ...options, ...shared });
   if (target.size !== undefined) return { plan: await planSize(model, sizeBytes, mutator, target.size, plan) };
-  if (target.latency !== undefined) return planLatency(stopwatch, mutator, uploaded, target.latency, plan, signal);
+  if (target.latency !== undefined)
+    return planLatency(stopwatch, mutator, uploaded, target.latency, plan, rewarded, signal);
   return { plan: plan(target) };
 }
 

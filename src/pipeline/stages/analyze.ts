@@ -5,6 +5,7 @@ import { selectOutputs } from '../../graph/passes/select-outputs.js';
 import { withoutSpares } from '../../graph/passes/spare-biases.js';
 import {
   type BaseAlgorithm,
+  type BlockOf,
   createAlgorithm,
   epochsOfSteps,
   layerGlobs,
@@ -13,6 +14,7 @@ import {
 } from '../../pruning/index.js';
 import { withNeededSpares } from '../../recovery/index.js';
 import { type PlannedTarget, planTarget } from '../planning/plan-target.js';
+import { blocksOf, findWidthTable } from '../planning/rewarded-widths.js';
 import { loadParts } from '../plugins.js';
 import type { Loaded } from './load.js';
 import { type Job, stage } from './stage.js';
@@ -29,6 +31,8 @@ export interface Analyzed extends Loaded {
   /** Prunes its mutator to the target. */
   readonly algorithm: BaseAlgorithm;
   readonly planned: PlannedTarget;
+  /** How many channels make a block of a unit whose `divisor` is `auto`; absent where no unit's is. */
+  readonly blockOf: BlockOf | undefined;
   /** Epochs that its prune steps need. */
   readonly leastEpochs: number;
 }
@@ -48,16 +52,20 @@ export const analyze = stage('analyzing', async (job, loaded: Loaded): Promise<A
   const planFor = async (graph: Graph) => {
     const made = await createAlgorithmOf(job, graph);
     const { mutator } = made.algorithm;
-    return { graph, ...made, planned: await planTarget({ ...loaded, stopwatch, uploaded, mutator, config, signal }) };
+    mutator.seed = config.seed;
+    const isRewarded = mutator.mutableUnits.some(({ args }) => args.divisor === 'auto');
+    const blockOf = isRewarded ? blocksOf(await findWidthTable(stopwatch, signal), graph) : undefined;
+    const planned = await planTarget({ ...loaded, stopwatch, uploaded, mutator, config, signal, blockOf });
+    return { graph, ...made, blockOf, planned };
   };
   const first = await planFor(spared);
   // Biases may be what is too much of a small target.
   const isShort =
     first.planned.plan?.reachable === false && spared !== uploaded && config.target?.latency === undefined;
-  const { graph, algorithm, leastEpochs, planned } = isShort ? await planFor(uploaded) : first;
+  const { graph, algorithm, leastEpochs, blockOf, planned } = isShort ? await planFor(uploaded) : first;
   algorithm.setTarget(planned.choices);
   warnIfNothingGoes(job, algorithm, planned);
-  return { ...loaded, graph, uploaded, engine, stopwatch, algorithm, leastEpochs, planned };
+  return { ...loaded, graph, uploaded, engine, stopwatch, algorithm, leastEpochs, planned, blockOf };
 });
 
 /** @throws EspalierError TARGET_UNREACHABLE with the nearest that can be reached */

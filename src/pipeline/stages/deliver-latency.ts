@@ -38,7 +38,7 @@ export function latencyWarnings(
     const verdict = share.interval[0] > 1 ? 'is slower than' : 'is not faster than';
     warnings.push({
       code: 'NOT_FASTER',
-      message: `the pruned model ${verdict} the original: ${measured}; widths that are multiples of 8 often run faster (channel_unit_cfg.default_args.divisor)`,
+      message: `the pruned model ${verdict} the original: ${measured}; widths that this runtime rewards may be faster: {"algorithm": {"mutator_cfg": {"channel_unit_cfg": {"default_args": {"divisor": "auto"}}}}}, or a latency target`,
     });
   }
   const missed =

@@ -1,10 +1,27 @@
 import type { Warning } from '../../contract.js';
 import { HANDFUL, type PruneConfig } from '../../prune-config/index.js';
-import type { ChannelMutator, SensitivityCurve } from '../../pruning/index.js';
-import { type Block, isComparable, type Reading, rankByLoss, readUnits, samplesOf } from '../../recovery/index.js';
+import {
+  type BlockOf,
+  type ChannelMutator,
+  CRITERIA,
+  type SampleMeasure,
+  type SensitivityCurve,
+} from '../../pruning/index.js';
+import {
+  type Block,
+  isComparable,
+  type Reading,
+  rankByActivation,
+  rankByActivity,
+  rankByLoss,
+  rankByWeightedActivation,
+  readUnits,
+  samplesOf,
+} from '../../recovery/index.js';
 import { Calibration } from '../feeding/calibration.js';
 import { fingerprintOf } from '../fingerprint.js';
 import { findRecord, keepRecord } from '../kept-record.js';
+import { fasterWidths } from '../planning/faster-widths.js';
 import { type PlannedTarget, planTarget } from '../planning/plan-target.js';
 import { recipesFor } from '../planning/recipes.js';
 import { refineWidths } from '../planning/refined-widths.js';
@@ -59,18 +76,45 @@ async function choose(job: Job, measured: Measured, calibration: Calibration): P
   const blocks = mutator.ranksBySamples || allocates ? await calibration.blocks() : [];
   if (blocks.length === 0) {
     warnOfNamed(job, { criterion: true, allocation: true }, 'there are no samples to go by');
-    return { choices: planned.choices, losses: {} };
+    return { choices: (await madeFaster(job, measured, { planned })).choices, losses: {} };
   }
   const readings = await readUnits(graph, affordableUnits(mutator), blocks, { engine, signal: job.signal });
   const losses = mutator.ranksBySamples ? rankUnits(job, mutator, readings) : new Map<string, Float64Array>();
   mutator.setLosses(losses);
-  const choices = allocates ? await planAnew(job, { ...measured, calibration }, blocks, readings) : planned.choices;
+  const anew = allocates ? await planAnew(job, { ...measured, calibration }, blocks, readings) : { planned };
+  const { choices } = await madeFaster(job, measured, anew);
   return { choices, losses: Object.fromEntries([...losses].map(([unit, each]) => [unit, [...each]])) };
+}
+
+interface Anew {
+  readonly planned: PlannedTarget;
+  /** What it was planned by; absent: by weights, or in equal shares. */
+  readonly curves?: Curves;
+  readonly config?: PruneConfig;
+}
+
+/** Where widths are free to go by what the runtime rewards, and no target says how long the network may take. */
+async function madeFaster(
+  { spec, listener, signal }: Job,
+  { algorithm: { mutator }, blockOf, ...measured }: Measured,
+  { planned, curves, config = spec.config }: Anew,
+): Promise<PlannedTarget> {
+  if (!blockOf || planned.comparison || !planned.plan) return planned;
+  const plan = (wider: BlockOf) =>
+    planTarget({ ...measured, mutator, config, signal, blockOf: wider, ...(curves && { sensitivities: curves }) });
+  const { stopwatch, uploaded } = measured;
+  const log = (text: string) => listener.log(text);
+  return fasterWidths({ stopwatch, uploaded, mutator, blockOf, plan, log, signal }, planned);
 }
 
 /** Ratios say the widths themselves. */
 function isAllocatedBySensitivity({ allocation, algorithm }: PruneConfig): boolean {
   return (allocation ?? 'sensitivity') === 'sensitivity' && algorithm.target_pruning_ratio === undefined;
+}
+
+/** Whether a criterion that was named (`auto` takes what there is) has to have samples. */
+function goesBySamples(criterion: string | undefined): boolean {
+  return criterion !== 'auto' && CRITERIA.some(({ name, bySamples }) => name === criterion && bySamples !== undefined);
 }
 
 /** What a config asks for by name, and doesn't get. */
@@ -81,7 +125,7 @@ function warnOfNamed(
 ): void {
   const { criterion } = config.algorithm.mutator_cfg.channel_unit_cfg;
   const named = [
-    missing.criterion && criterion === 'obs' ? ['criterion: obs'] : [],
+    missing.criterion && goesBySamples(criterion) ? [`criterion: ${criterion}`] : [],
     missing.allocation && config.allocation === 'sensitivity' ? ['allocation: sensitivity'] : [],
   ].flat();
   if (named.length === 0) return;
@@ -107,6 +151,13 @@ function affordableUnits(mutator: ChannelMutator) {
     });
 }
 
+const RANKS: Readonly<Record<SampleMeasure, typeof rankByLoss>> = {
+  loss: rankByLoss,
+  activation: rankByActivation,
+  activity: rankByActivity,
+  weighted_activation: rankByWeightedActivation,
+};
+
 function rankUnits(
   { listener, signal }: Job,
   mutator: ChannelMutator,
@@ -114,9 +165,9 @@ function rankUnits(
 ): Map<string, Float64Array> {
   const units = mutator.mutableUnits;
   const losses = new Map<string, Float64Array>();
-  for (const { name, numChannels } of units) {
+  for (const { name, numChannels, bySamples } of units) {
     signal.throwIfAborted();
-    const ranks = rankByLoss(readings.get(name) ?? [], numChannels);
+    const ranks = bySamples && RANKS[bySamples](readings.get(name) ?? [], numChannels);
     if (ranks) losses.set(name, ranks);
   }
   listener.log(`channels of ${losses.size} of ${units.length} units are ranked by samples`);
@@ -125,18 +176,18 @@ function rankUnits(
 
 type Curves = ReadonlyMap<string, SensitivityCurve>;
 
-/** @returns the choices planned before where units can't be told apart, or not in time */
+/** @returns the plan made before where units can't be told apart, or not in time */
 async function planAnew(
   job: Job,
   { graph, engine, algorithm: { mutator }, fixedBatch, planned, calibration, ...measured }: Ranked,
   blocks: readonly Block[],
   readings: ReadonlyMap<string, readonly Reading[]>,
-): Promise<Chosen['choices']> {
+): Promise<Anew> {
   const { spec, signal, listener, progress } = job;
-  const keep = (why: string): Chosen['choices'] => {
+  const keep = (why: string): Anew => {
     listener.log(`widths go by importance: ${why}`);
     warnOfNamed(job, { allocation: true }, why);
-    return planned.choices;
+    return { planned };
   };
   if (!isComparable(graph)) return keep('no output tells networks apart, as all are whole numbers');
   const planBy = (config: PruneConfig, sensitivities?: Curves): Promise<PlannedTarget> =>
@@ -145,7 +196,8 @@ async function planAnew(
   // On those, layers lose nothing that make all the difference on others.
   if (samples < HANDFUL && spec.config.allocation === undefined) {
     listener.log(`widths are of one share: ${samples} samples tell too little of what units are worth`);
-    return (await planBy({ ...spec.config, allocation: 'uniform' })).choices;
+    const config = { ...spec.config, allocation: 'uniform' as const };
+    return { planned: await planBy(config), config };
   }
   const context = { engine, graph, mutator, blocks, readings, signal, isFixed: fixedBatch !== undefined };
   const curves = await findSensitivities({
@@ -155,10 +207,10 @@ async function planAnew(
   if (!curves) return keep('trying each unit by itself would take too long for a network of this size');
   const plan = (sensitivities: Curves): Promise<PlannedTarget> => planBy(spec.config, sensitivities);
   const anew = await plan(curves);
-  if (anew.plan?.reachable === false) return planned.choices;
+  if (anew.plan?.reachable === false) return { planned };
   const recipe = recipesFor(spec.config.recovery, graph, samples).at(-1);
   // A plan of latencies takes minutes of its own.
-  if (!recipe || anew.comparison) return anew.choices;
+  if (!recipe || anew.comparison) return { planned: anew, curves };
   const refined = await refineWidths(
     {
       ...{ ...context, plan, recipe },
@@ -169,5 +221,5 @@ async function planAnew(
     curves,
     anew,
   );
-  return refined.choices;
+  return { planned: refined, curves };
 }

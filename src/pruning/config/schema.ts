@@ -31,7 +31,13 @@ const unitArgs = (say: typeof aboutDependent) => ({
       'ratio',
     ),
   ),
-  divisor: Type.Integer({ minimum: 1, maximum: 65536, ...say('Kept channels are a multiple of this.', 1) }),
+  divisor: Type.Union(
+    [Type.Integer({ minimum: 1, maximum: 65536 }), Type.Literal('auto')],
+    say(
+      'Kept channels are a multiple of this. `auto`: of what the runtime rewards, measured on this machine, where a `target` is planned for; any number elsewhere.',
+      1,
+    ),
+  ),
   min_value: Type.Integer({ minimum: 1, maximum: 1048576, ...say('Never fewer channels than this.', 1) }),
   min_ratio: Type.Number({
     exclusiveMinimum: 0,

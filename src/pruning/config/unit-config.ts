@@ -3,7 +3,8 @@
 /** The arguments of a unit, in a config's words. */
 export interface UnitArgs {
   readonly choice_mode: 'ratio' | 'number' | 'bucket';
-  readonly divisor: number;
+  /** `auto`: no rounding; a plan for a target keeps what the runtime rewards. */
+  readonly divisor: number | 'auto';
   readonly min_value: number;
   readonly min_ratio: number;
   readonly candidate_choices?: readonly number[];

@@ -1,11 +1,18 @@
 import type { Named } from '../config/named.js';
 import type { ChannelUnit } from '../tracer/channel-analysis.js';
 import type { ImportanceSource } from './importance-source.js';
-import { l1Importance, l1Ranks } from './l1.js';
-import { obsImportance } from './obs.js';
+
+/** What can be measured of a unit's channels on samples. */
+export type SampleMeasure = 'loss' | 'activation' | 'activity' | 'weighted_activation';
 
 /** A measure of how much each channel of a unit matters, as configs name it (`channel_unit_cfg.criterion`). */
 export interface Criterion extends Named {
+  /** In a line: what it ranks by, after whom. */
+  readonly about?: string;
+  /** What there has to be beside the model; where that is missing it goes by weights. */
+  readonly needs?: 'nothing' | 'samples';
+  /** What a unit of H channels takes. */
+  readonly cost?: string;
   /**
    * One number a unit channel, the more important the larger, from the full weights.
    * Undefined where there is nothing to rank by: the unit is then left whole.
@@ -16,8 +23,8 @@ export interface Criterion extends Named {
    * model asks it of every unit. Absent: the importances are computed to see.
    */
   ranks?(unit: ChannelUnit, source: ImportanceSource): boolean;
-  /** True where it goes by what was measured on samples, as far as something was. */
-  readonly bySamples?: boolean;
+  /** What it goes by, as far as that was measured on samples ({@link ImportanceSource.losses}). */
+  readonly bySamples?: SampleMeasure;
   /** What a unit's channels were really ranked by. Absent: by this criterion. */
   taken?(unit: ChannelUnit, source: ImportanceSource): string;
 }
@@ -26,25 +33,6 @@ export interface Criterion extends Named {
 export function canRank(criterion: Criterion, unit: ChannelUnit, source: ImportanceSource): boolean {
   return criterion.ranks ? criterion.ranks(unit, source) : criterion.importance(unit, source) !== undefined;
 }
-
-/** See {@link l1Importance}. */
-export const L1_CRITERION: Criterion = { name: 'l1', importance: l1Importance, ranks: l1Ranks };
-
-const byLoss = {
-  importance: obsImportance,
-  ranks: l1Ranks,
-  bySamples: true,
-  taken: (unit: ChannelUnit, source: ImportanceSource): string => (source.losses?.(unit.name) ? 'obs' : 'l1'),
-};
-
-/** What the samples allow: see {@link obsImportance}. */
-export const AUTO_CRITERION: Criterion = { name: 'auto', ...byLoss };
-
-/** See {@link obsImportance}. */
-export const OBS_CRITERION: Criterion = { name: 'obs', ...byLoss };
-
-/** Every criterion that comes with Espalier; the first is what units take where nothing else is said. */
-export const CRITERIA: readonly Criterion[] = [AUTO_CRITERION, L1_CRITERION, OBS_CRITERION];
 
 /**
  * The importances that a criterion gave, if they can rank the unit's channels.

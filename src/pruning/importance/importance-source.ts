@@ -6,4 +6,6 @@ export interface ImportanceSource {
   weights(constantId: string): Tensor | undefined;
   /** By unit, what its channels were measured to be worth on samples, one number each; undefined where nothing was measured. */
   losses?(unit: string): Float64Array | undefined;
+  /** What is drawn is drawn by it. Default 0. */
+  seed?(): number;
 }

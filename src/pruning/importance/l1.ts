@@ -1,75 +1,22 @@
-import { elementCount, type Tensor } from '../../graph/tensor.js';
-import type { ChannelUnit, RelatedChannels } from '../tracer/channel-analysis.js';
-import { findFilters } from './filter-weights.js';
+import type { ChannelUnit } from '../tracer/channel-analysis.js';
+import type { Criterion } from './criterion.js';
+import { filterImportance, filterMeans, hasFilters } from './filter-scores.js';
 import type { ImportanceSource } from './importance-source.js';
 
 /**
- * The L1 criterion, as the original has it: the importance of unit channel c is the mean, over the layers that make it,
- * of the mean absolute weight of its filter. A mean and not a sum, so that layers of different fan-in compare. Bias and
- * batch norm are left out; depthwise convolutions and every segment of a grouped one count; a shared layer counts once.
- *
- * Gives undefined where no layer that makes the channels has known weights.
+ * The L1 criterion, as the original has it: the mean absolute weight of a channel's filter. A mean and not a sum, so that layers of
+ * different fan-in compare.
  */
 export function l1Importance(unit: ChannelUnit, source: ImportanceSource): Float64Array | undefined {
-  const sums = new Float64Array(unit.numChannels);
-  const counts = new Int32Array(unit.numChannels);
-  // A grouped convolution has an entry a group, all of the same weights: read once.
-  const known = new Map<Tensor, Float64Array>();
-  for (const related of unit.outputRelated) {
-    const filters = filtersOf(related, source);
-    if (!filters) continue;
-    const { weights, axis, groups } = filters;
-    const means = known.get(weights) ?? meanAbsolute(weights, axis, groups);
-    known.set(weights, means);
-    const { offsets, indices } = related;
-    for (let c = 0; c < sums.length; c++) {
-      const [from, to] = [offsets[c], offsets[c + 1]];
-      if (from === to) continue;
-      let sum = 0;
-      for (let i = from; i < to; i++) sum += means[indices[i]];
-      sums[c] += sum / (to - from);
-      counts[c]++;
-    }
-  }
-  return counts.every((count) => count > 0) ? sums.map((sum, c) => sum / counts[c]) : undefined;
+  return filterImportance(unit, source, (filters) => filterMeans(filters, Math.abs));
 }
 
-/** Whether every channel of the unit has a filter of known weights, none of which are looked at. */
-export function l1Ranks(unit: ChannelUnit, source: ImportanceSource): boolean {
-  const makers = unit.outputRelated.filter((related) => filtersOf(related, source));
-  for (let c = 0; c < unit.numChannels; c++) {
-    if (!makers.some(({ offsets }) => offsets[c] < offsets[c + 1])) return false;
-  }
-  return true;
-}
-
-/** The tensor that holds a layer's filters, and where they are in it; undefined for a layer without, or of unknown ones. */
-function filtersOf({ node }: RelatedChannels, source: ImportanceSource) {
-  const filters = findFilters(node);
-  const weights = filters && source.weights(filters.value);
-  return weights && { weights, axis: filters.axis(weights.shape.length), groups: filters.groups };
-}
-
-/** The mean of |w| over everything but one axis, in each of the blocks that axis 0 is made of. */
-function meanAbsolute(weights: Tensor, axis: number, groups: number): Float64Array {
-  const extent = weights.shape[axis];
-  const inner = elementCount(weights.shape.slice(axis + 1));
-  const data = weights.data as Float32Array;
-  const { length } = data;
-  const means = new Float64Array(extent * groups);
-  const block = length / groups;
-  const perChannel = block / extent;
-  for (let g = 0, start = 0; g < groups; g++) {
-    const first = g * extent;
-    for (const end = start + block; start < end; ) {
-      for (let c = first; c < first + extent; c++) {
-        const stop = start + inner;
-        let sum = 0;
-        for (; start < stop; start++) sum += Math.abs(data[start]);
-        means[c] += sum;
-      }
-    }
-    for (let c = first; c < first + extent; c++) means[c] /= perChannel;
-  }
-  return means;
-}
+/** See {@link l1Importance}. */
+export const L1_CRITERION: Criterion = {
+  name: 'l1',
+  about: 'mean absolute weight of the filters that make a channel (the original of the framework)',
+  needs: 'nothing',
+  cost: 'one pass over the weights',
+  importance: l1Importance,
+  ranks: hasFilters,
+};

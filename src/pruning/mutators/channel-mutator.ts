@@ -58,7 +58,11 @@ export class ChannelMutator {
   readonly #source: ImportanceSource = {
     weights: (id) => this.#weights.get(id),
     losses: (unit) => this.#losses.get(unit),
+    seed: () => this.seed,
   };
+
+  /** What criteria that draw, draw by. */
+  seed = 0;
 
   /** @throws EspalierError CONFIG_INVALID for a field that there is not, or a value that it can't have. */
   constructor(config: MutatorConfig = {}) {
@@ -115,7 +119,7 @@ export class ChannelMutator {
 
   /** Whether some unit goes by what is measured on samples: see {@link setLosses}. */
   get ranksBySamples(): boolean {
-    return this.mutableUnits.some((unit) => unit.ranksBySamples);
+    return this.mutableUnits.some((unit) => unit.bySamples !== undefined);
   }
 
   get parseType(): string {

@@ -3,7 +3,7 @@ import type { ChannelMutator } from '../mutators/index.js';
 import { DEFAULT_FLOOR } from '../units/index.js';
 import { type Allocation, stepTaker } from './allocations.js';
 import { CostModel, type LatencyModel, type SubnetCost } from './cost-model.js';
-import { rankUnits } from './ranked-channels.js';
+import { type BlockOf, rankUnits } from './ranked-channels.js';
 import type { SensitivityCurve } from './sensitivity.js';
 import type { Step } from './steps.js';
 
@@ -40,11 +40,8 @@ export interface PlanOptions {
    * unimportant its channels look beside those of other layers.
    */
   readonly floor?: number;
-  /**
-   * Units of at least twice as many channels keep a multiple of this, or all. Engines compute in blocks of channels: a
-   * width just above a multiple costs as much as the next one.
-   */
-  readonly multiple?: number;
+  /** Units of at least twice as many channels keep a multiple of this, or all. */
+  readonly blockOf?: BlockOf;
   /** Needed for a target of latency. */
   readonly latency?: LatencyModel;
   /** Default `global`. */
@@ -82,11 +79,11 @@ export function planChoices(
   mutator: ChannelMutator,
   target: Target,
   counting: Counting,
-  { floor = DEFAULT_FLOOR, multiple = 1, latency, allocation = 'global', sensitivities }: PlanOptions = {},
+  { floor = DEFAULT_FLOOR, blockOf = () => 1, latency, allocation = 'global', sensitivities }: PlanOptions = {},
 ): Plan {
   const measure = measureOf(target, latency !== undefined);
   const units = mutator.mutableUnits;
-  const ranked = rankUnits(units, mutator.importanceSource, { floor, multiple });
+  const ranked = rankUnits(units, mutator.importanceSource, { floor, blockOf });
   const model = new CostModel(mutator.analysis, ranked, latency);
   const predict = () => prediction(model.delivered, counting, latency !== undefined);
   const now = () => MEASURES[measure](model.cost, counting);
@@ -130,7 +127,10 @@ export function predictCost(
 ): Prediction {
   for (const name of Object.keys(choices)) mutator.getMutableUnit(name);
   const units = mutator.mutableUnits;
-  const model = new CostModel(mutator.analysis, rankUnits(units, mutator.importanceSource, { floor: 0, multiple: 1 }));
+  const model = new CostModel(
+    mutator.analysis,
+    rankUnits(units, mutator.importanceSource, { floor: 0, blockOf: () => 1 }),
+  );
   units.forEach((unit, u) => {
     const choice = choices[unit.name];
     model.set(u, choice === undefined ? unit.activatedChannels : unit.countFor(choice));

@@ -10,16 +10,19 @@ export interface RankedChannels extends RankedUnit {
   readonly counts: readonly number[];
 }
 
+/** How many channels make a block of a unit: engines compute in blocks, and a width just above a multiple costs as much as the next one. */
+export type BlockOf = (unit: MutableChannelUnit) => number;
+
 /**
  * Ranks the channels of each unit by its own criterion. A unit that keeps channels by position alone has scores falling
  * in a straight line about the same mean of 1.
  * @param limits.floor the least share of channels that a unit keeps whose arguments say nothing else.
- * @param limits.multiple what a unit of at least twice as many channels keeps a multiple of, unless it keeps all.
+ * @param limits.blockOf what a unit of at least twice as many channels keeps a multiple of, unless it keeps all.
  */
 export function rankUnits(
   units: readonly MutableChannelUnit[],
   source: ImportanceSource,
-  { floor, multiple }: { readonly floor: number; readonly multiple: number },
+  { floor, blockOf }: { readonly floor: number; readonly blockOf: BlockOf },
 ): RankedChannels[] {
   return units.map((unit) => {
     const { classes } = unit.channelUnit;
@@ -28,7 +31,8 @@ export function rankUnits(
     const order = rankChannels(importance);
     const mean = importance.reduce((sum, value) => sum + value, 0) / n;
     const reachable = unit.reachableCounts();
-    const blocks = n >= 2 * multiple ? multiple : 1;
+    const block = blockOf(unit);
+    const blocks = n >= 2 * block ? block : 1;
     const least = (unit.args.floor ?? floor) * n;
     const most = (unit.args.cap ?? DEFAULT_CAP) * n;
     const within = reachable.filter((count) => count >= least && count <= most);

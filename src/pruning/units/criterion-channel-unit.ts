@@ -1,7 +1,13 @@
 import { EspalierError } from '../../errors.js';
 import type { Reason } from '../../graph/channels.js';
 import type { UnitArgs } from '../config/unit-config.js';
-import { type Criterion, canRank, type ImportanceSource, requireImportances } from '../importance/index.js';
+import {
+  type Criterion,
+  canRank,
+  type ImportanceSource,
+  requireImportances,
+  type SampleMeasure,
+} from '../importance/index.js';
 import { type MutableChannel, SimpleMutableChannel } from '../mutables/index.js';
 import { type ChannelUnit, tracerReason } from '../tracer/index.js';
 import { MutableChannelUnit, ownMutable } from './mutable-channel-unit.js';
@@ -26,8 +32,8 @@ export class CriterionChannelUnit extends MutableChannelUnit {
     return this.#criterion.taken?.(this.channelUnit, source) ?? this.#criterion.name;
   }
 
-  override get ranksBySamples(): boolean {
-    return this.#criterion.bySamples ?? false;
+  override get bySamples(): SampleMeasure | undefined {
+    return this.#criterion.bySamples;
   }
 
   override unfitReason(source: ImportanceSource): Reason | undefined {

@@ -1,7 +1,7 @@
 import { EspalierError } from '../../errors.js';
 import type { Reason } from '../../graph/channels.js';
 import type { UnitArgs, UnitConfig } from '../config/unit-config.js';
-import type { ImportanceSource } from '../importance/index.js';
+import type { ImportanceSource, SampleMeasure } from '../importance/index.js';
 import { keptOfMask, type MutableChannel } from '../mutables/index.js';
 import type { ChannelUnit } from '../tracer/index.js';
 import { candidatesOf, choiceOfCount, countOfChoice } from './choice.js';
@@ -48,9 +48,9 @@ export abstract class MutableChannelUnit {
     return 'position';
   }
 
-  /** Whether it goes by what was measured on samples, where something was. */
-  get ranksBySamples(): boolean {
-    return false;
+  /** What it goes by, where that was measured on samples. */
+  get bySamples(): SampleMeasure | undefined {
+    return undefined;
   }
 
   /** Why this kind of unit can't take this unit's channels, though they could be pruned. */

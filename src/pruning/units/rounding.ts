@@ -1,17 +1,21 @@
 import { makeDivisible, type Rounding } from '../mutables/index.js';
 
+/** The arguments of a unit that rounding goes by. */
+export type UnitRounding = Omit<Rounding, 'divisor'> & { readonly divisor: number | 'auto' };
+
 /**
  * The channels that a wanted number of channels comes to: rounded, and in 1…numChannels. Rounding the result again
  * changes nothing, so a `min_value` between two multiples of the divisor means the upper one.
  */
-export function roundCount(count: number, numChannels: number, rounding: Rounding): number {
-  const { divisor, min_value } = rounding;
+export function roundCount(count: number, numChannels: number, rounding: UnitRounding): number {
+  const { min_value } = rounding;
+  const divisor = rounding.divisor === 'auto' ? 1 : rounding.divisor;
   const least = min_value === null ? null : Math.ceil(min_value / divisor) * divisor;
-  return Math.min(makeDivisible(count, { ...rounding, min_value: least }), numChannels);
+  return Math.min(makeDivisible(count, { ...rounding, divisor, min_value: least }), numChannels);
 }
 
 /** The channels that a remaining share comes to: `max(1, floor(numChannels · ratio))`, then rounded. */
-export function roundRatio(ratio: number, numChannels: number, rounding: Rounding): number {
+export function roundRatio(ratio: number, numChannels: number, rounding: UnitRounding): number {
   return roundCount(Math.max(1, Math.trunc(numChannels * ratio)), numChannels, rounding);
 }
 

@@ -122,7 +122,7 @@ describe('planChoices', () => {
 
   test('widths are multiples of a block, or all, where units are wide enough', () => {
     const mutator = prepared();
-    const plan = planChoices(mutator, { macs: 0.5 }, 'macs', { multiple: 8 });
+    const plan = planChoices(mutator, { macs: 0.5 }, 'macs', { blockOf: () => 8 });
     expect(plan.reachable).toBe(true);
     mutator.setChoices(plan.choices);
     for (const { activatedChannels, numChannels } of mutator.mutableUnits) {
