@@ -682,6 +682,12 @@ export interface PruneConfigInput {
      * Default 1000.
      */
     samples?: number;
+    /**
+     * Whether layers that have neither a bias nor a batch norm behind them are given a bias in the file, where a mean
+     * is to be put right. `false` leaves the layers as they are built, for whoever loads the weights into code of their
+     * own. Default true.
+     */
+    add_biases?: boolean;
   };
   /**
    * How raw values become model inputs: "auto" (floats as they are; integers divided by 255, unless the unpruned model

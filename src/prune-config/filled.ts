@@ -52,6 +52,7 @@ export interface FilledConfig {
   readonly recovery: {
     readonly method: 'auto' | 'least_squares' | 'statistics' | 'none';
     readonly samples: number;
+    readonly add_biases: boolean;
   };
   readonly scaling: 'auto' | 'none' | '1/255' | {
     readonly mean: readonly number[];

@@ -92,6 +92,12 @@ const Recovery = OptionalFields(
         1000,
       ),
     }),
+    add_biases: Type.Boolean(
+      about(
+        'Whether layers that have neither a bias nor a batch norm behind them are given a bias in the file, where a mean is to be put right. `false` leaves the layers as they are built, for whoever loads the weights into code of their own.',
+        true,
+      ),
+    ),
   },
   about('After each prune step, before any training: the weights that are left are set by samples.', {}),
 );

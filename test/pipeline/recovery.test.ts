@@ -164,13 +164,16 @@ describe('layers that have no bias', () => {
     expect(scores.before.parameters).toBe(10 * 12 * 25);
   });
 
-  test('stay without one where nothing is set', async () => {
-    const { run } = await openJobBench(withoutBiases(), { train: 200, validation: 60 });
-    const { outcome, outDir } = await run({ ...PRUNED, recovery: { method: 'none' } });
-    const [a, b, scores] = (await reportOf(outDir)).units;
-    expect(scores).toBeUndefined();
-    expect(outcome.result!.pruned.parameters).toBe(9 * a.kept + 9 * a.kept * b.kept + 250 * b.kept);
-  });
+  test.each([{ method: 'none' }, { add_biases: false }])(
+    'stay without one where it is so said: %j',
+    async (recovery) => {
+      const { run } = await openJobBench(withoutBiases(), { train: 200, validation: 60 });
+      const { outcome, outDir } = await run({ ...PRUNED, recovery });
+      const [a, b, scores] = (await reportOf(outDir)).units;
+      expect(scores).toBeUndefined();
+      expect(outcome.result!.pruned.parameters).toBe(9 * a.kept + 9 * a.kept * b.kept + 250 * b.kept);
+    },
+  );
 
   test.each([{ parameters: 1 }, { size: 1 }, { size: { at_most: 10_000_000 } }, { macs: 1 }])(
     'stay without one where nothing is pruned: %j',

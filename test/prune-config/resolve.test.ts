@@ -41,7 +41,7 @@ describe('defaults', () => {
       },
       target: { macs: 0.5 },
       ignore: [],
-      recovery: { method: 'auto', samples: 1000 },
+      recovery: { method: 'auto', samples: 1000, add_biases: true },
       scaling: 'auto',
       controls: [],
       counting: 'macs',
@@ -188,7 +188,7 @@ test('the order of the fields does not go by that of what was sent', () => {
       '"outputs":["y"],"ignore":[],"finetune":{"epochs":3,"batch_size":32,' +
       '"optimizer":{"type":"rmsprop","learning_rate":0.001,"rho":0.9,"momentum":0,"epsilon":1e-7,"weight_decay":0},' +
       '"schedule":{"type":"step","step_size":2,"gamma":0.1,"warmup_epochs":0},' +
-      '"loss":"auto","label_smoothing":0,"huber_delta":1,"heads":{},"validation_split":0.1,"shuffle":true},"recovery":{"method":"auto","samples":1000},' +
+      '"loss":"auto","label_smoothing":0,"huber_delta":1,"heads":{},"validation_split":0.1,"shuffle":true},"recovery":{"method":"auto","samples":1000,"add_biases":true},' +
       '"scaling":{"std":[1],"mean":[0]},"controls":[],"counting":"macs","dry_run":false,"seed":0}',
   );
   expect(Object.keys(resolveConfig({}, { hasDataset: true }))).toEqual([

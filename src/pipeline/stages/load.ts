@@ -17,7 +17,9 @@ export interface Loaded {
 /** Reads the model. A file that leaves extents of its input open is read with those of the data. */
 export const load = stage('loading', async ({ spec, listener, signal, scope }): Promise<Loaded> => {
   const { model: upload, dataset, archive: limits } = spec;
-  const spareBiases = spec.config.recovery.method !== 'none';
+  // Jobs of older versions say nothing of biases, and go on without.
+  const { method, add_biases: addBiases = false } = spec.config.recovery;
+  const spareBiases = addBiases && method !== 'none';
   const open = async (sampleShape?: readonly number[]) => {
     const opened = scope.use(await openModel(upload.path, upload.name, { limits, sampleShape, spareBiases }));
     return { ...opened, sampleShape };

@@ -158,7 +158,7 @@ describe('what samples go through', () => {
 describe('what the original teaches', () => {
   const usual = { weight: 0.5, temperature: 4 };
   const teach = (distillation: FinetuneConfig['distillation'], method: 'auto' | 'none', hasLabels: boolean) => {
-    const { alone, beside } = settleTeaching({ distillation }, { method, samples: 1 }, hasLabels);
+    const { alone, beside } = settleTeaching({ distillation }, { method, samples: 1, add_biases: true }, hasLabels);
     return [alone, beside?.('cross_entropy'), beside?.('mse')];
   };
 
