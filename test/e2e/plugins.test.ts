@@ -51,7 +51,7 @@ test('the parts of a plugin are listed, and a job runs with them', async () => {
 
   const unknown = { algorithm: { mutator_cfg: { channel_unit_cfg: { ...channel_unit_cfg, criterion: 'nope' } } } };
   await expect(client.submit({ model: [model], config: unknown })).rejects.toThrow(
-    /must be one of "auto", "l1", "obs", "geometric_median", found "nope"/,
+    /must be one of "auto", .*"geometric_median", found "nope"/,
   );
 });
 
