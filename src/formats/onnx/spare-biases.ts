@@ -39,7 +39,7 @@ export class SpareBiases {
 }
 
 /** As exporters name a bias beside such weights: `conv.weight` has `conv.bias`. */
-export function biasName(weights: string): string {
+function biasName(weights: string): string {
   const named = weights.replace(/(weight|kernel)(?=[^/.]*$)/, 'bias');
   return named === weights ? `${weights}_bias` : named;
 }

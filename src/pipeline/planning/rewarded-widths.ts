@@ -1,5 +1,5 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir, userInfo } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CompiledGraph, type Engine, medianOf, timeRuns } from '../../engine/index.js';
 import { GraphBuilder } from '../../graph/builder.js';
@@ -82,7 +82,7 @@ function kindOf(graph: Graph, node: Node): LayerKind | undefined {
  * @throws the signal's reason, between two turns
  */
 export async function findWidthTable(engine: Engine, signal: AbortSignal): Promise<WidthTable> {
-  const path = join(tmpdir(), `espalier-${userInfo().username}`, `widths-${keyOf(engine)}.json`);
+  const path = join(tmpdir(), `espalier-${process.getuid?.() ?? 'widths'}`, `widths-${keyOf(engine)}.json`);
   const known = await readTable(path);
   if (known) return known;
   const table = await measureWidths(engine, signal);

@@ -1,12 +1,6 @@
 import type { Warning } from '../../contract.js';
 import { HANDFUL, type PruneConfig } from '../../prune-config/index.js';
-import {
-  type BlockOf,
-  type ChannelMutator,
-  CRITERIA,
-  type SampleMeasure,
-  type SensitivityCurve,
-} from '../../pruning/index.js';
+import type { BlockOf, ChannelMutator, SampleMeasure, SensitivityCurve } from '../../pruning/index.js';
 import {
   type Block,
   isComparable,
@@ -75,7 +69,7 @@ async function choose(job: Job, measured: Measured, calibration: Calibration): P
   const allocates = isAllocatedBySensitivity(config);
   const blocks = mutator.ranksBySamples || allocates ? await calibration.blocks() : [];
   if (blocks.length === 0) {
-    warnOfNamed(job, { criterion: true, allocation: true }, 'there are no samples to go by');
+    warnOfNamed(job, { criterion: mutator.ranksBySamples, allocation: true }, 'there are no samples to go by');
     return { choices: (await madeFaster(job, measured, { planned })).choices, losses: {} };
   }
   const readings = await readUnits(graph, affordableUnits(mutator), blocks, { engine, signal: job.signal });
@@ -112,11 +106,6 @@ function isAllocatedBySensitivity({ allocation, algorithm }: PruneConfig): boole
   return (allocation ?? 'sensitivity') === 'sensitivity' && algorithm.target_pruning_ratio === undefined;
 }
 
-/** Whether a criterion that was named (`auto` takes what there is) has to have samples. */
-function goesBySamples(criterion: string | undefined): boolean {
-  return criterion !== 'auto' && CRITERIA.some(({ name, bySamples }) => name === criterion && bySamples !== undefined);
-}
-
 /** What a config asks for by name, and doesn't get. */
 function warnOfNamed(
   { spec: { config }, listener }: Job,
@@ -125,7 +114,7 @@ function warnOfNamed(
 ): void {
   const { criterion } = config.algorithm.mutator_cfg.channel_unit_cfg;
   const named = [
-    missing.criterion && goesBySamples(criterion) ? [`criterion: ${criterion}`] : [],
+    missing.criterion && criterion !== 'auto' ? [`criterion: ${criterion}`] : [],
     missing.allocation && config.allocation === 'sensitivity' ? ['allocation: sensitivity'] : [],
   ].flat();
   if (named.length === 0) return;
