@@ -19,7 +19,7 @@ const USAGE = `npm run bench:accuracy -- [options]
 Accuracy on the 5,000 test images of CIFAR-10 of nets that jobs pruned, by the share of the MACs and by the images that the
 jobs had. Each row is a job in a process of its own; it is measured here, on the file that it delivers. Tables go to stdout.
 
-Nets that are missing are trained first (residual ten minutes, transformer hours; .cache/accuracy/nets). A row that is done is kept
+Nets that are missing are trained first (residual a quarter of an hour, transformer hours; .cache/accuracy/nets). A row that is done is kept
 (.cache/accuracy/rows-BUILD.jsonl) and not run again by the same build of src/: a run that was stopped goes on where it was.
 
   --only plain,…       which nets, of ${NETS.join(', ')}

@@ -1,11 +1,11 @@
 /** Random Keras-style models of stock tfjs-layers, each read, pruned at random, written, and loaded by stock again. */
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import type { Graph } from '../../src/graph/graph.js';
 import { withoutUnusedSpares } from '../../src/graph/passes/spare-biases.js';
 import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { verify } from '../../src/graph/verify.js';
 import { ChannelMutator } from '../../src/pruning/mutators/index.js';
 import { randomModel } from '../support/random-models.js';
+import { randomSpares } from '../support/random-spares.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { loadStock, modelFiles, tf, useCpu } from '../support/tfjs.js';
 import { relativeError, runGraph, runStock } from './run-graph.js';
@@ -32,23 +32,6 @@ function randomInputs(model: tf.LayersModel, random: () => number): Tensor[] {
   });
 }
 
-/** Numbers for half of the spare biases; the others are taken out. */
-function someSpares({ constants }: Graph, random: () => number): Map<string, Tensor> {
-  const spares = [...constants].filter(([, { role }]) => role === 'spare' && random() < 0.5);
-  return new Map(
-    spares.map(([id, { tensor: zeros }]) => {
-      return [
-        id,
-        tensor(
-          'float32',
-          zeros.shape,
-          (zeros.data as Float32Array).map(() => random() - 0.5),
-        ),
-      ];
-    }),
-  );
-}
-
 test.each(Array.from({ length: COUNT }, (_, i) => FIRST + i))('model %i', async (seed) => {
   const random = seededRandom(seed + 1e6);
   const stock = randomModel(seed);
@@ -61,7 +44,8 @@ test.each(Array.from({ length: COUNT }, (_, i) => FIRST + i))('model %i', async 
   const mutator = new ChannelMutator();
   mutator.prepareFromSupernet(model.graph);
   mutator.setChoices(Object.fromEntries(mutator.mutableUnits.map((unit) => [unit.name, 0.1 + 0.9 * random()])));
-  mutator.setWeights(someSpares(model.graph, random));
+  // The others are taken out.
+  mutator.setWeights(randomSpares(model.graph, random, 0.5));
   const subnet = withoutUnusedSpares(mutator.exportSubnet().graph);
   verify(subnet);
   const masked = runGraph(mutator.maskedGraph(), inputs);

@@ -5,6 +5,7 @@ import type { Graph } from '../../src/graph/graph.js';
 import { withoutSpares } from '../../src/graph/passes/spare-biases.js';
 import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { ChannelMutator } from '../../src/pruning/mutators/index.js';
+import { randomSpares } from '../support/random-spares.js';
 import { loadStock, modelFiles, randomizeWeights, tf, useCpu } from '../support/tfjs.js';
 import { toKeras1, toKeras3 } from './dialects.js';
 import { relativeError, runGraph, runStock } from './run-graph.js';
@@ -64,29 +65,13 @@ function inputsOf({ inputs }: tf.LayersModel): Tensor[] {
   });
 }
 
-function randomSpares({ constants }: Graph): Map<string, Tensor> {
-  const spares = [...constants].filter(([, { role }]) => role === 'spare');
-  return new Map(
-    spares.map(([id, { tensor: zeros }]) => {
-      return [
-        id,
-        tensor(
-          'float32',
-          zeros.shape,
-          (zeros.data as Float32Array).map(() => random() - 0.5),
-        ),
-      ];
-    }),
-  );
-}
-
 /** Halves every unit and sets the spare biases. @returns the written files, and the graph that they are to compute */
 async function pruned(files: Files): Promise<{ written: Files; masked: Graph; spares: string[] }> {
   const model = await readFiles(files, { spareBiases: true });
   const mutator = new ChannelMutator();
   mutator.prepareFromSupernet(model.graph);
   mutator.setChoices(Object.fromEntries(mutator.mutableUnits.map((unit) => [unit.name, 0.5])));
-  const spares = randomSpares(model.graph);
+  const spares = randomSpares(model.graph, random);
   mutator.setWeights(spares);
   const written = await model.write(mutator.exportSubnet().graph);
   return { written, masked: mutator.maskedGraph(), spares: [...spares.keys()] };

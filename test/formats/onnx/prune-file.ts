@@ -12,6 +12,7 @@ import { decodeModel, type GraphProto } from '../../../src/onnx-proto/index.js';
 import { ChannelMutator } from '../../../src/pruning/index.js';
 import { relativeError } from '../../engine/agreement.js';
 import { readOnnxBytes } from '../../support/onnx-files.js';
+import { randomSpares } from '../../support/random-spares.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { checkOnnxFile, hasChecker } from './checker.js';
 
@@ -69,17 +70,6 @@ export interface Pruned {
   readonly proto: GraphProto;
 }
 
-/** Numbers for the spare biases. */
-export function randomSpares(graph: Graph): Map<string, Tensor> {
-  return new Map(
-    [...graph.constants].flatMap(([id, { role, tensor: zeros }]) => {
-      if (role !== 'spare') return [];
-      const data = (zeros.data as Float32Array).map(() => random() - 0.5);
-      return [[id, tensor('float32', zeros.shape, data)]];
-    }),
-  );
-}
-
 /** Halves every unit, sets spare biases where there are some, and holds the written file against the masked model, against its own bytes, and onnx.checker. */
 export async function prune(
   bytes: Uint8Array,
@@ -92,7 +82,7 @@ export async function prune(
   const mutator = new ChannelMutator();
   mutator.prepareFromSupernet(model.graph);
   mutator.setChoices(Object.fromEntries(mutator.mutableUnits.map((unit) => [unit.name, 0.5])));
-  mutator.setWeights(randomSpares(model.graph));
+  mutator.setWeights(randomSpares(model.graph, random));
   const { graph } = mutator.exportSubnet();
   const written = (await model.write(graph)).get('model.onnx')!;
   const again = await readOnnxBytes(written);
