@@ -59,8 +59,6 @@ export class CostModel {
   readonly #termsOfUnit: readonly Term[][];
   readonly #whole: SubnetCost;
   #total: SubnetCost;
-  /** How many units keep fewer channels than there are. */
-  #narrowed = 0;
 
   /** All channels are kept at first. */
   constructor(analysis: ChannelAnalysis, units: readonly RankedUnit[], latency?: LatencyModel) {
@@ -83,14 +81,13 @@ export class CostModel {
 
   /** What a file of these widths would cost: spare biases are written where something is pruned, so the whole network has none. */
   get delivered(): SubnetCost {
-    return this.#narrowed === 0 ? this.#whole : this.#total;
+    const isWhole = this.#counts.every((count, unit) => count === this.#full[unit]);
+    return isWhole ? this.#whole : this.#total;
   }
 
   /** Sets how many channels a unit keeps and gives the cost of the whole. */
   set(unit: number, count: number): SubnetCost {
-    const before = this.#counts[unit];
-    if (before === count) return this.#total;
-    this.#narrowed += Number(count < this.#full[unit]) - Number(before < this.#full[unit]);
+    if (this.#counts[unit] === count) return this.#total;
     this.#counts[unit] = count;
     for (const term of this.#termsOfUnit[unit]) {
       const value = term.evaluate();
